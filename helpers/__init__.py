@@ -1,0 +1,46 @@
+"""Accelerating molecular dynamics with machine learning: what notebooks and scripts call.
+
+Everything below is imported when it is first used, so ``import helpers`` is quick and works with
+any of the heavy libraries missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_frames": "helpers.frames",
+    "read_frames": "helpers.frames",
+    "GapConfig": "helpers.gap.config",
+    "TwoBody": "helpers.gap.config",
+    "fit_gap": "helpers.gap.fit",
+    "load_potential": "helpers.gap.potential",
+    "evaluate": "helpers.evaluation",
+    "WorkshopError": "helpers.errors",
+}
+__all__ = sorted(_HOMES)
+
+if TYPE_CHECKING:
+    from helpers.errors import WorkshopError as WorkshopError
+    from helpers.evaluation import evaluate as evaluate
+    from helpers.frames import load_frames as load_frames
+    from helpers.frames import read_frames as read_frames
+    from helpers.gap.config import GapConfig as GapConfig
+    from helpers.gap.config import TwoBody as TwoBody
+    from helpers.gap.fit import fit_gap as fit_gap
+    from helpers.gap.potential import load_potential as load_potential
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    from helpers.errors import nearest
+
+    raise AttributeError(f"helpers has no {name!r}: {nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,143 @@
+"""``mlmd doctor``: is everything here that the workshop needs? Each problem comes with its fix."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from helpers.errors import WorkshopError
+from helpers.frames import data_files
+from helpers.gap.process import find_gap_fit
+
+OLDEST_PYTHON = (3, 10)
+NEEDED_MEMORY_GB = 2.0
+PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "matplotlib", "jupyterlab", "nbgrader")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    ok : bool
+        Whether it will do.
+    found : str
+        What was found.
+    fix : str
+        What to do about it; empty if nothing.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        line = f"{'ok     ' if self.ok else 'PROBLEM'}  {self.name}: {self.found}"
+        return line if self.ok or not self.fix else f"{line}\n         fix: {self.fix}"
+
+
+def examine() -> list[Check]:
+    """Look at Python, packages, gap_fit, threads, memory and data; return one `Check` each."""
+    parts: tuple[Callable[[], list[Check]], ...] = (
+        _python,
+        _packages,
+        _gap_fit,
+        _threads,
+        _memory,
+        _data,
+    )
+    return [check for part in parts for check in part()]
+
+
+def _python() -> list[Check]:
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    return [
+        Check(
+            "Python",
+            sys.version_info >= OLDEST_PYTHON,
+            f"{platform.python_version()} at {sys.executable}",
+            f"install Python {wanted} or newer, then: make clean workshop PYTHON=python{wanted}",
+        )
+    ]
+
+
+def _packages() -> list[Check]:
+    checks = []
+    for name in PACKAGES:
+        try:
+            checks.append(Check(name, True, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            checks.append(Check(name, False, "not installed", f"pip install {name}, or: make lab"))
+    scripts = os.path.dirname(sys.executable)
+    path = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    for command in ("jupyter-lab", "nbgrader"):
+        place = shutil.which(command, path=path)
+        checks.append(
+            Check(
+                f"{command} command",
+                place is not None,
+                place or "not found",
+                "activate the environment: source .venv/bin/activate",
+            )
+        )
+    return checks
+
+
+def _gap_fit() -> list[Check]:
+    fix = "pip install 'quippy-ase>=0.10.3'; on Windows use WSL2, see README"
+    try:
+        binary = find_gap_fit()
+        answer = subprocess.run([binary], capture_output=True, text=True, timeout=60, check=False)
+    except (WorkshopError, OSError, subprocess.TimeoutExpired) as error:
+        return [Check("gap_fit", False, str(error).splitlines()[0], fix)]
+    # Called with nothing, it greets with its version and complains about what is missing.
+    version = next((line for line in answer.stdout.splitlines() if "git version" in line), "")
+    found = version.rpartition(",")[2].strip() or f"exit code {answer.returncode}, no greeting"
+    return [Check("gap_fit", bool(version), f"{found} at {binary}", fix)]
+
+
+def _threads() -> list[Check]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    asked = os.environ.get("OMP_NUM_THREADS")
+    found = f"{cores} cores, OMP_NUM_THREADS={asked or 'not set'}"
+    ok = asked is None or (asked.isdigit() and 1 <= int(asked) <= (cores or 1))
+    return [Check("Threads", ok, found, f"unset OMP_NUM_THREADS, or set it to 1…{cores}")]
+
+
+def _memory() -> list[Check]:
+    import psutil
+
+    free_GB = psutil.virtual_memory().available / 1e9
+    return [
+        Check(
+            "Memory",
+            free_GB >= NEEDED_MEMORY_GB,
+            f"{free_GB:.1f} GB free, {NEEDED_MEMORY_GB:.0f} GB wanted",
+            "close other programs, or train on 50 frames: mlmd run --quick",
+        )
+    ]
+
+
+def _data() -> list[Check]:
+    try:
+        files = data_files("water")
+    except WorkshopError as error:
+        return [Check("Data", False, str(error), "clone the repository again")]
+    checks = []
+    for file in files:
+        try:
+            file.check()
+            checks.append(Check(file.path.name, True, "checksum agrees"))
+        except WorkshopError as error:
+            checks.append(Check(file.path.name, False, error.problem, error.fix or ""))
+    return checks

@@ -1,0 +1,258 @@
+"""How accurate is a potential? Frames + calculator → tidy tables of errors and their metrics."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from helpers.errors import DataError
+from helpers.files import write_whole
+from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
+
+FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions of one potential beside the reference values, and the errors.
+
+    Attributes
+    ----------
+    energies : DataFrame, one row per frame
+        Columns ``frame``, ``n_atoms``, ``true`` and ``predicted``, eV per atom.
+    forces : DataFrame, one row per force component
+        Columns ``frame``, ``atom``, ``element``, ``axis``, ``true`` and ``predicted``, eV/Å.
+    """
+
+    energies: pd.DataFrame = field(repr=False)
+    forces: pd.DataFrame = field(repr=False)
+
+    @property
+    def rmse_energy_meV_per_atom(self) -> float:
+        """Root mean square error of the energies, meV per atom."""
+        return _metrics(self.energies)["rmse"]
+
+    @property
+    def mae_energy_meV_per_atom(self) -> float:
+        """Mean absolute error of the energies, meV per atom."""
+        return _metrics(self.energies)["mae"]
+
+    @property
+    def max_energy_meV_per_atom(self) -> float:
+        """Largest absolute error of an energy, meV per atom."""
+        return _metrics(self.energies)["max_error"]
+
+    @property
+    def rmse_forces_meV_per_A(self) -> float:
+        """Root mean square error of the force components, meV/Å."""
+        return _metrics(self.forces)["rmse"]
+
+    @property
+    def mae_forces_meV_per_A(self) -> float:
+        """Mean absolute error of the force components, meV/Å."""
+        return _metrics(self.forces)["mae"]
+
+    @property
+    def max_forces_meV_per_A(self) -> float:
+        """Largest absolute error of a force component, meV/Å."""
+        return _metrics(self.forces)["max_error"]
+
+    def summary(self) -> pd.DataFrame:
+        """Return a tidy table of errors, one row per quantity and element.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``quantity``, ``element`` (``"all"`` or a symbol), ``unit``, ``n``, ``rmse``,
+            ``mae``, ``max_error``; errors in meV per atom and meV/Å.
+        """
+        rows = [
+            {"quantity": "energy", "element": "all", "unit": "meV/atom"} | _metrics(self.energies)
+        ]
+        groups = [("all", self.forces), *self.forces.groupby("element", sort=True)]
+        rows += [
+            {"quantity": "force", "element": element, "unit": "meV/Å"} | _metrics(group)
+            for element, group in groups
+        ]
+        return pd.DataFrame(rows)
+
+    def to_csv(self, path: str | os.PathLike) -> Path:
+        """Write true and predicted values, whole or not at all: one row per energy and component.
+
+        Columns ``quantity``, ``frame``, ``element``, ``axis``, ``unit``, ``true``, ``predicted``;
+        energies in eV per atom, forces in eV/Å.
+        """
+        energies = self.energies.assign(quantity="energy", unit="eV/atom", element="", axis="")
+        forces = self.forces.assign(quantity="force", unit="eV/Å")
+        columns = ["quantity", "frame", "element", "axis", "unit", "true", "predicted"]
+        table = pd.concat([energies[columns], forces[columns]])
+        return write_whole(path, table.to_csv(index=False, float_format="%.8f"))
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.energies)} frames: RMSE {self.rmse_energy_meV_per_atom:.2f} meV/atom, "
+            f"{self.rmse_forces_meV_per_A:.1f} meV/Å"
+        )
+
+
+def evaluate(
+    potential: Any,
+    frames: Sequence[Atoms],
+    *,
+    energy_name: str = ENERGY_NAME,
+    forces_name: str = FORCES_NAME,
+    processes: int | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Compare a potential with the reference energies and forces of frames.
+
+    Parameters
+    ----------
+    potential : path, GapCalculator or another ASE calculator
+        What `load_potential` takes or returns. Other calculators run in this process only.
+    frames : sequence of ase.Atoms
+        Labelled frames, such as ``load_frames("water", "validate")``. They are not changed.
+    energy_name, forces_name : str
+        Names of the labels (eV; eV/Å).
+    processes : int, optional
+        Processes to share the work; by default one per core, fewer for few frames. Never
+        threads, which give wrong energies with quippy.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Evaluation
+        Tables and metrics.
+
+    Raises
+    ------
+    DataError
+        If there are no frames, or one lacks a label.
+    ModelFileError, PredictionError
+        If the model file is damaged, or does not know an element of the frames.
+    """
+    from helpers.gap.potential import GapCalculator, load_potential
+
+    frames = list(frames)
+    if not frames:
+        raise DataError("There are no frames to evaluate", expected="at least one labelled frame")
+    check_labels(frames, energy_name, forces_name)
+    if isinstance(potential, (str, os.PathLike)):
+        potential = load_potential(potential)
+    n_processes = _choose_processes(processes, len(frames))
+    bare = [_without_labels(atoms) for atoms in frames]
+    if n_processes > 1 and isinstance(potential, GapCalculator):
+        potential.check_frames(frames)
+        parts = _in_processes(potential.path, bare, n_processes)
+    else:
+        parts = ([_predict(potential, atoms)] for atoms in bare)
+    predictions = [item for part in _shown(parts, len(frames), progress) for item in part]
+    return Evaluation(
+        energies=_energy_table(frames, predictions, energy_name),
+        forces=_force_table(frames, predictions, forces_name),
+    )
+
+
+def _energy_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
+    n_atoms = np.array([len(atoms) for atoms in frames])
+    return pd.DataFrame(
+        {
+            "frame": np.arange(len(frames)),
+            "n_atoms": n_atoms,
+            "true": np.array([float(label(atoms, name)) for atoms in frames]) / n_atoms,
+            "predicted": np.array([energy for energy, _ in predictions]) / n_atoms,
+        }
+    )
+
+
+def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
+    n_atoms = [len(atoms) for atoms in frames]
+    return pd.DataFrame(
+        {
+            "frame": np.repeat(np.arange(len(frames)), 3 * np.array(n_atoms)),
+            "atom": np.concatenate([np.repeat(np.arange(n), 3) for n in n_atoms]),
+            "element": np.concatenate([np.repeat(list(a.symbols), 3) for a in frames]),
+            "axis": np.tile(["x", "y", "z"], sum(n_atoms)),
+            "true": np.concatenate([np.ravel(label(atoms, name)) for atoms in frames]),
+            "predicted": np.concatenate([forces.ravel() for _, forces in predictions]),
+        }
+    )
+
+
+def _metrics(table: pd.DataFrame) -> dict[str, float]:
+    """Return RMSE, MAE and largest error of a table in thousandths of its unit (meV)."""
+    errors = 1000 * (table["predicted"] - table["true"]).to_numpy()
+    return {
+        "n": len(errors),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "mae": float(np.mean(np.abs(errors))),
+        "max_error": float(np.max(np.abs(errors))),
+    }
+
+
+def _without_labels(atoms: Atoms) -> Atoms:
+    """Return only what a calculator needs: less to send to another process."""
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def _predict(calculator: Any, atoms: Atoms) -> tuple[float, np.ndarray]:
+    atoms.calc = calculator
+    forces = atoms.get_forces()
+    return float(atoms.get_potential_energy()), forces
+
+
+def _choose_processes(asked: int | None, n_frames: int) -> int:
+    if asked is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return max(1, min(cores or 1, n_frames // FRAMES_PER_CHUNK))
+    if not isinstance(asked, int) or asked < 1:
+        raise DataError(f"processes={asked!r} cannot be used", expected="a whole number above 0")
+    return asked
+
+
+def _in_processes(model: Path, frames: list[Atoms], n_processes: int) -> Iterator[list]:
+    """Evaluate chunks of frames in processes that stay ready for the next call."""
+    from joblib import Parallel, delayed
+
+    # Small enough that all processes end together, large enough that sending costs nothing.
+    size = min(FRAMES_PER_CHUNK, -(-len(frames) // n_processes))
+    chunks = [frames[start : start + size] for start in range(0, len(frames), size)]
+    stamp = model.stat().st_mtime_ns
+    return Parallel(n_jobs=n_processes, return_as="generator", batch_size=1)(
+        delayed(_predict_chunk)(model, stamp, chunk) for chunk in chunks
+    )
+
+
+def _predict_chunk(model: Path, stamp: int, frames: list[Atoms]) -> list:
+    calculator = _calculator_of_this_process(model, stamp)
+    return [_predict(calculator, atoms) for atoms in frames]
+
+
+@functools.lru_cache(maxsize=1)
+def _calculator_of_this_process(model: Path, stamp: int) -> Any:
+    from helpers.gap.potential import load_potential
+
+    return load_potential(model)
+
+
+def _shown(parts: Iterator[list], n_frames: int, progress: bool) -> Iterator[list]:
+    """Pass on the parts, with a bar over the frames if wanted."""
+    if not progress:
+        yield from parts
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=n_frames, desc="evaluating", unit="frame", file=sys.stderr) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part))

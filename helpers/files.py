@@ -1,0 +1,69 @@
+"""Result files appear whole or not at all: written aside, then renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from helpers.errors import WorkshopError
+
+
+class OutputError(WorkshopError, OSError):
+    """A result that cannot be written; what stood there before is untouched."""
+
+
+def check_target(path: str | os.PathLike) -> Path:
+    """Raise `OutputError` unless a file can be written at `path`; return it as a Path.
+
+    Called before long work, so that a missing folder does not cost the work.
+    """
+    path = Path(path)
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(
+            f"{path} cannot be written: there is no folder {folder}",
+            fix=f"make it first: mkdir -p '{folder}'",
+        )
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", expected="the name of a file")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return path
+
+
+def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
+    """Write `content` (text as UTF-8) to `path`, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing, may not be written to, or the disk is full.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if not path.parent.is_dir():
+        check_target(path)
+    try:
+        try:
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return path
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} cannot be written ({error.strerror or error})",
+        fix="check the folder's permissions and the free space (df -h), or choose another place",
+    )

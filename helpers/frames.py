@@ -1,0 +1,253 @@
+"""Frames (snapshots) in, checked: ``load_frames("water", "train", 100)`` → ``ase.Atoms``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import read
+
+from helpers.errors import DataError, nearest
+
+ENERGY_NAME = "dft_energy"
+FORCES_NAME = "dft_forces"
+
+
+def data_folder() -> Path:
+    """Return the folder of the shipped data: ``$MLMD_DATA`` or ``data/`` of the checkout."""
+    return Path(os.environ.get("MLMD_DATA") or Path(__file__).resolve().parents[1] / "data")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a shipped data set, as its manifest describes it."""
+
+    path: Path
+    split: str
+    size: int
+    sha256: str
+
+    def check(self) -> None:
+        """Raise `DataError` unless the file is there, whole and unchanged (SHA-256)."""
+        fix = f"restore it with 'git checkout -- {self.path.name}' in {self.path.parent}"
+        if not self.path.is_file():
+            raise DataError(f"{self.path} is missing", fix=fix)
+        found = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        if found != self.sha256:
+            raise DataError(
+                f"{self.path} is damaged or was changed",
+                expected=f"SHA-256 {self.sha256[:12]}…",
+                found=f"{found[:12]}… ({self.path.stat().st_size} bytes)",
+                fix=fix,
+            )
+
+
+def data_files(dataset: str) -> list[DataFile]:
+    """Return the files of a shipped data set, read from its ``manifest.json``.
+
+    Raises
+    ------
+    DataError
+        If no data set has that name.
+    """
+    manifests = {path.parent.name: path for path in data_folder().glob("*/manifest.json")}
+    if dataset not in manifests:
+        raise DataError(
+            f"There is no data set {dataset!r} in {data_folder()}", fix=nearest(dataset, manifests)
+        )
+    manifest = manifests[dataset]
+    return [
+        DataFile(manifest.parent / row["file"], row["split"], row["size"], row["sha256"])
+        for row in json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    ]
+
+
+def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms]:
+    """Load a shipped set of frames and verify its checksum.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set: ``"water"``.
+    split : str
+        ``"train"`` or ``"validate"``. The two never share a trajectory.
+    size : int, optional
+        Number of frames, one of the sizes that exist; by default the largest.
+        The training sets are nested: the 50 are the first of the 100, and so on.
+
+    Returns
+    -------
+    list of ase.Atoms
+        ``info["dft_energy"]`` in eV, ``arrays["dft_forces"]`` of shape (n_atoms, 3) in eV/Å and,
+        where it was computed, ``info["Polarizability"]`` of shape (9,) in Å³.
+
+    Raises
+    ------
+    DataError
+        If the name, split or size does not exist, or the file fails its SHA-256.
+    """
+    files = data_files(dataset)
+    splits = sorted({file.split for file in files})
+    if split not in splits:
+        raise DataError(f"{dataset!r} has no split {split!r}", fix=nearest(str(split), splits))
+    by_size = {file.size: file for file in files if file.split == split}
+    chosen = max(by_size) if size is None else size
+    if chosen not in by_size:
+        raise DataError(
+            f"{dataset!r} has no {split!r} set of {size!r} frames",
+            expected="one of " + ", ".join(str(n) for n in sorted(by_size)),
+            fix="choose one of them, or slice a larger set: its first frames are a fair sample",
+        )
+    by_size[chosen].check()
+    return read_frames(by_size[chosen].path)
+
+
+def read_frames(path: str | os.PathLike) -> list[Atoms]:
+    """Read every frame of an extended XYZ file (plain or .gz), or raise a `DataError`.
+
+    Unlike gap_fit, which drops a last frame that was cut off and goes on, this refuses files
+    that are missing, empty, truncated or malformed, and positions or cells that are not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no file {path}", fix="check the name and the folder")
+    if path.suffix != ".gz":
+        _check_structure(path)
+    try:
+        frames = read(path, ":", format="extxyz")
+    except (ValueError, KeyError, IndexError, OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path} cannot be read as extended XYZ ({error})",
+            fix="write it with ase.io.write(name, frames, format='extxyz')",
+        ) from error
+    if not frames:
+        raise DataError(f"{path} holds no frames", fix="copy or write the file again")
+    for number, atoms in enumerate(frames, start=1):
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise DataError(
+                f"Frame {number} of {path} has positions or a cell that are not finite numbers",
+                fix="remove the frame or write it again",
+            )
+    return frames
+
+
+def _check_structure(path: Path) -> None:
+    """Raise `DataError`, naming frame and line, where counts and lines of an XYZ file disagree."""
+    lines = enumerate(_text_lines(path), start=1)
+    n_frames = 0
+    for line_number, line in lines:
+        if not line.strip():
+            if any(rest.strip() for _, rest in lines):
+                raise DataError(
+                    f"Line {line_number} of {path} is empty inside the file", fix="delete it"
+                )
+            break
+        try:
+            n_atoms = int(line)
+        except ValueError:
+            raise DataError(
+                f"Line {line_number} of {path} does not start a frame",
+                expected="a line with the number of atoms",
+                found=repr(line.strip()[:40]),
+                fix="check that the file is extended XYZ and that no line is missing above",
+            ) from None
+        n_frames += 1
+        body = [text for _, (_, text) in zip(range(n_atoms + 1), lines, strict=False)]
+        if len(body) < n_atoms + 1 or not all(text.strip() for text in body):
+            raise DataError(
+                f"{path} is truncated in frame {n_frames}",
+                expected=f"a comment line and {n_atoms} atoms after line {line_number}",
+                found=f"{max(0, len(body) - 1)} atoms",
+                fix="copy the file again, or cut it after the last whole frame",
+            )
+    if n_frames == 0:
+        raise DataError(f"{path} is empty", fix="copy or write the file again")
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from lines
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not a text file",
+            expected="extended XYZ in UTF-8",
+            fix="check that you chose the right file",
+        ) from error
+
+
+def check_labels(
+    frames: Sequence[Atoms],
+    energy_name: str = ENERGY_NAME,
+    forces_name: str = FORCES_NAME,
+    *,
+    source: str = "the frames",
+) -> None:
+    """Raise `DataError` unless every frame carries a finite energy and finite forces.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Energies in ``info[energy_name]`` (eV), forces in ``arrays[forces_name]``,
+        shape (n_atoms, 3), eV/Å.
+    source : str
+        What to call the frames in the message, such as a file name.
+    """
+    for number, atoms in enumerate(frames, start=1):
+        where = f"Frame {number} of {source}"
+        for name, shape in ((energy_name, ()), (forces_name, (len(atoms), 3))):
+            value = label(atoms, name)
+            if value is None:
+                known = {*atoms.info, *atoms.arrays} - {"numbers", "positions"}
+                known |= set(atoms.calc.results) if atoms.calc is not None else set()
+                raise DataError(
+                    f"{where} has no {name!r}",
+                    found=", ".join(sorted(known)) or "no labels at all",
+                    fix="name the labels that the file has, or compute them",
+                )
+            values = np.asarray(value)
+            if values.shape != shape:
+                raise DataError(
+                    f"{where}: {name!r} has the wrong shape",
+                    expected=str(shape),
+                    found=str(values.shape),
+                    fix="check how the file was written",
+                )
+            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+                raise DataError(
+                    f"{where}: {name!r} is not a finite number everywhere",
+                    fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
+                )
+
+
+def label(atoms: Atoms, name: str) -> Any:
+    """Return a label of a frame (energy, forces, …) by name, or None.
+
+    ASE moves labels with its own names, such as ``energy``, from the file into ``atoms.calc``.
+    """
+    for holder in (atoms.info, atoms.arrays):
+        if name in holder:
+            return holder[name]
+    return None if atoms.calc is None else atoms.calc.results.get(name)
+
+
+def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
+    """Return the path of a frames file: as given, beside `near`, or in a shipped data set."""
+    path = Path(name)
+    places = [path, *([near / path] if near else []), *data_folder().glob(f"*/{path.name}")]
+    for place in places:
+        if place.is_file():
+            return place
+    raise DataError(
+        f"There is no file {path}",
+        found="looked in " + ", ".join(str(p.parent) for p in places),
+        fix="check the name and the folder you are in",
+    )

@@ -1,0 +1,1 @@
+"""Training and using one Gaussian approximation potential (GAP)."""

@@ -1,0 +1,332 @@
+"""`GapConfig` ↔ ``gap_config.cfg``: the only place that knows gap_fit's keys."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ase.data import atomic_numbers
+
+from helpers.errors import ConfigError, nearest
+from helpers.gap import cfg
+
+_ELEMENTS = set(atomic_numbers) - {"X"}
+
+
+def _refuse(key: str, value: Any, expected: str, fix: str = "") -> None:
+    raise ConfigError(f"{key}={value!r} cannot be used", expected=expected, fix=fix or None)
+
+
+def _number(key: str, value: Any, *, positive: bool = True, unit: str = "") -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or (value <= 0 if positive else value < 0):
+        _refuse(key, value, f"a number {'above' if positive else 'of at least'} 0 {unit}".strip())
+
+
+def _whole(key: str, value: Any, least: int, most: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        _refuse(key, value, f"a whole number of at least {least}")
+    if most is not None and value > most:
+        _refuse(key, value, f"a whole number of at most {most}")
+
+
+def _one_of(key: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        _refuse(key, value, " or ".join(map(repr, allowed)))
+
+
+class _Checked:
+    """Refuses a misspelt keyword with the nearest right one."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"{cls.__name__} has no {name!r}", fix=nearest(name, known))
+        return super().__new__(cls)
+
+
+@dataclass(frozen=True)
+class TwoBody(_Checked):
+    """The pair term (``distance_2b``): a smooth function of each interatomic distance.
+
+    Parameters
+    ----------
+    cutoff : float
+        Å; pairs further apart do not interact.
+    n_sparse : int
+        Sparse points (distances) per pair of elements.
+    delta : float
+        eV; how much energy one pair is expected to vary by.
+    theta_uniform : float
+        Å; length scale of the squared-exponential kernel.
+    covariance_type, sparse_method : str
+        Kernel and choice of sparse points; ``"ard_se"`` and ``"uniform"``.
+    """
+
+    cutoff: float = 4.0
+    n_sparse: int = 15
+    delta: float = 0.5
+    theta_uniform: float = 0.5
+    covariance_type: str = "ard_se"
+    sparse_method: str = "uniform"
+
+    def __post_init__(self) -> None:
+        _number("cutoff", self.cutoff, unit="Å")
+        _whole("n_sparse", self.n_sparse, 1)
+        _number("delta", self.delta, unit="eV")
+        _number("theta_uniform", self.theta_uniform, unit="Å")
+        _one_of("covariance_type", self.covariance_type, ("ard_se",))
+        _one_of("sparse_method", self.sparse_method, ("uniform",))
+
+
+@dataclass(frozen=True)
+class GapConfig(_Checked):
+    """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
+
+    ``GapConfig()`` is the class-room preset (100 frames), ``GapConfig.accurate()`` the careful
+    one (400 frames). Names are gap_fit's own keys; a config never changes, use `replace`.
+
+    Parameters
+    ----------
+    atoms_filename : str
+        Training frames (extended XYZ). The bare name of a shipped file works from any folder.
+    cutoff : float
+        Å; radius of the SOAP environment.
+    atom_sigma : float
+        Å; width of the Gaussian that stands for each neighbour.
+    n_max, l_max : int
+        Number of radial functions and highest angular momentum of SOAP.
+    n_sparse : int
+        Sparse points (representative environments) per element.
+    delta : float
+        eV; how much energy one environment is expected to vary by.
+    zeta : int
+        Power of the SOAP kernel; higher tells environments apart more sharply.
+    default_sigma : tuple of float
+        Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
+        atom), Hessians. Only the first two are used here; they regularise the fit.
+    two_body : TwoBody or None
+        The optional pair term.
+    e0_method : str or None
+        ``"average"``: every element gets the mean energy per atom of the training frames.
+        ``"isolated"``: energies of frames with one atom. None where `e0` is given.
+    e0 : dict, optional
+        Energy of each isolated atom by element, eV.
+    sparse_jitter : float
+        Added to the diagonal of the kernel matrix for numerical stability, eV².
+    cutoff_transition_width : float
+        Å; range over which a neighbour fades out before the cutoff.
+    covariance_type, sparse_method : str
+        SOAP kernel (``"dot_product"``) and how sparse points are chosen (``"cur_points"``,
+        ``"random"``, …).
+    energy_parameter_name, force_parameter_name : str
+        Names of the labels in the frames file.
+    gap_file : str
+        The model file to write.
+    sparse_separate_file : bool
+        Write sparse points into files beside the model, which must then travel together.
+    do_copy_atoms_file : bool
+        Store the training frames in the model file, too.
+    rnd_seed : int
+        Seed of gap_fit's random choices.
+
+    Raises
+    ------
+    ConfigError
+        If a name is misspelt (with the nearest right one) or a value cannot be used.
+
+    Examples
+    --------
+    >>> GapConfig(cutoff=3.5).replace(n_max=8).n_max
+    8
+
+    References
+    ----------
+    Bartók, Payne, Kondor, Csányi, Phys. Rev. Lett. 104, 136403 (2010) (GAP);
+    Bartók, Kondor, Csányi, Phys. Rev. B 87, 184115 (2013) (SOAP).
+    """
+
+    atoms_filename: str = "gap_input_100.xyz"
+    cutoff: float = 3.2
+    atom_sigma: float = 0.4
+    n_max: int = 6
+    l_max: int = 4
+    n_sparse: int = 500
+    delta: float = 0.2
+    zeta: int = 4
+    default_sigma: tuple[float, float, float, float] = (0.001, 0.02, 0.0, 0.0)
+    two_body: TwoBody | None = field(default_factory=TwoBody)
+    e0_method: str | None = "average"
+    e0: Mapping[str, float] | None = None
+    sparse_jitter: float = 1e-8
+    cutoff_transition_width: float = 0.5
+    covariance_type: str = "dot_product"
+    sparse_method: str = "cur_points"
+    energy_parameter_name: str = "dft_energy"
+    force_parameter_name: str = "dft_forces"
+    gap_file: str = "gap.xml"
+    sparse_separate_file: bool = False
+    do_copy_atoms_file: bool = False
+    rnd_seed: int = 1
+
+    def __post_init__(self) -> None:
+        for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
+            _number(key, getattr(self, key), unit="Å")
+        if self.cutoff_transition_width >= self.cutoff:
+            _refuse(
+                "cutoff_transition_width",
+                self.cutoff_transition_width,
+                f"less than the cutoff, {self.cutoff} Å",
+            )
+        _whole("n_max", self.n_max, 1, 20)
+        _whole("l_max", self.l_max, 0, 20)
+        _whole("n_sparse", self.n_sparse, 1)
+        _whole("zeta", self.zeta, 1)
+        _whole("rnd_seed", self.rnd_seed, 0)
+        _number("delta", self.delta, unit="eV")
+        _number("sparse_jitter", self.sparse_jitter, positive=False)
+        _one_of("covariance_type", self.covariance_type, ("dot_product",))
+        _one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
+        for key in ("sparse_separate_file", "do_copy_atoms_file"):
+            if not isinstance(getattr(self, key), bool):
+                _refuse(key, getattr(self, key), "True or False")
+        for key in ("atoms_filename", "gap_file", "energy_parameter_name", "force_parameter_name"):
+            cfg.check_word(key, getattr(self, key))
+        if self.two_body is not None and not isinstance(self.two_body, TwoBody):
+            _refuse("two_body", self.two_body, "TwoBody(...) or None")
+        self._check_sigma()
+        self._check_e0()
+
+    def _check_sigma(self) -> None:
+        sigma = self.default_sigma
+        if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
+            _refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
+        for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
+            _number("default_sigma", value, unit=f"{unit} for energies and forces")
+        for value in sigma[2:]:
+            _number("default_sigma", value, positive=False)
+        object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
+
+    def _check_e0(self) -> None:
+        if self.e0 is None:
+            _one_of("e0_method", self.e0_method, ("average", "isolated"))
+            return
+        if self.e0_method is not None:
+            raise ConfigError(
+                "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
+            )
+        for element, energy in dict(self.e0).items():
+            if element not in _ELEMENTS:
+                _refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
+            if not isinstance(energy, (int, float)) or not math.isfinite(energy):
+                _refuse("e0", energy, f"an energy in eV for {element}")
+        object.__setattr__(self, "e0", dict(sorted(self.e0.items())))
+
+    @classmethod
+    def accurate(cls) -> GapConfig:
+        """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
+        return cls(atoms_filename="gap_input_400.xyz", n_sparse=1000)
+
+    def replace(self, **changes: Any) -> GapConfig:
+        """Return a copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    @property
+    def sigma_energy_eV_per_atom(self) -> float:
+        """Expected error of the energies, eV per atom."""
+        return self.default_sigma[0]
+
+    @property
+    def sigma_force_eV_per_A(self) -> float:
+        """Expected error of each force component, eV/Å."""
+        return self.default_sigma[1]
+
+    def to_cfg(self) -> str:
+        """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
+        top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
+        soap = {name: getattr(self, name) for name in SOAP_KEYS}
+        terms = [] if self.two_body is None else [("distance_2b", vars(self.two_body))]
+        return cfg.format_config(top, [*terms, ("soap", soap)])
+
+    def write(self, path: str | os.PathLike) -> Path:
+        """Write the config file, whole or not at all, and return its path."""
+        from helpers.files import write_whole
+
+        return write_whole(path, self.to_cfg())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> GapConfig:
+        """Read a config file in gap_fit's own form.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, uses a form that gap_fit rejects (such as comments), holds a
+            misspelt key, inside ``gap={}`` too, or a value that cannot be used.
+        """
+        return cls.from_cfg(cfg.read_text(path), source=str(path))
+
+    @classmethod
+    def from_cfg(cls, text: str, *, source: str = "the config") -> GapConfig:
+        """Like `read`, from a text. Keys that are absent take gap_fit's value or ours."""
+        top, terms = cfg.parse_config(text, source)
+        values = cfg.typed(top, TOP_KEYS, cls, source)
+        if "atoms_filename" not in values:
+            raise ConfigError(f"{source} has no atoms_filename", fix="name the training frames")
+        soap = [options for kind, options in terms if kind == "soap"]
+        pairs = [options for kind, options in terms if kind == "distance_2b"]
+        others = [kind for kind, _ in terms if kind not in ("soap", "distance_2b")]
+        if others:
+            raise ConfigError(
+                f"{source}: gap={{}} holds the descriptor {others[0]!r}",
+                expected="'soap' and, if you like, 'distance_2b'",
+                fix=nearest(others[0], ("soap", "distance_2b")),
+            )
+        if len(soap) != 1 or len(pairs) > 1:
+            raise ConfigError(
+                f"{source}: gap={{}} holds {len(soap)} soap and {len(pairs)} distance_2b terms",
+                expected="one soap term and at most one distance_2b term, joined by ':'",
+            )
+        values |= cfg.typed(soap[0], SOAP_KEYS, cls, f"{source}, soap term")
+        pair = (
+            cfg.typed(pairs[0], PAIR_KEYS, TwoBody, f"{source}, distance_2b term")
+            if pairs
+            else None
+        )
+        if "e0" in values:
+            values.setdefault("e0_method", None)
+        return cls(**values, two_body=None if pair is None else TwoBody(**pair))
+
+
+# Field names by the place that gap_fit reads them from, in the order in which they are written.
+TOP_KEYS = (
+    "atoms_filename",
+    "default_sigma",
+    "e0_method",
+    "e0",
+    "energy_parameter_name",
+    "force_parameter_name",
+    "sparse_jitter",
+    "do_copy_atoms_file",
+    "sparse_separate_file",
+    "gap_file",
+    "rnd_seed",
+)
+SOAP_KEYS = (
+    "atom_sigma",
+    "l_max",
+    "n_max",
+    "cutoff",
+    "cutoff_transition_width",
+    "delta",
+    "covariance_type",
+    "zeta",
+    "n_sparse",
+    "sparse_method",
+)
+PAIR_KEYS = tuple(f.name for f in fields(TwoBody))

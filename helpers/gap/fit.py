@@ -1,0 +1,243 @@
+"""`fit_gap`: the real gap_fit as a process. A whole model, or none and a reason."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ase import Atoms
+from ase.io import write
+
+from helpers.errors import ConfigError, DataError, FitError, ModelFileError
+from helpers.files import check_target
+from helpers.frames import check_labels, find_frames_file, read_frames
+from helpers.gap.config import GapConfig
+from helpers.gap.model import GapModel
+from helpers.gap.process import Finished, find_gap_fit, run_watched
+from helpers.gap.progress import FitProgress
+from helpers.gap.xml import read_model
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit made, from what, and at what cost.
+
+    Attributes
+    ----------
+    model_path : Path
+        The model file.
+    config : GapConfig
+        The settings.
+    n_frames, n_energies, n_force_components : int
+        Size of the training set, and the labels that gap_fit itself counted.
+    n_sparse : int
+        Sparse points in the model, all terms together.
+    wall_seconds, cpu_seconds, peak_memory_MB : float
+        What gap_fit used (MB = 1e6 bytes).
+    estimated_memory_MB : float or None
+        What gap_fit had expected to need.
+    gap_fit_version : str
+        As it reports it.
+    log : str
+        Everything that gap_fit printed.
+    """
+
+    model_path: Path
+    config: GapConfig
+    n_frames: int
+    n_energies: int
+    n_force_components: int
+    n_sparse: int
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_MB: float
+    estimated_memory_MB: float | None
+    gap_fit_version: str
+    log: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model_path}: {self.n_frames} frames ({self.n_energies} energies, "
+            f"{self.n_force_components} force components), {self.n_sparse} sparse points; "
+            f"{self.cpu_seconds:.1f} CPU s, {self.peak_memory_MB:.0f} MB"
+        )
+
+
+def fit_gap(
+    config: GapConfig,
+    frames: Sequence[Atoms] | str | os.PathLike | None = None,
+    *,
+    output: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> FitResult:
+    """Train a Gaussian approximation potential with gap_fit.
+
+    Parameters
+    ----------
+    config : GapConfig
+        The settings.
+    frames : sequence of ase.Atoms, or path, optional
+        Training frames; by default the file that ``config.atoms_filename`` names, in the current
+        folder or among the shipped data.
+    output : path, optional
+        The model file to write; by default ``config.gap_file``. An older file is replaced only
+        when the new one is whole.
+    progress : bool
+        Show a bar with the stage and the time left.
+
+    Returns
+    -------
+    FitResult
+        Path of the model, what was found in the frames, seconds and memory.
+
+    Raises
+    ------
+    DataError
+        If a frame is damaged or lacks a label. Checked before gap_fit starts: gap_fit itself
+        would train on what is left and report success.
+    OutputError
+        If the model cannot be written.
+    FitError
+        If gap_fit fails, is killed, or writes something that is not a whole model.
+    """
+    if not isinstance(config, GapConfig):
+        raise ConfigError(
+            f"config={config!r} cannot be used",
+            expected="a GapConfig",
+            fix="GapConfig() for the defaults, GapConfig.read(path) for a file",
+        )
+    target = check_target(Path(output or config.gap_file).absolute())
+    training, source = _training_frames(config, frames)
+    _check_training(config, training, source)
+    binary = find_gap_fit()
+    with tempfile.TemporaryDirectory(prefix=".gap_fit-", dir=target.parent) as name:
+        folder = Path(name)
+        if source.endswith(".xyz"):
+            shutil.copyfile(source, folder / "train.xyz")
+        else:
+            write(folder / "train.xyz", training, format="extxyz")
+        # gap_fit works on copies with short names, in a folder of its own: long or odd paths
+        # cannot trouble it, and nothing it leaves behind stays.
+        inside = config.replace(atoms_filename="train.xyz", gap_file=target.name)
+        inside.write(folder / "gap_config.cfg")
+        follow = FitProgress(n_sparse=config.n_sparse, show=progress)
+        done = False
+        try:
+            finished = run_watched(
+                [str(binary), "config_file=gap_config.cfg"], folder=folder, on_line=follow
+            )
+            model = _check_result(finished, follow, folder / target.name, training, target)
+            _move_into_place(folder, target)
+            done = True
+        finally:
+            follow.close(done=done)
+    return FitResult(
+        model_path=target,
+        config=config,
+        n_frames=len(training),
+        n_energies=follow.targets["energies"],
+        n_force_components=follow.targets["forces"],
+        n_sparse=model.n_sparse,
+        wall_seconds=finished.wall_seconds,
+        cpu_seconds=finished.cpu_seconds,
+        peak_memory_MB=finished.peak_memory_MB,
+        estimated_memory_MB=follow.estimated_memory_MB,
+        gap_fit_version=_version(finished.output),
+        log=finished.output,
+    )
+
+
+def _training_frames(
+    config: GapConfig, frames: Sequence[Atoms] | str | os.PathLike | None
+) -> tuple[list[Atoms], str]:
+    if frames is None:
+        frames = find_frames_file(config.atoms_filename)
+    if isinstance(frames, (str, os.PathLike)):
+        return read_frames(frames), str(frames)
+    training = list(frames)
+    if not training or not all(isinstance(atoms, Atoms) for atoms in training):
+        raise DataError(
+            "There are no frames to train on",
+            expected="a list of ase.Atoms or the name of a file",
+            found=f"{len(training)} items" if training else "an empty list",
+        )
+    return training, "the frames"
+
+
+def _check_training(config: GapConfig, frames: list[Atoms], source: str) -> None:
+    """Refuse what gap_fit would accept in silence: missing labels, e0, isolated atoms."""
+    check_labels(frames, config.energy_parameter_name, config.force_parameter_name, source=source)
+    elements = {symbol for atoms in frames for symbol in atoms.symbols}
+    if config.e0 is not None and elements - set(config.e0):
+        missing = ", ".join(sorted(elements - set(config.e0)))
+        raise ConfigError(f"e0 has no energy for {missing}", fix="add it, in eV")
+    isolated = {atoms.symbols[0] for atoms in frames if len(atoms) == 1}
+    if config.e0_method == "isolated" and elements - isolated:
+        raise ConfigError(
+            "e0_method='isolated' needs a frame with one atom of each element",
+            found=f"none for {', '.join(sorted(elements - isolated))} in {source}",
+            fix="use e0_method='average', or give e0",
+        )
+
+
+def _check_result(
+    finished: Finished, follow: FitProgress, written: Path, frames: list[Atoms], target: Path
+) -> GapModel:
+    """Return the model that gap_fit wrote, or raise `FitError` with the reason it gives."""
+    kept = f"; {target.name} is as it was" if target.exists() else "; no model was written"
+    if finished.exit_code != 0:
+        if finished.exit_code < 0:
+            reason = f"it was ended by signal {-finished.exit_code}"
+        else:
+            reason = _abort_message(finished)
+        fix = "see the reason"
+        if finished.exit_code == -9:
+            fix = (
+                "if you did not end it, memory ran out: fewer frames, smaller n_max, l_max, cutoff"
+            )
+        raise FitError(
+            f"gap_fit failed{kept}", found=f"exit code {finished.exit_code}: {reason}", fix=fix
+        )
+    expected = {"energies": len(frames), "forces": 3 * sum(len(atoms) for atoms in frames)}
+    if follow.targets != expected:
+        raise FitError(
+            f"gap_fit did not train on all labels{kept}",
+            expected=str(expected),
+            found=str(follow.targets),
+            fix="check energy_parameter_name and force_parameter_name",
+        )
+    try:
+        return read_model(written)
+    except ModelFileError as error:
+        free_MB = shutil.disk_usage(target.parent).free / 1e6
+        raise FitError(
+            f"gap_fit wrote no whole model{kept}",
+            found=f"{error.problem} ({free_MB:.0f} MB are free on the disk)",
+            fix="make room on the disk (df -h), or write to another place",
+        ) from error
+
+
+def _abort_message(finished: Finished) -> str:
+    """Return the reason in gap_fit's output."""
+    text = finished.errors + "\n" + finished.output
+    if match := re.search(r"SYSTEM ABORT:\s*(.*?)\s*(?:STOP|Traceback|$)", text, re.DOTALL):
+        return " ".join(match.group(1).split())[:300]
+    lines = [line for line in finished.errors.splitlines() if line.strip() and "FoX" not in line]
+    return lines[-1].strip()[:300] if lines else "it gave no reason"
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    """Move the sparse files first, the model last: a model file always finds its numbers."""
+    for points in folder.glob(f"{target.name}.sparseX.*"):
+        os.replace(points, target.parent / points.name)
+    os.replace(folder / target.name, target)
+
+
+def _version(output: str) -> str:
+    match = re.search(r"git version\s+\S*?,?(v[\d.]+\S*)", output)
+    return match.group(1) if match else "unknown"

@@ -1,0 +1,171 @@
+"""`load_potential`: a model file → an ASE calculator. The only place that chooses an engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from helpers.errors import MissingToolError, ModelFileError, PredictionError, nearest
+from helpers.gap.model import GapModel
+from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
+
+ENGINES = ("auto", "quippy")
+
+
+def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalculator:
+    """Load a trained potential as an ASE calculator.
+
+    The file is read and checked in Python first, and quippy is given only what was understood:
+    a damaged file raises an error here, where quippy would end the whole process.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``gap.xml`` that gap_fit wrote.
+    engine : str
+        ``"auto"`` or ``"quippy"``.
+
+    Returns
+    -------
+    GapCalculator
+        Energies in eV, forces in eV/Å, stress in eV/Å³. It says which engine it uses
+        (``.engine``), can be pickled, and may be used from several threads.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, empty, damaged, or not a GAP.
+    MissingToolError
+        If the engine is not installed.
+    """
+    if engine not in ENGINES:
+        raise PredictionError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
+    path = Path(path).absolute()
+    try:
+        model = read_model(path)
+    except UnsupportedModelError:
+        _try_in_another_process(path)
+        return GapCalculator(path, None)
+    return GapCalculator(path, model)
+
+
+class GapCalculator(Calculator):
+    """ASE calculator around quippy that refuses what quippy would answer with nonsense.
+
+    Attributes
+    ----------
+    path : Path
+        The model file.
+    model : GapModel or None
+        Its numbers; None for a GAP whose descriptors only quippy knows.
+    engine : str
+        ``"quippy"``.
+    """
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]
+    engine = "quippy"
+
+    def __init__(self, path: Path, model: GapModel | None) -> None:
+        super().__init__()
+        self.path, self.model = path, model
+        self._lock = threading.Lock()  # quippy gives wrong energies when threads share it
+        self._quippy = _load_quippy(path, model)
+
+    def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
+        return load_potential, (self.path,)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute energy (eV) and forces (eV/Å), and the stress (eV/Å³) when asked for it.
+
+        Raises
+        ------
+        PredictionError
+            If the atoms hold an element that the model was not trained on, positions that are
+            not finite, or atoms so close that the result is not a finite number.
+        """
+        super().calculate(atoms, properties, system_changes)
+        self._check(self.atoms)
+        wanted = ["energy", "forces"] + (["stress"] if "stress" in (properties or []) else [])
+        with self._lock:
+            copy = self.atoms.copy()
+            copy.calc = self._quippy
+            results = {name: copy.calc.get_property(name, copy) for name in wanted}
+        if not all(np.isfinite(value).all() for value in results.values()):
+            distances = self.atoms.get_all_distances(mic=self.atoms.pbc.any())
+            np.fill_diagonal(distances, np.inf)
+            raise PredictionError(
+                "The potential gives no finite energy for these atoms",
+                found=f"a closest pair of {distances.min():.3f} Å",
+                fix="move overlapping atoms apart",
+            )
+        self.results = {**results, "free_energy": results["energy"]}
+
+    def check_frames(self, frames: Iterable[Atoms]) -> None:
+        """Raise `PredictionError` if the potential cannot be asked about one of the frames."""
+        for atoms in frames:
+            self._check(atoms)
+
+    def _check(self, atoms: Atoms) -> None:
+        if len(atoms) == 0:
+            raise PredictionError("There are no atoms", expected="at least one atom")
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise PredictionError(
+                "Positions or cell are not finite numbers", fix="check how the atoms were made"
+            )
+        if self.model is None:
+            return
+        unknown = sorted(set(atoms.symbols) - set(self.model.elements))
+        if unknown:
+            raise PredictionError(
+                f"{self.path.name} knows nothing about {', '.join(unknown)}",
+                expected=f"only {' and '.join(self.model.elements)}",
+                fix="use other atoms, or train on frames with these elements",
+            )
+
+
+def _load_quippy(path: Path, model: GapModel | None) -> Any:
+    try:
+        from quippy.potential import Potential
+    except ImportError as error:
+        raise MissingToolError(
+            "quippy is not installed", fix="pip install quippy-ase (the name on PyPI)"
+        ) from error
+    if model is None:
+        return Potential("", param_filename=str(path))
+    # A copy with separate sparse files: what quippy sees is what was checked, and it loads about
+    # ten times faster than the same numbers inline.
+    with tempfile.TemporaryDirectory(prefix="gap-") as folder:
+        copy = write_model(model, Path(folder, "gap.xml"), separate_files=True)
+        return Potential("", param_filename=str(copy))
+
+
+def _try_in_another_process(path: Path) -> None:
+    """Load `path` with quippy in a process of its own, which a bad file may end."""
+    code = (
+        "import sys; from quippy.potential import Potential\n"
+        "Potential('', param_filename=sys.argv[1]); print('loaded')"
+    )
+    trial = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    if "loaded" not in trial.stdout:
+        raise ModelFileError(
+            f"quippy cannot load {path}",
+            found=(trial.stderr.strip().splitlines() or ["no message"])[-1][:200],
+            fix=FIX,
+        )

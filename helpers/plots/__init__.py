@@ -1,0 +1,1 @@
+"""One function per figure: takes a table, returns an Axes. Computes nothing."""

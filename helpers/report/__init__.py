@@ -1,0 +1,1 @@
+"""One self-contained HTML report, made of sections that each command adds."""
