@@ -168,6 +168,12 @@ def _check_structure(path: Path) -> None:
                 found=f"{max(0, len(body) - 1)} atoms",
                 fix="copy the file again, or cut it after the last whole frame",
             )
+        if not body[-1].endswith("\n"):
+            raise DataError(
+                f"{path} ends inside a line, in frame {n_frames}",
+                found=repr(body[-1][-40:]),
+                fix="copy the file again; if it is whole, add the missing line end",
+            )
     if n_frames == 0:
         raise DataError(f"{path} is empty", fix="copy or write the file again")
 
