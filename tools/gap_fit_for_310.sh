@@ -10,6 +10,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-python3}"
 
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+
 download() {
   local from=()
   if [ -n "${WHEELHOUSE:-}" ]; then from=(--no-index --find-links "$WHEELHOUSE"); fi
@@ -21,9 +24,7 @@ download() {
 }
 
 install() {
-  local scratch site
-  scratch="$(mktemp -d)"
-  trap 'rm -rf "$scratch"' EXIT
+  local site
   PYTHON="$1/bin/python"
   site="$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
   download "$scratch"
