@@ -15,7 +15,7 @@ _HOMES = {
     "load_frames": "helpers.frames",
     "read_frames": "helpers.frames",
     "GapConfig": "helpers.gap.config",
-    "TwoBody": "helpers.gap.config",
+    "TwoBody": "helpers.gap.two_body",
     "fit_gap": "helpers.gap.fit",
     "load_potential": "helpers.gap.potential",
     "evaluate": "helpers.evaluation",
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from helpers.frames import load_frames as load_frames
     from helpers.frames import read_frames as read_frames
     from helpers.gap.config import GapConfig as GapConfig
-    from helpers.gap.config import TwoBody as TwoBody
     from helpers.gap.fit import fit_gap as fit_gap
     from helpers.gap.potential import load_potential as load_potential
+    from helpers.gap.two_body import TwoBody as TwoBody
 
 
 def __getattr__(name: str) -> Any:

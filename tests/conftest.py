@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def group_marks(item: pytest.Item) -> list[pytest.Mark]:
     return list(item.iter_markers("xdist_group"))
+
+
+# quippy ends the process, with exit code 0, when it meets a file that it cannot read: if a test let
+# that happen, pytest would vanish and all would seem well. So until the tests are over, the C
+# library calls this function at the end of the process, and the exit code becomes 70.
+
+running = {}
+c_library, token = ctypes.CDLL(None), ctypes.create_string_buffer(1)  # the token names the function
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+def at_the_end_of_the_process(_):
+    if running.get("process") != os.getpid():
+        return
+    try:
+        running["capture"].suspend_global_capture()
+        sys.stdout.flush()
+        print("\nThis test ended the process:", os.environ["PYTEST_CURRENT_TEST"], file=sys.stderr)
+    finally:
+        os._exit(70)
+
+
+c_library.__cxa_atexit(at_the_end_of_the_process, None, token)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    running.update(process=os.getpid(), capture=config.pluginmanager.getplugin("capturemanager"))
+
+
+def pytest_unconfigure() -> None:
+    running.clear()
+    c_library.__cxa_finalize(token)  # calls the function, which does nothing now, and forgets it
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ ROOMS = [
     "files",
     "frames",
     "gap.checks",
+    "gap.two_body",
     "gap.cfg",
     "gap.config",
     "gap.model",

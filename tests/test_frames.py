@@ -127,7 +127,18 @@ def test_read_frames_takes_a_good_file_plain_or_compressed(tmp_path, lines):
         (lambda text: [*text[:5], "O nan 1.0 1.0 0 0 0\n", *text[6:]], "Frame 1 .* not finite"),
         (lambda text: [*text[:5], "Qq 1 1 1 0 0 0\n", *text[6:]], "cannot be read as extended"),
     ],
-    ids=["empty", "cut", "cut at the count", "line lost", "gap", "html", "negative", "words", "nan", "element"],
+    ids=[
+        "empty",
+        "cut",
+        "cut at the count",
+        "line lost",
+        "gap",
+        "html",
+        "negative",
+        "words",
+        "nan",
+        "element",
+    ],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, lines, edit, message):
     bad = tmp_path / "bad.xyz"
