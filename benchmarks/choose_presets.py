@@ -24,26 +24,41 @@ from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames
 from helpers.files import write_whole
 
 TABLE = Path(__file__).with_name("choose_presets.csv")
-START = GapConfig(zeta=4, n_sparse=500)  # where the study began
-BETTER = START.replace(zeta=2, n_sparse=1000)
-LONG_PAIRS = TwoBody(cutoff=6.0, n_sparse=25)
+# Where the study began; then one change at a time, then changes that belong together.
+START = GapConfig(zeta=4, l_max=4, n_sparse=500, two_body=TwoBody(cutoff=4.0, n_sparse=15))
+PAIRS_6, PAIRS_7 = TwoBody(cutoff=6.0, n_sparse=25), TwoBody(cutoff=7.5, n_sparse=35)
+BETTER = START.replace(zeta=2, two_body=PAIRS_6)
 CANDIDATES = {
     "default": {
         "start": START,
-        "pairs to 6 A": START.replace(two_body=LONG_PAIRS),
+        "pairs to 6 A": START.replace(two_body=PAIRS_6),
         "zeta 2": START.replace(zeta=2),
         "zeta 6": START.replace(zeta=6),
-        "1000 sparse points": START.replace(n_sparse=1000),
-        "atom_sigma 0.3": START.replace(atom_sigma=0.3),
-        "atom_sigma 0.5": START.replace(atom_sigma=0.5),
-        "cutoff 2.8": START.replace(cutoff=2.8),
-        "cutoff 3.6": START.replace(cutoff=3.6),
-        "l_max 3": START.replace(l_max=3),
-        "sigma_F 0.04": START.replace(default_sigma=(0.001, 0.04, 0.0, 0.0)),
-        "zeta 2, 1000 sparse points": BETTER,
-        "the same, pairs to 6 A": BETTER.replace(two_body=LONG_PAIRS),
+        "zeta 2, pairs to 7.5 A": START.replace(zeta=2, two_body=PAIRS_7),
+        "zeta 2, pairs to 6 A, sigma_F 0.04": BETTER.replace(default_sigma=(0.001, 0.04, 0.0, 0.0)),
+        "zeta 2, pairs to 6 A, atom_sigma 0.3": BETTER.replace(atom_sigma=0.3),
+        "zeta 2, pairs to 6 A, 900 sparse points": BETTER.replace(n_sparse=900),
+        "… cutoff 2.8": BETTER.replace(n_sparse=900, cutoff=2.8),
+        "… n_max 5, 1000 sparse points": BETTER.replace(n_sparse=1000, n_max=5),
+        "… n_max 5, cutoff 3.5": BETTER.replace(n_sparse=900, n_max=5, cutoff=3.5),
+        "… n_max 8, l_max 2": BETTER.replace(n_sparse=900, n_max=8, l_max=2),
+        "… n_max 7, l_max 3, 850 sparse points": BETTER.replace(n_sparse=850, n_max=7, l_max=3),
+        "the default: l_max 3, 1000 sparse points": GapConfig(),
+        "… n_max 9, l_max 2, cutoff 3.6, pairs to 7.5 A (too much memory)": BETTER.replace(
+            n_sparse=900, n_max=9, l_max=2, cutoff=3.6, two_body=PAIRS_7
+        ),
+        "… n_max 10, l_max 2, cutoff 4.0, pairs to 7.5 A (too much memory)": BETTER.replace(
+            n_sparse=900, n_max=10, l_max=2, cutoff=4.0, two_body=PAIRS_7
+        ),
     },
-    "accurate": {},
+    "accurate": {
+        "n_max 8, l_max 3, 1500 sparse points, pairs to 7.5 A": BETTER.replace(
+            n_sparse=1500, n_max=8, l_max=3, two_body=PAIRS_7
+        ),
+        "the accurate preset: n_max 9, l_max 2, cutoff 3.6, 1200 sparse points": (
+            GapConfig.accurate()
+        ),
+    },
 }
 
 
