@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from ase.io import write
 
-from helpers import GapConfig, fit_gap
+from helpers import GapConfig, TwoBody, fit_gap
 from helpers.errors import ConfigError, DataError, FitError, WorkshopError
 from helpers.files import OutputError
 from helpers.frames import find_frames_file
@@ -32,7 +32,8 @@ ON_LINUX = sys.platform == "linux"
 def place(tmp_path, tiny_config, frames10):
     """A folder with good frames, their config, and an old model to be kept."""
     write(tmp_path / "train.xyz", frames10, format="extxyz")
-    tiny_config.replace(atoms_filename="train.xyz").write(tmp_path / "gap_config.cfg")
+    quick = tiny_config.replace(atoms_filename="train.xyz", two_body=TwoBody(4.0, n_sparse=3))
+    quick.write(tmp_path / "gap_config.cfg")
     (tmp_path / "gap.xml").write_text("the old model")
     return tmp_path
 
@@ -384,13 +385,12 @@ def small_disk(tmp_path):
     ],
     ids=["no room for the frames", "no room for the model"],
 )
-def test_a_full_disk(
-    place, small_disk, listing, mlmd_refuses, frames10, tiny_config, kilobytes, kind, message
-):
+def test_a_full_disk(place, small_disk, listing, mlmd_refuses, frames10, kilobytes, kind, message):
     disk = small_disk(kilobytes)
     (disk / "gap.xml").write_text("the old model")
     with pytest.raises(kind, match=message):
-        fit_gap(tiny_config, frames10, output=disk / "gap.xml", progress=False)
+        config = GapConfig.read(place / "gap_config.cfg")
+        fit_gap(config, frames10, output=disk / "gap.xml", progress=False)
     assert listing(disk) == {"gap.xml": b"the old model"}
     command = ["fit", place / "gap_config.cfg", "--output", disk / "gap.xml", "--no-progress"]
     mlmd_refuses(*command, message=message)

@@ -46,7 +46,7 @@ def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, smallest_fit):
     monkeypatch.chdir(gone)
     gone.rmdir()
     with pytest.raises(WorkshopError, match="current folder no longer exists.*Fix: change to"):
-        load_potential(smallest_fit.model_path)
+        load_potential(smallest_fit.model_path, engine="quippy")
 
 
 def test_what_only_quippy_finds_is_an_error_too_and_the_working_folder_stays(
@@ -63,10 +63,11 @@ def test_what_only_quippy_finds_is_an_error_too_and_the_working_folder_stays(
     with monkeypatch.context() as patched:
         patched.setattr(potential, "read_model", read_model_with_a_bad_descriptor)
         with pytest.raises(ModelFileError, match="quippy cannot load .*soap_initialise failed"):
-            load_potential(smallest_fit.model_path)
+            load_potential(smallest_fit.model_path, engine="quippy")
     # Without care quippy would now be in a folder that is gone, and its next load would be fatal.
     assert Path.cwd() == tmp_path
-    assert np.isfinite(load_potential(smallest_fit.model_path).get_potential_energy(frames10[0]))
+    good = load_potential(smallest_fit.model_path, engine="quippy")
+    assert np.isfinite(good.get_potential_energy(frames10[0]))
     assert Path.cwd() == tmp_path
 
 
@@ -84,7 +85,7 @@ def test_an_odd_command_line_in_a_model_is_no_trouble(
     start, end = text.index("<command_line>"), text.index("</command_line>")
     odd = tmp_path / "odd.xml"
     odd.write_text(text[:start] + "<command_line>" + escape(command_line) + text[end:])
-    potential = load_potential(odd)
+    potential = load_potential(odd, engine="quippy")
     assert potential.model.command_line == command_line.strip()
     assert np.isfinite(potential.get_potential_energy(frames10[0]))
 
@@ -100,23 +101,22 @@ def spoilt(atoms, how):
 
 
 @pytest.mark.parametrize(
-    ("how", "processes", "message"),
+    ("how", "message"),
     [
-        ("element", 1, r"gap\.xml knows nothing about Si.*Expected: only H and O.*Fix: use other"),
-        ("nan", 1, r"Frame 2 of .*bad\.xyz has positions or a cell that are not finite"),
-        ("overlap", 1, r"no finite energy.*pair of 0\.000 Å.*Fix: move overlapping atoms"),
-        ("overlap", 2, r"no finite energy.*pair of 0\.000 Å.*Fix: move overlapping atoms"),
+        ("element", r"gap\.xml knows nothing about Si.*Expected: only H and O.*Fix: use other"),
+        ("nan", r"Frame 2 of .*bad\.xyz has positions or a cell that are not finite"),
+        ("overlap", r"gives no \w+ energy.*pair of 0\.000 Å.*Fix: move overlapping atoms"),
     ],
-    ids=["element", "nan", "overlap", "overlap in another process"],
+    ids=["element", "nan", "overlap"],
 )
 def test_mlmd_refuses_frames_that_the_model_cannot_answer_for(
-    tmp_path, smallest_fit, frames10, mlmd_refuses, listing, how, processes, message
+    tmp_path, smallest_fit, frames10, mlmd_refuses, listing, how, message
 ):
     spoilt(frames10[1], how)
     write(tmp_path / "bad.xyz", frames10[:2], format="extxyz")
     before = listing(tmp_path)
     arguments = [smallest_fit.model_path, "--frames", tmp_path / "bad.xyz", "--no-progress"]
-    arguments += ["--csv", tmp_path / "e.csv", "--processes", processes]
+    arguments += ["--csv", tmp_path / "e.csv"]
     mlmd_refuses("evaluate", *arguments, message=message)
     assert listing(tmp_path) == before
 
@@ -172,7 +172,7 @@ text, atoms = Path(source).read_text(), read_frames(frame)[0]
 for number in range(int(count)):
     Path(path).write_text(mutated(text, random.Random(f"{seed} {number}")))
     try:
-        atoms.calc = load_potential(path)
+        atoms.calc = load_potential(path, engine="quippy")
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()
         assert np.isfinite(energy) and np.isfinite(forces).all(), number
         print(number, "answered", flush=True)
