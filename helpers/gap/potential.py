@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -19,25 +20,29 @@ from helpers.errors import MissingToolError, ModelFileError, PredictionError, ne
 from helpers.gap.model import GapModel
 from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
 
-ENGINES = ("auto", "quippy")
+ENGINES = ("auto", "jax", "quippy")
 
 
-def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalculator:
+def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
     """Load a trained potential as an ASE calculator.
 
     The file is read and checked in Python first, and quippy is given only what was understood:
     a damaged file raises an error here, where quippy would end the whole process.
+
+    JAX gives the same numbers as quippy (to about 1e-10 eV), more than ten times faster; quippy
+    also evaluates descriptors that the kit does not know.
 
     Parameters
     ----------
     path : str or path
         A ``gap.xml`` that gap_fit wrote.
     engine : str
-        ``"auto"`` or ``"quippy"``.
+        ``"jax"``, ``"quippy"``, or ``"auto"``: JAX where it is installed and knows all of the
+        model's terms, otherwise quippy.
 
     Returns
     -------
-    GapCalculator
+    JaxCalculator or GapCalculator
         Energies in eV, forces in eV/Å, stress in eV/Å³. It says which engine it uses
         (``.engine``), can be pickled, and may be used from several threads.
 
@@ -45,6 +50,8 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalcu
     ------
     ModelFileError
         If the file is missing, empty, damaged, or not a GAP.
+    UnsupportedModelError
+        If ``engine="jax"`` and the model holds terms that only quippy knows; they are named.
     MissingToolError
         If the engine is not installed.
     """
@@ -54,9 +61,29 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalcu
     try:
         model = read_model(path)
     except UnsupportedModelError:
+        if engine == "jax":
+            raise
         _try_in_another_process(path)
         return GapCalculator(path, None)
+    if engine == "jax" or (engine == "auto" and _jax_is_able(model)):
+        return _load_jax(path, model)
     return GapCalculator(path, model)
+
+
+def _jax_is_able(model: GapModel) -> bool:
+    """Say whether JAX is installed and knows all terms of `model`."""
+    from helpers.gap.jax.settings import why_not
+
+    installed = all(importlib.util.find_spec(name) for name in ("jax", "vesin"))
+    return installed and not why_not(model)
+
+
+def _load_jax(path: Path, model: GapModel) -> Any:
+    try:
+        from helpers.gap.jax.calculator import JaxCalculator
+    except ImportError as error:
+        raise MissingToolError("JAX is not installed", fix="pip install jax vesin") from error
+    return JaxCalculator(model, path)
 
 
 class GapCalculator(Calculator):
@@ -82,7 +109,10 @@ class GapCalculator(Calculator):
         self._quippy = _load_quippy(path, model)
 
     def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
-        return load_potential, (self.path,)
+        return _reload, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"GapCalculator({self.path.name}, engine='quippy')"
 
     def calculate(
         self,
@@ -136,6 +166,10 @@ class GapCalculator(Calculator):
                 expected=f"only {' and '.join(self.model.elements)}",
                 fix="use other atoms, or train on frames with these elements",
             )
+
+
+def _reload(path: Path) -> GapCalculator:
+    return load_potential(path, engine="quippy")  # type: ignore[no-any-return]
 
 
 def _load_quippy(path: Path, model: GapModel | None) -> Any:

@@ -8,7 +8,9 @@ ones that JAX derives run several times slower on a CPU.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterable
 from functools import lru_cache, partial
 
 import jax
@@ -18,6 +20,8 @@ import numpy as np
 from helpers.gap.jax.harmonics import real_spherical_harmonics
 from helpers.gap.jax.radial import cutoff_function, radial_basis, radial_functions
 from helpers.gap.jax.settings import PairSettings, SoapSettings
+
+UNROLLED = 48  # slots up to which a sum over neighbours is written out
 
 
 def power_spectrum(
@@ -53,7 +57,7 @@ def power_spectrum(
     square = x * x + y * y + z * z
     distance = jnp.sqrt(jnp.where(square > 0, square, 1e-60 if dtype == jnp.float64 else 1e-30))
     inverse = 1 / distance
-    units = jax.lax.optimization_barrier((x * inverse, y * inverse, z * inverse))
+    units = x * inverse, y * inverse, z * inverse
     radial = radial_functions(settings, distance)
     angular = real_spherical_harmonics(settings.l_max, *units)
     basis = radial_basis(settings)
@@ -62,7 +66,9 @@ def power_spectrum(
     products = []
     for l in range(settings.l_max + 1):
         grid = _density(slots, radial[l], angular[l])  # species, n, m, atom
-        channels = jnp.einsum("kn,snma->skma", transform, grid)
+        channels = _total(
+            transform[:, n, None, None] * grid[:, n, None] for n in range(settings.n_max)
+        )
         if l == 0:
             channels = channels + centre[:, None, None] * own_channel[:, None, None, :]
         flat = channels.reshape(settings.n_channels, 2 * l + 1, -1)
@@ -97,7 +103,11 @@ def _density(slots: tuple[int, ...], radial: jax.Array, angular: jax.Array) -> j
     parts, start = [], 0
     for size in slots:
         part = slice(start, start + size)
-        parts.append(jnp.einsum("nja,mja->nma", radial[:, part], angular[:, part]))
+        r, y = radial[:, part], angular[:, part]
+        if 0 < size <= UNROLLED:
+            parts.append(_total(r[:, None, j] * y[None, :, j] for j in range(size)))
+        else:
+            parts.append(jnp.einsum("nja,mja->nma", r, y))
         start += size
     return jnp.stack(parts)
 
@@ -215,7 +225,10 @@ kernel_sum.defvjp(_kernel_sum_forward, _kernel_sum_backward)
 
 
 def pair_sum(
-    settings: PairSettings, vectors: jax.Array, present: jax.Array, points: jax.Array,
+    settings: PairSettings,
+    vectors: jax.Array,
+    present: jax.Array,
+    points: jax.Array,
     weights: jax.Array,
 ) -> jax.Array:
     """Return f_c(r) Σ_s w_s exp(−½((r − x_s)/θ)²) for each pair.
@@ -238,14 +251,31 @@ def pair_sum(
     square = (vectors * vectors).sum(0)
     used = present & (square > 0)
     distance = jnp.where(used, jnp.sqrt(jnp.where(used, square, 1.0)), 2 * settings.cutoff_A)
-    scaled = (distance - points[:, None]) * (1 / settings.theta_A)
-    energy = weights @ jnp.exp(-0.5 * scaled * scaled)
+    energy = _gaussians(settings.theta_A, distance, points, weights)
     return energy * cutoff_function(distance, settings.cutoff_A, settings.transition_A)
 
 
-def _total(parts: object) -> jax.Array:
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _gaussians(
+    theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
+) -> jax.Array:
+    scaled = (distance - points[:, None]) * (1 / theta_A)
+    return (weights[:, None] * jnp.exp(-0.5 * scaled * scaled)).sum(0)
+
+
+@_gaussians.defjvp
+def _gaussians_jvp(theta_A: float, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """Differentiate by distance, points and weights with one set of exponentials."""
+    distance, points, weights = primals
+    to_distance, to_points, to_weights = tangents
+    scaled = (distance - points[:, None]) * (1 / theta_A)
+    gaussians = jnp.exp(-0.5 * scaled * scaled)
+    slopes = weights[:, None] * gaussians * scaled * (1 / theta_A)
+    change = -slopes.sum(0) * to_distance
+    change = change + to_points @ slopes + to_weights @ gaussians
+    return (weights[:, None] * gaussians).sum(0), change
+
+
+def _total(parts: Iterable[jax.Array]) -> jax.Array:
     """Add up arrays one after the other (the compiler makes one pass of it)."""
-    total = None
-    for part in parts:  # type: ignore[attr-defined]
-        total = part if total is None else total + part
-    return total
+    return functools.reduce(jnp.add, parts)
