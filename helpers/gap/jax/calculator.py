@@ -127,7 +127,7 @@ class JaxCalculator(Calculator):
         positions, cell = atoms.positions[lists.order], atoms.cell.array
         plan, neighbours = lists.get(positions, cell, atoms.pbc)
         with double_precision():
-            found = _compiled(plan)(self._model_arrays(), positions, cell, neighbours)
+            found = _compiled(plan)(self.device_arrays(), positions, cell, neighbours)
             energy, energies, forces, virial = (np.asarray(value) for value in found)
         e0 = np.array([self.model.e0.get(int(z), 0.0) for z in atoms.numbers])
         results = {
@@ -153,7 +153,8 @@ class JaxCalculator(Calculator):
             self._lists[key] = VerletList(self.terms, atoms.numbers, self.skin_A)
         return self._lists[key]
 
-    def _model_arrays(self) -> Any:
+    def device_arrays(self) -> Any:
+        """Return the model's numbers where JAX computes (see `plan.ModelArrays`)."""
         if self._arrays is None:
             import jax
 

@@ -7,7 +7,7 @@ model travel as arguments, so that nothing large is baked into the code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +86,16 @@ class Plan:
                 places[number] = slice(start, start + count)
                 start += count
         return places
+
+
+def with_room_for(plan: Plan, other: Plan) -> Plan:
+    """Return a plan whose neighbour lists have room for those of both."""
+    slots = zip(plan.slots, other.slots, strict=True)
+    return replace(
+        plan,
+        slots=tuple(tuple(map(max, a, b)) for a, b in slots),
+        rooms=tuple(map(max, plan.rooms, other.rooms)),
+    )
 
 
 class SoapArrays(NamedTuple):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from helpers.errors import PredictionError
 from helpers.gap.jax.neighbours import Neighbours, find_pairs, lay_out
-from helpers.gap.jax.plan import Plan, Terms
-from helpers.gap.jax.runtime import double_precision
+from helpers.gap.jax.plan import Plan, Terms, with_room_for
 
 OVERLAP_A = 0.01  # atoms closer than this are on top of each other
 
@@ -45,6 +46,7 @@ class VerletList:
         self.n_builds = self.n_growths = 0
         self._built_for: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._neighbours: Any = None
+        self._pairs: Any = None
         self._closest_A = np.inf
 
     def get(
@@ -64,8 +66,6 @@ class VerletList:
 
     def build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the lists anew."""
-        import jax
-
         pairs = find_pairs(positions, cell, pbc, self.terms.cutoff_A + self.skin_A)
         self._closest_A = float(pairs.distance.min(initial=np.inf))
         if self._closest_A < OVERLAP_A:
@@ -77,10 +77,28 @@ class VerletList:
         plan, neighbours = lay_out(self.terms, self.counts, pairs, self.skin_A, self.plan)
         self.n_builds += 1
         self.n_growths += self.plan is not None and plan != self.plan
-        self.plan = plan
-        with double_precision():
-            self._neighbours = jax.device_put(neighbours)
+        self.plan, self._neighbours, self._pairs = plan, neighbours, pairs
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
+
+    @staticmethod
+    def together(lists: Sequence[VerletList]) -> tuple[Plan, Neighbours]:
+        """Return the lists of several replicas as one, with room that is enough for all.
+
+        Every array gets a first axis, one row per replica.
+        """
+        import jax
+
+        plan = reduce(with_room_for, [one.plan for one in lists if one.plan is not None])
+        for one in lists:
+            if one.plan != plan:
+                one._make_room(plan)
+        stacked = jax.tree.map(lambda *parts: np.stack(parts), *[one._neighbours for one in lists])
+        return plan, stacked
+
+    def _make_room(self, plan: Plan) -> None:
+        self.n_growths += 1
+        found = lay_out(self.terms, self.counts, self._pairs, self.skin_A, plan)
+        self.plan, self._neighbours = found
 
     def _still_good(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
         if self._built_for is None:
