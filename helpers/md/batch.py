@@ -11,9 +11,11 @@ from ase import Atoms, units
 from helpers.errors import PredictionError
 from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.verlet import VerletList
-from helpers.md.loop import Limits, compiled_forces, compiled_loop
+from helpers.md.loop import Limits, compiled_loop
 from helpers.md.steps import ACCELERATION, Ensemble, State
 from helpers.md.trajectory import A_PER_FS
+
+STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop
 
 
 def thermal_velocities(
@@ -63,7 +65,9 @@ class Batch:
         )
         self.record_every, self.skin_A = record_every, skin_A
         numbers = starts[0].numbers
-        self._lists = [VerletList(calculator.terms, numbers, skin_A) for _ in starts]
+        self._lists = [
+            VerletList(calculator.terms, numbers, skin_A, calculator.plans) for _ in starts
+        ]
         self._order = self._lists[0].order
         self._cells = np.array([atoms.cell.array for atoms in starts])
         self._pbc = [atoms.pbc for atoms in starts]
@@ -85,8 +89,8 @@ class Batch:
 
     @property
     def step(self) -> int:
-        """Steps done."""
-        return int(self._state.step)
+        """Number of complete steps (−1 before the forces at the start are known)."""
+        return int(self._state.step) - 1
 
     @property
     def any_alive(self) -> bool:
@@ -103,17 +107,15 @@ class Batch:
         """Number of builds of neighbour lists, per replica."""
         return self._lists[0].n_builds
 
-    def run(self, n_steps: int, last_step: int) -> None:
-        """Go on until `n_steps` more are done, with new lists whenever they are needed."""
-        end = min(self.step + n_steps, last_step)
+    def run(self, end: int) -> None:
+        """Go on until step `end` is complete, with new lists whenever they are needed."""
         while self.step < end and self.any_alive:
             if self._stale:
                 self._build()
+            call_end = min(end, self.step + STEPS_PER_CALL)
             with double_precision():
-                loop = compiled_loop(
-                    self._plan, self.ensemble, self._steps_per_call, self.record_every
-                )
-                first = self.step // self.record_every + 1
+                loop = compiled_loop(self._plan, self.ensemble, STEPS_PER_CALL, self.record_every)
+                first = -(-(self.step + 1) // self.record_every)
                 state, records, stale = loop(
                     self._arrays,
                     self._masses,
@@ -122,11 +124,11 @@ class Batch:
                     self._neighbours,
                     self._reference,
                     self._limits,
-                    np.int64(end),
+                    np.int64(call_end),
                     self._state,
                 )
-                n_new = int(state.step) // self.record_every + 1 - first
-                rows = [np.asarray(values[:n_new]) for values in records]
+                n_new = (int(state.step) - 1) // self.record_every + 1 - first
+                rows = [np.asarray(values)[:n_new] for values in records]
             self._state, self._stale = state, bool(stale)
             if n_new:
                 steps = (first + np.arange(n_new)) * self.record_every
@@ -145,23 +147,18 @@ class Batch:
 
     def _start(self, positions: np.ndarray, velocities: np.ndarray) -> None:
         n_replicas = len(positions)
-        self._steps_per_call = 100
         self._state = State(
             positions,
             velocities,
-            np.zeros_like(positions),
-            np.zeros(n_replicas),
+            positions,
+            velocities,
+            np.full(n_replicas, np.nan),
             np.ones(n_replicas, bool),
             np.full(n_replicas, -1),
             np.int64(0),
         )
+        self._records: list[tuple[np.ndarray, ...]] = []
         self._build(first=True)
-        with double_precision():
-            energy, forces = compiled_forces(self._plan)(
-                self._arrays, positions, self._cells, self._neighbours
-            )
-            self._state = self._state._replace(energy=energy, forces=forces)
-        self._records = [(np.zeros(1, int), positions[None], velocities[None], np.array([energy]))]
 
     def _build(self, *, first: bool = False) -> None:
         """Build the lists of all replicas, with room that is enough for every one of them."""
@@ -176,7 +173,7 @@ class Batch:
                 if first:
                     raise
                 alive[k] = False
-        failed = np.where(alive != self._state.alive, self.step, self._state.failed_step)
+        failed = np.where(alive != self._state.alive, self.step + 1, self._state.failed_step)
         self._state = self._state._replace(alive=alive, failed_step=failed)
         self._plan, self._neighbours = VerletList.together(self._lists)
         self._reference, self._stale = positions, False

@@ -16,7 +16,6 @@ from ase import Atoms, units
 from helpers.errors import PredictionError
 from helpers.md.trajectory import Replicas, Trajectory
 
-STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop
 THERMOSTATS = ("none", "langevin", "bussi")
 
 
@@ -152,7 +151,7 @@ def run_replicas(
     PredictionError
         If the potential cannot be asked about the atoms, or an option cannot be used.
     """
-    from helpers.md.batch import Batch
+    from helpers.md.batch import STEPS_PER_CALL, Batch
 
     seeds = [int(seed) for seed in seeds]
     starts = [atoms] * len(seeds) if isinstance(atoms, Atoms) else list(atoms)
@@ -177,9 +176,8 @@ def run_replicas(
     with _bar(steps, progress) as bar:
         try:
             while batch.step < steps and batch.any_alive:
-                before = batch.step
-                batch.run(min(STEPS_PER_CALL, steps - before), steps)
-                bar.update(batch.step - before)
+                batch.run(min(batch.step + STEPS_PER_CALL, steps))
+                bar.update(batch.step - bar.n)
         except KeyboardInterrupt:
             interrupted = True
     return _collect(batch, starts, seeds, float(timestep_fs), interrupted, started)

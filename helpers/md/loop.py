@@ -11,7 +11,7 @@ from ase import units
 
 from helpers.gap.jax.energy import energy_and_forces
 from helpers.gap.jax.plan import Plan
-from helpers.md.steps import Ensemble, State, advance, kinetic_energy
+from helpers.md.steps import Ensemble, State, finish_step, kinetic_energy, start_step
 
 
 class Limits(NamedTuple):
@@ -43,16 +43,6 @@ def compiled_loop(plan: Plan, ensemble: Ensemble, n_steps: int, stride: int) -> 
     return jax.jit(partial(run_steps, plan, ensemble, n_steps, stride))
 
 
-@lru_cache(maxsize=32)
-def compiled_forces(plan: Plan) -> Any:
-    """Return the compiled energies and forces of a batch, for its first step."""
-
-    def of_batch(arrays: Any, positions: Any, cells: Any, neighbours: Any) -> Any:
-        return batch_forces(plan, arrays, cells, neighbours, positions)
-
-    return jax.jit(of_batch)
-
-
 def batch_forces(
     plan: Plan, arrays: Any, cells: jax.Array, neighbours: Any, positions: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -73,20 +63,22 @@ def run_steps(
     neighbours: Any,
     reference: jax.Array,
     limits: Limits,
-    last_step: jax.Array,
+    end: jax.Array,
     state: State,
 ) -> tuple[State, Records, jax.Array]:
-    """Take up to `n_steps` steps, none of them with neighbour lists that are too old.
+    """Go on until step `end` is complete, or until the neighbour lists are too old.
 
-    A step that takes an atom further than half the skin from `reference` is not accepted; the
-    loop ends before it, and the caller builds new lists and calls again.
+    Forces are never computed where an atom is further than half the skin from `reference`: the
+    loop ends before, and the caller builds new lists and calls again.
 
     Parameters
     ----------
+    n_steps : int
+        No more than this many steps are to be done in one call: there is room for their records.
     reference : array of shape (R, n_atoms, 3), Å
         Positions for which the lists were built.
-    last_step : int
-        Not to be passed.
+    end : int
+        Number of the last step to complete.
     state : State
         Where to start.
 
@@ -95,39 +87,36 @@ def run_steps(
     State
         Where it ended.
     Records
-        The states after those of its steps whose number is a multiple of `stride`.
+        The complete steps whose number is a multiple of `stride`.
     bool
         True if new lists are needed.
     """
     force_field = partial(batch_forces, plan, arrays, cells, neighbours)
     n_records = n_steps // stride + 1
-    first = state.step // stride + 1  # number of the next record
+    first = -(-state.step // stride)  # number of the next record
     records = Records(
         jnp.zeros((n_records + 1, *state.positions.shape)),
         jnp.zeros((n_records + 1, *state.velocities.shape)),
-        jnp.zeros((n_records + 1, *state.energy.shape)),
+        jnp.zeros((n_records + 1, *state.done_energy.shape)),
     )
-    end = jnp.minimum(state.step + n_steps, last_step)
 
-    def go_on(carry: tuple) -> jax.Array:
-        state, _, stale = carry
-        return (state.step < end) & ~stale & state.alive.any()
+    def stale(state: State) -> jax.Array:
+        return _longest(state.positions - reference, state.alive) >= limits.half_skin_A
 
-    def body(carry: tuple) -> tuple:
-        before, records, _ = carry
-        after = _guarded(
-            ensemble, limits, masses, before, advance(ensemble, force_field, masses, keys, before)
-        )
-        moved = _longest(after.positions - reference, after.alive)
-        stale = moved >= limits.half_skin_A
-        state = jax.tree.map(lambda new, old: jnp.where(stale, old, new), after, before)
-        wanted = ~stale & (state.step % stride == 0)
-        row = jnp.where(wanted, state.step // stride - first, n_records)
-        kept = (state.positions, state.velocities, state.energy)
-        records = Records(*(r.at[row].set(new) for r, new in zip(records, kept, strict=True)))
-        return state, records, stale
+    def go_on(carry: tuple[State, Records]) -> jax.Array:
+        state, _ = carry
+        return (state.step <= end) & state.alive.any() & ~stale(state)
 
-    return jax.lax.while_loop(go_on, body, (state, records, jnp.zeros((), bool)))
+    def body(carry: tuple[State, Records]) -> tuple[State, Records]:
+        before, records = carry
+        after = _one_step(ensemble, force_field, limits, masses, keys, before)
+        wanted = before.step % stride == 0
+        row = jnp.where(wanted, before.step // stride - first, n_records)
+        kept = (after.done_positions, after.done_velocities, after.done_energy)
+        return after, Records(*(r.at[row].set(new) for r, new in zip(records, kept, strict=True)))
+
+    state, records = jax.lax.while_loop(go_on, body, (state, records))
+    return state, records, stale(state)
 
 
 def _longest(vectors: jax.Array, alive: jax.Array) -> jax.Array:
@@ -135,30 +124,41 @@ def _longest(vectors: jax.Array, alive: jax.Array) -> jax.Array:
     return jnp.where(alive, lengths, 0.0).max()
 
 
-def _guarded(
-    ensemble: Ensemble, limits: Limits, masses: jax.Array, before: State, after: State
+def _one_step(
+    ensemble: Ensemble,
+    force_field: Any,
+    limits: Limits,
+    masses: jax.Array,
+    keys: jax.Array,
+    state: State,
 ) -> State:
-    """Freeze, in the state before, the replicas for which the step went wrong.
+    """Complete one step and start the next; freeze replicas for which something goes wrong.
 
     Wrong is a number that is not finite, a temperature above the limit, or an atom that goes
     further in one step than lists can follow.
     """
+    energy, forces = force_field(state.positions)
+    velocities = finish_step(ensemble, masses, keys, state, forces)
     free = ensemble.degrees_of_freedom
-    temperature = 2 * kinetic_energy(after.velocities, masses) / (free * units.kB)
-    jump = jnp.sqrt(((after.positions - before.positions) ** 2).sum(-1)).max(-1)
-    finite = jnp.isfinite(after.energy) & jnp.isfinite(after.forces).all((1, 2))
-    good = finite & (temperature <= limits.temperature_K) & (jump < limits.half_skin_A)
-    moving = before.alive & good
+    temperature = 2 * kinetic_energy(velocities, masses) / (free * units.kB)
+    finite = jnp.isfinite(energy) & jnp.isfinite(forces).all((1, 2))
+    good = state.alive & finite & (temperature <= limits.temperature_K)
+    positions, next_velocities = start_step(ensemble, masses, keys, state, velocities, forces)
+    jump = jnp.sqrt(((positions - state.positions) ** 2).sum(-1)).max(-1)
+    moving = good & (jump < limits.half_skin_A)
 
-    def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
-        return jnp.where(moving.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+    def chosen(mask: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
+    done_positions = chosen(good, state.positions, state.done_positions)
+    done_velocities = chosen(good, velocities, state.done_velocities)
     return State(
-        positions=chosen(after.positions, before.positions),
-        velocities=chosen(after.velocities, before.velocities),
-        forces=chosen(after.forces, before.forces),
-        energy=chosen(after.energy, before.energy),
+        positions=chosen(moving, positions, done_positions),
+        velocities=chosen(moving, next_velocities, done_velocities),
+        done_positions=done_positions,
+        done_velocities=done_velocities,
+        done_energy=chosen(good, energy, state.done_energy),
         alive=moving,
-        failed_step=jnp.where(before.alive & ~good, after.step, before.failed_step),
-        step=after.step,
+        failed_step=jnp.where(state.alive & ~moving, state.step, state.failed_step),
+        step=state.step + 1,
     )

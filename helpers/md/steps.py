@@ -10,7 +10,6 @@ Lengths in Å, times in fs, energies in eV, masses in atomic mass units.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ import jax.numpy as jnp
 from ase import units
 
 ACCELERATION = units.fs**2  # 1 eV/(Å u) in Å/fs²
-THERMOSTATS = ("none", "langevin", "bussi")
 
 
 @dataclass(frozen=True)
@@ -46,31 +44,33 @@ class Ensemble:
 
 
 class State(NamedTuple):
-    """Replicas at one moment, R of them.
+    """Replicas on their way, R of them: R comes first in every array.
 
     Attributes
     ----------
-    positions, velocities, forces : arrays of shape (R, n_atoms, 3), Å, Å/fs, eV/Å
-    energy : array of shape (R,), eV
-        Potential energy without isolated atoms.
+    positions : array of shape (R, n_atoms, 3), Å
+        Where the forces are wanted next.
+    velocities : array of shape (R, n_atoms, 3), Å/fs
+        Half a step before that (at step 0, of that moment).
+    done_positions, done_velocities, done_energy : arrays
+        The last complete step: Å, Å/fs, and the potential energy (R,) in eV without that of
+        isolated atoms.
     alive : bool array of shape (R,)
         False for a replica that became unstable: it is not moved any more.
     failed_step : int array of shape (R,)
         The step at which it did, or −1.
     step : int
-        Steps done.
+        The step that `positions` belong to.
     """
 
     positions: Any
     velocities: Any
-    forces: Any
-    energy: Any
+    done_positions: Any
+    done_velocities: Any
+    done_energy: Any
     alive: Any
     failed_step: Any
     step: Any
-
-
-ForceField = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def kinetic_energy(velocities: Any, masses: Any) -> Any:
@@ -78,44 +78,37 @@ def kinetic_energy(velocities: Any, masses: Any) -> Any:
     return 0.5 * (masses[:, None] * velocities**2).sum((-2, -1)) / ACCELERATION
 
 
-def advance(
+def finish_step(
+    ensemble: Ensemble, masses: jax.Array, keys: jax.Array, state: State, forces: jax.Array
+) -> jax.Array:
+    """Return the velocities at ``state.positions``, where the forces (eV/Å) are now known.
+
+    The noise of a step depends on the replica's key and the number of the step only.
+    """
+    kick = jnp.where(state.step == 0, 0.0, 0.5 * ensemble.timestep_fs * ACCELERATION)
+    velocities = state.velocities + kick / masses[:, None] * forces
+    if ensemble.thermostat != "bussi":
+        return velocities
+    scaled = _rescale(ensemble, masses, keys, state.step, velocities)
+    return jnp.where(state.step == 0, velocities, scaled)
+
+
+def start_step(
     ensemble: Ensemble,
-    force_field: ForceField,
     masses: jax.Array,
     keys: jax.Array,
     state: State,
-) -> State:
-    """Return the replicas one time step later; `alive` and `failed_step` are left as they are.
-
-    Parameters
-    ----------
-    force_field : callable
-        Positions (R, n_atoms, 3) → energies (R,) and forces (R, n_atoms, 3).
-    masses : array of shape (n_atoms,), u
-    keys : array of shape (R,)
-        One random key per replica. The noise of a step depends on the key and the number of the
-        step only, so a step can be taken again.
-    """
+    velocities: jax.Array,
+    forces: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Return the positions of the next step and the velocities half a step before it."""
     step = ensemble.timestep_fs
-    scale = ACCELERATION / masses[:, None]
-    velocities = state.velocities + 0.5 * step * scale * state.forces
-    if ensemble.thermostat == "langevin":
-        positions = state.positions + 0.5 * step * velocities
-        velocities = _friction_and_noise(ensemble, masses, keys, state.step, velocities)
-        positions = positions + 0.5 * step * velocities
-    else:
-        positions = state.positions + step * velocities
-    energy, forces = force_field(positions)
-    velocities = velocities + 0.5 * step * scale * forces
-    if ensemble.thermostat == "bussi":
-        velocities = _rescale(ensemble, masses, keys, state.step, velocities)
-    return state._replace(
-        positions=positions,
-        velocities=velocities,
-        forces=forces,
-        energy=energy,
-        step=state.step + 1,
-    )
+    velocities = velocities + 0.5 * step * ACCELERATION / masses[:, None] * forces
+    if ensemble.thermostat != "langevin":
+        return state.positions + step * velocities, velocities
+    halfway = state.positions + 0.5 * step * velocities
+    velocities = _friction_and_noise(ensemble, masses, keys, state.step, velocities)
+    return halfway + 0.5 * step * velocities, velocities
 
 
 def _noise(keys: jax.Array, step: jax.Array, shape: tuple[int, ...]) -> jax.Array:

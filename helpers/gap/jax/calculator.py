@@ -43,6 +43,8 @@ class JaxCalculator(Calculator):
         ``"jax"``.
     model, path
         As given.
+    plans : dict
+        Room for neighbours that was enough so far, by composition and skin.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
@@ -65,6 +67,7 @@ class JaxCalculator(Calculator):
         self.terms = plan_terms(model)
         self._lock = threading.Lock()
         self._lists: dict[tuple[int, ...], VerletList] = {}
+        self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
         self._arrays: Any = None
 
     def __reduce__(self) -> tuple:
@@ -150,7 +153,8 @@ class JaxCalculator(Calculator):
         if key not in self._lists:
             while len(self._lists) >= 16:
                 self._lists.pop(next(iter(self._lists)))
-            self._lists[key] = VerletList(self.terms, atoms.numbers, self.skin_A)
+            lists = VerletList(self.terms, atoms.numbers, self.skin_A, self.plans)
+            self._lists[key] = lists
         return self._lists[key]
 
     def device_arrays(self) -> Any:

@@ -26,6 +26,9 @@ class VerletList:
         Atomic numbers.
     skin_A : float
         How much further than the cutoffs the lists reach.
+    plans : dict, optional
+        Room that was enough so far, by composition and skin: shared between lists, so that the
+        next list of such atoms starts with it and nothing is compiled again.
 
     Attributes
     ----------
@@ -37,12 +40,19 @@ class VerletList:
         How often the lists were built, and how often they outgrew their room.
     """
 
-    def __init__(self, terms: Terms, numbers: np.ndarray, skin_A: float) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        numbers: np.ndarray,
+        skin_A: float,
+        plans: dict[Any, Plan] | None = None,
+    ) -> None:
         self.terms, self.skin_A = terms, float(skin_A)
         self.order = np.argsort(numbers, kind="stable")
         kinds, counts = np.unique(numbers, return_counts=True)
         self.counts = tuple(zip(kinds.tolist(), counts.tolist(), strict=True))
-        self.plan: Plan | None = None
+        self._plans = {} if plans is None else plans
+        self.plan: Plan | None = self._plans.get((self.counts, self.skin_A))
         self.n_builds = self.n_growths = 0
         self._built_for: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._neighbours: Any = None
@@ -77,7 +87,8 @@ class VerletList:
         plan, neighbours = lay_out(self.terms, self.counts, pairs, self.skin_A, self.plan)
         self.n_builds += 1
         self.n_growths += self.plan is not None and plan != self.plan
-        self.plan, self._neighbours, self._pairs = plan, neighbours, pairs
+        self.plan = self._plans[self.counts, self.skin_A] = plan
+        self._neighbours, self._pairs = neighbours, pairs
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
 
     @staticmethod
