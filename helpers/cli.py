@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from helpers import __version__
 from helpers.errors import DataError, WorkshopError
@@ -17,10 +18,43 @@ EXIT_PROBLEM, EXIT_INTERRUPTED = 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit code: 0, 1 for an error, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
+    return _guarded(f"mlmd {options.command}", options.run, options)
+
+
+def error_script(description: str, *, split: str, csv: str) -> int:
+    """Be ``gap_error_train.py`` or ``gap_error_validate.py`` of the workshop's terminal edition.
+
+    Parameters
+    ----------
+    description : str
+        For ``--help``.
+    split : str
+        ``"train"``: the frames that the config file names; ``"validate"``: the shipped ones.
+    csv : str
+        Default name of the table of true and predicted values.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--config", type=Path, default=Path("gap_config.cfg"), help="default: %(default)s"
+    )
+    parser.add_argument("--model", type=Path, help="default: the gap_file of the config")
+    parser.add_argument("--output", type=Path, default=Path(csv), help="default: %(default)s")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = parser.parse_args()
+    options.split, options.no_progress = split, False
+    return _guarded(Path(sys.argv[0]).name, _error_table, options)
+
+
+def _guarded(
+    name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace
+) -> int:
+    """Run a command; an error becomes one line, and a traceback only with --debug."""
     try:
-        return options.run(options)
+        return run(options)
     except KeyboardInterrupt:
-        print("mlmd: stopped; nothing half-written was left behind", file=sys.stderr)
+        print(f"{name}: stopped; nothing half-written was left behind", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
@@ -29,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             traceback.print_exc()
         elif isinstance(error, WorkshopError):
-            print(f"mlmd {options.command}: {error}", file=sys.stderr)
+            print(f"{name}: {error}", file=sys.stderr)
         else:
-            name = type(error).__name__
-            print(f"mlmd {options.command}: {name}: {error} (--debug tells more)", file=sys.stderr)
+            kind = type(error).__name__
+            print(f"{name}: {kind}: {error} (--debug tells more)", file=sys.stderr)
         return EXIT_PROBLEM
 
 
@@ -130,26 +164,52 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from helpers.evaluation import evaluate
-    from helpers.files import check_target
     from helpers.frames import load_frames, read_frames
 
-    if options.csv is not None:
-        check_target(options.csv)
     frames = read_frames(options.frames) if options.frames else load_frames("water", "validate")
-    result = evaluate(
+    _compare(
         options.model,
         frames,
+        csv=options.csv,
         energy_name=options.energy_name,
         forces_name=options.forces_name,
         processes=options.processes,
         progress=not options.no_progress,
     )
+    return 0
+
+
+def _error_table(options: argparse.Namespace) -> int:
+    from helpers.frames import find_frames_file, load_frames, read_frames
+    from helpers.gap.config import GapConfig
+
+    folder = options.config.parent
+    config = GapConfig.read(options.config)
+    model = options.model or folder / config.gap_file
+    if options.split == "train":
+        frames = read_frames(find_frames_file(config.atoms_filename, folder))
+        names = {
+            "energy_name": config.energy_parameter_name,
+            "forces_name": config.force_parameter_name,
+        }
+    else:
+        frames, names = load_frames("water", "validate"), {}
+    _compare(model, frames, csv=options.output, progress=True, **names)
+    return 0
+
+
+def _compare(model: Path, frames: list, *, csv: Path | None, **settings: Any) -> None:
+    """Evaluate, print the errors, and write the table of true and predicted values."""
+    from helpers.evaluation import evaluate
+    from helpers.files import check_target
+
+    if csv is not None:
+        check_target(csv)
+    result = evaluate(model, frames, **settings)
     print(result)
     print(result.summary().to_string(index=False, float_format="{:.2f}".format))
-    if options.csv is not None:
-        print(f"written: {result.to_csv(options.csv)}")
-    return 0
+    if csv is not None:
+        print(f"written: {result.to_csv(csv)}")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -212,17 +213,16 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "T" if value else "F"
     if isinstance(value, tuple):
-        return (
-            "{"
-            + " ".join(
-                f"{number:g}" if number == float(f"{number:g}") else repr(number)
-                for number in value
-            )
-            + "}"
-        )
+        return "{" + " ".join(map(_shortest, value)) + "}"
     if isinstance(value, Mapping):
-        return "{" + ":".join(f"{element}:{energy!r}" for element, energy in value.items()) + "}"
-    if isinstance(value, float):
-        return repr(value)
+        return "{" + ":".join(f"{name}:{_shortest(number)}" for name, number in value.items()) + "}"
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return repr(float(value))
     word = str(value)
     return f'"{word}"' if re.search(r"\s", word) else word
+
+
+def _shortest(number: Real) -> str:
+    """Return the shortest text that is read back as exactly the same number."""
+    short = f"{float(number):g}"
+    return short if float(short) == number else repr(float(number))

@@ -6,52 +6,21 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_numbers
 
 from helpers.errors import ConfigError, nearest
-from helpers.gap import cfg
+from helpers.files import write_whole
+from helpers.gap import cfg, checks
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
 
-def _refuse(key: str, value: Any, expected: str, fix: str = "") -> None:
-    raise ConfigError(f"{key}={value!r} cannot be used", expected=expected, fix=fix or None)
-
-
-def _number(key: str, value: Any, *, positive: bool = True, unit: str = "") -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or (value <= 0 if positive else value < 0):
-        _refuse(key, value, f"a number {'above' if positive else 'of at least'} 0 {unit}".strip())
-
-
-def _whole(key: str, value: Any, least: int, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        _refuse(key, value, f"a whole number of at least {least}")
-    if most is not None and value > most:
-        _refuse(key, value, f"a whole number of at most {most}")
-
-
-def _one_of(key: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        _refuse(key, value, " or ".join(map(repr, allowed)))
-
-
-class _Checked:
-    """Refuses a misspelt keyword with the nearest right one."""
-
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-        for name in options:
-            if name not in known:
-                raise ConfigError(f"{cls.__name__} has no {name!r}", fix=nearest(name, known))
-        return super().__new__(cls)
-
-
 @dataclass(frozen=True)
-class TwoBody(_Checked):
+class TwoBody(checks.CheckedNames):
     """The pair term (``distance_2b``): a smooth function of each interatomic distance.
 
     Parameters
@@ -76,16 +45,16 @@ class TwoBody(_Checked):
     sparse_method: str = "uniform"
 
     def __post_init__(self) -> None:
-        _number("cutoff", self.cutoff, unit="Å")
-        _whole("n_sparse", self.n_sparse, 1)
-        _number("delta", self.delta, unit="eV")
-        _number("theta_uniform", self.theta_uniform, unit="Å")
-        _one_of("covariance_type", self.covariance_type, ("ard_se",))
-        _one_of("sparse_method", self.sparse_method, ("uniform",))
+        checks.number("cutoff", self.cutoff, unit="Å")
+        checks.whole("n_sparse", self.n_sparse, 1)
+        checks.number("delta", self.delta, unit="eV")
+        checks.number("theta_uniform", self.theta_uniform, unit="Å")
+        checks.one_of("covariance_type", self.covariance_type, ("ard_se",))
+        checks.one_of("sparse_method", self.sparse_method, ("uniform",))
 
 
 @dataclass(frozen=True)
-class GapConfig(_Checked):
+class GapConfig(checks.CheckedNames):
     """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
 
     ``GapConfig()`` is the class-room preset (100 frames), ``GapConfig.accurate()`` the careful
@@ -176,45 +145,45 @@ class GapConfig(_Checked):
 
     def __post_init__(self) -> None:
         for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
-            _number(key, getattr(self, key), unit="Å")
+            checks.number(key, getattr(self, key), unit="Å")
         if self.cutoff_transition_width >= self.cutoff:
-            _refuse(
+            checks.refuse(
                 "cutoff_transition_width",
                 self.cutoff_transition_width,
                 f"less than the cutoff, {self.cutoff} Å",
             )
-        _whole("n_max", self.n_max, 1, 20)
-        _whole("l_max", self.l_max, 0, 20)
-        _whole("n_sparse", self.n_sparse, 1)
-        _whole("zeta", self.zeta, 1)
-        _whole("rnd_seed", self.rnd_seed, 0)
-        _number("delta", self.delta, unit="eV")
-        _number("sparse_jitter", self.sparse_jitter, positive=False)
-        _one_of("covariance_type", self.covariance_type, ("dot_product",))
-        _one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
+        checks.whole("n_max", self.n_max, 1, 20)
+        checks.whole("l_max", self.l_max, 0, 20)
+        checks.whole("n_sparse", self.n_sparse, 1)
+        checks.whole("zeta", self.zeta, 1)
+        checks.whole("rnd_seed", self.rnd_seed, 0)
+        checks.number("delta", self.delta, unit="eV")
+        checks.number("sparse_jitter", self.sparse_jitter, positive=False)
+        checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
+        checks.one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
         for key in ("sparse_separate_file", "do_copy_atoms_file"):
             if not isinstance(getattr(self, key), bool):
-                _refuse(key, getattr(self, key), "True or False")
+                checks.refuse(key, getattr(self, key), "True or False")
         for key in ("atoms_filename", "gap_file", "energy_parameter_name", "force_parameter_name"):
             cfg.check_word(key, getattr(self, key))
         if self.two_body is not None and not isinstance(self.two_body, TwoBody):
-            _refuse("two_body", self.two_body, "TwoBody(...) or None")
+            checks.refuse("two_body", self.two_body, "TwoBody(...) or None")
         self._check_sigma()
         self._check_e0()
 
     def _check_sigma(self) -> None:
         sigma = self.default_sigma
         if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
-            _refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
+            checks.refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
         for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
-            _number("default_sigma", value, unit=f"{unit} for energies and forces")
+            checks.number("default_sigma", value, unit=f"{unit} for energies and forces")
         for value in sigma[2:]:
-            _number("default_sigma", value, positive=False)
+            checks.number("default_sigma", value, positive=False)
         object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
 
     def _check_e0(self) -> None:
         if self.e0 is None:
-            _one_of("e0_method", self.e0_method, ("average", "isolated"))
+            checks.one_of("e0_method", self.e0_method, ("average", "isolated"))
             return
         if self.e0_method is not None:
             raise ConfigError(
@@ -222,10 +191,11 @@ class GapConfig(_Checked):
             )
         for element, energy in dict(self.e0).items():
             if element not in _ELEMENTS:
-                _refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
-            if not isinstance(energy, (int, float)) or not math.isfinite(energy):
-                _refuse("e0", energy, f"an energy in eV for {element}")
-        object.__setattr__(self, "e0", dict(sorted(self.e0.items())))
+                checks.refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
+            if not isinstance(energy, Real) or not math.isfinite(energy):
+                checks.refuse("e0", energy, f"an energy in eV for {element}")
+        energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
+        object.__setattr__(self, "e0", energies)
 
     @classmethod
     def accurate(cls) -> GapConfig:
@@ -255,8 +225,6 @@ class GapConfig(_Checked):
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
-        from helpers.files import write_whole
-
         return write_whole(path, self.to_cfg())
 
     @classmethod

@@ -105,7 +105,8 @@ class GapCalculator(Calculator):
     def __init__(self, path: Path, model: GapModel | None) -> None:
         super().__init__()
         self.path, self.model = path, model
-        self._lock = threading.Lock()  # quippy gives wrong energies when threads share it
+        # Threads take turns: quippy and ASE's results are one state, and would be mixed up.
+        self._lock = threading.RLock()
         self._quippy = _load_quippy(path, model)
 
     def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
@@ -113,6 +114,13 @@ class GapCalculator(Calculator):
 
     def __repr__(self) -> str:
         return f"GapCalculator({self.path.name}, engine='quippy')"
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property, as every ASE calculator does; safe to call from several threads."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -131,10 +139,8 @@ class GapCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         self._check(self.atoms)
         wanted = ["energy", "forces"] + (["stress"] if "stress" in (properties or []) else [])
-        with self._lock:
-            copy = self.atoms.copy()
-            copy.calc = self._quippy
-            results = {name: copy.calc.get_property(name, copy) for name in wanted}
+        copy = self.atoms.copy()
+        results = {name: self._quippy.get_property(name, copy) for name in wanted}
         if not all(np.isfinite(value).all() for value in results.values()):
             distances = self.atoms.get_all_distances(mic=self.atoms.pbc.any())
             np.fill_diagonal(distances, np.inf)

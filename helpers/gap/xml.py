@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from helpers.errors import ModelFileError
+from helpers.files import write_whole
 from helpers.gap.model import GapModel, GapTerm
 
 FIX = "choose a gap.xml that gap_fit wrote, or train the model again"
@@ -79,8 +80,6 @@ def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: boo
     With `separate_files` the sparse points go into files beside it, which quippy reads several
     times faster. Numbers are written so that they are read back exactly.
     """
-    from helpers.files import write_whole
-
     path = Path(path)
     label = model.label
     lines = [

@@ -1,0 +1,57 @@
+# `make workshop` runs the workshop, `make test` the tests; `make help` lists the rest.
+#
+# PYTHON=python3.12    make the virtual environment with this interpreter
+# PYTEST_ARGS='-k gap' pass options to pytest
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PY   := $(BIN)/python
+
+# Nothing is activated, but what we start may start commands of the environment
+# in its turn (nbgrader starts alembic).
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup workshop test lab lint lock offline clean
+
+help: ## list these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.ready ## build .venv, or bring it up to date
+
+# The stamp is the last thing that the set-up writes.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@bash tools/setup.sh $(VENV)
+
+workshop: setup ## run the whole workshop; the report is results/report.html
+	$(BIN)/mlmd run
+	@echo "The report: results/report.html"
+
+test: setup ## run the tests
+	$(PY) -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+lab: setup ## open the notebooks in JupyterLab
+	$(PY) -m jupyterlab notebooks
+
+lint: setup ## check style, types, and that notebooks hold no output
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy helpers
+	@if [ -d notebooks ]; then \
+	  find notebooks -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +; \
+	fi
+
+lock: ## renew requirements.lock with the newest versions
+	@bash tools/lock.sh
+
+offline: offline-dest setup ## make a kit that installs without a network: DEST=folder
+	@PYTHON="$(PY)" bash tools/offline.sh make
+
+.PHONY: offline-dest
+offline-dest:
+	@bash tools/offline.sh check
+
+clean: ## remove .venv, results and caches
+	rm -rf $(VENV) results *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,48 @@
+"""Checks of single settings; each raises `ConfigError` with key, value and what was expected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+from helpers.errors import ConfigError, nearest
+
+
+def refuse(key: str, value: Any, expected: str) -> NoReturn:
+    """Raise the error of all checks below."""
+    raise ConfigError(f"{key}={value!r} cannot be used", expected=expected)
+
+
+def number(key: str, value: Any, *, positive: bool = True, unit: str = "") -> None:
+    """Require a finite number above 0, or of at least 0."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or (value <= 0 if positive else value < 0):
+        refuse(key, value, f"a number {'above' if positive else 'of at least'} 0 {unit}".strip())
+
+
+def whole(key: str, value: Any, least: int, most: int | None = None) -> None:
+    """Require a whole number from `least` to `most`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        refuse(key, value, f"a whole number of at least {least}")
+    if most is not None and value > most:
+        refuse(key, value, f"a whole number of at most {most}")
+
+
+def one_of(key: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Require one of a few words."""
+    if value not in allowed:
+        refuse(key, value, " or ".join(map(repr, allowed)))
+
+
+class CheckedNames:
+    """Base of dataclasses that refuse a misspelt keyword with the nearest right one."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        """Check the names of the keywords before the dataclass takes them."""
+        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"{cls.__name__} has no {name!r}", fix=nearest(name, known))
+        return super().__new__(cls)

@@ -1,0 +1,117 @@
+"""Errors and their metrics: against arithmetic by hand, with one process and with two."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase.calculators.lj import LennardJones
+
+from helpers import evaluate, load_frames, load_potential
+from helpers.errors import DataError, ModelFileError, PredictionError
+from helpers.files import OutputError
+
+
+@pytest.fixture(scope="module")
+def result(tiny_fit, frames10):
+    return evaluate(tiny_fit.model_path, frames10, processes=1)
+
+
+def test_metrics_are_what_their_names_say(result, tiny_fit, frames10):
+    potential = load_potential(tiny_fit.model_path)
+    energy_errors, force_errors, oxygen = [], [], []
+    for atoms in frames10:
+        copy = atoms.copy()
+        copy.calc = potential
+        energy_errors.append((copy.get_potential_energy() - atoms.info["dft_energy"]) / len(atoms))
+        difference = copy.get_forces() - atoms.arrays["dft_forces"]
+        force_errors.append(difference)
+        oxygen.append(difference[atoms.symbols == "O"])
+    e, f, o = (1000 * np.ravel(x) for x in (energy_errors, force_errors, oxygen))
+    assert result.rmse_energy_meV_per_atom == pytest.approx(np.sqrt(np.mean(e**2)))
+    assert result.mae_energy_meV_per_atom == pytest.approx(np.mean(abs(e)))
+    assert result.max_energy_meV_per_atom == pytest.approx(max(abs(e)))
+    assert result.rmse_forces_meV_per_A == pytest.approx(np.sqrt(np.mean(f**2)))
+    assert result.mae_forces_meV_per_A == pytest.approx(np.mean(abs(f)))
+    assert result.max_forces_meV_per_A == pytest.approx(max(abs(f)))
+    table = result.summary().set_index(["quantity", "element"])
+    assert table.loc[("force", "O"), "rmse"] == pytest.approx(np.sqrt(np.mean(o**2)))
+    assert table.loc[("force", "O"), "n"] == 10 * 16 * 3
+    assert table["unit"].to_list() == ["meV/atom", "meV/Å", "meV/Å", "meV/Å"]
+    assert "10 frames: RMSE" in str(result)
+
+
+def test_tables_are_tidy(result, frames10):
+    assert list(result.energies["frame"]) == list(range(10))
+    assert len(result.forces) == 10 * 48 * 3
+    last = result.forces.iloc[-1]
+    assert (last.frame, last.atom, last.axis) == (9, 47, "z")
+    assert last.true == frames10[9].arrays["dft_forces"][47, 2]
+    assert set(result.forces["element"]) == {"H", "O"}
+
+
+def test_two_processes_give_the_same_numbers_in_the_same_order(result, tiny_fit, frames10):
+    shared = evaluate(tiny_fit.model_path, frames10, processes=2)
+    pd.testing.assert_frame_equal(shared.energies, result.energies, rtol=1e-12)
+    pd.testing.assert_frame_equal(shared.forces, result.forces, atol=1e-10)
+
+
+def test_a_new_model_under_the_same_name_is_seen_by_the_processes(tmp_path, tiny_config, frames10):
+    from helpers import fit_gap
+
+    path = tmp_path / "g.xml"
+    errors = []
+    for n_sparse in (50, 10):
+        fit_gap(tiny_config.replace(n_sparse=n_sparse), frames10, output=path, progress=False)
+        errors.append(evaluate(path, frames10, processes=2).rmse_forces_meV_per_A)
+    assert errors[1] > errors[0]
+
+
+def test_frames_are_left_as_they_were(tiny_fit, frames10):
+    before = [(dict(atoms.info), set(atoms.arrays), atoms.calc) for atoms in frames10]
+    evaluate(tiny_fit.model_path, frames10, processes=1)
+    assert [(dict(atoms.info), set(atoms.arrays), atoms.calc) for atoms in frames10] == before
+
+
+def test_any_ase_calculator_can_be_judged(frames10):
+    result = evaluate(LennardJones(sigma=2.5, epsilon=0.01), frames10[:2])
+    assert result.rmse_forces_meV_per_A > 100
+
+
+def test_the_csv_holds_true_and_predicted_values(result, tmp_path):
+    table = pd.read_csv(result.to_csv(tmp_path / "errors.csv"), keep_default_na=False)
+    assert list(table.columns) == [
+        "quantity", "frame", "element", "axis", "unit", "true", "predicted",
+    ]  # fmt: skip
+    forces = table[table["quantity"] == "force"]
+    rmse = 1000 * np.sqrt(np.mean((forces["predicted"] - forces["true"]) ** 2))
+    assert rmse == pytest.approx(result.rmse_forces_meV_per_A, rel=1e-5)
+    assert len(table) == 10 + 10 * 48 * 3
+    with pytest.raises(OutputError, match="mkdir"):
+        result.to_csv(tmp_path / "none" / "errors.csv")
+
+
+def test_a_bar_counts_the_frames(tiny_fit, frames10, capfd):
+    evaluate(tiny_fit.model_path, frames10[:3], progress=True)
+    assert "3/3" in capfd.readouterr().err
+    evaluate(tiny_fit.model_path, frames10[:3])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_bad_input_is_refused(tiny_fit, tmp_path, frames10):
+    with pytest.raises(DataError, match="no frames to evaluate"):
+        evaluate(tiny_fit.model_path, [])
+    with pytest.raises(DataError, match="no 'energy'"):
+        evaluate(tiny_fit.model_path, frames10, energy_name="energy")
+    with pytest.raises(DataError, match="processes=0"):
+        evaluate(tiny_fit.model_path, frames10, processes=0)
+    with pytest.raises(ModelFileError, match="no model file"):
+        evaluate(tmp_path / "none.xml", frames10)
+    foreign = frames10[0].copy()
+    foreign.symbols[0] = "Si"
+    for processes in (1, 2):
+        with pytest.raises(PredictionError, match="knows nothing about Si"):
+            evaluate(tiny_fit.model_path, [*frames10[:3], foreign], processes=processes)
+
+
+def test_the_quick_start_of_the_readme(tiny_fit):
+    result = evaluate(tiny_fit.model_path, load_frames("water", "validate")[:5])
+    assert 1 < result.rmse_energy_meV_per_atom < 100

@@ -1,0 +1,15 @@
+#!/usr/bin/env python
+"""How well does the potential predict frames that it has never seen?
+
+Prints the RMSE of energies and forces and writes validation_errors.csv with the true and
+predicted values. Run it after gap_fit, in the folder of gap_config.cfg:
+
+    python gap_error_validate.py
+"""
+
+import sys
+
+from helpers.cli import error_script
+
+if __name__ == "__main__":
+    sys.exit(error_script(__doc__, split="validate", csv="validation_errors.csv"))
