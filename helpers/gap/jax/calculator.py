@@ -65,7 +65,7 @@ class JaxCalculator(Calculator):
             )
         self.model, self.path, self.precision, self.skin_A = model, path, precision, skin_A
         self.terms = plan_terms(model)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # ASE's results are one state: threads take turns
         self._lists: dict[tuple[int, ...], VerletList] = {}
         self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
         self._arrays: Any = None
@@ -76,6 +76,13 @@ class JaxCalculator(Calculator):
     def __repr__(self) -> str:
         name = self.path.name if self.path else self.model.label
         return f"JaxCalculator({name}, engine='jax', precision={self.precision!r})"
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property, as every ASE calculator does; safe to call from several threads."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -92,8 +99,7 @@ class JaxCalculator(Calculator):
             not finite, or atoms on top of each other.
         """
         super().calculate(atoms, properties, system_changes)
-        with self._lock:
-            self.results = self._predict(self.atoms)
+        self.results = self._predict(self.atoms)
 
     def predict_frames(self, frames: Sequence[Atoms]) -> list[tuple[float, np.ndarray]]:
         """Return energy (eV) and forces (eV/Å) of many frames, compiling once per composition.
