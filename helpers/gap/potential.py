@@ -175,7 +175,8 @@ class GapCalculator(Calculator):
 
 
 def _reload(path: Path) -> GapCalculator:
-    return load_potential(path, engine="quippy")  # type: ignore[no-any-return]
+    found: GapCalculator = load_potential(path, engine="quippy")
+    return found
 
 
 def _load_quippy(path: Path, model: GapModel | None) -> Any:

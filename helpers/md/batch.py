@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms, units
 
 from helpers.errors import PredictionError
+from helpers.gap.jax.plan import Plan
 from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.verlet import VerletList
 from helpers.md.loop import Limits, compiled_loop
@@ -74,6 +75,11 @@ class Batch:
         self._masses = starts[0].get_masses()[self._order]
         self._e0 = sum(calculator.model.e0.get(int(z), 0.0) for z in numbers)
         self._limits = Limits(skin_A / 2, max_temperature_K)
+        self._records: list[tuple[np.ndarray, ...]] = []
+        self._state: State
+        self._plan: Plan
+        self._neighbours: Any = None
+        self._reference, self._stale = np.zeros(0), True
         positions = np.array([atoms.positions[self._order] for atoms in starts])
         if temperature_K is None or keep_velocities:
             velocities = [atoms.get_velocities()[self._order] / A_PER_FS for atoms in starts]
@@ -157,7 +163,6 @@ class Batch:
             np.full(n_replicas, -1),
             np.int64(0),
         )
-        self._records: list[tuple[np.ndarray, ...]] = []
         self._build(first=True)
 
     def _build(self, *, first: bool = False) -> None:

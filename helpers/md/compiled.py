@@ -244,6 +244,8 @@ def _check(
     relaxation_fs: float,
 ) -> None:
     _check_whole("steps", steps)
+    if not all(0 <= seed < 2**32 for seed in seeds):
+        raise PredictionError("A seed is out of range", expected="0 … 4294967295")
     if not seeds or len(starts) != len(seeds):
         raise PredictionError(
             f"There are {len(seeds)} seeds for {len(starts)} atoms", expected="one seed for each"
@@ -267,6 +269,4 @@ def _check(
 
 def _check_whole(name: str, value: Any) -> None:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise PredictionError(
-            f"{name}={value!r} cannot be used", expected="a whole number above 0"
-        )
+        raise PredictionError(f"{name}={value!r} cannot be used", expected="a whole number above 0")

@@ -207,7 +207,5 @@ def _unsorted(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     return result
 
 
-def _rebuild(
-    model: GapModel, path: Path | None, precision: str, skin_A: float
-) -> JaxCalculator:
+def _rebuild(model: GapModel, path: Path | None, precision: str, skin_A: float) -> JaxCalculator:
     return JaxCalculator(model, path, precision=precision, skin_A=skin_A)

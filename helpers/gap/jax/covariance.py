@@ -51,9 +51,7 @@ def sparse_covariance(model: GapModel, *, jitter: float = 0.0) -> np.ndarray:
     return block_diag(*(term_covariance(term, jitter=jitter) for term in model.terms))
 
 
-def atomic_variances(
-    model: GapModel, atoms: Atoms, *, regularisation: float = 0.001
-) -> np.ndarray:
+def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0.001) -> np.ndarray:
     """Return the variance of each atom's energy that the Gaussian process expects.
 
     For each descriptor f_c² (δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k), added up over the descriptors of an

@@ -135,7 +135,7 @@ def _density_backward(
 _density.defvjp(_density_forward, _density_backward)
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]
 def _products(channels: jax.Array) -> jax.Array:
     """Return Σ_m X_um X_vm for v ≤ u: (channels, m, atom) → (pairs, atom)."""
     n = channels.shape[0]
@@ -263,7 +263,7 @@ def _gaussians(
     return (weights[:, None] * jnp.exp(-0.5 * scaled * scaled)).sum(0)
 
 
-@_gaussians.defjvp
+@_gaussians.defjvp  # type: ignore[untyped-decorator]
 def _gaussians_jvp(theta_A: float, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
     """Differentiate by distance, points and weights with one set of exponentials."""
     distance, points, weights = primals

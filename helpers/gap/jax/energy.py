@@ -55,9 +55,7 @@ def neighbour_vectors(positions: jax.Array, cell: jax.Array, neighbours: Neighbo
         p[:, s.index] - p[:, s.centre][:, None] + jnp.einsum("kc,kja->cja", cell, s.shift)
         for s in neighbours.soaps
     )
-    pairs = tuple(
-        p[:, e.second] - p[:, e.first] + cell.T @ e.shift for e in neighbours.pairs
-    )
+    pairs = tuple(p[:, e.second] - p[:, e.first] + cell.T @ e.shift for e in neighbours.pairs)
     return soaps, pairs
 
 
@@ -72,10 +70,10 @@ def atomic_energies(
     ):
         for place, share in zip(columns, energy, strict=True):
             energies = energies.at[nearby.centre[place]].add(share)
-    for energy, nearby in zip(
+    for both, pair in zip(
         _pair_energies(plan, arrays, vectors, neighbours), neighbours.pairs, strict=True
     ):
-        energies = energies.at[nearby.first].add(energy / 2).at[nearby.second].add(energy / 2)
+        energies = energies.at[pair.first].add(both / 2).at[pair.second].add(both / 2)
     return energies
 
 
@@ -144,9 +142,7 @@ def _forces(plan: Plan, slopes: Vectors, neighbours: Neighbours, dtype: Any) -> 
     return forces
 
 
-def spectra(
-    plan: Plan, dtype: Any, vectors: Vectors, neighbours: Neighbours
-) -> list[jax.Array]:
+def spectra(plan: Plan, dtype: Any, vectors: Vectors, neighbours: Neighbours) -> list[jax.Array]:
     """Return the power spectra of each SOAP block, (n_components, n_centres)."""
     return [
         power_spectrum(block.settings, vector.astype(dtype), soap.present, slots, soap.own)

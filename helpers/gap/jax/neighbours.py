@@ -5,6 +5,7 @@ Nothing is ever left out: the room that a list needs is counted before it is fil
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,8 +139,8 @@ def lay_out(
         a, b = numbers[pairs.first], numbers[pairs.second]
         low, high = settings.species
         chosen = np.flatnonzero(near & (a == low) & (b == high) & (low != high or _once(pairs)))
-        arrays, size = _pair_arrays(pairs, chosen, plan.rooms[i] if plan else 0)
-        lists.append(arrays)
+        pair, size = _pair_arrays(pairs, chosen, plan.rooms[i] if plan else 0)
+        lists.append(pair)
         rooms.append(size)
     needed = Plan(terms, counts, tuple(slots), tuple(rooms))
     return (plan if plan == needed else needed), Neighbours(tuple(soaps), tuple(lists))
@@ -170,7 +171,7 @@ def _soap_arrays(
         columns = column[pairs.first[chosen]]
         counts = np.bincount(columns, minlength=len(centre))
         most = int(counts.max(initial=0))
-        size = have if most <= have else _roomy(most, 4)
+        size = have if most <= have else _roomy(1.2 * most, 4)
         starts = np.cumsum(counts) - counts
         rows = np.arange(len(chosen)) - np.repeat(starts, counts)
         index = np.tile(centre, (size, 1))
@@ -192,10 +193,8 @@ def _soap_arrays(
     return arrays, tuple(rooms)
 
 
-def _pair_arrays(
-    pairs: PairList, chosen: np.ndarray, room: int
-) -> tuple[PairNeighbours, int]:
-    size = room if len(chosen) <= room else _roomy(len(chosen), 32)
+def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNeighbours, int]:
+    size = room if len(chosen) <= room else _roomy(1.1 * len(chosen), 32)
     first, second = np.zeros((2, size), np.int32)
     shift, present = np.zeros((3, size)), np.zeros(size, bool)
     first[: len(chosen)], second[: len(chosen)] = pairs.first[chosen], pairs.second[chosen]
@@ -204,6 +203,6 @@ def _pair_arrays(
     return PairNeighbours(first, second, shift, present), size
 
 
-def _roomy(needed: int, step: int) -> int:
-    """Return a multiple of `step` with some room to spare."""
-    return -(-int(needed * 1.1) // step) * step
+def _roomy(wanted: float, step: int) -> int:
+    """Return the next multiple of `step`, so that similar lists have the same size."""
+    return math.ceil(wanted / step) * step

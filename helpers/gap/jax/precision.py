@@ -27,8 +27,7 @@ def precision_error(model: GapModel, frames: Sequence[Atoms]) -> PrecisionError:
     double = JaxCalculator(model).predict_frames(frames)
     mixed = JaxCalculator(model, precision="mixed").predict_frames(frames)
     energies = [
-        abs(a - b) / len(atoms)
-        for (a, _), (b, _), atoms in zip(double, mixed, frames, strict=True)
+        abs(a - b) / len(atoms) for (a, _), (b, _), atoms in zip(double, mixed, frames, strict=True)
     ]
     forces = [np.abs(a - b).max() for (_, a), (_, b) in zip(double, mixed, strict=True)]
     return PrecisionError(1000 * max(energies), 1000 * float(max(forces)), len(frames))

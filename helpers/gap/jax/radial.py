@@ -95,7 +95,7 @@ def radial_functions(settings: SoapSettings, distance: jax.Array) -> list[jax.Ar
     return _weighted(settings, distance, _bessel(settings, distance, settings.l_max))
 
 
-@radial_functions.defjvp
+@radial_functions.defjvp  # type: ignore[untyped-decorator]
 def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:

@@ -84,9 +84,10 @@ class VerletList:
                 found=f"a closest pair of {self._closest_A:.3f} Å",
                 fix="move overlapping atoms apart",
             )
-        plan, neighbours = lay_out(self.terms, self.counts, pairs, self.skin_A, self.plan)
+        known = self._plans.get((self.counts, self.skin_A))
+        plan, neighbours = lay_out(self.terms, self.counts, pairs, self.skin_A, known)
         self.n_builds += 1
-        self.n_growths += self.plan is not None and plan != self.plan
+        self.n_growths += known is not None and plan != known
         self.plan = self._plans[self.counts, self.skin_A] = plan
         self._neighbours, self._pairs = neighbours, pairs
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
