@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab lint lock offline clean
+.PHONY: help setup workshop test lab lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ lint: setup ## check style, types, and that notebooks hold no output
 	@if [ -d notebooks ]; then \
 	  find notebooks -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +; \
 	fi
+
+figure: setup ## draw the figure of the README again
+	$(PY) tools/readme_figure.py
 
 lock: ## renew requirements.lock with the newest versions
 	@bash tools/lock.sh

@@ -62,11 +62,11 @@ def _guarded(
     except Exception as error:
         if options.debug:
             traceback.print_exc()
-        elif isinstance(error, WorkshopError):
-            print(f"{name}: {error}", file=sys.stderr)
         else:
-            kind = type(error).__name__
-            print(f"{name}: {kind}: {error} (--debug tells more)", file=sys.stderr)
+            text = " ".join(str(error).splitlines())
+            if not isinstance(error, WorkshopError):
+                text = f"{type(error).__name__}: {text} (--debug tells more)"
+            print(f"{name}: {text}", file=sys.stderr)
         return EXIT_PROBLEM
 
 

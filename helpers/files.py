@@ -31,7 +31,7 @@ def check_target(path: str | os.PathLike) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return path
 
 
@@ -58,11 +58,12 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return path
 
 
-def _unwritable(path: Path, error: OSError) -> OutputError:
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """Return the error to raise when the system refuses to write `path`."""
     return OutputError(
         f"{path} cannot be written ({error.strerror or error})",
         fix="check the folder's permissions and the free space (df -h), or choose another place",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -150,15 +151,14 @@ def _check_structure(path: Path) -> None:
                     f"Line {line_number} of {path} is empty inside the file", fix="delete it"
                 )
             break
-        try:
-            n_atoms = int(line)
-        except ValueError:
+        if not re.fullmatch(r"\s*[1-9]\d*\s*", line):
             raise DataError(
                 f"Line {line_number} of {path} does not start a frame",
                 expected="a line with the number of atoms",
                 found=repr(line.strip()[:40]),
                 fix="check that the file is extended XYZ and that no line is missing above",
-            ) from None
+            )
+        n_atoms = int(line)
         n_frames += 1
         body = [text for _, (_, text) in zip(range(n_atoms + 1), lines, strict=False)]
         if len(body) < n_atoms + 1 or not all(text.strip() for text in body):
@@ -167,6 +167,12 @@ def _check_structure(path: Path) -> None:
                 expected=f"a comment line and {n_atoms} atoms after line {line_number}",
                 found=f"{max(0, len(body) - 1)} atoms",
                 fix="copy the file again, or cut it after the last whole frame",
+            )
+        if not body[-1].endswith("\n"):
+            raise DataError(
+                f"{path} ends inside a line, in frame {n_frames}",
+                found=repr(body[-1][-40:]),
+                fix="copy the file again; if it is whole, add the missing line end",
             )
     if n_frames == 0:
         raise DataError(f"{path} is empty", fix="copy or write the file again")

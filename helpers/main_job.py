@@ -70,12 +70,14 @@ def run_main_job(
         config, frames_file, output=folder / Path(config.gap_file).name, progress=progress
     )
     say(f"  {fit}")
-    names = {
-        "energy_name": config.energy_parameter_name,
-        "forces_name": config.force_parameter_name,
-    }
     say("Comparing with DFT …")
-    training = evaluate(fit.model_path, training_frames, progress=progress, **names)
+    training = evaluate(
+        fit.model_path,
+        training_frames,
+        energy_name=config.energy_parameter_name,
+        forces_name=config.force_parameter_name,
+        progress=progress,
+    )
     validation = evaluate(fit.model_path, validation_frames, progress=progress)
     say(f"  training    {training}")
     say(f"  validation  {validation}")
@@ -94,8 +96,9 @@ def run_main_job(
 
 
 def _make_folder(folder: Path) -> None:
-    check_target(folder.absolute().with_name("any"))  # is there a parent that can be written to?
     if folder.exists() and not folder.is_dir():
         raise WorkshopError(f"{folder} is a file", expected="a folder", fix="choose another name")
-    folder.mkdir(exist_ok=True)
+    if not folder.exists():
+        check_target(folder.absolute())
+        folder.mkdir()
     check_target(folder / "report.html")

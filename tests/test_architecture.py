@@ -23,8 +23,11 @@ ROOMS = [
     "gap.process",
     "gap.progress",
     "gap.fit",
+    "gap.atoms",
+    "gap.jax",
     "gap.potential",
     "evaluation",
+    "md",
     "doctor",
     "plots",
     "report",
@@ -33,7 +36,7 @@ ROOMS = [
 ]
 HEAVY = {
     "quippy": {"gap.potential"},
-    "jax": set(),
+    "jax": {"gap.jax", "md"},
     "nbgrader": set(),
 }
 

@@ -10,7 +10,7 @@ from helpers.errors import DataError, ModelFileError, PredictionError
 from helpers.files import OutputError
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def result(tiny_fit, frames10):
     return evaluate(tiny_fit.model_path, frames10, processes=1)
 

@@ -122,11 +122,12 @@ def test_read_frames_takes_a_good_file_plain_or_compressed(tmp_path, lines):
         (lambda text: text[:20] + text[21:], "line with the number of atoms|truncated"),
         (lambda text: text[:10] + ["\n"] + text[10:], "truncated in frame 1|empty inside"),
         (lambda text: ["<html>\n", *text], "does not start a frame"),
+        (lambda text: ["-3\n", *text[1:]], "Line 1 .* does not start a frame.*Found: '-3'"),
         (lambda text: [*text[:5], "O one two three\n", *text[6:]], "cannot be read as extended"),
         (lambda text: [*text[:5], "O nan 1.0 1.0 0 0 0\n", *text[6:]], "Frame 1 .* not finite"),
         (lambda text: [*text[:5], "Qq 1 1 1 0 0 0\n", *text[6:]], "cannot be read as extended"),
     ],
-    ids=["empty", "cut", "cut at the count", "line lost", "gap", "html", "words", "nan", "element"],
+    ids=["empty", "cut", "cut at the count", "line lost", "gap", "html", "negative", "words", "nan", "element"],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, lines, edit, message):
     bad = tmp_path / "bad.xyz"

@@ -62,6 +62,10 @@ END
   "$PYTHON" -m pip --disable-pip-version-check download --quiet --dest "$DEST/wheelhouse" \
     --only-binary=:all: --no-deps --require-hashes -r requirements.lock
 
+  case "$("$PYTHON" tools/check_python.py --identity)" in
+    "Python 3.10 on Linux"*) bash tools/gap_fit_for_310.sh download "$DEST/wheelhouse" ;;
+  esac
+
   # Written last: install.sh refuses a kit without it.
   "$PYTHON" tools/check_python.py --identity >"$DEST/wheelhouse/made-for.txt"
   echo "The kit for $(cat "$DEST/wheelhouse/made-for.txt") is in $DEST ($(du -sh "$DEST" | cut -f1))."

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Draw the figure of the README: train the default preset and show how well it does.
 
-    make figure
+make figure
 """
 
 from __future__ import annotations

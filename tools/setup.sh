@@ -60,6 +60,9 @@ from=()
 if [ -n "${WHEELHOUSE:-}" ]; then from=(--no-index --find-links "$WHEELHOUSE"); fi
 pip install --quiet ${from[@]+"${from[@]}"} --only-binary=:all: --no-deps \
   --require-hashes -r requirements.lock
+case "$(identity "$venv/bin/python")" in
+  "Python 3.10 on Linux"*) bash tools/gap_fit_for_310.sh install "$venv" ;;
+esac
 pip install --quiet --no-index --no-deps --no-build-isolation -e .
 
 touch "$stamp"

@@ -24,9 +24,9 @@ def number(key: str, value: Any, *, positive: bool = True, unit: str = "") -> No
 
 def whole(key: str, value: Any, least: int, most: int | None = None) -> None:
     """Require a whole number from `least` to `most`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
         refuse(key, value, f"a whole number of at least {least}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         refuse(key, value, f"a whole number of at most {most}")
 
 

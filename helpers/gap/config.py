@@ -37,8 +37,8 @@ class TwoBody(checks.CheckedNames):
         Kernel and choice of sparse points; ``"ard_se"`` and ``"uniform"``.
     """
 
-    cutoff: float = 4.0
-    n_sparse: int = 15
+    cutoff: float = 6.0
+    n_sparse: int = 25
     delta: float = 0.5
     theta_uniform: float = 0.5
     covariance_type: str = "ard_se"
@@ -124,10 +124,10 @@ class GapConfig(checks.CheckedNames):
     cutoff: float = 3.2
     atom_sigma: float = 0.4
     n_max: int = 6
-    l_max: int = 4
-    n_sparse: int = 500
+    l_max: int = 3
+    n_sparse: int = 1000
     delta: float = 0.2
-    zeta: int = 4
+    zeta: int = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.02, 0.0, 0.0)
     two_body: TwoBody | None = field(default_factory=TwoBody)
     e0_method: str | None = "average"
@@ -200,7 +200,12 @@ class GapConfig(checks.CheckedNames):
     @classmethod
     def accurate(cls) -> GapConfig:
         """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
-        return cls(atoms_filename="gap_input_400.xyz", n_sparse=1000)
+        return cls(
+            atoms_filename="gap_input_400.xyz",
+            n_max=8,
+            n_sparse=1500,
+            two_body=TwoBody(cutoff=7.5, n_sparse=35),
+        )
 
     def replace(self, **changes: Any) -> GapConfig:
         """Return a copy with some fields changed, checked again."""

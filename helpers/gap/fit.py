@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from ase import Atoms
 from ase.io import write
 
 from helpers.errors import ConfigError, DataError, FitError, ModelFileError
-from helpers.files import check_target
+from helpers.files import check_target, unwritable
 from helpers.frames import check_labels, find_frames_file, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.model import GapModel
@@ -115,24 +117,28 @@ def fit_gap(
     training, source = _training_frames(config, frames)
     _check_training(config, training, source)
     binary = find_gap_fit()
-    with tempfile.TemporaryDirectory(prefix=".gap_fit-", dir=target.parent) as name:
-        folder = Path(name)
-        if source.endswith(".xyz"):
-            shutil.copyfile(source, folder / "train.xyz")
-        else:
-            write(folder / "train.xyz", training, format="extxyz")
+    with tempfile.TemporaryDirectory(prefix=".gap_fit-", dir=target.parent) as aside:
+        folder = Path(aside)
         # gap_fit works on copies with short names, in a folder of its own: long or odd paths
         # cannot trouble it, and nothing it leaves behind stays.
-        inside = config.replace(atoms_filename="train.xyz", gap_file=target.name)
-        inside.write(folder / "gap_config.cfg")
+        name = target.name if config.sparse_separate_file else "gap.xml"
+        inside = config.replace(atoms_filename="train.xyz", gap_file=name)
+        try:
+            inside.write(folder / "gap_config.cfg")
+            if source.endswith(".xyz"):
+                shutil.copyfile(source, folder / "train.xyz")
+            else:
+                write(folder / "train.xyz", training, format="extxyz")
+        except OSError as error:
+            raise unwritable(target, error) from error
         follow = FitProgress(n_sparse=config.n_sparse, show=progress)
         done = False
         try:
             finished = run_watched(
                 [str(binary), "config_file=gap_config.cfg"], folder=folder, on_line=follow
             )
-            model = _check_result(finished, follow, folder / target.name, training, target)
-            _move_into_place(folder, target)
+            model = _check_result(finished, follow, folder / name, training, target)
+            _move_into_place(folder / name, target)
             done = True
         finally:
             follow.close(done=done)
@@ -191,17 +197,20 @@ def _check_result(
     """Return the model that gap_fit wrote, or raise `FitError` with the reason it gives."""
     kept = f"; {target.name} is as it was" if target.exists() else "; no model was written"
     if finished.exit_code != 0:
-        if finished.exit_code < 0:
-            reason = f"it was ended by signal {-finished.exit_code}"
-        else:
-            reason = _abort_message(finished)
-        fix = "see the reason"
-        if finished.exit_code == -9:
-            fix = (
-                "if you did not end it, memory ran out: fewer frames, smaller n_max, l_max, cutoff"
-            )
+        ended_by = -finished.exit_code
+        reason = _abort_message(finished)
+        if ended_by > 0:
+            reason = f"it was ended by signal {ended_by} ({signal.Signals(ended_by).name})"
+        fixes: dict[int, str] = {
+            signal.SIGKILL: "if you did not end it, memory ran out: "
+            "fewer frames, smaller n_max, l_max, cutoff",
+            signal.SIGXFSZ: "a file became larger than allowed: make room on the disk, "
+            "or raise the limit (ulimit -f)",
+        }
         raise FitError(
-            f"gap_fit failed{kept}", found=f"exit code {finished.exit_code}: {reason}", fix=fix
+            f"gap_fit failed{kept}",
+            found=f"exit code {finished.exit_code}: {reason}",
+            fix=fixes.get(ended_by, "see the reason"),
         )
     expected = {"energies": len(frames), "forces": 3 * sum(len(atoms) for atoms in frames)}
     if follow.targets != expected:
@@ -214,10 +223,11 @@ def _check_result(
     try:
         return read_model(written)
     except ModelFileError as error:
+        problem = error.problem.replace(f"{written.parent}{os.sep}", "")
         free_MB = shutil.disk_usage(target.parent).free / 1e6
         raise FitError(
             f"gap_fit wrote no whole model{kept}",
-            found=f"{error.problem} ({free_MB:.0f} MB are free on the disk)",
+            found=f"in its own folder, {problem} ({free_MB:.0f} MB are free on the disk)",
             fix="make room on the disk (df -h), or write to another place",
         ) from error
 
@@ -231,11 +241,11 @@ def _abort_message(finished: Finished) -> str:
     return lines[-1].strip()[:300] if lines else "it gave no reason"
 
 
-def _move_into_place(folder: Path, target: Path) -> None:
+def _move_into_place(written: Path, target: Path) -> None:
     """Move the sparse files first, the model last: a model file always finds its numbers."""
-    for points in folder.glob(f"{target.name}.sparseX.*"):
+    for points in written.parent.glob(f"{glob.escape(written.name)}.sparseX.*"):
         os.replace(points, target.parent / points.name)
-    os.replace(folder / target.name, target)
+    os.replace(written, target)
 
 
 def _version(output: str) -> str:

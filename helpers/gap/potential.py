@@ -16,7 +16,14 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from helpers.errors import MissingToolError, ModelFileError, PredictionError, nearest
+from helpers.errors import (
+    MissingToolError,
+    ModelFileError,
+    PredictionError,
+    WorkshopError,
+    nearest,
+)
+from helpers.gap.atoms import check_atoms
 from helpers.gap.model import GapModel
 from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
 
@@ -140,7 +147,12 @@ class GapCalculator(Calculator):
         self._check(self.atoms)
         wanted = ["energy", "forces"] + (["stress"] if "stress" in (properties or []) else [])
         copy = self.atoms.copy()
-        results = {name: self._quippy.get_property(name, copy) for name in wanted}
+        try:
+            results = {name: self._quippy.get_property(name, copy) for name in wanted}
+        except RuntimeError as error:
+            raise PredictionError(
+                f"quippy could not use {self.path.name} for these atoms", found=_reason(str(error))
+            ) from error
         if not all(np.isfinite(value).all() for value in results.values()):
             distances = self.atoms.get_all_distances(mic=self.atoms.pbc.any())
             np.fill_diagonal(distances, np.inf)
@@ -157,21 +169,7 @@ class GapCalculator(Calculator):
             self._check(atoms)
 
     def _check(self, atoms: Atoms) -> None:
-        if len(atoms) == 0:
-            raise PredictionError("There are no atoms", expected="at least one atom")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise PredictionError(
-                "Positions or cell are not finite numbers", fix="check how the atoms were made"
-            )
-        if self.model is None:
-            return
-        unknown = sorted(set(atoms.symbols) - set(self.model.elements))
-        if unknown:
-            raise PredictionError(
-                f"{self.path.name} knows nothing about {', '.join(unknown)}",
-                expected=f"only {' and '.join(self.model.elements)}",
-                fix="use other atoms, or train on frames with these elements",
-            )
+        check_atoms(atoms, self.model, self.path.name)
 
 
 def _reload(path: Path) -> GapCalculator:
@@ -186,13 +184,26 @@ def _load_quippy(path: Path, model: GapModel | None) -> Any:
         raise MissingToolError(
             "quippy is not installed", fix="pip install quippy-ase (the name on PyPI)"
         ) from error
-    if model is None:
-        return Potential("", param_filename=str(path))
+    try:
+        here = os.getcwd()
+    except OSError as error:  # quippy would end the process
+        raise WorkshopError(
+            "The current folder no longer exists", fix="change to another one, such as cd ~"
+        ) from error
     # A copy with separate sparse files: what quippy sees is what was checked, and it loads about
     # ten times faster than the same numbers inline.
     with tempfile.TemporaryDirectory(prefix="gap-") as folder:
-        copy = write_model(model, Path(folder, "gap.xml"), separate_files=True)
-        return Potential("", param_filename=str(copy))
+        copy = path
+        if model is not None:
+            copy = write_model(model, Path(folder, "gap.xml"), separate_files=True)
+        try:
+            return Potential("", param_filename=str(copy))
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"quippy cannot load {path}", found=_reason(str(error)), fix=FIX
+            ) from error
+        finally:
+            os.chdir(here)  # quippy goes to the model's folder, and stays there when it fails
 
 
 def _try_in_another_process(path: Path) -> None:
@@ -205,8 +216,11 @@ def _try_in_another_process(path: Path) -> None:
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
     )
     if "loaded" not in trial.stdout:
-        raise ModelFileError(
-            f"quippy cannot load {path}",
-            found=(trial.stderr.strip().splitlines() or ["no message"])[-1][:200],
-            fix=FIX,
-        )
+        raise ModelFileError(f"quippy cannot load {path}", found=_reason(trial.stderr), fix=FIX)
+
+
+def _reason(text: str) -> str:
+    """Return what quippy says, without its own traceback and trailing rubbish."""
+    _, mark, said = text.rpartition("kind unspecified")
+    words = (said if mark else (text.strip().splitlines() or [""])[-1]).split()
+    return " ".join(word for word in words if word.isprintable())[:150] or "no message"

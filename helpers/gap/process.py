@@ -85,8 +85,9 @@ def run_watched(
             start_new_session=True,  # Ctrl-C reaches this process first, which then ends the child
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-    watcher = _start_watcher(child.pid, folder)
+    watcher = None
     try:
+        watcher = _start_watcher(child.pid, folder)
         output, peak_MB = _read(child, on_line)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -96,7 +97,8 @@ def run_watched(
             child.wait()
         assert child.stdout is not None
         child.stdout.close()
-        _dismiss(watcher)
+        if watcher is not None:
+            _dismiss(watcher)
     return Finished(
         exit_code=child.returncode,
         output=output,

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -16,11 +17,18 @@ from helpers.gap.model import GapModel, GapTerm
 
 FIX = "choose a gap.xml that gap_fit wrote, or train the model again"
 SLICE = 20  # numbers in one <sparseX_slice>: quippy cannot read lines above about 1000 characters
-# Options that a descriptor must have, as positive numbers, before quippy may see it.
-REQUIRED = {
-    "distance_2b": ("cutoff", "Z1", "Z2"),
-    "soap": ("cutoff", "n_max", "l_max", "n_species", "Z"),
+# Numbers that a descriptor must have before quippy may see it, and their bounds: beyond them quippy
+# ends the process or takes all memory.
+LENGTH, COUNT, ELEMENT = (0.01, 50.0), (1, 50), (1, 118)
+REQUIRED: dict[str, dict[str, tuple[float, float]]] = {
+    "distance_2b": {"cutoff": LENGTH, "Z1": ELEMENT, "Z2": ELEMENT},
+    "soap": {"cutoff": LENGTH, "cutoff_transition_width": LENGTH, "atom_sigma": LENGTH}
+    | {"n_max": COUNT, "l_max": (0, 50), "n_species": COUNT, "Z": ELEMENT},
 }
+DESCRIPTOR = re.compile(r"""\w+( \w+=(\{+[^{}]*\}+|"[^"]*"|'[^']*'|[^\s{}"'=]+))*""", re.ASCII)
+# Other options that change nothing in a prediction; any others are left to quippy.
+IDLE = {"delta", "zeta", "n_sparse", "theta_uniform", "covariance_type", "sparse_method"}
+IDLE |= {"add_species", "species_Z"}
 
 
 class UnsupportedModelError(ModelFileError):
@@ -50,28 +58,36 @@ def read_model(path: str | os.PathLike) -> GapModel:
             fix=FIX,
         )
     reader = _Reader(path)
-    if parameters.find("GAP_data") is None:
+    data = parameters.find("GAP_data")
+    if data is None:
         raise reader.problem("the energies of isolated atoms (GAP_data) are missing")
     label = parameters.get("label", "")
-    e0 = {
-        reader.whole(element, "Z"): reader.number(element, "value")
-        for element in parameters.iter("e0")
-    }
+    e0 = {reader.whole(each, "Z"): reader.number(each, "value") for each in data.iter("e0")}
     coordinates = sparse.findall("gpCoordinates")
     if not coordinates or reader.whole(sparse, "n_coordinate") != len(coordinates):
         raise reader.problem(f"{len(coordinates)} of {sparse.get('n_coordinate')} terms are there")
-    if label != root.tag or sparse.get("label") != label:
+    if label != root.tag or sparse.get("label") != label or not label.isascii():
         raise reader.problem("its labels do not agree")
-    if next(parameters.iter("core_potential"), None) is not None or (
-        parameters.find("GAP_data").get("do_core", "F") != "F"  # type: ignore[union-attr]
-    ):
-        raise UnsupportedModelError(f"{path} holds a core potential", fix="use engine='quippy'")
-    return GapModel(
+    terms, unknown = [], []
+    for element in coordinates:  # all of them: damage to one matters more than an unknown other
+        try:
+            terms.append(reader.term(element))
+        except UnsupportedModelError as error:
+            unknown.append(error)
+    if data.get("do_core", "F") != "F" or next(parameters.iter("core_potential"), None) is not None:
+        unknown.append(reader.unsupported("a core potential"))
+    if unknown:
+        raise unknown[0]
+    model = GapModel(
         label=label,
         e0={z: value for z, value in e0.items() if value},
-        terms=tuple(reader.term(element) for element in coordinates),
+        terms=tuple(terms),
         command_line=(parameters.findtext("command_line") or "").strip(),
     )
+    without_e0 = {z for term in model.terms for z in term.atomic_numbers} - set(e0)
+    if without_e0:
+        raise reader.problem(f"the energy of an isolated atom of Z={min(without_e0)} is missing")
+    return model
 
 
 def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: bool = False) -> Path:
@@ -99,9 +115,10 @@ def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: boo
             write_whole(path.with_name(points_file), text + "\n")
     lines.append("  </gpSparse>")
     if model.command_line:
-        lines.append(f"  <command_line><![CDATA[{model.command_line}]]></command_line>")
+        lines.append(f"  <command_line>{escape(model.command_line)}</command_line>")
     lines += ["</GAP_params>", f"</{label}>", ""]
-    return write_whole(path, "\n".join(lines))
+    # quippy's XML reader ends the process where it meets a letter outside ASCII, even escaped.
+    return write_whole(path, "\n".join(lines).encode("ascii", "backslashreplace"))
 
 
 def _term_lines(term: GapTerm, label: str, points_file: str | None) -> list[str]:
@@ -149,6 +166,8 @@ def _parse(path: Path) -> Element:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, parse
 
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder", expected="a gap.xml", fix=FIX)
     if not path.is_file():
         raise ModelFileError(
             f"There is no model file {path}", fix="train it first, or check the name"
@@ -174,7 +193,12 @@ class _Reader:
     def problem(self, text: str) -> ModelFileError:
         return ModelFileError(f"{self.path} is damaged: {text}", fix=FIX)
 
+    def unsupported(self, what: str) -> UnsupportedModelError:
+        return UnsupportedModelError(f"{self.path} holds {what}", fix="use engine='quippy'")
+
     def numbers(self, texts: Any, what: str) -> np.ndarray:
+        if texts is None:
+            raise self.problem(f"{what} is missing")
         try:
             values = np.array(texts, dtype=float)
         except (TypeError, ValueError) as error:
@@ -183,8 +207,8 @@ class _Reader:
             raise self.problem(f"{what} is not finite")
         return values
 
-    def number(self, element: Element, name: str) -> float:
-        return float(self.numbers(element.get(name), f"{name} of <{element.tag}>"))
+    def number(self, element: Element, name: str, default: str | None = None) -> float:
+        return float(self.numbers(element.get(name, default), f"{name} of <{element.tag}>"))
 
     def whole(self, element: Element, name: str) -> int:
         value = self.number(element, name)
@@ -195,27 +219,34 @@ class _Reader:
     def term(self, element: Element) -> GapTerm:
         descriptor = " ".join((element.findtext("descriptor") or "").split())
         kind, _, rest = descriptor.partition(" ")
-        options = dict(re.findall(r"(\w+)=(\{[^{}]*\}|[^\s{}]+)", rest))
-        if kind not in REQUIRED or self.whole(element, "n_permutations") != 1:
-            raise UnsupportedModelError(
-                f"{self.path} holds a term that the kit does not know: {kind or 'no descriptor'}",
-                expected=" or ".join(REQUIRED),
-                fix="use engine='quippy'",
-            )
+        options = dict(re.findall(r"(\w+)=(\{[\w .+-]*\}|[\w.+-]+)", rest, re.ASCII))
+        if not (
+            descriptor.isascii() and DESCRIPTOR.fullmatch(descriptor)
+        ):  # may corrupt quippy's memory
+            raise self.problem(f"a descriptor cannot be read ({descriptor[:200]})")
+        points, n_sparse = element.findall("sparseX"), self.whole(element, "n_sparseX")
+        if len(points) != n_sparse or not points:
+            raise self.problem(f"{len(points)} of {n_sparse} sparse points are there")
+        alpha = self.numbers([p.get("alpha") for p in points], "alpha")
+        sparse_cutoff = self.numbers([p.get("sparseCutoff") for p in points], "sparseCutoff")
+        sparse_points = self.sparse_points(element, points)
+        if kind not in REQUIRED:
+            raise self.unsupported(f"a term that the kit does not know, {kind}")
+        for name, (least, most) in REQUIRED[kind].items():
+            what = f"{name} of its {kind} term"
+            value = self.numbers(options.get(name), what)
+            whole = isinstance(least, float) or options[name].isdigit()
+            if not (least <= value <= most and whole):
+                raise self.problem(f"{what} is {options[name]}, not between {least} and {most}")
+        self.check_dimensions(kind, options, sparse_points.shape[1])
+        understood = " ".join([kind, *map("=".join, options.items())])
+        if set(options) - set(REQUIRED[kind]) - IDLE or understood != descriptor:
+            raise self.unsupported(f"a {kind} term with options that the kit does not know")
         if element.get("covariance_type") != ("2" if kind == "soap" else "1"):
-            raise UnsupportedModelError(
-                f"{self.path}: the kernel of its {kind} term is not one that the kit knows",
-                fix="use engine='quippy'",
-            )
-        for name in REQUIRED[kind]:
-            if not (self.numbers(options.get(name), f"{name} of its {kind} term") >= 0).all():
-                raise self.problem(f"{name} of its {kind} term is negative")
+            raise self.unsupported(f"a {kind} term with a kernel that the kit does not know")
+        if self.whole(element, "n_permutations") != 1 or self.number(element, "signal_mean", "0"):
+            raise self.unsupported(f"a {kind} term with permutations or a signal_mean")
         theta = element.findtext("theta")
-        points = element.findall("sparseX")
-        if len(points) != self.whole(element, "n_sparseX") or not points:
-            raise self.problem(
-                f"{len(points)} of {element.get('n_sparseX')} sparse points are there"
-            )
         return GapTerm(
             kind=kind,
             options=options,
@@ -223,13 +254,27 @@ class _Reader:
             delta=self.number(element, "signal_variance"),
             zeta=self.number(element, "zeta") if kind == "soap" else None,
             theta=float(self.numbers(theta, "theta")) if kind == "distance_2b" else None,
-            alpha=self.numbers([p.get("alpha") for p in points], "alpha"),
-            sparse_cutoff=self.numbers([p.get("sparseCutoff") for p in points], "sparseCutoff"),
-            sparse_points=self.sparse_points(element, points),
+            alpha=alpha,
+            sparse_cutoff=sparse_cutoff,
+            sparse_points=sparse_points,
         )
+
+    def check_dimensions(self, kind: str, options: dict[str, str], found: int) -> None:
+        """Compare the length of the descriptor with the numbers that each sparse point has."""
+        expected = 1
+        if kind == "soap":
+            species = options.get("species_Z", options["Z"]).strip("{}").split()
+            n_species, n_max, l_max = (int(options[k]) for k in ("n_species", "n_max", "l_max"))
+            if len(species) != n_species or not {*species} <= {str(z) for z in range(1, 119)}:
+                raise self.problem(f"species_Z={{{' '.join(species)}}} is not {n_species} elements")
+            expected = n_max * n_species * (n_max * n_species + 1) // 2 * (l_max + 1) + 1
+        if found != expected:
+            raise self.problem(f"its {kind} term has {found} dimensions, not {expected}")
 
     def sparse_points(self, element: Element, points: list[Element]) -> np.ndarray:
         shape = (len(points), self.whole(element, "dimensions"))
+        if [point.get("i") for point in points] != [str(n + 1) for n in range(len(points))]:
+            raise self.problem("its sparse points are not in order")
         name = element.get("sparseX_filename")
         if name:
             beside = self.path.parent / Path(name).name
@@ -243,6 +288,10 @@ class _Reader:
         else:
             words = [word for point in points for text in point.itertext() for word in text.split()]
             what = "a sparse point"
+            slices = [part for point in points for part in point.findall("sparseX_slice")]
+            ends = [0, *(self.whole(part, "end") % max(1, shape[1]) for part in slices)]
+            if [self.whole(part, "start") - 1 for part in slices] != ends[:-1]:
+                raise self.problem("its sparse points are not in order")
         values = self.numbers(words, what)
         if values.size != shape[0] * shape[1] or values.size == 0:
             raise self.problem(f"{what} holds {values.size} numbers, not {shape[0]} × {shape[1]}")

@@ -47,10 +47,10 @@ def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str 
         ax = ax or _new_axes()
         # In random order, so that no element hides the other.
         rows = result.forces.sample(frac=1, random_state=0)
-        colors = [ELEMENT_COLORS.get(element, PURPLE) for element in rows["element"]]
+        colors = [ELEMENT_COLORS.get(str(element), PURPLE) for element in rows["element"]]
         ax.scatter(rows["true"], rows["predicted"], s=3, c=colors, alpha=0.5, rasterized=True)
         for row in result.summary().query("quantity == 'force' and element != 'all'").itertuples():
-            color = ELEMENT_COLORS.get(row.element, PURPLE)
+            color = ELEMENT_COLORS.get(str(row.element), PURPLE)
             ax.plot([], [], "o", color=color, label=f"{row.element}: RMSE {row.rmse:.0f} meV/Å")
         _diagonal(ax)
         ax.set(title=title, xlabel="DFT, eV/Å", ylabel="GAP, eV/Å")

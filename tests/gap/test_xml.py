@@ -19,7 +19,7 @@ def test_a_model_holds_what_it_was_trained_with(model, tiny_config):
     assert model.elements == ("H", "O")
     assert [term.kind for term in model.terms] == ["distance_2b"] * 3 + ["soap"] * 2
     assert model.n_sparse == 3 * tiny_config.two_body.n_sparse + 2 * tiny_config.n_sparse
-    assert model.cutoff_A == 4.0
+    assert model.cutoff_A == tiny_config.two_body.cutoff
     soap = model.terms[-1]
     channels = 2 * tiny_config.n_max
     n_dimensions = channels * (channels + 1) // 2 * (tiny_config.l_max + 1) + 1
@@ -62,7 +62,7 @@ def test_quippy_reads_what_is_written_as_the_same_potential(model, tiny_fit, tmp
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("<descriptor>soap", "<descriptor>angle_3b"),
+        ("<descriptor> soap", "<descriptor> angle_3b"),
         ('do_core="F"', 'do_core="T"'),
         ('covariance_type="2"', 'covariance_type="3"'),
         ('n_permutations="1"', 'n_permutations="2"'),
@@ -80,12 +80,12 @@ def test_what_the_kit_does_not_know_is_refused_by_name(tiny_fit, tmp_path, old, 
     ("old", "new", "message"),
     [
         ('n_coordinate="5"', 'n_coordinate="6"', "5 of 6 terms"),
-        ('n_sparseX="15"', 'n_sparseX="16"', "15 of 16 sparse points"),
-        ("cutoff=4.0", "cutoff=four", "cutoff of its distance_2b term is not a number"),
+        ('n_sparseX="25"', 'n_sparseX="26"', "25 of 26 sparse points"),
+        ("cutoff=6.0", "cutoff=six", "cutoff of its distance_2b term is not a number"),
         ('signal_variance=".5', 'signal_variance="x.5', "signal_variance of <gpCoordinates>"),
         ("<theta>", "<theta>nan ", "theta is not"),
         ("GAP_params label=", "GAP_params lable=", "labels do not agree"),
-        ('dimensions="1"', 'dimensions="2"', "numbers, not 15 × 2"),
+        ('dimensions="1"', 'dimensions="2"', "numbers, not 25 × 2"),
         ("<GAP_data", "<GAP_dato", "whole XML"),
     ],
 )

@@ -9,7 +9,7 @@ from helpers import evaluate
 from helpers.plots import errors
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def result(tiny_fit, frames10):
     return evaluate(tiny_fit.model_path, frames10, processes=1)
 

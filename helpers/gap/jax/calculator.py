@@ -14,6 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers.errors import PredictionError
+from helpers.gap.atoms import check_atoms
 from helpers.gap.jax.plan import Plan, model_arrays, plan_terms
 from helpers.gap.jax.runtime import double_precision, keep_compiled_code
 from helpers.gap.jax.verlet import VerletList
@@ -175,20 +176,7 @@ class JaxCalculator(Calculator):
         return self._arrays
 
     def _check(self, atoms: Atoms) -> None:
-        if len(atoms) == 0:
-            raise PredictionError("There are no atoms", expected="at least one atom")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise PredictionError(
-                "Positions or cell are not finite numbers", fix="check how the atoms were made"
-            )
-        unknown = sorted(set(atoms.symbols) - set(self.model.elements))
-        if unknown:
-            name = self.path.name if self.path else self.model.label
-            raise PredictionError(
-                f"{name} knows nothing about {', '.join(unknown)}",
-                expected=f"only {' and '.join(self.model.elements)}",
-                fix="use other atoms, or train on frames with these elements",
-            )
+        check_atoms(atoms, self.model, self.path.name if self.path else self.model.label)
 
 
 @lru_cache(maxsize=64)

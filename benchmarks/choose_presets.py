@@ -1,0 +1,101 @@
+#!/usr/bin/env python
+"""The study behind the two presets: candidates judged on trajectories held out of the training set.
+
+The validation frames are not touched. Of the 400 training frames, those of every fifth trajectory
+are held out; candidates for the default train on the first 100 of the others, candidates for
+GapConfig.accurate() on all of them. One row per fit goes into choose_presets.csv; a fit that is
+there already is not done again, so a run that was stopped goes on with the same command.
+
+    python benchmarks/choose_presets.py            # all candidates
+    python benchmarks/choose_presets.py --only default
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames
+from helpers.files import write_whole
+
+TABLE = Path(__file__).with_name("choose_presets.csv")
+START = GapConfig(zeta=4, n_sparse=500)  # where the study began
+BETTER = START.replace(zeta=2, n_sparse=1000)
+LONG_PAIRS = TwoBody(cutoff=6.0, n_sparse=25)
+CANDIDATES = {
+    "default": {
+        "start": START,
+        "pairs to 6 A": START.replace(two_body=LONG_PAIRS),
+        "zeta 2": START.replace(zeta=2),
+        "zeta 6": START.replace(zeta=6),
+        "1000 sparse points": START.replace(n_sparse=1000),
+        "atom_sigma 0.3": START.replace(atom_sigma=0.3),
+        "atom_sigma 0.5": START.replace(atom_sigma=0.5),
+        "cutoff 2.8": START.replace(cutoff=2.8),
+        "cutoff 3.6": START.replace(cutoff=3.6),
+        "l_max 3": START.replace(l_max=3),
+        "sigma_F 0.04": START.replace(default_sigma=(0.001, 0.04, 0.0, 0.0)),
+        "zeta 2, 1000 sparse points": BETTER,
+        "the same, pairs to 6 A": BETTER.replace(two_body=LONG_PAIRS),
+    },
+    "accurate": {},
+}
+
+
+def split_trajectories(frames: list[Atoms], seed: int) -> tuple[list[Atoms], list[Atoms]]:
+    """Return the frames of four fifths of the trajectories, and of the fifth that is held out."""
+    names = sorted({int(atoms.info["trajectory"]) for atoms in frames})
+    held_out = set(np.random.default_rng(seed).permutation(names)[: len(names) // 5].tolist())
+    return (
+        [atoms for atoms in frames if atoms.info["trajectory"] not in held_out],
+        [atoms for atoms in frames if atoms.info["trajectory"] in held_out],
+    )
+
+
+def judge(config: GapConfig, training: list[Atoms], held_out: list[Atoms]) -> dict[str, float]:
+    """Train and evaluate one candidate."""
+    with tempfile.TemporaryDirectory() as folder:
+        fit = fit_gap(config, training, output=Path(folder, "gap.xml"))
+        train, test = (evaluate(fit.model_path, frames) for frames in (training, held_out))
+    return {
+        "n_frames": fit.n_frames,
+        "cpu_seconds": round(fit.cpu_seconds, 1),
+        "peak_memory_MB": round(fit.peak_memory_MB),
+        "train_meV_per_atom": round(train.rmse_energy_meV_per_atom, 3),
+        "train_meV_per_A": round(train.rmse_forces_meV_per_A, 2),
+        "held_out_meV_per_atom": round(test.rmse_energy_meV_per_atom, 3),
+        "held_out_meV_per_A": round(test.rmse_forces_meV_per_A, 2),
+    }
+
+
+def main() -> None:
+    """Judge the candidates that are not in the table yet, and print it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=CANDIDATES, help="default: both groups")
+    parser.add_argument("--seed", type=int, default=0, help="which trajectories are held out")
+    parser.add_argument("--output", type=Path, default=TABLE, help="default: %(default)s")
+    options = parser.parse_args()
+    training, held_out = split_trajectories(load_frames("water", "train"), options.seed)
+    rows = pd.read_csv(options.output).to_dict("records") if options.output.exists() else []
+    for group, candidates in CANDIDATES.items():
+        if options.only not in (None, group):
+            continue
+        for name, config in candidates.items():
+            key = {"group": group, "seed": options.seed, "settings": config.to_cfg()}
+            if any(all(row[k] == v for k, v in key.items()) for row in rows):
+                continue
+            frames = training[:100] if group == "default" else training
+            rows.append({"candidate": name, **key, **judge(config, frames, held_out)})
+            write_whole(options.output, pd.DataFrame(rows).to_csv(index=False))
+    print(pd.DataFrame(rows).drop(columns="settings").to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""``manifest.json`` and ``SHA256SUMS``: what the data set holds, in words a program can read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import DataError
+from helpers.frames import read_frames
+
+VALIDATION_FILE = "gap_validate.xyz"
+SYSTEM = "liquid water: 16 H2O in a periodic cube of 7.8302 Å, at 300, 350 and 400 K"
+LEVEL_OF_THEORY = (
+    "CP2K 2023.1, Quickstep GPW, PBE with D3(0) (range 12 Å), GTH-PBE pseudopotentials, TZV2P-GTH "
+    "basis, Γ point, plane-wave cutoff 900 Ry; polarizability from linear response with the "
+    "periodic (Berry-phase) dipole operator"
+)
+CITATION = (
+    "Liquid water from DFT: energies, forces, polarizabilities. Data set of mlmd-workshop, a "
+    "teaching kit for accelerating molecular dynamics with machine learning. CC-BY-4.0."
+)
+LABELS = {
+    "dft_energy": {"stored_in": "info", "shape": [], "unit": "eV"},
+    "dft_forces": {"stored_in": "arrays", "shape": ["n_atoms", 3], "unit": "eV/Å"},
+    "Polarizability": {
+        "stored_in": "info",
+        "shape": [9],
+        "order": "xx xy xz yx yy yz zx zy zz",
+        "of": "the whole cell",
+        "unit": "Å³",
+    },
+}
+UNITS = {
+    "positions": "Å",
+    "cell": "Å",
+    "temperature_K": "K",
+    "dft_seconds": "s",
+    **{name: label["unit"] for name, label in LABELS.items()},
+}
+
+
+def training_file(size: int) -> str:
+    """Return the name of the file with the first `size` training frames."""
+    return f"gap_input_{size}.xyz"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def data_files(folder: Path) -> list[str]:
+    """Return the names of the frames files of a data set, training sets by size first."""
+    sizes = [int(path.stem.rpartition("_")[2]) for path in folder.glob("gap_input_*.xyz")]
+    names = [training_file(size) for size in sorted(sizes)]
+    return names + [VALIDATION_FILE] * (folder / VALIDATION_FILE).is_file()
+
+
+def checksums(folder: Path) -> str:
+    """Return the text of ``SHA256SUMS``, as ``sha256sum *.xyz`` prints it."""
+    return "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(data_files(folder)))
+
+
+def build_manifest(folder: Path) -> dict[str, Any]:
+    """Describe the frames files in `folder`: what is counted is counted from the files.
+
+    Raises
+    ------
+    DataError
+        If there are no files, or a training set is not the first part of the next larger one.
+    """
+    names = data_files(folder)
+    if not names:
+        raise DataError(f"{folder} holds no frames files", expected="gap_input_<size>.xyz")
+    training = [name for name in names if name != VALIDATION_FILE]
+    files = []
+    for name in names:
+        path = folder / name
+        frames = read_frames(path)
+        position = training.index(name) if name in training else None
+        larger = training[position + 1 :] if position is not None else []
+        if larger and not (folder / larger[0]).read_bytes().startswith(path.read_bytes()):
+            raise DataError(f"{name} is not the first part of {larger[0]}")
+        files.append(
+            {
+                "split": "validate" if position is None else "train",
+                "size": len(frames),
+                "file": name,
+                "sha256": sha256(path),
+                "n_bytes": path.stat().st_size,
+                "n_frames": len(frames),
+                "n_energies": sum("dft_energy" in atoms.info for atoms in frames),
+                "n_forces": sum("dft_forces" in atoms.arrays for atoms in frames),
+                "n_polarizabilities": sum("Polarizability" in atoms.info for atoms in frames),
+                "n_trajectories": len({int(atoms.info["trajectory"]) for atoms in frames}),
+                "nested_in": larger,
+            }
+        )
+    return {
+        "dataset": "water",
+        "system": SYSTEM,
+        "licence": "CC-BY-4.0",
+        "citation": CITATION,
+        "level_of_theory": LEVEL_OF_THEORY,
+        "regenerate_with": "data/water/generate",
+        "units": UNITS,
+        "labels": LABELS,
+        "files": files,
+    }

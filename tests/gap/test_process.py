@@ -1,0 +1,187 @@
+"""A child process: all it says is heard, what it uses is counted, and it never outlives us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from helpers.errors import MissingToolError
+from helpers.gap import process
+from helpers.gap.process import find_gap_fit, run_watched
+
+
+def sh(script, folder, on_line=None):
+    return run_watched(["/bin/sh", "-c", script], folder=folder, on_line=on_line)
+
+
+def python(code, folder):
+    return run_watched([sys.executable, "-c", code], folder=folder)
+
+
+def until(condition, seconds=20):
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def lives(one):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.fixture
+def children():
+    """A function: the processes started since the test began (other tests may have left some)."""
+    before = set(psutil.Process().children())
+    return lambda: set(psutil.Process().children()) - before
+
+
+def test_both_streams_and_the_exit_code_come_back(tmp_path):
+    done = sh("echo said; echo wrong >&2; exit 7", tmp_path)
+    assert (done.exit_code, done.output, done.errors) == (7, "said\n", "wrong\n")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
+def test_a_signal_is_a_negative_exit_code(tmp_path, ending):
+    assert sh(f"kill -{int(ending)} $$", tmp_path).exit_code == -ending
+
+
+def test_lines_are_handed_on_as_they_come(tmp_path):
+    heard = []
+    script = "echo one; printf 'bar 10%%\\rbar 20%%\\r\\ntwo\\nno end'"
+    done = sh(script, tmp_path, lambda line: heard.append(line))
+    assert heard == ["one", "bar 10%", "bar 20%", "", "two"]
+    assert done.output.endswith("two\nno end")
+
+
+def test_lines_come_while_the_child_runs(tmp_path):
+    started, heard = time.monotonic(), []
+    sh("echo now; sleep 1", tmp_path, lambda line: heard.append(time.monotonic() - started))
+    assert len(heard) == 1 and time.monotonic() - started - heard[0] > 0.5
+
+
+def test_much_text_on_both_streams_is_no_deadlock(tmp_path):
+    code = "import sys\nfor n in range(20000): print('x' * 50); print('y' * 50, file=sys.stderr)"
+    done = python(code, tmp_path)
+    assert done.output.count("\n") == done.errors.count("\n") == 20000
+
+
+def test_bytes_that_are_no_text_are_no_trouble(tmp_path):
+    done = sh("printf 'a\\377b\\n'; printf '\\376' >&2", tmp_path)
+    assert (done.output, done.errors) == ("a\ufffdb\n", "\ufffd")
+
+
+def test_the_child_gets_one_thread_no_input_and_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    done = sh('echo "$OMP_NUM_THREADS"; cat; pwd', tmp_path)
+    assert done.output.split() == ["1", str(tmp_path)]
+
+
+def test_time_and_memory_are_those_of_the_child(tmp_path):
+    code = (
+        "import time; block = bytearray(b'1') * 100_000_000; end = time.process_time() + 0.5\n"
+        "while time.process_time() < end: pass\n"
+        "print('done', flush=True); time.sleep(0.5)"
+    )
+    done = python(code, tmp_path)
+    assert done.exit_code == 0
+    assert 0.5 <= done.cpu_seconds < 3 and done.wall_seconds > done.cpu_seconds
+    assert 100 < done.peak_memory_MB < 160
+    lean = sh("echo hello; sleep 0.1", tmp_path)
+    assert 0 < lean.peak_memory_MB < 60 and lean.cpu_seconds < 0.2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_when_this_process_breaks_off_the_child_ends(tmp_path, children, error):
+    def break_off(line):
+        raise error
+
+    with pytest.raises(error):
+        sh("echo $$ > pid; echo go; exec sleep 60", tmp_path, break_off)
+    pid = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(pid)
+    assert children() == set()  # the watcher has gone, too
+    assert tmp_path.is_dir()  # the caller's to remove, while the caller lives
+
+
+def test_when_the_watcher_cannot_start_the_child_ends(tmp_path, monkeypatch):
+    def fail(child_pid, folder):
+        pids.append(child_pid)
+        raise OSError("no more processes")
+
+    pids = []
+    monkeypatch.setattr(process, "_start_watcher", fail)
+    with pytest.raises(OSError, match="no more processes"):
+        sh("sleep 60", tmp_path)
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_after_a_good_end_nothing_is_left_running(tmp_path, children):
+    sh("true", tmp_path)
+    assert children() == set()
+    assert os.listdir(tmp_path) == ["stderr.txt"]
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from helpers.gap.process import run_watched
+run_watched(["/bin/sh", "-c", "echo $$ > ../pid; exec sleep 60"], folder=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_when_this_process_is_ended_the_child_and_its_folder_go(tmp_path, ending):
+    folder = tmp_path / "work folder"
+    folder.mkdir()
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(folder)])
+    pid_file = tmp_path / "pid"
+    assert until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+    child = int(pid_file.read_text())
+    assert until(lambda: len(psutil.Process(parent.pid).children()) == 2)  # and the watcher
+    family = psutil.Process(parent.pid).children()
+    assert child in [one.pid for one in family]
+    parent.send_signal(ending)
+    assert parent.wait(20) == -ending
+    assert until(lambda: not any(map(lives, family))), family
+    assert until(lambda: not folder.exists())
+    assert os.listdir(tmp_path) == ["pid"]
+
+
+def test_the_binary_itself_is_found_not_its_wrapper():
+    binary = find_gap_fit()
+    assert binary.parent.name == "quippy" and os.access(binary, os.X_OK)
+    assert not binary.read_bytes().startswith(b"#!")
+
+
+def test_the_real_gap_fit_says_what_it_does_not_like(tmp_path):
+    (tmp_path / "a.cfg").write_text("atoms_filename=none.xyz default_sigma={1 1 0 0} gap={soap}\n")
+    done = run_watched([str(find_gap_fit()), "config_file=a.cfg"], folder=tmp_path)
+    assert done.exit_code == 1 and "SYSTEM ABORT" in done.errors + done.output
+
+
+def test_a_gap_fit_on_the_path_will_do(tmp_path, monkeypatch):
+    program = tmp_path / "gap_fit"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert find_gap_fit() == Path(program)
+
+
+def test_without_a_gap_fit_the_fix_is_named(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingToolError, match="no gap_fit program.*pip install 'quippy-ase>=0.10"):
+        find_gap_fit()

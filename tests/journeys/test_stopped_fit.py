@@ -1,0 +1,178 @@
+"""A fit that is stopped, in whatever way: nothing goes on, the old model stays, nothing strays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from helpers import GapConfig
+
+SECONDS = 30  # until all must be over; the fit itself takes about as long
+MLMD = [sys.executable, "-m", "helpers.cli"]
+SCRIPT = """
+import helpers
+try:
+    helpers.fit_gap(helpers.GapConfig.read("gap_config.cfg"), output="gap.xml", progress=False)
+except helpers.WorkshopError as error:
+    print(type(error).__name__, error)
+"""
+THROUGH_PYTHON = [sys.executable, "-c", SCRIPT]
+THROUGH_MLMD = [*MLMD, "fit", "gap_config.cfg", "--output", "gap.xml"]
+QUIETLY = [*THROUGH_MLMD, "--no-progress"]
+
+
+def until(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def lives(one):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def working_in(folder):
+    """Return the processes of this user that work in a folder or inside it."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if one.cwd().startswith(str(folder)) and lives(one):
+                found.append(one)
+    return found
+
+
+class Running:
+    """A fit that goes on in a process of its own."""
+
+    def __init__(self, folder, command):
+        GapConfig(n_sparse=1000).write(folder / "gap_config.cfg")  # 100 frames: half a minute
+        (folder / "gap.xml").write_bytes(b"the old model")
+        self.folder = folder
+        self.parent = psutil.Popen(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a terminal of its own, in effect
+        )
+        assert until(lambda: self.gap_fit() is not None), self.parent.communicate()
+        # Both it and the watcher are there, and it has begun to compute.
+        assert until(lambda: len(self.parent.children()) == 2)
+        assert until(lambda: self.gap_fit().cpu_times().user > 0.3)
+        self.family = [self.parent, *self.parent.children(recursive=True)]
+        assert [path for path in os.listdir(folder) if path.startswith(".gap_fit-")]
+
+    def gap_fit(self):
+        for one in self.parent.children():
+            with contextlib.suppress(psutil.Error):
+                if one.name() == "gap_fit":
+                    return one
+        return None
+
+    def ends(self):
+        """Wait for the end → exit code, stdout, stderr; all must be as it was before."""
+        output, errors = self.parent.communicate(timeout=SECONDS)
+        assert until(lambda: not any(map(lives, self.family))), "it goes on"
+        assert until(lambda: sorted(os.listdir(self.folder)) == ["gap.xml", "gap_config.cfg"])
+        assert working_in(self.folder) == []
+        assert (self.folder / "gap.xml").read_bytes() == b"the old model"
+        return self.parent.returncode, output, errors
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A function: start a fit in an empty folder."""
+    started = []
+
+    def start_fit(command):
+        started.append(Running(tmp_path, command))
+        return started[-1]
+
+    yield start_fit
+    for running in started:
+        for one in running.family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+def test_interrupting_mlmd_is_no_error_with_a_traceback(start):
+    running = start(QUIETLY)
+    running.parent.send_signal(signal.SIGINT)
+    code, output, errors = running.ends()
+    assert (code, output) == (130, "")
+    assert errors == "mlmd fit: stopped; nothing half-written was left behind\n"
+
+
+def test_ctrl_c_reaches_the_whole_foreground_group(start):
+    running = start(THROUGH_MLMD)  # with its bar
+    os.killpg(running.parent.pid, signal.SIGINT)
+    code, output, errors = running.ends()
+    assert (code, output) == (130, "")
+    assert "Traceback" not in errors and "100%" not in errors
+    assert errors.endswith("mlmd fit: stopped; nothing half-written was left behind\n")
+
+
+def test_an_impatient_second_ctrl_c(start):
+    running = start(QUIETLY)
+    for _ in range(2):
+        os.killpg(running.parent.pid, signal.SIGINT)
+        time.sleep(0.02)
+    code, _, _ = running.ends()
+    assert code != 0
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        (THROUGH_PYTHON, signal.SIGKILL),
+        (QUIETLY, signal.SIGKILL),
+        (QUIETLY, signal.SIGTERM),
+        (QUIETLY, signal.SIGHUP),
+    ],
+    ids=["python killed", "mlmd killed", "mlmd told to stop", "terminal closed"],
+)
+def test_signals_that_leave_python_no_time(start, command, ending):
+    running = start(command)
+    running.parent.send_signal(ending)
+    code, output, errors = running.ends()
+    assert (code, output, errors) == (-ending, "", "")
+
+
+def test_interrupting_python(start):
+    running = start(THROUGH_PYTHON)
+    running.parent.send_signal(signal.SIGINT)
+    code, output, errors = running.ends()
+    assert code == -signal.SIGINT and output == ""
+    assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_when_gap_fit_itself_is_ended_the_signal_is_named(start, ending):
+    running = start(THROUGH_PYTHON)
+    running.gap_fit().send_signal(ending)
+    code, output, errors = running.ends()
+    assert (code, errors) == (0, "")
+    expected = (
+        rf"FitError gap_fit failed; gap\.xml is as it was.*signal {int(ending)} .{ending.name}"
+    )
+    assert re.match(expected, output), output
+
+
+def test_when_gap_fit_itself_is_ended_mlmd_says_so_in_one_line(start):
+    running = start(QUIETLY)
+    running.gap_fit().kill()
+    code, output, errors = running.ends()
+    assert (code, output) == (1, "")
+    assert re.fullmatch(r"mlmd fit: gap_fit failed; .*SIGKILL.*Fix: .*memory ran out.*\n", errors)

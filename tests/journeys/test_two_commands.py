@@ -1,0 +1,45 @@
+"""A stranger clones the kit and types what the README says."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(command, cwd):
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MLMD_DATA")}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout, nothing to clone")
+def test_clone_and_make_workshop(tmp_path):
+    clone = tmp_path / "clone"
+    assert run(["git", "clone", "--quiet", str(ROOT), str(clone)], tmp_path).returncode == 0
+    done = run(["make", "workshop"], clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("results/report.html")
+    results = clone / "results"
+    assert {path.name for path in results.iterdir()} == {
+        "gap.xml",
+        "gap_config.cfg",
+        "report.html",
+        "sections",
+        "summary.csv",
+        "train_errors.csv",
+        "validation_errors.csv",
+    }
+    assert run(["git", "status", "--porcelain"], clone).stdout == ""
+
+    readme = (clone / "README.md").read_text(encoding="utf-8")
+    (printed,) = re.findall(r"^ *(validation .*)$", done.stdout, re.MULTILINE)
+    assert printed in readme, "the README shows another result: run `make figure`, mend README.md"
+
+    again = run(["make", "workshop"], clone)
+    assert "Setting up" not in again.stdout and printed in again.stdout
