@@ -71,16 +71,18 @@ def ase_run(atoms: object, steps: int) -> None:
 
 def engines(options: argparse.Namespace) -> None:
     """Compare milliseconds per MD step (for a batch: per step of one replica), 48 atoms."""
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
     from helpers import load_frames, load_potential
+    from helpers.md.batch import thermal_velocities
     from helpers.md.compiled import run_nve, run_replicas
+    from helpers.md.trajectory import A_PER_FS
 
     start = load_frames("water", "validate")[0]
     rows = {}
     for engine, steps in (("quippy", 12), ("jax", options.steps)):
         atoms = start.copy()
-        MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=_rng())
+        velocities = thermal_velocities(atoms.get_masses(), 300, _rng())
+        atoms.set_velocities(velocities * A_PER_FS)
         atoms.calc = load_potential(options.model, engine=engine)
         ase_run(atoms, 5)
         rows[f"{engine} + ASE"] = measured(lambda a=atoms, n=steps: ase_run(a, n), steps)

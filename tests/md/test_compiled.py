@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from helpers import load_potential
 from helpers.errors import PredictionError
+from helpers.md.batch import thermal_velocities
 from helpers.md.compiled import run_nve, run_nvt, run_replicas
 from helpers.md.trajectory import A_PER_FS
 
@@ -96,8 +96,9 @@ def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
 
 def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water):
     hit = water.copy()  # one atom at 1 Å/fs: some 8000 K
+    thermal = thermal_velocities(water.get_masses(), 300, np.random.default_rng(0))
     for atoms in (water, hit):
-        MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(0))
+        atoms.set_velocities(thermal * A_PER_FS)
     velocities = hit.get_velocities()
     velocities[1] = [A_PER_FS, 0, 0]
     hit.set_velocities(velocities)

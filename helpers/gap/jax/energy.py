@@ -18,6 +18,7 @@ from helpers.gap.jax.neighbours import Neighbours
 from helpers.gap.jax.plan import ModelArrays, Plan
 
 Vectors = tuple[tuple[Any, ...], tuple[Any, ...]]  # for each SOAP block, for each pair term
+SoapEnergies = list[tuple[list[slice], list[Any]]]  # where each term acts, and its energies
 
 
 class Prediction(NamedTuple):
@@ -63,30 +64,35 @@ def atomic_energies(
     plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
 ) -> jax.Array:
     """Return the share of each atom in the energy, shape (n_atoms,), eV."""
-    dtype = jnp.result_type(*jax.tree.leaves(arrays))
-    energies = jnp.zeros(plan.n_atoms, dtype)
-    for (columns, energy), nearby in zip(
-        _soap_energies(plan, arrays, vectors, neighbours), neighbours.soaps, strict=False
-    ):
+    soaps = _soap_energies(plan, arrays, vectors, neighbours)
+    pairs = _pair_energies(plan, arrays, vectors, neighbours)
+    return _shares(plan, soaps, pairs, neighbours)
+
+
+def _shares(
+    plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbours: Neighbours
+) -> jax.Array:
+    """Give each atom its SOAP energies and half of its pair energies."""
+    energies = jnp.zeros(plan.n_atoms)
+    for (columns, energy), nearby in zip(soaps, neighbours.soaps, strict=True):
         for place, share in zip(columns, energy, strict=True):
             energies = energies.at[nearby.centre[place]].add(share)
-    for both, pair in zip(
-        _pair_energies(plan, arrays, vectors, neighbours), neighbours.pairs, strict=True
-    ):
+    for both, pair in zip(pairs, neighbours.pairs, strict=True):
         energies = energies.at[pair.first].add(both / 2).at[pair.second].add(both / 2)
     return energies
+
+
+def _sum(soaps: SoapEnergies, pairs: list[jax.Array]) -> jax.Array:
+    parts = [energy for _, energies in soaps for energy in energies] + pairs
+    return sum((part.sum() for part in parts), start=jnp.zeros(()))
 
 
 def interaction_energy(
     plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
 ) -> jax.Array:
     """Return the energy without that of isolated atoms, eV."""
-    total = jnp.zeros((), jnp.result_type(*jax.tree.leaves(arrays)))
-    for _, energies in _soap_energies(plan, arrays, vectors, neighbours):
-        total = total + sum(energy.sum() for energy in energies)
-    for energy in _pair_energies(plan, arrays, vectors, neighbours):
-        total = total + energy.sum()
-    return total
+    soaps = _soap_energies(plan, arrays, vectors, neighbours)
+    return _sum(soaps, _pair_energies(plan, arrays, vectors, neighbours))
 
 
 def energy_and_forces(
@@ -115,8 +121,9 @@ def predict(
     vectors = neighbour_vectors(positions, cell, neighbours)
 
     def total(vectors: Vectors) -> tuple[jax.Array, jax.Array]:
-        energies = atomic_energies(plan, arrays, vectors, neighbours)
-        return energies.sum(), energies
+        soaps = _soap_energies(plan, arrays, vectors, neighbours)
+        pairs = _pair_energies(plan, arrays, vectors, neighbours)
+        return _sum(soaps, pairs), _shares(plan, soaps, pairs, neighbours)
 
     (energy, energies), slopes = jax.value_and_grad(total, has_aux=True)(vectors)
     dtype = positions.dtype
@@ -154,7 +161,7 @@ def spectra(plan: Plan, dtype: Any, vectors: Vectors, neighbours: Neighbours) ->
 
 def _soap_energies(
     plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
-) -> list[tuple[list[slice], list[jax.Array]]]:
+) -> SoapEnergies:
     """Return for each SOAP block where each term acts, and its energies."""
     dtype = jnp.result_type(*jax.tree.leaves(arrays))
     found = []
