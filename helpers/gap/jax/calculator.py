@@ -34,7 +34,9 @@ class JaxCalculator(Calculator):
         Where it came from, for messages.
     precision : str
         ``"double"``, or ``"mixed"``: positions, forces and sums over atoms with 64 bits,
-        descriptors and kernels with 32 (see `precision.precision_error` for what that costs).
+        descriptors and kernels with 32. A GAP is a small difference of large numbers, so the
+        cost can be as large as the model's own error: measure it with
+        `precision.precision_error` before relying on it.
     skin_A : float
         How much further than the cutoffs the neighbour lists reach.
 
