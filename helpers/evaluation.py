@@ -124,8 +124,8 @@ def evaluate(
     energy_name, forces_name : str
         Names of the labels (eV; eV/Å).
     processes : int, optional
-        Processes to share the work; by default one per core, fewer for few frames. Never
-        threads, which give wrong energies with quippy.
+        Processes to share the work with quippy; by default one per core, fewer for few frames.
+        Never threads, which give wrong energies with quippy. JAX works in this process.
     progress : bool
         Show a bar.
 
@@ -154,6 +154,8 @@ def evaluate(
     if n_processes > 1 and isinstance(potential, GapCalculator):
         potential.check_frames(frames)
         parts = _in_processes(potential.path, bare, n_processes)
+    elif hasattr(potential, "predict_frames"):
+        parts = iter([potential.predict_frames(bare)])
     else:
         parts = ([_predict(potential, atoms)] for atoms in bare)
     predictions = [item for part in _shown(parts, len(frames), progress) for item in part]
@@ -242,7 +244,7 @@ def _predict_chunk(model: Path, stamp: int, frames: list[Atoms]) -> list:
 def _calculator_of_this_process(model: Path, stamp: int) -> Any:
     from helpers.gap.potential import load_potential
 
-    return load_potential(model)
+    return load_potential(model, engine="quippy")
 
 
 def _shown(parts: Iterator[list], n_frames: int, progress: bool) -> Iterator[list]:

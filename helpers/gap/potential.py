@@ -22,29 +22,33 @@ from helpers.errors import (
     WorkshopError,
     nearest,
 )
+from helpers.gap.atoms import check_atoms
 from helpers.gap.model import GapModel
 from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
 
-ENGINES = ("auto", "quippy")
-FARTHEST_A, THINNEST_CELL_A = 1e5, 0.5  # beyond them quippy is slow, wrong, or ends the process
+ENGINES = ("auto", "jax", "quippy")
 
 
-def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalculator:
+def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
     """Load a trained potential as an ASE calculator.
 
     The file is read and checked in Python first, and quippy is given only what was understood:
     a damaged file raises an error here, where quippy would end the whole process.
+
+    JAX gives the same numbers as quippy (to about 1e-10 eV) and is several times faster once its
+    functions are compiled, which takes longer than a short evaluation; quippy also evaluates
+    descriptors that the kit does not know.
 
     Parameters
     ----------
     path : str or path
         A ``gap.xml`` that gap_fit wrote.
     engine : str
-        ``"auto"`` or ``"quippy"``.
+        ``"quippy"``, ``"jax"``, or ``"auto"``, which takes quippy.
 
     Returns
     -------
-    GapCalculator
+    JaxCalculator or GapCalculator
         Energies in eV, forces in eV/Å, stress in eV/Å³. It says which engine it uses
         (``.engine``), can be pickled, and may be used from several threads.
 
@@ -52,6 +56,8 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalcu
     ------
     ModelFileError
         If the file is missing, empty, damaged, or not a GAP.
+    UnsupportedModelError
+        If ``engine="jax"`` and the model holds terms that only quippy knows; they are named.
     MissingToolError
         If the engine is not installed.
     """
@@ -61,9 +67,21 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> GapCalcu
     try:
         model = read_model(path)
     except UnsupportedModelError:
+        if engine == "jax":
+            raise
         _try_in_another_process(path)
         return GapCalculator(path, None)
+    if engine == "jax":
+        return _load_jax(path, model)
     return GapCalculator(path, model)
+
+
+def _load_jax(path: Path, model: GapModel) -> Any:
+    try:
+        from helpers.gap.jax.calculator import JaxCalculator
+    except ImportError as error:
+        raise MissingToolError("JAX is not installed", fix="pip install jax vesin") from error
+    return JaxCalculator(model, path)
 
 
 class GapCalculator(Calculator):
@@ -90,7 +108,10 @@ class GapCalculator(Calculator):
         self._quippy = _load_quippy(path, model)
 
     def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
-        return load_potential, (self.path,)
+        return _reload, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"GapCalculator({self.path.name}, engine='quippy')"
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
@@ -139,43 +160,12 @@ class GapCalculator(Calculator):
             self._check(atoms)
 
     def _check(self, atoms: Atoms) -> None:
-        if len(atoms) == 0:
-            raise PredictionError("There are no atoms", expected="at least one atom")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise PredictionError(
-                "Positions or cell are not finite numbers", fix="check how the atoms were made"
-            )
-        if np.abs(atoms.positions).max() > FARTHEST_A:  # quippy would take all memory
-            raise PredictionError(
-                "The atoms have flown apart",
-                expected=f"positions within {FARTHEST_A:g} Å",
-                found=f"{np.abs(atoms.positions).max():.3g} Å",
-                fix="check the unit (Å), or take a shorter time step",
-            )
-        if _is_flat(atoms):
-            raise PredictionError(
-                "The periodic cell is flat",
-                expected=f"a height of at least {THINNEST_CELL_A} Å along each periodic axis",
-                found=str(atoms.cell.tolist()),
-                fix="set the cell, or atoms.pbc = False for a molecule",
-            )
-        if self.model is None:
-            return
-        unknown = sorted(set(atoms.symbols) - set(self.model.elements))
-        if unknown:
-            raise PredictionError(
-                f"{self.path.name} knows nothing about {', '.join(unknown)}",
-                expected=f"only {' and '.join(self.model.elements)}",
-                fix="use other atoms, or train on frames with these elements",
-            )
+        check_atoms(atoms, self.model, self.path.name)
 
 
-def _is_flat(atoms: Atoms) -> bool:
-    """Tell whether the atoms lie on or next to their own periodic images."""
-    cell = atoms.cell.complete().array  # vectors of length 0 replaced
-    areas = [np.linalg.norm(np.cross(cell[axis - 2], cell[axis - 1])) for axis in range(3)]
-    flat = abs(np.linalg.det(cell)) <= THINNEST_CELL_A * np.array(areas)
-    return bool(np.any(atoms.pbc & (flat | (atoms.cell.lengths() == 0))))
+def _reload(path: Path) -> GapCalculator:
+    found: GapCalculator = load_potential(path, engine="quippy")
+    return found
 
 
 def _load_quippy(path: Path, model: GapModel | None) -> Any:

@@ -74,6 +74,7 @@ def test_it_says_what_it_is(potential, tiny_fit):
     assert potential.engine == "quippy" and potential.path == tiny_fit.model_path
     assert potential.model.elements == ("H", "O")
     assert load_potential(str(tiny_fit.model_path), engine="quippy").engine == "quippy"
+    assert load_potential(tiny_fit.model_path, engine="jax").engine == "jax"
     with pytest.raises(PredictionError, match="no engine 'quipy'.*did you mean 'quippy'"):
         load_potential(tiny_fit.model_path, engine="quipy")
 

@@ -1,0 +1,68 @@
+"""Atoms that a potential can be asked about, whatever evaluates it."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+
+from helpers.errors import PredictionError
+from helpers.gap.model import GapModel
+
+FARTHEST_A, THINNEST_CELL_A = 1e5, 0.5  # beyond them quippy is slow, wrong, or ends the process
+
+
+def check_atoms(atoms: Atoms, model: GapModel | None, name: str) -> None:
+    """Refuse atoms for which there is no meaningful answer.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        What the potential is asked about.
+    model : GapModel or None
+        The potential, where its numbers are known.
+    name : str
+        What to call it.
+
+    Raises
+    ------
+    PredictionError
+        If there are no atoms, positions or cell are not finite, the atoms have flown apart, the
+        cell is flat, or an element is unknown to the model.
+    """
+    if len(atoms) == 0:
+        raise PredictionError("There are no atoms", expected="at least one atom")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise PredictionError(
+            "Positions or cell are not finite numbers", fix="check how the atoms were made"
+        )
+    if np.abs(atoms.positions).max() > FARTHEST_A:  # quippy would take all memory
+        raise PredictionError(
+            "The atoms have flown apart",
+            expected=f"positions within {FARTHEST_A:g} Å",
+            found=f"{np.abs(atoms.positions).max():.3g} Å",
+            fix="check the unit (Å), or take a shorter time step",
+        )
+    if _is_flat(atoms):
+        raise PredictionError(
+            "The periodic cell is flat",
+            expected=f"a height of at least {THINNEST_CELL_A} Å along each periodic axis",
+            found=str(atoms.cell.tolist()),
+            fix="set the cell, or atoms.pbc = False for a molecule",
+        )
+    if model is None:
+        return
+    unknown = sorted(set(atoms.symbols) - set(model.elements))
+    if unknown:
+        raise PredictionError(
+            f"{name} knows nothing about {', '.join(unknown)}",
+            expected=f"only {' and '.join(model.elements)}",
+            fix="use other atoms, or train on frames with these elements",
+        )
+
+
+def _is_flat(atoms: Atoms) -> bool:
+    """Tell whether the atoms lie on or next to their own periodic images."""
+    cell = atoms.cell.complete().array  # vectors of length 0 replaced
+    areas = [np.linalg.norm(np.cross(cell[axis - 2], cell[axis - 1])) for axis in range(3)]
+    flat = abs(np.linalg.det(cell)) <= THINNEST_CELL_A * np.array(areas)
+    return bool(np.any(atoms.pbc & (flat | (atoms.cell.lengths() == 0))))

@@ -1,0 +1,201 @@
+"""An ASE calculator around the compiled functions, with the same checks as quippy's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from helpers.errors import PredictionError
+from helpers.gap.atoms import check_atoms
+from helpers.gap.jax.plan import Plan, model_arrays, plan_terms
+from helpers.gap.jax.runtime import double_precision, keep_compiled_code
+from helpers.gap.jax.verlet import VerletList
+from helpers.gap.model import GapModel
+
+PRECISIONS = {"double": np.float64, "mixed": np.float32}
+
+
+class JaxCalculator(Calculator):
+    """ASE calculator that evaluates a GAP with JAX.
+
+    Parameters
+    ----------
+    model : GapModel
+        The potential.
+    path : Path, optional
+        Where it came from, for messages.
+    precision : str
+        ``"double"``, or ``"mixed"``: positions, forces and sums over atoms with 64 bits,
+        descriptors and kernels with 32. A GAP is a small difference of large numbers, so the
+        cost can be as large as the model's own error: measure it with
+        `precision.precision_error` before relying on it.
+    skin_A : float
+        How much further than the cutoffs the neighbour lists reach.
+
+    Attributes
+    ----------
+    engine : str
+        ``"jax"``.
+    model, path
+        As given.
+    plans : dict
+        Room for neighbours that was enough so far, by composition and skin.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+    engine = "jax"
+
+    def __init__(
+        self,
+        model: GapModel,
+        path: Path | None = None,
+        *,
+        precision: str = "double",
+        skin_A: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise PredictionError(
+                f"There is no precision {precision!r}", expected=" or ".join(PRECISIONS)
+            )
+        self.model, self.path, self.precision, self.skin_A = model, path, precision, skin_A
+        self.terms = plan_terms(model)
+        self._lock = threading.RLock()  # ASE's results are one state: threads take turns
+        self._lists: dict[tuple[int, ...], VerletList] = {}
+        self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
+        self._arrays: Any = None
+
+    def __reduce__(self) -> tuple:
+        return _rebuild, (self.model, self.path, self.precision, self.skin_A)
+
+    def __repr__(self) -> str:
+        name = self.path.name if self.path else self.model.label
+        return f"JaxCalculator({name}, engine='jax', precision={self.precision!r})"
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property, as every ASE calculator does; safe to call from several threads."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute energy (eV), energies of atoms (eV), forces (eV/Å) and stress (eV/Å³).
+
+        Raises
+        ------
+        PredictionError
+            If the atoms hold an element that the model was not trained on, positions that are
+            not finite, or atoms on top of each other.
+        """
+        super().calculate(atoms, properties, system_changes)
+        self.results = self._predict(self.atoms)
+
+    def predict_frames(self, frames: Sequence[Atoms]) -> list[tuple[float, np.ndarray]]:
+        """Return energy (eV) and forces (eV/Å) of many frames, compiling once per composition.
+
+        Room for the neighbours of all frames is made first.
+        """
+        frames = list(frames)
+        with self._lock:
+            for atoms in frames:
+                self._check(atoms)
+                lists = self._list_for(atoms)
+                lists.build(atoms.positions[lists.order], atoms.cell.array, atoms.pbc)
+            found = [self._predict(atoms) for atoms in frames]
+        return [(float(result["energy"]), result["forces"]) for result in found]
+
+    def get_variances(self, atoms: Atoms, *, regularisation: float = 0.001) -> np.ndarray:
+        """Return the GAP variance of each atom's energy, shape (n_atoms,), eV².
+
+        See `covariance.atomic_variances`; quippy calls it ``local_gap_variance``.
+        """
+        from helpers.gap.jax.covariance import atomic_variances
+
+        self._check(atoms)
+        return atomic_variances(self.model, atoms, regularisation=regularisation)
+
+    def check_frames(self, frames: Iterable[Atoms]) -> None:
+        """Raise `PredictionError` if the potential cannot be asked about one of the frames."""
+        for atoms in frames:
+            self._check(atoms)
+
+    def _predict(self, atoms: Atoms) -> dict[str, Any]:
+        self._check(atoms)
+        lists = self._list_for(atoms)
+        positions, cell = atoms.positions[lists.order], atoms.cell.array
+        plan, neighbours = lists.get(positions, cell, atoms.pbc)
+        with double_precision():
+            found = _compiled(plan)(self.device_arrays(), positions, cell, neighbours)
+            energy, energies, forces, virial = (np.asarray(value) for value in found)
+        e0 = np.array([self.model.e0.get(int(z), 0.0) for z in atoms.numbers])
+        results = {
+            "energy": float(energy) + float(e0.sum()),
+            "energies": e0 + _unsorted(energies, lists.order),
+            "forces": _unsorted(forces, lists.order),
+        }
+        if atoms.cell.rank == 3:
+            results["stress"] = full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
+        if not all(np.isfinite(value).all() for value in results.values()):
+            raise PredictionError(
+                "The potential gives no finite energy for these atoms",
+                fix="check the distances between them",
+            )
+        return {**results, "free_energy": results["energy"]}
+
+    def _list_for(self, atoms: Atoms) -> VerletList:
+        """Return the neighbour list of atoms with these elements in this order."""
+        key = tuple(atoms.numbers.tolist())
+        if key not in self._lists:
+            while len(self._lists) >= 16:
+                self._lists.pop(next(iter(self._lists)))
+            lists = VerletList(self.terms, atoms.numbers, self.skin_A, self.plans)
+            self._lists[key] = lists
+        return self._lists[key]
+
+    def device_arrays(self) -> Any:
+        """Return the model's numbers where JAX computes (see `plan.ModelArrays`)."""
+        if self._arrays is None:
+            import jax
+
+            keep_compiled_code()
+            with double_precision():
+                numbers = model_arrays(self.model, PRECISIONS[self.precision])
+                self._arrays = jax.device_put(numbers)
+        return self._arrays
+
+    def _check(self, atoms: Atoms) -> None:
+        check_atoms(atoms, self.model, self.path.name if self.path else self.model.label)
+
+
+@lru_cache(maxsize=64)
+def _compiled(plan: Plan) -> Any:
+    """Return the compiled `predict` for one plan; models with the same plan share it."""
+    import jax
+
+    from helpers.gap.jax.energy import predict
+
+    return jax.jit(partial(predict, plan))
+
+
+def _unsorted(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    result = np.empty_like(values)
+    result[order] = values
+    return result
+
+
+def _rebuild(model: GapModel, path: Path | None, precision: str, skin_A: float) -> JaxCalculator:
+    return JaxCalculator(model, path, precision=precision, skin_A=skin_A)

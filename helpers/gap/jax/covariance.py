@@ -1,0 +1,170 @@
+"""Covariances between sparse points, and the variance that a GAP expects of its own energies.
+
+Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013), with the conventions of quippy 0.10.3,
+whose ``local_gap_variance`` these formulas reproduce from the numbers in a gap.xml alone.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from scipy.linalg import block_diag, cho_factor, cho_solve
+
+from helpers.gap.jax.descriptors import component_order
+from helpers.gap.jax.neighbours import find_pairs
+from helpers.gap.jax.plan import Plan, plan_terms
+from helpers.gap.jax.settings import PairSettings, SoapSettings, term_settings
+from helpers.gap.jax.verlet import VerletList
+from helpers.gap.model import GapModel, GapTerm
+
+
+def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:
+    """Return the covariance of a term's sparse points, c_s c_s' k(x_s, x_s') + jitter δ_ss'.
+
+    Parameters
+    ----------
+    term : GapTerm
+        A SOAP or pair term.
+    jitter : float
+        Added to the diagonal, eV²: a little more than rounding errors, for the Cholesky factor.
+
+    Returns
+    -------
+    ndarray of shape (n_sparse, n_sparse), eV²
+    """
+    if term.kind == "soap":
+        kernel = _power(term.sparse_points @ term.sparse_points.T, term)
+    else:
+        kernel = _gaussian(term.sparse_points[:, 0], term)
+    scale = np.outer(term.sparse_cutoff, term.sparse_cutoff)
+    return term.delta**2 * scale * kernel + jitter * np.eye(len(kernel))
+
+
+def sparse_covariance(model: GapModel, *, jitter: float = 0.0) -> np.ndarray:
+    """Return K_MM of all sparse points of a model, in the order of its terms, eV².
+
+    Terms do not covary: the matrix has one block on the diagonal for each.
+    """
+    return block_diag(*(term_covariance(term, jitter=jitter) for term in model.terms))
+
+
+def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0.001) -> np.ndarray:
+    """Return the variance of each atom's energy that the Gaussian process expects.
+
+    For each descriptor f_c² (δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k), added up over the descriptors of an
+    atom (pairs count at both ends), with f_c = 1 for SOAP: what quippy gives for
+    ``calc_args="local_gap_variance"``. It grows far from the training data and says little about
+    the size of ordinary errors.
+
+    Parameters
+    ----------
+    model : GapModel
+        A model with terms that JAX can evaluate.
+    atoms : ase.Atoms
+        The atoms.
+    regularisation : float
+        ρ, eV; quippy's ``gap_variance_regularisation``.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms,), eV²
+
+    Raises
+    ------
+    UnsupportedModelError
+        If a term cannot be evaluated here.
+    """
+    terms = plan_terms(model)
+    lists = VerletList(terms, atoms.numbers, 0.0)
+    positions = atoms.positions[lists.order]
+    plan, neighbours = lists.get(positions, atoms.cell.array, atoms.pbc)
+    numbers = atoms.numbers[lists.order]
+    pairs = find_pairs(positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
+    spectra = _spectra(model, plan, positions, atoms.cell.array, neighbours)
+    variances = np.zeros(len(atoms))
+    for term in model.terms:
+        settings = term_settings(term)
+        if isinstance(settings, SoapSettings):
+            centre = int(term.number("Z"))
+            if centre in numbers:
+                spectrum = spectra[settings][numbers[_centres(model, settings, numbers)] == centre]
+                variances[numbers == centre] += _soap_variances(term, spectrum, regularisation)
+        else:
+            here = [numbers[pairs.first], numbers[pairs.second]]
+            kinds = np.sort(np.array(here), axis=0)
+            chosen = (kinds.T == settings.species).all(1) & (pairs.distance < settings.cutoff_A)
+            values = _pair_variances(term, settings, pairs.distance[chosen], regularisation)
+            np.add.at(variances, pairs.first[chosen], values)
+    result = np.empty_like(variances)
+    result[lists.order] = variances
+    return result
+
+
+def _soap_variances(term: GapTerm, spectrum: np.ndarray, regularisation: float) -> np.ndarray:
+    order = component_order(term_settings(term))  # type: ignore[arg-type]
+    overlap = spectrum @ term.sparse_points[:, order].T
+    kernel = term.delta**2 * term.sparse_cutoff * _power(overlap, term)
+    return _left(term, kernel, regularisation)
+
+
+def _pair_variances(
+    term: GapTerm, settings: PairSettings, distance: np.ndarray, regularisation: float
+) -> np.ndarray:
+    phase = np.clip((distance - settings.cutoff_A) / max(settings.transition_A, 1e-12) + 1, 0, 1)
+    cutoff = 0.5 * (1 + np.cos(np.pi * phase))
+    kernel = term.delta**2 * term.sparse_cutoff * _gaussian(distance, term)
+    return cutoff**2 * _left(term, kernel, regularisation)
+
+
+def _left(term: GapTerm, kernel: np.ndarray, regularisation: float) -> np.ndarray:
+    """Return δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k for each row of `kernel`."""
+    factor = cho_factor(term_covariance(term, jitter=regularisation**2), lower=True)
+    explained = np.einsum("im,mi->i", kernel, cho_solve(factor, kernel.T))
+    return term.delta**2 + regularisation**2 - explained
+
+
+def _power(overlap: np.ndarray, term: GapTerm) -> np.ndarray:
+    zeta = float(term.zeta or 1.0)
+    whole = zeta == int(zeta)
+    return overlap ** int(zeta) if whole else np.maximum(overlap, 0.0) ** zeta
+
+
+def _gaussian(distance: np.ndarray, term: GapTerm) -> np.ndarray:
+    scaled = (distance[:, None] - term.sparse_points[:, 0]) / float(term.theta or 1.0)
+    return np.exp(-0.5 * scaled**2)
+
+
+def _centres(model: GapModel, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
+    """Return the central atoms of a SOAP block, in the order of its power spectra."""
+    blocks = {block.settings: block.centres for block in plan_terms(model).blocks}
+    return np.flatnonzero(np.isin(numbers, blocks[settings]))
+
+
+def _spectra(
+    model: GapModel, plan: Plan, positions: np.ndarray, cell: np.ndarray, neighbours: Any
+) -> dict[SoapSettings, np.ndarray]:
+    """Return the power spectra of each SOAP block, one row per central atom."""
+    from helpers.gap.jax.runtime import double_precision
+
+    with double_precision():
+        found = _compiled(plan)(positions, cell, neighbours)
+        return {
+            block.settings: np.asarray(spectrum).T
+            for block, spectrum in zip(plan.terms.blocks, found, strict=True)
+        }
+
+
+@lru_cache(maxsize=16)
+def _compiled(plan: Plan) -> Any:
+    import jax
+
+    from helpers.gap.jax.energy import neighbour_vectors, spectra
+
+    def of_positions(positions: Any, cell: Any, neighbours: Any) -> Any:
+        vectors = neighbour_vectors(positions, cell, neighbours)
+        return spectra(plan, positions.dtype, vectors, neighbours)
+
+    return jax.jit(of_positions)

@@ -1,0 +1,184 @@
+"""A batch of replicas on its way: the part between Python and the compiled loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from ase import Atoms, units
+
+from helpers.errors import PredictionError
+from helpers.gap.jax.plan import Plan
+from helpers.gap.jax.runtime import double_precision
+from helpers.gap.jax.verlet import VerletList
+from helpers.md.loop import Limits, compiled_loop
+from helpers.md.steps import ACCELERATION, Ensemble, State
+from helpers.md.trajectory import A_PER_FS
+
+STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop
+
+
+def thermal_velocities(
+    masses: np.ndarray, temperature_K: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw velocities (n_atoms, 3) in Å/fs of a Maxwell–Boltzmann distribution, at rest overall.
+
+    Parameters
+    ----------
+    masses : ndarray of shape (n_atoms,), u
+    temperature_K : float
+    rng : numpy.random.Generator
+    """
+    width = np.sqrt(units.kB * temperature_K * ACCELERATION / masses)[:, None]
+    velocities = width * rng.standard_normal((len(masses), 3))
+    if len(masses) > 1:
+        velocities -= (masses[:, None] * velocities).sum(0) / masses.sum()
+    return velocities
+
+
+class Batch:
+    """R replicas: their state, their neighbour lists and what was recorded.
+
+    Atoms stand sorted by element inside, and in their own order in `records`.
+    """
+
+    def __init__(
+        self,
+        calculator: Any,
+        starts: list[Atoms],
+        seeds: list[int],
+        *,
+        thermostat: str,
+        timestep_fs: float,
+        temperature_K: float | None,
+        relaxation_fs: float,
+        keep_velocities: bool,
+        record_every: int,
+        max_temperature_K: float,
+        skin_A: float,
+    ) -> None:
+        calculator.check_frames(starts)
+        n_atoms = len(starts[0])
+        free = 3 * n_atoms if thermostat == "langevin" or n_atoms == 1 else 3 * n_atoms - 3
+        self.ensemble = Ensemble(
+            thermostat, timestep_fs, float(temperature_K or 0.0), relaxation_fs, free
+        )
+        self.record_every, self.skin_A = record_every, skin_A
+        numbers = starts[0].numbers
+        self._lists = [
+            VerletList(calculator.terms, numbers, skin_A, calculator.plans) for _ in starts
+        ]
+        self._order = self._lists[0].order
+        self._cells = np.array([atoms.cell.array for atoms in starts])
+        self._pbc = [atoms.pbc for atoms in starts]
+        self._masses = starts[0].get_masses()[self._order]
+        self._e0 = sum(calculator.model.e0.get(int(z), 0.0) for z in numbers)
+        self._limits = Limits(skin_A / 2, max_temperature_K)
+        self._records: list[tuple[np.ndarray, ...]] = []
+        self._state: State
+        self._plan: Plan
+        self._neighbours: Any = None
+        self._reference, self._stale = np.zeros(0), True
+        positions = np.array([atoms.positions[self._order] for atoms in starts])
+        if temperature_K is None or keep_velocities:
+            velocities = [atoms.get_velocities()[self._order] / A_PER_FS for atoms in starts]
+        else:
+            velocities = [
+                thermal_velocities(self._masses, temperature_K, np.random.default_rng(seed))
+                for seed in seeds
+            ]
+        with double_precision():
+            self._arrays = calculator.device_arrays()
+            self._keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
+        self._start(positions, np.array(velocities))
+
+    @property
+    def step(self) -> int:
+        """Number of complete steps (−1 before the forces at the start are known)."""
+        return int(self._state.step) - 1
+
+    @property
+    def any_alive(self) -> bool:
+        """True while there is a replica that moves."""
+        return bool(np.any(self._state.alive))
+
+    @property
+    def failed_step(self) -> np.ndarray:
+        """Step at which each replica became unstable, or −1; shape (R,)."""
+        return np.asarray(self._state.failed_step)
+
+    @property
+    def n_builds(self) -> int:
+        """Number of builds of neighbour lists, per replica."""
+        return self._lists[0].n_builds
+
+    def run(self, end: int) -> None:
+        """Go on until step `end` is complete, with new lists whenever they are needed."""
+        while self.step < end and self.any_alive:
+            if self._stale:
+                self._build()
+            call_end = min(end, self.step + STEPS_PER_CALL)
+            with double_precision():
+                loop = compiled_loop(self._plan, self.ensemble, STEPS_PER_CALL, self.record_every)
+                first = -(-(self.step + 1) // self.record_every)
+                state, records, stale = loop(
+                    self._arrays,
+                    self._masses,
+                    self._keys,
+                    self._cells,
+                    self._neighbours,
+                    self._reference,
+                    self._limits,
+                    np.int64(call_end),
+                    self._state,
+                )
+                n_new = (int(state.step) - 1) // self.record_every + 1 - first
+                rows = [np.asarray(values)[:n_new] for values in records]
+            self._state, self._stale = state, bool(stale)
+            if n_new:
+                steps = (first + np.arange(n_new)) * self.record_every
+                self._records.append((steps, *rows))
+
+    def records(self) -> tuple[np.ndarray, ...]:
+        """Return step numbers (T,), positions and velocities (T, R, n_atoms, 3), energies (T, R).
+
+        Energies in eV with those of isolated atoms.
+        """
+        steps, positions, velocities, energies = (
+            np.concatenate(parts) for parts in zip(*self._records, strict=True)
+        )
+        back = np.argsort(self._order)
+        return steps, positions[:, :, back], velocities[:, :, back], energies + self._e0
+
+    def _start(self, positions: np.ndarray, velocities: np.ndarray) -> None:
+        n_replicas = len(positions)
+        self._state = State(
+            positions,
+            velocities,
+            positions,
+            velocities,
+            np.full(n_replicas, np.nan),
+            np.ones(n_replicas, bool),
+            np.full(n_replicas, -1),
+            np.int64(0),
+        )
+        self._build(first=True)
+
+    def _build(self, *, first: bool = False) -> None:
+        """Build the lists of all replicas, with room that is enough for every one of them."""
+        positions = np.asarray(self._state.positions)
+        alive = np.array(self._state.alive)
+        for k, lists in enumerate(self._lists):
+            if not alive[k]:
+                continue
+            try:
+                lists.build(positions[k], self._cells[k], self._pbc[k])
+            except PredictionError:  # atoms on top of each other
+                if first:
+                    raise
+                alive[k] = False
+        failed = np.where(alive != self._state.alive, self.step + 1, self._state.failed_step)
+        self._state = self._state._replace(alive=alive, failed_step=failed)
+        self._plan, self._neighbours = VerletList.together(self._lists)
+        self._reference, self._stale = positions, False

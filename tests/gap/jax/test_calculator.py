@@ -1,0 +1,185 @@
+"""The JAX calculator against quippy, against itself, and against what cannot be answered."""
+
+import pickle
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from helpers import evaluate, load_frames, load_potential
+from helpers.errors import ModelFileError, PredictionError
+from helpers.gap.jax.calculator import JaxCalculator
+from helpers.gap.jax.precision import precision_error
+
+SHAPES = [  # the models of conftest.py
+    "pairs, zeta 2, 4/3",
+    "no pairs, zeta 4, 4/3",
+    "no pairs, zeta 4, 6/4",
+    "pairs, zeta 2, 8/6",
+]
+WATER = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+GEOMETRIES = {  # cells of one molecule: small next to the cutoff of 4 Å
+    "cluster": ([0, 0, 0], False),
+    "small": ([3.0, 3.4, 3.2], True),
+    "triclinic": ([[4.0, 0, 0], [1.5, 3.6, 0], [-0.8, 1.1, 3.4]], True),
+    "slab": ([3.5, 3.0, 20.0], (True, True, False)),
+}
+
+
+@pytest.fixture(scope="module")
+def potential(smallest_fit):
+    return load_potential(smallest_fit.model_path, engine="jax")
+
+
+@pytest.fixture(scope="module")
+def quippy(smallest_fit):
+    return load_potential(smallest_fit.model_path, engine="quippy")
+
+
+@pytest.fixture
+def water(frames10, potential):
+    frames10[0].calc = potential
+    return frames10[0]
+
+
+def assert_same(atoms, ours, theirs, *, stress=True):
+    """Compare with the tolerances that the kit promises."""
+    mine, other = atoms.copy(), atoms.copy()
+    mine.calc, other.calc = ours, theirs
+    difference = mine.get_potential_energy() - other.get_potential_energy()
+    assert abs(difference) / len(atoms) <= 1e-8
+    assert np.abs(mine.get_forces() - other.get_forces()).max() <= 1e-7
+    if stress:
+        assert np.abs(mine.get_stress() - other.get_stress()).max() <= 1e-8
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
+    path = model_of_shape(shape)
+    ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
+    for atoms in load_frames("water", "validate")[::40]:
+        assert_same(atoms, ours, theirs)
+        sheared = atoms.copy()
+        sheared.set_cell(atoms.cell @ [[1, 0.2, 0], [-0.1, 1, 0], [0.1, 0.3, 1]], scale_atoms=True)
+        assert_same(sheared, ours, theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_frames", [50, 100, 200, 400])
+def test_all_validation_frames_with_every_training_set(n_frames, tmp_path):
+    from helpers import GapConfig, fit_gap
+
+    config = GapConfig(n_sparse=30, n_max=4, l_max=3, cutoff=2.6, zeta=2)
+    frames = load_frames("water", "train", n_frames)
+    path = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False).model_path
+    ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
+    for atoms in load_frames("water", "validate"):
+        assert_same(atoms, ours, theirs)
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_every_kind_of_cell_is_quippys(name, potential, quippy):
+    atoms = WATER.copy()
+    atoms.cell, atoms.pbc = GEOMETRIES[name]
+    assert_same(atoms, potential, quippy, stress=atoms.cell.rank == 3)
+
+
+@pytest.mark.parametrize("symbols", ["O", "H2"])
+def test_few_atoms_are_quippys(symbols, potential, quippy):
+    atoms = Atoms(symbols, [[0, 0, 0.8 * i] for i in range(len(Atoms(symbols)))])
+    assert_same(atoms, potential, quippy, stress=False)
+
+
+def test_forces_and_stress_are_derivatives(water, potential):
+    forces, stress, step = water.get_forces(), water.get_stress(voigt=False), 1e-4
+
+    def energy_of(positions, cell):
+        moved = water.copy()
+        moved.cell, moved.positions = cell, positions
+        moved.calc = potential
+        return moved.get_potential_energy()
+
+    for atom, axis in [(0, 0), (1, 1), (17, 2), (46, 0)]:
+        ends = []
+        for sign in (1, -1):
+            positions = water.positions.copy()
+            positions[atom, axis] += sign * step
+            ends.append(energy_of(positions, water.cell))
+        assert forces[atom, axis] == pytest.approx(-(ends[0] - ends[1]) / (2 * step), abs=2e-5)
+    for i, j in [(0, 0), (1, 2)]:
+        strain = np.zeros((3, 3))
+        strain[i, j] = strain[j, i] = step / (1 if i == j else 2)
+        up, down = (np.eye(3) + strain, np.eye(3) - strain)
+        ends = [energy_of(water.positions @ m, water.cell @ m) for m in (up, down)]
+        derivative = (ends[0] - ends[1]) / (2 * step) / water.get_volume()
+        assert stress[i, j] == pytest.approx(derivative, abs=1e-5)
+
+
+def test_shares_add_up_forces_cancel_and_the_energy_is_invariant(water, potential):
+    energy, forces = water.get_potential_energy(), water.get_forces()
+    assert water.get_potential_energies().sum() == pytest.approx(energy, abs=1e-8)
+    assert np.abs(forces.sum(axis=0)).max() < 1e-9
+    rng = np.random.default_rng(3)
+    order = rng.permutation(len(water))
+    turned = water.copy()
+    turned.rotate(70, [1, 2, 3], rotate_cell=True)
+    shifted = water.copy()
+    shifted.positions += water.cell[0] - 2 * water.cell[2] + [0.3, 0.1, -5.0]
+    wrapped = shifted.copy()
+    wrapped.wrap()
+    for atoms in (water[order], turned, shifted, wrapped):
+        atoms.calc = potential
+        assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-8)
+    permuted = water[order]
+    permuted.calc = potential
+    np.testing.assert_allclose(permuted.get_forces(), forces[order], atol=1e-9)
+
+
+def test_more_neighbours_than_there_was_room_for(water, potential, quippy):
+    dense = water.copy()
+    dense.set_cell(0.8 * water.cell, scale_atoms=True)
+    loose = JaxCalculator(potential.model)
+    for atoms in (water, dense):
+        assert_same(atoms, loose, quippy)
+
+
+def test_a_potential_survives_a_pickle(water, potential):
+    copy = pickle.loads(pickle.dumps(potential))
+    assert copy.get_potential_energy(water) == water.get_potential_energy()
+    assert copy.engine == "jax" and "engine='jax'" in repr(copy)
+
+
+def test_evaluation_stays_in_this_process(smallest_fit, frames10):
+    ours, theirs = (
+        evaluate(load_potential(smallest_fit.model_path, engine=engine), frames10[:3], processes=1)
+        for engine in ("jax", "quippy")
+    )
+    np.testing.assert_allclose(ours.forces["predicted"], theirs.forces["predicted"], atol=1e-7)
+
+
+def test_mixed_precision_is_off_by_little_and_says_by_how_much(water, potential):
+    error = precision_error(potential.model, [water])
+    assert 0 < error.forces_meV_per_A < 5 and 0 < error.energy_meV_per_atom < 1
+    with pytest.raises(PredictionError, match="no precision 'single'.*double or mixed"):
+        JaxCalculator(potential.model, precision="single")
+
+
+@pytest.mark.parametrize(
+    ("atoms", "message"),
+    [
+        (Atoms(), "There are no atoms"),
+        (Atoms("OSi", [[0, 0, 0], [0, 0, 2]]), "knows nothing about Si.*only H and O"),
+        (Atoms("OH", [[0, 0, 0], [0, 0, np.nan]]), "not finite numbers"),
+        (Atoms("OH", [[0, 0, 0], [0, 0, np.inf]]), "not finite numbers"),
+        (Atoms("OH", [[0, 0, 0], [0, 0, 0]]), "closest pair of 0.000 Å"),
+    ],
+)
+def test_nonsense_is_refused(atoms, message, potential):
+    atoms.calc = potential
+    with pytest.raises(PredictionError, match=message):
+        atoms.get_potential_energy()
+
+
+def test_bad_files_are_errors_and_the_process_lives(bad_model):
+    with pytest.raises(ModelFileError):
+        load_potential(bad_model.path, engine="jax")

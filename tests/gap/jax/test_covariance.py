@@ -1,0 +1,37 @@
+"""The variance is quippy's; covariances of sparse points are positive definite."""
+
+import numpy as np
+import pytest
+
+from helpers import load_potential
+from helpers.gap.jax.covariance import sparse_covariance
+from helpers.gap.xml import read_model, write_model
+
+
+@pytest.mark.parametrize("regularisation", [0.001, 0.05])
+def test_variances_are_quippys(regularisation, smallest_fit, frames10, tmp_path):
+    from quippy.potential import Potential
+
+    path = write_model(read_model(smallest_fit.model_path), tmp_path / "gap.xml")
+    theirs = Potential(
+        "",
+        param_filename=str(path),
+        calc_args=f"local_gap_variance gap_variance_regularisation={regularisation}",
+    )
+    atoms = frames10[2]
+    atoms.calc = theirs
+    atoms.get_potential_energy()
+    expected = theirs.extra_results["atoms"]["local_gap_variance"]
+    ours = load_potential(path, engine="jax")
+    found = ours.get_variances(frames10[2], regularisation=regularisation)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_sparse_covariance_is_symmetric_and_positive(smallest_fit):
+    model = read_model(smallest_fit.model_path)
+    matrix = sparse_covariance(model, jitter=1e-8)
+    assert matrix.shape == (model.n_sparse, model.n_sparse)
+    np.testing.assert_array_equal(matrix, matrix.T)
+    assert np.linalg.eigvalsh(matrix).min() > 0
+    first = len(model.terms[0].alpha)
+    assert not matrix[:first, first:].any()

@@ -1,0 +1,145 @@
+"""Compiled molecular dynamics: physics, reproducible runs, and replicas that blow up alone."""
+
+import numpy as np
+import pytest
+
+from helpers import load_potential
+from helpers.errors import PredictionError
+from helpers.md.batch import thermal_velocities
+from helpers.md.compiled import run_nve, run_nvt, run_replicas
+from helpers.md.trajectory import A_PER_FS
+
+QUIET = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def potential(tiny_fit):
+    return load_potential(tiny_fit.model_path, engine="jax")
+
+
+@pytest.fixture
+def water(frames10):
+    return frames10[5]
+
+
+def test_energy_is_conserved_and_records_are_where_they_should_be(potential, water):
+    before = water.positions.copy()
+    run = run_nve(potential, water, steps=205, temperature_K=200, seed=4, record_every=10, **QUIET)
+    np.testing.assert_allclose(run.times_fs, 5.0 * np.arange(21))
+    assert run.positions_A.shape == (21, 48, 3)
+    np.testing.assert_array_equal(run.positions_A[0], water.positions)
+    np.testing.assert_array_equal(water.positions, before)
+    assert run.stable and not run.interrupted and run.n_list_builds > 1
+    assert np.ptp(run.total_eV) < 0.02 * np.ptp(run.kinetic_eV) + 1e-3
+    momentum = np.einsum("a,tax->tx", water.get_masses(), run.velocities_A_per_fs)
+    assert np.abs(momentum).max() < 1e-10
+    for time, atoms in zip((0, 20), (run.frames()[0], run.frames()[20]), strict=True):
+        atoms.calc = potential
+        assert atoms.get_potential_energy() == pytest.approx(run.potential_eV[time], abs=1e-7)
+        assert atoms.get_kinetic_energy() == pytest.approx(run.kinetic_eV[time], abs=1e-9)
+
+
+def test_a_run_is_that_of_ase(potential, water):
+    from ase import units
+    from ase.md.verlet import VelocityVerlet
+
+    run = run_nve(potential, water, steps=20, temperature_K=300, record_every=20, **QUIET)
+    atoms = run.frames()[0]
+    atoms.calc = potential
+    VelocityVerlet(atoms, 0.5 * units.fs).run(20)
+    np.testing.assert_allclose(run.positions_A[-1], atoms.positions, atol=1e-9)
+
+
+def test_old_lists_are_never_used(potential, water):
+    options = {"steps": 60, "temperature_K": 300, "record_every": 20, **QUIET}
+    often = run_nve(potential, water, skin_A=0.1, **options)
+    seldom = run_nve(potential, water, skin_A=0.6, **options)
+    assert often.n_list_builds > 2 * seldom.n_list_builds
+    np.testing.assert_allclose(often.positions_A, seldom.positions_A, atol=1e-9)
+
+
+@pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
+def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
+    thermostat, potential, water
+):
+    options = {
+        "steps": 40,
+        "temperature_K": 300,
+        "thermostat": thermostat,
+        "relaxation_fs": 20,
+        **QUIET,
+    }
+    one, same = (run_nvt(potential, water, seed=7, **options) for _ in range(2))
+    np.testing.assert_array_equal(one.positions_A, same.positions_A)
+    np.testing.assert_array_equal(one.velocities_A_per_fs, same.velocities_A_per_fs)
+    batch = run_replicas(potential, water, seeds=[3, 7], **options)
+    assert len(batch) == 2 and batch.stable.all()
+    np.testing.assert_allclose(batch[1].positions_A, one.positions_A, atol=1e-10)
+    assert np.abs(batch[0].positions_A[-1] - one.positions_A[-1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
+def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
+    batch = run_replicas(
+        potential,
+        water,
+        seeds=[1, 2],
+        steps=150,
+        temperature_K=300,
+        thermostat=thermostat,
+        relaxation_fs=5,
+        record_every=1,
+        **QUIET,
+    )
+    assert batch.temperature_K[:, 30:].mean() == pytest.approx(300, rel=0.1)
+
+
+def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water):
+    hit = water.copy()  # one atom at 1 Å/fs: some 8000 K
+    thermal = thermal_velocities(water.get_masses(), 300, np.random.default_rng(0))
+    for atoms in (water, hit):
+        atoms.set_velocities(thermal * A_PER_FS)
+    velocities = hit.get_velocities()
+    velocities[1] = [A_PER_FS, 0, 0]
+    hit.set_velocities(velocities)
+    options = {"steps": 30, "record_every": 10, "seeds": [1, 2], **QUIET}
+    batch = run_replicas(potential, [water, hit], max_temperature_K=2000, **options)
+    assert batch.stable.tolist() == [True, False]
+    assert 0 <= batch.failed_fs[1] <= 5
+    assert np.isfinite(batch[1].positions_A).all()
+    np.testing.assert_array_equal(batch[1].positions_A[1], batch[1].positions_A[-1])
+    calm = run_replicas(potential, [water, water], **options)
+    np.testing.assert_allclose(batch[0].positions_A, calm[0].positions_A, atol=1e-10)
+
+
+def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
+    from helpers.md import batch as module
+
+    run = module.Batch.run
+
+    def stop_later(self, end):
+        if self.step >= 100:
+            raise KeyboardInterrupt
+        run(self, end)
+
+    monkeypatch.setattr(module.Batch, "run", stop_later)
+    kept = run_nve(potential, water, steps=400, temperature_K=100, record_every=25, **QUIET)
+    assert kept.interrupted
+    np.testing.assert_allclose(kept.times_fs, 12.5 * np.arange(len(kept.times_fs)))
+    assert 4 <= len(kept.times_fs) < 17
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps=0 cannot be used"),
+        ({"timestep_fs": -1.0}, "timestep_fs=-1.0"),
+        ({"thermostat": "langevin"}, "needs a temperature"),
+        ({"thermostat": "magic"}, "no thermostat 'magic'"),
+        ({"record_every": 0}, "record_every=0"),
+        ({"seeds": []}, "0 seeds for 0 atoms"),
+    ],
+)
+def test_options_that_cannot_be_used(options, message, potential, water):
+    with pytest.raises(PredictionError, match=message):
+        run_replicas(potential, water, **{"seeds": [1], "steps": 5, **QUIET, **options})
