@@ -26,10 +26,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 workshop: setup ## run the whole workshop; the report is results/report.html
 	$(BIN)/mlmd run
-	@echo "The report: results/report.html"
 
 test: setup ## run the tests
-	$(PY) -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

@@ -99,7 +99,9 @@ def test_time_and_memory_are_those_of_the_child(tmp_path):
     assert 0.5 <= done.cpu_seconds < 3 and done.wall_seconds > done.cpu_seconds
     assert 100 < done.peak_memory_MB < 160
     lean = sh("echo hello; sleep 0.1", tmp_path)
-    assert 0 < lean.peak_memory_MB < 60 and lean.cpu_seconds < 0.2
+    assert lean.cpu_seconds < 0.2
+    if sys.platform == "linux":  # elsewhere the system counts the memory of this process, too
+        assert 0 < lean.peak_memory_MB < 60
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
