@@ -1,8 +1,13 @@
 """The two presets on the released validation frames: how accurate, from how much."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from helpers import GapConfig, evaluate, fit_gap, load_frames
+
+README = Path(__file__).parents[1] / "README.md"
 
 
 def judge(config, folder, record_property):
@@ -13,6 +18,10 @@ def judge(config, folder, record_property):
     record_property("rmse_energy_meV_per_atom", round(result.rmse_energy_meV_per_atom, 3))
     record_property("rmse_forces_meV_per_A", round(result.rmse_forces_meV_per_A, 2))
     print(fit, result, sep="\n")
+    row = rf"\| {fit.n_frames} \| ([\d.]+) meV/atom \| ([\d.]+) meV/Å"
+    stated = re.search(row, README.read_text(encoding="utf-8"))
+    found = [result.rmse_energy_meV_per_atom, result.rmse_forces_meV_per_A]
+    assert found == pytest.approx([float(text) for text in stated.groups()], rel=0.02), stated[0]
     return fit, result
 
 

@@ -37,9 +37,11 @@ def test_clone_and_make_workshop(tmp_path):
     }
     assert run(["git", "status", "--porcelain"], clone).stdout == ""
 
+    line = r"^ *validation .*RMSE ([\d.]+) meV/atom, ([\d.]+) meV/Å$"
     readme = (clone / "README.md").read_text(encoding="utf-8")
-    (printed,) = re.findall(r"^ *(validation .*)$", done.stdout, re.MULTILINE)
-    assert printed in readme, "the README shows another result: run `make figure`, mend README.md"
+    (printed,), (stated,) = (re.findall(line, text, re.MULTILINE) for text in (done.stdout, readme))
+    assert [*map(float, printed)] == pytest.approx([*map(float, stated)], rel=0.02)
 
     again = run(["make", "workshop"], clone)
-    assert "Setting up" not in again.stdout and printed in again.stdout
+    assert "Setting up" not in again.stdout
+    assert re.findall(line, again.stdout, re.MULTILINE) == [printed]  # the same numbers twice
