@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(command, cwd):
-    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MLMD_DATA")}
+    # As in a terminal: not inside an environment, nor inside another make.
+    inherited = ("VIRTUAL_ENV", "MLMD_DATA", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {k: v for k, v in os.environ.items() if k not in inherited}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
