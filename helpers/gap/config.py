@@ -169,11 +169,11 @@ class GapConfig(checks.CheckedNames):
         """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
         return cls(
             atoms_filename="gap_input_400.xyz",
-            cutoff=3.7,
-            atom_sigma=0.35,
+            cutoff=3.6,
             n_max=9,
             l_max=2,
-            n_sparse=1500,
+            n_sparse=1200,
+            two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
 
     def replace(self, **changes: Any) -> GapConfig:
