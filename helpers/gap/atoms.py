@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 
 from helpers.errors import PredictionError
 from helpers.gap.model import GapModel
 
 FARTHEST_A, THINNEST_CELL_A = 1e5, 0.5  # beyond them quippy is slow, wrong, or ends the process
+
+
+class PotentialCalculator(Calculator):
+    """What the calculators of all engines share: checks, and threads that take turns."""
+
+    def __init__(self, path: Path | None, model: GapModel | None) -> None:
+        super().__init__()
+        self.path, self.model = path, model
+        # ASE's results (and quippy) are one state, which threads would mix up.
+        self._lock = threading.RLock()
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property, as every ASE calculator does; safe to call from several threads."""
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
+
+    def check_frames(self, frames: Iterable[Atoms]) -> None:
+        """Raise `PredictionError` if the potential cannot be asked about one of the frames."""
+        for atoms in frames:
+            self._check(atoms)
+
+    def _check(self, atoms: Atoms) -> None:
+        name = self.path.name if self.path else self.model.label if self.model else "the potential"
+        check_atoms(atoms, self.model, name)
 
 
 def check_atoms(atoms: Atoms, model: GapModel | None, name: str) -> None:

@@ -6,14 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import all_changes
 
 from helpers.errors import (
     MissingToolError,
@@ -22,7 +20,7 @@ from helpers.errors import (
     WorkshopError,
     nearest,
 )
-from helpers.gap.atoms import check_atoms
+from helpers.gap.atoms import PotentialCalculator
 from helpers.gap.model import GapModel
 from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
 
@@ -84,7 +82,7 @@ def _load_jax(path: Path, model: GapModel) -> Any:
     return JaxCalculator(model, path)
 
 
-class GapCalculator(Calculator):
+class GapCalculator(PotentialCalculator):
     """ASE calculator around quippy that refuses what quippy would answer with nonsense.
 
     Attributes
@@ -99,12 +97,10 @@ class GapCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
     engine = "quippy"
+    path: Path
 
     def __init__(self, path: Path, model: GapModel | None) -> None:
-        super().__init__()
-        self.path, self.model = path, model
-        # Threads take turns: quippy and ASE's results are one state, and would be mixed up.
-        self._lock = threading.RLock()
+        super().__init__(path, model)
         self._quippy = _load_quippy(path, model)
 
     def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
@@ -112,13 +108,6 @@ class GapCalculator(Calculator):
 
     def __repr__(self) -> str:
         return f"GapCalculator({self.path.name}, engine='quippy')"
-
-    def get_property(
-        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
-    ) -> Any:
-        """Return a property, as every ASE calculator does; safe to call from several threads."""
-        with self._lock:
-            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -153,14 +142,6 @@ class GapCalculator(Calculator):
                 fix="move overlapping atoms apart",
             )
         self.results = {**results, "free_energy": results["energy"]}
-
-    def check_frames(self, frames: Iterable[Atoms]) -> None:
-        """Raise `PredictionError` if the potential cannot be asked about one of the frames."""
-        for atoms in frames:
-            self._check(atoms)
-
-    def _check(self, atoms: Atoms) -> None:
-        check_atoms(atoms, self.model, self.path.name)
 
 
 def _reload(path: Path) -> GapCalculator:

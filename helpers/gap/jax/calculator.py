@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers.errors import PredictionError
-from helpers.gap.atoms import check_atoms
+from helpers.gap.atoms import PotentialCalculator
 from helpers.gap.jax.plan import Plan, model_arrays, plan_terms
 from helpers.gap.jax.runtime import double_precision, keep_compiled_code
 from helpers.gap.jax.verlet import VerletList
@@ -23,7 +22,7 @@ from helpers.gap.model import GapModel
 PRECISIONS = {"double": np.float64, "mixed": np.float32}
 
 
-class JaxCalculator(Calculator):
+class JaxCalculator(PotentialCalculator):
     """ASE calculator that evaluates a GAP with JAX.
 
     Parameters
@@ -52,6 +51,7 @@ class JaxCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
     engine = "jax"
+    model: GapModel
 
     def __init__(
         self,
@@ -61,14 +61,13 @@ class JaxCalculator(Calculator):
         precision: str = "double",
         skin_A: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(path, model)
         if precision not in PRECISIONS:
             raise PredictionError(
                 f"There is no precision {precision!r}", expected=" or ".join(PRECISIONS)
             )
-        self.model, self.path, self.precision, self.skin_A = model, path, precision, skin_A
+        self.precision, self.skin_A = precision, skin_A
         self.terms = plan_terms(model)
-        self._lock = threading.RLock()  # ASE's results are one state: threads take turns
         self._lists: dict[tuple[int, ...], VerletList] = {}
         self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
         self._arrays: Any = None
@@ -79,13 +78,6 @@ class JaxCalculator(Calculator):
     def __repr__(self) -> str:
         name = self.path.name if self.path else self.model.label
         return f"JaxCalculator({name}, engine='jax', precision={self.precision!r})"
-
-    def get_property(
-        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
-    ) -> Any:
-        """Return a property, as every ASE calculator does; safe to call from several threads."""
-        with self._lock:
-            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -127,11 +119,6 @@ class JaxCalculator(Calculator):
 
         self._check(atoms)
         return atomic_variances(self.model, atoms, regularisation=regularisation)
-
-    def check_frames(self, frames: Iterable[Atoms]) -> None:
-        """Raise `PredictionError` if the potential cannot be asked about one of the frames."""
-        for atoms in frames:
-            self._check(atoms)
 
     def _predict(self, atoms: Atoms) -> dict[str, Any]:
         self._check(atoms)
@@ -176,9 +163,6 @@ class JaxCalculator(Calculator):
                 numbers = model_arrays(self.model, PRECISIONS[self.precision])
                 self._arrays = jax.device_put(numbers)
         return self._arrays
-
-    def _check(self, atoms: Atoms) -> None:
-        check_atoms(atoms, self.model, self.path.name if self.path else self.model.label)
 
 
 @lru_cache(maxsize=64)
