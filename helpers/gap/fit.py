@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from helpers.files import check_target, unwritable
 from helpers.frames import check_labels, find_frames_file, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.model import GapModel
-from helpers.gap.process import Finished, find_gap_fit, run_watched
+from helpers.gap.process import Finished, find_gap_fit, run_watched, working_folder
 from helpers.gap.progress import FitProgress
 from helpers.gap.xml import read_model
 
@@ -117,8 +116,8 @@ def fit_gap(
     training, source = _training_frames(config, frames)
     _check_training(config, training, source)
     binary = find_gap_fit()
-    with tempfile.TemporaryDirectory(prefix=".gap_fit-", dir=target.parent) as aside:
-        folder = Path(aside)
+    with working_folder(target.parent) as work:
+        folder = work.path
         # gap_fit works on copies with short names, in a folder of its own: long or odd paths
         # cannot trouble it, and nothing it leaves behind stays.
         name = target.name if config.sparse_separate_file else "gap.xml"
@@ -135,7 +134,7 @@ def fit_gap(
         done = False
         try:
             finished = run_watched(
-                [str(binary), "config_file=gap_config.cfg"], folder=folder, on_line=follow
+                [str(binary), "config_file=gap_config.cfg"], folder=work, on_line=follow
             )
             model = _check_result(finished, follow, folder / name, training, target)
             _move_into_place(folder / name, target)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
+import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,70 @@ def find_gap_fit() -> Path:
     )
 
 
+class WorkingFolder:
+    """A folder for one child process. Both vanish with this process, however it ends.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    # A shell watches a pipe whose other end only this process holds. The end of that pipe is the
+    # sign to tidy up: SIGTERM, SIGKILL and an impatient second Ctrl-C leave Python no chance to.
+    _WATCH = """
+        if read -r child; then
+            read -r ended || { kill -9 "$child"; sleep 0.1; }
+            read -r nothing
+        fi
+        rm -rf -- "$1"
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", self._WATCH, "watcher", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def child_started(self, pid: int) -> None:
+        """Let the watcher end this child if this process vanishes."""
+        self._tell(str(pid))
+
+    def child_ended(self) -> None:
+        """Let the watcher forget the child: its number may soon be another's."""
+        self._tell("ended")
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        assert self._watcher.stdin is not None
+        self._watcher.stdin.close()
+        self._watcher.wait()
+        shutil.rmtree(self.path, ignore_errors=True)  # should somebody have ended the watcher
+
+    def _tell(self, line: str) -> None:
+        assert self._watcher.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._watcher.stdin.fileno(), f"{line}\n".encode())
+
+
+@contextlib.contextmanager
+def working_folder(parent: Path) -> Iterator[WorkingFolder]:
+    """Make a `WorkingFolder` inside `parent`; it is removed at the end of the ``with`` block."""
+    # The watcher comes first: the folder never exists without somebody to remove it.
+    folder = WorkingFolder(parent / f".gap_fit-{secrets.token_hex(4)}")
+    try:
+        folder.path.mkdir(mode=0o700)
+        yield folder
+    finally:
+        folder.remove()
+
+
 def run_watched(
-    command: list[str], *, folder: Path, on_line: Callable[[str], None] | None = None
+    command: list[str], *, folder: WorkingFolder, on_line: Callable[[str], None] | None = None
 ) -> Finished:
     """Run `command` in `folder`; if this process dies in any way, the child dies with it.
 
@@ -63,8 +126,8 @@ def run_watched(
     ----------
     command : list of str
         Program and arguments.
-    folder : Path
-        Working folder of the child, made for this run; removed if this process is killed.
+    folder : WorkingFolder
+        Where the child works, made for this run.
     on_line : callable, optional
         Called with each line (or progress fragment) that the child prints.
 
@@ -74,20 +137,19 @@ def run_watched(
         Exit code (negative: ended by that signal), output, seconds and peak memory.
     """
     started = time.perf_counter()
-    error_file = folder / "stderr.txt"
+    error_file = folder.path / "stderr.txt"
     with error_file.open("wb") as errors:
         child = subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=folder.path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,  # Ctrl-C reaches this process first, which then ends the child
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-    watcher = None
     try:
-        watcher = _start_watcher(child.pid, folder)
+        folder.child_started(child.pid)
         output, peak_MB = _read(child, on_line)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -95,10 +157,9 @@ def run_watched(
         if child.returncode is None:
             child.kill()
             child.wait()
+        folder.child_ended()
         assert child.stdout is not None
         child.stdout.close()
-        if watcher is not None:
-            _dismiss(watcher)
     return Finished(
         exit_code=child.returncode,
         output=output,
@@ -107,29 +168,6 @@ def run_watched(
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         peak_memory_MB=peak_MB or usage.ru_maxrss * RUSAGE_UNIT / 1e6,
     )
-
-
-def _start_watcher(child_pid: int, folder: Path) -> subprocess.Popen:
-    """Start a shell that waits for this process to vanish, then ends the child and tidies up.
-
-    It reads a pipe whose other end only this process holds: the end of that pipe is the sign,
-    however this process ended (SIGTERM and SIGKILL leave no chance to clean up).
-    """
-    script = 'read -r _; kill -9 "$1" 2>/dev/null; sleep 0.1; rm -rf -- "$2"'
-    return subprocess.Popen(
-        ["/bin/sh", "-c", script, "watcher", str(child_pid), str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _dismiss(watcher: subprocess.Popen) -> None:
-    watcher.send_signal(signal.SIGKILL)
-    watcher.wait()
-    assert watcher.stdin is not None
-    watcher.stdin.close()
 
 
 def _read(child: subprocess.Popen, on_line: Callable[[str], None] | None) -> tuple[str, float]:

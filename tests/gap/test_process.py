@@ -14,16 +14,20 @@ import psutil
 import pytest
 
 from helpers.errors import MissingToolError
-from helpers.gap import process
-from helpers.gap.process import find_gap_fit, run_watched
+from helpers.gap.process import find_gap_fit, run_watched, working_folder
 
 
-def sh(script, folder, on_line=None):
-    return run_watched(["/bin/sh", "-c", script], folder=folder, on_line=on_line)
+def watched(command, parent, on_line=None):
+    with working_folder(parent) as folder:
+        return run_watched(command, folder=folder, on_line=on_line)
 
 
-def python(code, folder):
-    return run_watched([sys.executable, "-c", code], folder=folder)
+def sh(script, parent, on_line=None):
+    return watched(["/bin/sh", "-c", script], parent, on_line)
+
+
+def python(code, parent):
+    return watched([sys.executable, "-c", code], parent)
 
 
 def until(condition, seconds=20):
@@ -85,7 +89,8 @@ def test_bytes_that_are_no_text_are_no_trouble(tmp_path):
 def test_the_child_gets_one_thread_no_input_and_its_own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     done = sh('echo "$OMP_NUM_THREADS"; cat; pwd', tmp_path)
-    assert done.output.split() == ["1", str(tmp_path)]
+    threads, folder = done.output.split()
+    assert threads == "1" and Path(folder).parent == tmp_path
 
 
 def test_time_and_memory_are_those_of_the_child(tmp_path):
@@ -110,36 +115,46 @@ def test_when_this_process_breaks_off_the_child_ends(tmp_path, children, error):
         raise error
 
     with pytest.raises(error):
-        sh("echo $$ > pid; echo go; exec sleep 60", tmp_path, break_off)
+        sh("echo $$ > ../pid; echo go; exec sleep 60", tmp_path, break_off)
     pid = int((tmp_path / "pid").read_text())
     assert not psutil.pid_exists(pid)
     assert children() == set()  # the watcher has gone, too
-    assert tmp_path.is_dir()  # the caller's to remove, while the caller lives
+    assert os.listdir(tmp_path) == ["pid"]
 
 
-def test_when_the_watcher_cannot_start_the_child_ends(tmp_path, monkeypatch):
-    def fail(child_pid, folder):
-        pids.append(child_pid)
+def test_when_there_is_no_room_for_another_process_nothing_stays(tmp_path, monkeypatch):
+    def fail(*args, **options):
         raise OSError("no more processes")
 
-    pids = []
-    monkeypatch.setattr(process, "_start_watcher", fail)
-    with pytest.raises(OSError, match="no more processes"):
-        sh("sleep 60", tmp_path)
-    assert not psutil.pid_exists(pids[0])
+    with working_folder(tmp_path) as folder:
+        monkeypatch.setattr(subprocess, "Popen", fail)
+        with pytest.raises(OSError, match="no more processes"):
+            run_watched(["true"], folder=folder)
+    with pytest.raises(OSError, match="no more processes"), working_folder(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == []
 
 
-def test_after_a_good_end_nothing_is_left_running(tmp_path, children):
+def test_after_a_good_end_nothing_is_left(tmp_path, children):
     sh("true", tmp_path)
-    assert children() == set()
-    assert os.listdir(tmp_path) == ["stderr.txt"]
+    assert children() == set() and os.listdir(tmp_path) == []
+
+
+def test_somebody_who_ends_the_watcher_does_no_harm(tmp_path, children):
+    with working_folder(tmp_path) as folder:
+        (watcher,) = children()
+        watcher.kill()
+        watcher.wait()
+        done = run_watched(["/bin/sh", "-c", "echo on"], folder=folder)
+    assert done.output == "on\n" and os.listdir(tmp_path) == []
 
 
 PARENT = """
 import sys
 from pathlib import Path
-from helpers.gap.process import run_watched
-run_watched(["/bin/sh", "-c", "echo $$ > ../pid; exec sleep 60"], folder=Path(sys.argv[1]))
+from helpers.gap.process import run_watched, working_folder
+with working_folder(Path(sys.argv[1])) as folder:
+    run_watched(["/bin/sh", "-c", "echo $$ > ../pid; exec sleep 60"], folder=folder)
 """
 
 
@@ -148,7 +163,7 @@ def test_when_this_process_is_ended_the_child_and_its_folder_go(tmp_path, ending
     folder = tmp_path / "work folder"
     folder.mkdir()
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(folder)])
-    pid_file = tmp_path / "pid"
+    pid_file = folder / "pid"
     assert until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
     child = int(pid_file.read_text())
     assert until(lambda: len(psutil.Process(parent.pid).children()) == 2)  # and the watcher
@@ -157,8 +172,7 @@ def test_when_this_process_is_ended_the_child_and_its_folder_go(tmp_path, ending
     parent.send_signal(ending)
     assert parent.wait(20) == -ending
     assert until(lambda: not any(map(lives, family))), family
-    assert until(lambda: not folder.exists())
-    assert os.listdir(tmp_path) == ["pid"]
+    assert until(lambda: os.listdir(folder) == ["pid"])
 
 
 def test_the_binary_itself_is_found_not_its_wrapper():
@@ -169,7 +183,7 @@ def test_the_binary_itself_is_found_not_its_wrapper():
 
 def test_the_real_gap_fit_says_what_it_does_not_like(tmp_path):
     (tmp_path / "a.cfg").write_text("atoms_filename=none.xyz default_sigma={1 1 0 0} gap={soap}\n")
-    done = run_watched([str(find_gap_fit()), "config_file=a.cfg"], folder=tmp_path)
+    done = watched([str(find_gap_fit()), "config_file=../a.cfg"], tmp_path)
     assert done.exit_code == 1 and "SYSTEM ABORT" in done.errors + done.output
 
 
