@@ -19,6 +19,8 @@ _HOMES = {
     "fit_gap": "helpers.gap.fit",
     "load_potential": "helpers.gap.potential",
     "evaluate": "helpers.evaluation",
+    "run_nve": "helpers.md.runs",
+    "run_nvt": "helpers.md.runs",
     "WorkshopError": "helpers.errors",
 }
 __all__ = sorted(_HOMES)
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from helpers.gap.fit import fit_gap as fit_gap
     from helpers.gap.potential import load_potential as load_potential
     from helpers.gap.two_body import TwoBody as TwoBody
+    from helpers.md.runs import run_nve as run_nve
+    from helpers.md.runs import run_nvt as run_nvt
 
 
 def __getattr__(name: str) -> Any:

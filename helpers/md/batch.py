@@ -6,35 +6,18 @@ from typing import Any
 
 import jax
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from helpers.errors import PredictionError
 from helpers.gap.jax.plan import Plan
 from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.verlet import VerletList
 from helpers.md.loop import Limits, compiled_loop
-from helpers.md.steps import ACCELERATION, Ensemble, State
-from helpers.md.trajectory import A_PER_FS
+from helpers.md.steps import Ensemble, State
+from helpers.md.trajectory import A_PER_FS, Records
+from helpers.md.velocities import thermal_velocities
 
 STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop
-
-
-def thermal_velocities(
-    masses: np.ndarray, temperature_K: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw velocities (n_atoms, 3) in Å/fs of a Maxwell–Boltzmann distribution, at rest overall.
-
-    Parameters
-    ----------
-    masses : ndarray of shape (n_atoms,), u
-    temperature_K : float
-    rng : numpy.random.Generator
-    """
-    width = np.sqrt(units.kB * temperature_K * ACCELERATION / masses)[:, None]
-    velocities = width * rng.standard_normal((len(masses), 3))
-    if len(masses) > 1:
-        velocities -= (masses[:, None] * velocities).sum(0) / masses.sum()
-    return velocities
 
 
 class Batch:
@@ -182,3 +165,32 @@ class Batch:
         self._state = self._state._replace(alive=alive, failed_step=failed)
         self._plan, self._neighbours = VerletList.together(self._lists)
         self._reference, self._stale = positions, False
+
+    def take_records(self) -> Records:
+        """Return what was recorded since the last call, and keep it no longer."""
+        if self._records:
+            taken = Records(*self.records())
+        else:
+            no_atoms = np.empty((0, *np.shape(self._state.positions)))
+            taken = Records(np.empty(0, int), no_atoms, no_atoms, no_atoms[:, :, 0, 0])
+        self._records = []
+        return taken
+
+    def stop(self, replica: int, step: int) -> None:
+        """Move a replica no further; `step` is where it went wrong."""
+        alive, failed = np.array(self._state.alive), np.array(self._state.failed_step)
+        alive[replica], failed[replica] = False, step
+        self._state = self._state._replace(alive=alive, failed_step=failed)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what `restore` needs to go on from here, in this process or another.
+
+        New neighbour lists are built next, as they will be after `restore`: a run that was
+        broken off and resumed goes the same way as one that was not.
+        """
+        self._stale = True
+        return {name: np.asarray(value) for name, value in self._state._asdict().items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back, or forward, to where `state` was taken."""
+        self._state, self._stale = State(**state), True

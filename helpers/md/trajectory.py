@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from ase import Atoms, units
 
 A_PER_FS = 1 / units.fs  # 1 Å/fs in ASE's unit of velocity
+LOG_COLUMNS = ("step", "time_fs", "total_eV", "potential_eV", "kinetic_eV", "temperature_K")
+
+
+class Records(NamedTuple):
+    """Recorded states of R replicas.
+
+    Attributes
+    ----------
+    steps : ndarray of shape (n_times,)
+    positions_A : ndarray of shape (n_times, R, n_atoms, 3)
+        Not wrapped into the cell.
+    velocities_A_per_fs : ndarray of shape (n_times, R, n_atoms, 3)
+    potential_eV : ndarray of shape (n_times, R)
+        With the energies of isolated atoms.
+    """
+
+    steps: np.ndarray
+    positions_A: np.ndarray
+    velocities_A_per_fs: np.ndarray
+    potential_eV: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Records]) -> Records:
+        """Return records that follow each other as one."""
+        return cls(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -26,18 +54,23 @@ class Trajectory:
     kinetic_eV : ndarray of shape (n_times,)
     start : ase.Atoms
         The atoms as they were given.
-    seed : int or None
+    seed : int
         Of the random numbers.
     timestep_fs : float
+    target_temperature_K : float
+        That was asked for: of the velocities at the start, and of the bath.
+    thermostat : str
+        ``"none"``, ``"langevin"`` or ``"bussi"``.
     degrees_of_freedom : int
         How many the temperature is computed with.
-    stable : bool
-        False if the run was stopped because it blew up; what was recorded before is kept.
+    engine : str
+        ``"compiled"`` or ``"ase"``.
+    stopped : str
+        Why the run was ended before its time, or an empty text. What was recorded is kept.
     interrupted : bool
         True if it was stopped with Ctrl-C.
     wall_seconds : float
-    n_list_builds : int
-        How often neighbour lists were built.
+        From the first step to the last, without what was done before a resumption.
     """
 
     times_fs: np.ndarray = field(repr=False)
@@ -46,13 +79,20 @@ class Trajectory:
     potential_eV: np.ndarray = field(repr=False)
     kinetic_eV: np.ndarray = field(repr=False)
     start: Atoms = field(repr=False)
-    seed: int | None
+    seed: int
     timestep_fs: float
+    target_temperature_K: float
+    thermostat: str
     degrees_of_freedom: int
-    stable: bool
+    engine: str
+    stopped: str
     interrupted: bool
     wall_seconds: float
-    n_list_builds: int
+
+    @property
+    def stable(self) -> bool:
+        """True if nothing went wrong."""
+        return not self.stopped
 
     @property
     def temperature_K(self) -> np.ndarray:
@@ -65,28 +105,46 @@ class Trajectory:
         return self.potential_eV + self.kinetic_eV
 
     @property
-    def drift_meV_per_atom_per_ps(self) -> float:
-        """Slope of a straight line through the total energy."""
-        if len(self.times_fs) < 2:
-            return 0.0
-        slope = np.polyfit(self.times_fs, self.total_eV - self.total_eV[0], 1)[0]
-        return float(slope) * 1e6 / len(self.start)
+    def interval_fs(self) -> float:
+        """Time between two records."""
+        return float(self.times_fs[1] - self.times_fs[0]) if len(self.times_fs) > 1 else np.nan
 
-    def frames(self) -> list[Atoms]:
-        """Return the run as ase.Atoms with velocities, times and potential energies."""
-        frames = []
-        for time, positions, velocities, energy in zip(
+    def log(self) -> pd.DataFrame:
+        """Return one row per record: the columns of a log file, the same for both engines."""
+        values = (
+            np.rint(self.times_fs / self.timestep_fs).astype(int),
             self.times_fs,
-            self.positions_A,
-            self.velocities_A_per_fs,
+            self.total_eV,
             self.potential_eV,
-            strict=True,
-        ):
+            self.kinetic_eV,
+            self.temperature_K,
+        )
+        return pd.DataFrame(dict(zip(LOG_COLUMNS, values, strict=True)))
+
+    def after(self, time_fs: float) -> Trajectory:
+        """Return the part from a time on, such as after equilibration; times start from 0 again."""
+        kept = self.times_fs >= time_fs
+        parts = {
+            name: getattr(self, name)[kept]
+            for name in ("positions_A", "velocities_A_per_fs", "potential_eV", "kinetic_eV")
+        }
+        times = self.times_fs[kept]
+        return replace(self, times_fs=times - times[:1], **parts)
+
+    def frames(self, every: int = 1) -> list[Atoms]:
+        """Return every n-th record as ase.Atoms with velocities, time and potential energy."""
+        frames = []
+        for k in range(0, len(self.times_fs), every):
             atoms = self.start.copy()
             atoms.calc = None
-            atoms.positions = positions
-            atoms.set_velocities(velocities * A_PER_FS)
-            atoms.info = {"time_fs": float(time), "potential_eV": float(energy)}
+            for name in set(atoms.arrays) - {"numbers", "positions", "masses"}:
+                del atoms.arrays[name]  # labels of the start, such as its DFT forces
+            atoms.positions = self.positions_A[k]
+            atoms.set_velocities(self.velocities_A_per_fs[k] * A_PER_FS)
+            atoms.info = {
+                "time_fs": float(self.times_fs[k]),
+                "potential_eV": float(self.potential_eV[k]),
+            }
             frames.append(atoms)
         return frames
 
@@ -98,14 +156,10 @@ class Replicas:
     Attributes
     ----------
     runs : tuple of Trajectory
-        One per seed, all with the same times. After a run became unstable its records repeat
-        the last state before that.
-    failed_fs : ndarray of shape (n_replicas,)
-        When a replica became unstable; NaN for the others.
+        One per seed. One that became unstable ends there.
     """
 
     runs: tuple[Trajectory, ...] = field(repr=False)
-    failed_fs: np.ndarray
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -116,9 +170,4 @@ class Replicas:
     @property
     def stable(self) -> np.ndarray:
         """Which replicas came through, bool, shape (n_replicas,)."""
-        return np.isnan(self.failed_fs)
-
-    @property
-    def temperature_K(self) -> np.ndarray:
-        """Kinetic temperatures, shape (n_replicas, n_times)."""
-        return np.array([run.temperature_K for run in self.runs])
+        return np.array([run.stable for run in self.runs])

@@ -5,11 +5,16 @@ import pytest
 
 from helpers import load_potential
 from helpers.errors import PredictionError
-from helpers.md.batch import thermal_velocities
-from helpers.md.compiled import run_nve, run_nvt, run_replicas
+from helpers.gap.jax.verlet import VerletList
+from helpers.md.compiled import run_replicas
+from helpers.md.monitor import Monitor
+from helpers.md.runs import run_nve, run_nvt
 from helpers.md.trajectory import A_PER_FS
+from helpers.md.velocities import thermal_velocities
 
-QUIET = {"progress": False}
+# The tiny model is good enough for mechanics, not for water: only numbers and heat stop it.
+LOOSE = Monitor(0.1, 9, 0.1, 2000, 1e6)
+QUIET = {"progress": False, "monitor": LOOSE}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,7 @@ def test_energy_is_conserved_and_records_are_where_they_should_be(potential, wat
     assert run.positions_A.shape == (21, 48, 3)
     np.testing.assert_array_equal(run.positions_A[0], water.positions)
     np.testing.assert_array_equal(water.positions, before)
-    assert run.stable and not run.interrupted and run.n_list_builds > 1
+    assert run.stable and not run.interrupted and run.engine == "compiled"
     assert np.ptp(run.total_eV) < 0.02 * np.ptp(run.kinetic_eV) + 1e-3
     momentum = np.einsum("a,tax->tx", water.get_masses(), run.velocities_A_per_fs)
     assert np.abs(momentum).max() < 1e-10
@@ -50,11 +55,14 @@ def test_a_run_is_that_of_ase(potential, water):
     np.testing.assert_allclose(run.positions_A[-1], atoms.positions, atol=1e-9)
 
 
-def test_old_lists_are_never_used(potential, water):
+def test_old_lists_are_never_used(potential, water, monkeypatch):
     options = {"steps": 60, "temperature_K": 300, "record_every": 20, **QUIET}
+    build, builds = VerletList.build, []
+    monkeypatch.setattr(VerletList, "build", lambda *what: (builds.append(1), build(*what)))
     often = run_nve(potential, water, skin_A=0.1, **options)
+    n_often = len(builds)
     seldom = run_nve(potential, water, skin_A=0.6, **options)
-    assert often.n_list_builds > 2 * seldom.n_list_builds
+    assert n_often > 2 * (len(builds) - n_often)
     np.testing.assert_allclose(often.positions_A, seldom.positions_A, atol=1e-9)
 
 
@@ -91,7 +99,8 @@ def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
         record_every=1,
         **QUIET,
     )
-    assert batch.temperature_K[:, 30:].mean() == pytest.approx(300, rel=0.1)
+    temperatures = [run.temperature_K[30:] for run in batch.runs]
+    assert np.mean(temperatures) == pytest.approx(300, rel=0.1)
 
 
 def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water):
@@ -103,11 +112,12 @@ def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water
     velocities[1] = [A_PER_FS, 0, 0]
     hit.set_velocities(velocities)
     options = {"steps": 30, "record_every": 10, "seeds": [1, 2], **QUIET}
-    batch = run_replicas(potential, [water, hit], max_temperature_K=2000, **options)
+    options |= {"keep_velocities": True}
+    batch = run_replicas(potential, [water, hit], **options)
     assert batch.stable.tolist() == [True, False]
-    assert 0 <= batch.failed_fs[1] <= 5
+    assert batch[1].stopped.startswith("it blew up at") and "2000 K" in batch[1].stopped
+    assert len(batch[0].times_fs) == 4 and len(batch[1].times_fs) < 4
     assert np.isfinite(batch[1].positions_A).all()
-    np.testing.assert_array_equal(batch[1].positions_A[1], batch[1].positions_A[-1])
     calm = run_replicas(potential, [water, water], **options)
     np.testing.assert_allclose(batch[0].positions_A, calm[0].positions_A, atol=1e-10)
 
@@ -133,11 +143,9 @@ def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
     ("options", "message"),
     [
         ({"steps": 0}, "steps=0 cannot be used"),
-        ({"timestep_fs": -1.0}, "timestep_fs=-1.0"),
-        ({"thermostat": "langevin"}, "needs a temperature"),
-        ({"thermostat": "magic"}, "no thermostat 'magic'"),
-        ({"record_every": 0}, "record_every=0"),
         ({"seeds": []}, "0 seeds for 0 atoms"),
+        ({"seeds": [-1]}, "seed=-1 cannot be used.*4294967295"),
+        ({"step": 5}, "no setting 'step'.*did you mean 'steps'"),
     ],
 )
 def test_options_that_cannot_be_used(options, message, potential, water):

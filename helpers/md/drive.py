@@ -1,0 +1,174 @@
+"""Drive an engine to the end of a run: watch it, store it, collect what it recorded.
+
+An engine steps replicas: `compiled.CompiledEngine`, `ase_runs.AseEngine`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from helpers.md.checkpoint import Checkpoints
+from helpers.md.monitor import Watch, kinetic_energies
+from helpers.md.settings import RunSettings
+from helpers.md.trajectory import Records, Replicas, Trajectory
+
+
+class Engine(Protocol):
+    """What steps replicas."""
+
+    name: str
+    steps_per_call: int
+
+    @property
+    def step(self) -> int:
+        """Number of complete steps."""
+
+    @property
+    def running(self) -> bool:
+        """True while a replica moves."""
+
+    def run(self, end: int) -> None:
+        """Go on until step `end` is complete."""
+
+    def take_records(self) -> Records:
+        """Return what was recorded since the last call."""
+
+    def stop(self, replica: int, step: int) -> None:
+        """Move a replica no further."""
+
+    def failures(self) -> dict[int, tuple[int, str]]:
+        """Return for each replica that blew up the step at which it did, and the reason."""
+
+    def state(self) -> dict[str, Any]:
+        """Return arrays from which `restore` goes on."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+
+
+def drive(
+    engine: Engine,
+    starts: Sequence[Atoms],
+    seeds: Sequence[int],
+    settings: RunSettings,
+    *,
+    checkpoints: Checkpoints | None = None,
+    progress: bool = True,
+) -> Replicas:
+    """Run until all steps are done, nothing moves any more, or Ctrl-C.
+
+    Parameters
+    ----------
+    engine : Engine
+    starts : sequence of ase.Atoms
+        One per replica, as given to the engine.
+    seeds : sequence of int
+    settings : RunSettings
+    checkpoints : Checkpoints, optional
+        Where to store the run as it goes. What it already holds is not computed again.
+    progress : bool
+        Show a bar.
+    """
+    free = settings.degrees_of_freedom(len(starts[0]))
+    watches = [Watch(settings.monitor, one, free, settings.timestep_fs) for one in starts]
+    ends: dict[int, tuple[int, str]] = {}  # replica → first step that is not kept, and why
+    parts = [] if checkpoints is None else checkpoints.parts
+    for part in parts:
+        _look(watches, part, ends, engine)
+    if parts and checkpoints is not None:
+        engine.restore(checkpoints.state)
+    started, interrupted = time.perf_counter(), False
+    with _bar(settings.steps, engine.step, progress) as bar:
+        try:
+            while engine.step < settings.steps and engine.running:
+                engine.run(min(engine.step + engine.steps_per_call, settings.steps))
+                part = engine.take_records()
+                _look(watches, part, ends, engine)
+                parts.append(part)
+                bar.update(engine.step - bar.n)
+                if checkpoints is not None:
+                    checkpoints.add(part, engine)
+        except KeyboardInterrupt:
+            interrupted = True
+    if checkpoints is not None and not interrupted:
+        checkpoints.save(engine)
+    for replica, failure in engine.failures().items():
+        ends.setdefault(replica, failure)
+    records = Records.joined(parts or [engine.take_records()])
+    return Replicas(
+        tuple(
+            _trajectory(
+                records,
+                k,
+                ends.get(k),
+                start=starts[k].copy(),
+                seed=seed,
+                timestep_fs=float(settings.timestep_fs),
+                target_temperature_K=float(settings.temperature_K),
+                thermostat=settings.thermostat,
+                degrees_of_freedom=free,
+                engine=engine.name,
+                interrupted=interrupted,
+                wall_seconds=time.perf_counter() - started,
+            )
+            for k, seed in enumerate(seeds)
+        )
+    )
+
+
+def _look(
+    watches: list[Watch], part: Records, ends: dict[int, tuple[int, str]], engine: Engine
+) -> None:
+    """Stop replicas that left the limits of the monitor."""
+    failed = engine.failures()
+    for replica, watch in enumerate(watches):
+        if replica in ends:
+            continue
+        last = failed[replica][0] if replica in failed else np.inf
+        good = Records(*(values[part.steps < last] for values in part))
+        problem = watch.problem(good, replica) if len(good.steps) else None
+        if problem is not None:
+            first, reason = problem
+            step = int(good.steps[first])
+            ends[replica] = (step + 1, reason)  # the record that shows it is kept
+            engine.stop(replica, step)
+
+
+def _trajectory(
+    records: Records, replica: int, end: tuple[int, str] | None, start: Atoms, **about: Any
+) -> Trajectory:
+    kept = slice(None) if end is None else records.steps < end[0]
+    velocities = records.velocities_A_per_fs[kept, replica]
+    return Trajectory(
+        times_fs=records.steps[kept] * about["timestep_fs"],
+        positions_A=records.positions_A[kept, replica],
+        velocities_A_per_fs=velocities,
+        potential_eV=records.potential_eV[kept, replica],
+        kinetic_eV=kinetic_energies(velocities, start.get_masses()),
+        start=start,
+        stopped="" if end is None else end[1],
+        **about,
+    )
+
+
+@contextmanager
+def _bar(steps: int, done: int, progress: bool) -> Iterator[Any]:
+    import sys
+
+    from tqdm.auto import tqdm
+
+    with tqdm(
+        total=steps,
+        initial=max(done, 0),
+        desc="molecular dynamics",
+        unit="step",
+        disable=not progress,
+        file=sys.stderr,
+    ) as bar:
+        yield bar

@@ -1,0 +1,158 @@
+"""Is a run still water? Limits that stop it, with the reason, when it no longer is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms, units
+from ase.geometry import find_mic
+
+from helpers.errors import PredictionError
+from helpers.gap.atoms import check_atoms
+from helpers.md.trajectory import Records
+
+OVERLAP_A = 0.5  # no two nuclei come closer in any molecule
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Limits inside which a run of liquid water is credible.
+
+    Parameters
+    ----------
+    shortest_OH_A, longest_OH_A : float
+        Of the bonds that are there at the start. In the shipped DFT frames they lie between
+        0.88 and 1.13 Å.
+    closest_OO_A : float
+        Below 2 Å the energy of a GAP that never saw such pairs turns over, and atoms fall into
+        each other. The closest pair of the shipped DFT frames is at 2.38 Å.
+    highest_temperature_K : float
+    largest_jump_meV_per_atom : float
+        Change of the total energy between two records.
+    """
+
+    shortest_OH_A: float = 0.7
+    longest_OH_A: float = 1.5
+    closest_OO_A: float = 2.1
+    highest_temperature_K: float = 2000.0
+    largest_jump_meV_per_atom: float = 50.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise PredictionError(
+                    f"{name}={value!r} cannot be used", expected="a number above 0"
+                )
+
+
+class Watch:
+    """A `Monitor` at work on one replica.
+
+    Parameters
+    ----------
+    monitor : Monitor
+    start : ase.Atoms
+        The bonds are those that are there: each H belongs to the nearest O.
+    degrees_of_freedom : int
+    timestep_fs : float
+    """
+
+    def __init__(
+        self, monitor: Monitor, start: Atoms, degrees_of_freedom: int, timestep_fs: float
+    ) -> None:
+        self.monitor, self.timestep_fs = monitor, timestep_fs
+        self._cell, self._pbc = start.cell, start.pbc
+        self._masses, self._free = start.get_masses(), degrees_of_freedom
+        oxygens = np.flatnonzero(start.numbers == 8)
+        self._oo = np.array([(i, j) for n, i in enumerate(oxygens) for j in oxygens[:n]])
+        self._oh = bonds(start)
+        self._last_eV: float | None = None
+
+    def problem(self, records: Records, replica: int = 0) -> tuple[int, str] | None:
+        """Look at new records of one replica, which follow those of the call before.
+
+        Returns
+        -------
+        (int, str) or None
+            The number of the first record outside the limits, counted from 0, and the reason.
+        """
+        m = self.monitor
+        positions = records.positions_A[:, replica]
+        kinetic = kinetic_energies(records.velocities_A_per_fs[:, replica], self._masses)
+        temperature = 2 * kinetic / (self._free * units.kB)
+        total = records.potential_eV[:, replica] + kinetic
+        before = np.concatenate([[total[0] if self._last_eV is None else self._last_eV], total])
+        self._last_eV = float(total[-1])
+        jump = 1000 * np.abs(np.diff(before)) / len(self._masses)
+        bond, contact = self._lengths(positions, self._oh), self._lengths(positions, self._oo)
+        longest, shortest = bond.max(1, initial=0.0), bond.min(1, initial=np.inf)
+        closest = contact.min(1, initial=np.inf)
+        limits = (
+            (closest < m.closest_OO_A, closest, "two O atoms at {:.2f} Å", m.closest_OO_A, "Å"),
+            (longest > m.longest_OH_A, longest, "an O–H bond of {:.2f} Å", m.longest_OH_A, "Å"),
+            (shortest < m.shortest_OH_A, shortest, "an O–H bond of {:.2f} Å", m.shortest_OH_A, "Å"),
+            (
+                temperature > m.highest_temperature_K,
+                temperature,
+                "a temperature of {:.0f} K",
+                m.highest_temperature_K,
+                "K",
+            ),
+            (
+                jump > m.largest_jump_meV_per_atom,
+                jump,
+                "a jump of the total energy by {:.0f} meV/atom",
+                m.largest_jump_meV_per_atom,
+                "meV/atom",
+            ),
+        )
+        bad = np.array([broken for broken, *_ in limits])
+        if not bad.any():
+            return None
+        first = int(np.flatnonzero(bad.any(0))[0])
+        _, values, words, limit, unit = limits[int(np.flatnonzero(bad[:, first])[0])]
+        time_fs = records.steps[first] * self.timestep_fs
+        return first, f"{words.format(values[first])} at {time_fs:g} fs (limit {limit:g} {unit})"
+
+    def _lengths(self, positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """Return distances (n_times, n_pairs) in Å, to the nearest periodic image."""
+        if len(pairs) == 0:
+            return np.empty((len(positions), 0))
+        vectors = positions[:, pairs[:, 1]] - positions[:, pairs[:, 0]]
+        _, lengths = find_mic(vectors.reshape(-1, 3), self._cell, self._pbc)
+        return lengths.reshape(len(positions), -1)
+
+
+def check_start(atoms: Atoms, monitor: Monitor) -> None:
+    """Raise `PredictionError` if a run cannot begin here: no numbers, or atoms that overlap."""
+    check_atoms(atoms, None, "")
+    watch = Watch(monitor, atoms, 3 * len(atoms), 1.0)
+    zero = np.zeros((1, 1, len(atoms), 3))
+    found = watch.problem(
+        Records(np.zeros(1, int), atoms.positions[None, None], zero, zero[..., 0, 0])
+    )
+    distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+    np.fill_diagonal(distances, np.inf)
+    words = found[1] if found else f"two atoms at {distances.min():.2f} Å"
+    if found or distances.min() < OVERLAP_A:
+        raise PredictionError(
+            "A run cannot start from these atoms",
+            found=words,
+            fix="move overlapping atoms apart, or take another snapshot",
+        )
+
+
+def bonds(atoms: Atoms) -> np.ndarray:
+    """Return (O, H) for each H and the nearest O, an int array of shape (n_hydrogens, 2)."""
+    oxygens = np.flatnonzero(atoms.numbers == 8)
+    hydrogens = np.flatnonzero(atoms.numbers == 1)
+    if len(oxygens) == 0 or len(hydrogens) == 0:
+        return np.empty((0, 2), int)
+    distances = atoms.get_all_distances(mic=True)[np.ix_(hydrogens, oxygens)]
+    return np.column_stack([oxygens[distances.argmin(1)], hydrogens])
+
+
+def kinetic_energies(velocities_A_per_fs: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Return ½ Σ m v² in eV, shape (n_times,), of velocities (n_times, n_atoms, 3)."""
+    return 0.5 * np.einsum("a,tax->t", masses, velocities_A_per_fs**2) / units.fs**2

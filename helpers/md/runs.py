@@ -1,0 +1,209 @@
+"""`run_nve` and `run_nvt`: one run of molecular dynamics, with either engine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from helpers.errors import PredictionError, nearest
+from helpers.frames import load_frames
+from helpers.md.checkpoint import Checkpoints
+from helpers.md.drive import Engine, drive
+from helpers.md.monitor import check_start
+from helpers.md.results import write_results
+from helpers.md.settings import RunSettings, check_seed
+from helpers.md.trajectory import Trajectory
+
+ENGINES = ("ase", "compiled")
+
+
+def run_nve(
+    potential: Any,
+    start: Atoms | int,
+    *,
+    steps: int,
+    temperature_K: float = 300.0,
+    seed: int = 0,
+    engine: str = "compiled",
+    output: str | os.PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Trajectory:
+    """Run molecular dynamics at constant energy (velocity Verlet).
+
+    Parameters
+    ----------
+    potential : path or calculator
+        What `load_potential` takes or returns; with ``engine="ase"`` any ASE calculator.
+    start : ase.Atoms or int
+        Where to start, not changed; or the number of a validation snapshot, counted from 0.
+    steps : int
+        How many.
+    temperature_K : float
+        Of the Maxwell–Boltzmann velocities at the start.
+    seed : int
+        Of the random numbers. The same seed gives the same run.
+    engine : str
+        ``"compiled"``: the whole loop in JAX, for long runs. ``"ase"``: ASE's integrators, to read
+        along; a path is then loaded with quippy.
+    output : path, optional
+        Where to write ``output.log``, ``output.xyz`` and ``output.traj``. On the way the run is
+        kept in ``output.parts/``, so that it can go on after a crash.
+    resume : bool
+        Go on with an interrupted run, if there is one at `output`.
+    progress : bool
+        Show a bar.
+    **settings
+        The others of `RunSettings`: ``timestep_fs``, ``record_every``, ``monitor``, ….
+
+    Returns
+    -------
+    Trajectory
+        Up to the end, or to where it became unstable (``.stopped`` says why).
+
+    Raises
+    ------
+    PredictionError
+        If the potential cannot be asked about the atoms, or a setting cannot be used.
+    ModelFileError
+        If there is no model, or it is damaged.
+    CheckpointError
+        If there is an interrupted run at `output` that does not fit.
+    OutputError
+        If a result cannot be written, such as on a full disk; what was computed is kept.
+
+    Examples
+    --------
+    >>> run = run_nve("gap.xml", 0, steps=2000)  # doctest: +SKIP
+    >>> run.log()  # doctest: +SKIP
+    """
+    chosen = RunSettings.of(
+        steps=steps, temperature_K=temperature_K, thermostat="none", **_no_thermostat(settings)
+    )
+    return _run(potential, start, chosen, seed, engine, output, resume, progress)
+
+
+def run_nvt(
+    potential: Any,
+    start: Atoms | int,
+    *,
+    steps: int,
+    temperature_K: float = 300.0,
+    thermostat: str = "langevin",
+    seed: int = 0,
+    engine: str = "compiled",
+    output: str | os.PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Trajectory:
+    """Run molecular dynamics at constant temperature.
+
+    All is as in `run_nve`, but for:
+
+    Parameters
+    ----------
+    temperature_K : float
+        Of the bath, and of the velocities at the start.
+    thermostat : str
+        ``"langevin"`` or ``"bussi"`` (stochastic velocity rescaling, which disturbs the dynamics
+        least). The setting ``relaxation_fs`` says how fast it acts.
+    """
+    if thermostat == "none":
+        raise PredictionError(
+            "Without a thermostat there is no constant temperature", fix="run_nve"
+        )
+    chosen = RunSettings.of(
+        steps=steps, temperature_K=temperature_K, thermostat=thermostat, **settings
+    )
+    return _run(potential, start, chosen, seed, engine, output, resume, progress)
+
+
+def snapshot(number: int) -> Atoms:
+    """Return a validation snapshot of the shipped water data by its number, from 0."""
+    frames = load_frames("water", "validate")
+    if not 0 <= number < len(frames):
+        raise PredictionError(
+            f"There is no validation snapshot {number}", expected=f"0 to {len(frames) - 1}"
+        )
+    return frames[number]
+
+
+def _run(
+    potential: Any,
+    start: Atoms | int,
+    settings: RunSettings,
+    seed: int,
+    engine: str,
+    output: str | os.PathLike | None,
+    resume: bool,
+    progress: bool,
+) -> Trajectory:
+    if engine not in ENGINES:
+        raise PredictionError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
+    seed = check_seed(seed)
+    atoms = start if isinstance(start, Atoms) else snapshot(start)
+    check_start(atoms, settings.monitor)
+    checkpoints = None
+    if output is not None:
+        prefix = Path(output)
+        about = _identity(potential, atoms, settings, seed, engine)
+        checkpoints = Checkpoints(prefix.with_name(f"{prefix.name}.parts"), about, resume=resume)
+    elif resume:
+        raise PredictionError("Without output there is nothing to resume", fix="give output")
+    stepper = _engine(engine, potential, atoms, seed, settings)
+    (run,) = drive(
+        stepper, [atoms], [seed], settings, checkpoints=checkpoints, progress=progress
+    ).runs
+    if checkpoints is not None and not run.interrupted:
+        write_results(run, prefix)
+        checkpoints.clear()
+    return run
+
+
+def _engine(name: str, potential: Any, atoms: Atoms, seed: int, settings: RunSettings) -> Engine:
+    """Return the engine, at the start."""
+    if name == "ase":
+        from helpers.md.ase_runs import AseEngine
+
+        return AseEngine(potential, atoms, seed, settings)
+    from helpers.md.compiled import CompiledEngine
+
+    return CompiledEngine(potential, [atoms], [seed], settings)
+
+
+def _no_thermostat(settings: dict[str, Any]) -> dict[str, Any]:
+    for name in ("thermostat", "relaxation_fs"):
+        if name in settings:
+            raise PredictionError(f"{name} has no meaning at constant energy", fix="use run_nvt")
+    return settings
+
+
+def _identity(
+    potential: Any, atoms: Atoms, settings: RunSettings, seed: int, engine: str
+) -> dict[str, Any]:
+    """Return what makes a run the same run; how many steps it takes does not."""
+    start = hashlib.sha256(atoms.numbers.tobytes())
+    for values in (atoms.positions, atoms.cell.array, atoms.get_momenta()):
+        start.update(np.ascontiguousarray(values, float).tobytes())
+    chosen = asdict(settings)
+    del chosen["steps"]
+    monitor = {f"monitor.{name}": value for name, value in chosen.pop("monitor").items()}
+    path = getattr(potential, "path", potential)
+    known = isinstance(path, (str, os.PathLike)) and Path(path).is_file()
+    model = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if known else repr(potential)
+    return {
+        **chosen,
+        **monitor,
+        "seed": seed,
+        "engine": engine,
+        "model": model,
+        "start": start.hexdigest()[:16],
+    }

@@ -1,0 +1,105 @@
+"""How atoms are arranged: radial distribution functions and coordination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.geometry.rdf import get_rdf, get_recommended_r_max
+from scipy.interpolate import make_smoothing_spline
+
+from helpers.errors import DataError
+from helpers.md.trajectory import Trajectory
+
+PAIRS = (("O", "O"), ("O", "H"), ("H", "H"))
+
+
+def radial_distributions(
+    source: Trajectory | Sequence[Atoms],
+    pairs: Sequence[tuple[str, str]] = PAIRS,
+    *,
+    bin_A: float = 0.05,
+    n_frames: int = 500,
+) -> pd.DataFrame:
+    """Return g(r) of pairs of elements, computed by ASE and averaged over frames.
+
+    Parameters
+    ----------
+    source : Trajectory or sequence of ase.Atoms
+        Frames with the same cell.
+    pairs : sequence of (str, str)
+        Elements.
+    bin_A : float
+        Width of the bins.
+    n_frames : int
+        How many frames are used at most, evenly spread.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``r_A`` (middle of the bin), one per pair such as ``OO`` with g(r), and one such as
+        ``OO_count``: neighbours of the second element within the outer edge of the bin. r goes up
+        to half of the cell.
+    """
+    frames = _frames(source, n_frames)
+    longest = get_recommended_r_max(frames[0].cell, frames[0].pbc)
+    n_bins = int(longest / bin_A)
+    sums = {pair: np.zeros(n_bins) for pair in pairs}
+    for atoms in frames:
+        distances = atoms.get_all_distances(mic=True)
+        for pair in pairs:
+            g, r = get_rdf(atoms, n_bins * bin_A, n_bins, distance_matrix=distances, elements=pair)
+            sums[pair] += g / len(frames)
+    table = {"r_A": r}
+    shells = 4 * np.pi * bin_A * (r**2 + bin_A**2 / 12)  # exact volumes of the shells
+    for pair, g in sums.items():
+        density = frames[0].symbols.count(pair[1]) / frames[0].get_volume()
+        table["".join(pair)] = g
+        table["".join(pair) + "_count"] = np.cumsum(g * shells) * density
+    return pd.DataFrame(table)
+
+
+def first_peak_A(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0) -> float:
+    """Return where the first peak of g(r) beyond `above_A` is, between the bins.
+
+    A smoothing spline with its strength from cross-validation takes the noise out.
+    """
+    return _extreme(table, pair, above_A)[0]
+
+
+def coordination(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0) -> float:
+    """Return the number of neighbours up to the first minimum after the first peak of g(r)."""
+    _, minimum = _extreme(table, pair, above_A)
+    return float(np.interp(minimum, table["r_A"] + _half_bin(table), table[f"{pair}_count"]))
+
+
+def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:
+    """Return where the highest peak beyond `above_A` and the lowest point after it are."""
+    if pair not in table:
+        raise DataError(f"There is no g(r) of {pair!r}", expected=" or ".join(_pairs(table)))
+    r, g = table["r_A"].to_numpy(), table[pair].to_numpy()
+    chosen = r > above_A
+    spline = make_smoothing_spline(r[chosen], g[chosen])
+    fine = np.linspace(r[chosen][0], r[chosen][-1], 4000)
+    smooth = spline(fine)
+    peak = int(smooth.argmax())
+    return float(fine[peak]), float(fine[peak:][smooth[peak:].argmin()])
+
+
+def _half_bin(table: pd.DataFrame) -> float:
+    return float(table["r_A"][1] - table["r_A"][0]) / 2
+
+
+def _pairs(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.columns if name != "r_A" and not name.endswith("_count")]
+
+
+def _frames(source: Any, n_frames: int) -> list[Atoms]:
+    n_all = len(source.times_fs) if isinstance(source, Trajectory) else len(source)
+    if n_all == 0:
+        raise DataError("There are no frames")
+    every = max(1, n_all // n_frames)
+    return source.frames(every) if isinstance(source, Trajectory) else list(source)[::every]
