@@ -35,6 +35,22 @@ def check_target(path: str | os.PathLike) -> Path:
     return path
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder for results unless it is there; its parent must exist.
+
+    Raises
+    ------
+    OutputError
+        If there is a file of that name, or the folder cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", expected="a folder", fix="choose another name")
+    if not folder.exists():
+        check_target(folder.absolute())
+        folder.mkdir()
+    return folder
+
+
 def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
     """Write `content` (text as UTF-8) to `path`, whole or not at all.
 

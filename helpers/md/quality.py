@@ -127,7 +127,7 @@ def judge(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
     """
     drift, kelvin = energy_drift(run, n_blocks), block_mean(run.temperature_K, n_blocks)
     nve = run.thermostat == "none"
-    rows: list[tuple[str, float, float, float, str]] = [
+    rows: list[tuple] = [
         ("length", run.times_fs[-1] / 1000, np.nan, np.nan, "ps"),
         ("drift of the energy", drift.value, drift.error, 0.0 if nve else np.nan, "meV/atom/ps"),
         (

@@ -10,6 +10,7 @@ import pandas as pd
 from ase import Atoms
 from ase.geometry.rdf import get_rdf, get_recommended_r_max
 from scipy.interpolate import make_smoothing_spline
+from scipy.signal import find_peaks
 
 from helpers.errors import DataError
 from helpers.md.trajectory import Trajectory
@@ -77,7 +78,7 @@ def coordination(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0)
 
 
 def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:
-    """Return where the highest peak beyond `above_A` and the lowest point after it are."""
+    """Return where the first peak beyond `above_A` and the lowest point after it are."""
     if pair not in table:
         raise DataError(f"There is no g(r) of {pair!r}", expected=" or ".join(_pairs(table)))
     r, g = table["r_A"].to_numpy(), table[pair].to_numpy()
@@ -85,7 +86,14 @@ def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, flo
     spline = make_smoothing_spline(r[chosen], g[chosen])
     fine = np.linspace(r[chosen][0], r[chosen][-1], 4000)
     smooth = spline(fine)
-    peak = int(smooth.argmax())
+    # A peak rises over its surroundings by a tenth of the highest: the rest is noise.
+    peaks, _ = find_peaks(smooth, prominence=0.1 * smooth.max())
+    if len(peaks) == 0:
+        raise DataError(
+            f"g(r) of {pair!r} has no peak beyond {above_A:g} Å",
+            fix="average over more frames",
+        )
+    peak = int(peaks[0])
     return float(fine[peak]), float(fine[peak:][smooth[peak:].argmin()])
 
 

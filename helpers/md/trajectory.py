@@ -69,8 +69,8 @@ class Trajectory:
         Why the run was ended before its time, or an empty text. What was recorded is kept.
     interrupted : bool
         True if it was stopped with Ctrl-C.
-    wall_seconds : float
-        From the first step to the last, without what was done before a resumption.
+    clock_s_per_step, processor_s_per_step : float
+        What a step of all replicas took, as a median, on the clock and of the processor.
     """
 
     times_fs: np.ndarray = field(repr=False)
@@ -87,7 +87,8 @@ class Trajectory:
     engine: str
     stopped: str
     interrupted: bool
-    wall_seconds: float
+    clock_s_per_step: float
+    processor_s_per_step: float
 
     @property
     def stable(self) -> bool:

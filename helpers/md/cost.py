@@ -1,0 +1,126 @@
+"""What a step costs, with the potential and with DFT, and after how many steps training pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from helpers.errors import DataError
+from helpers.md.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What one step of molecular dynamics takes here.
+
+    Attributes
+    ----------
+    engine : str
+    clock_s : float
+        On the clock: longer on a machine that is busy with other things.
+    processor_s : float
+        Of all cores together.
+    """
+
+    engine: str
+    clock_s: float
+    processor_s: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The whole account, in seconds.
+
+    Attributes
+    ----------
+    step : StepCost
+        Of the potential.
+    dft_s : float
+        Of one step with DFT: energy and forces of one frame.
+    n_training_frames : int
+        How many frames had to be computed with DFT before there was a potential.
+    training_s : float
+        To train it.
+    """
+
+    step: StepCost
+    dft_s: float
+    n_training_frames: int
+    training_s: float
+
+    @property
+    def ratio(self) -> float:
+        """How many steps of the potential fit into one of DFT (on the clock)."""
+        return self.dft_s / self.step.clock_s
+
+    @property
+    def data_s(self) -> float:
+        """Time to compute the training frames with DFT."""
+        return self.n_training_frames * self.dft_s
+
+    @property
+    def break_even_steps(self) -> float:
+        """Number of steps after which data, training and run cost less than DFT would have.
+
+        Infinite if a step of the potential is no faster.
+        """
+        gain = self.dft_s - self.step.clock_s
+        return float((self.data_s + self.training_s) / gain) if gain > 0 else float("inf")
+
+    def table(self) -> pd.DataFrame:
+        """Return the account: columns ``what``, ``value``, ``unit``."""
+        rows = [
+            ("one step with DFT (recorded)", self.dft_s, "s"),
+            (f"one step with the potential ({self.step.engine})", self.step.clock_s, "s"),
+            ("the same, processor time", self.step.processor_s, "s"),
+            ("steps of the potential in one of DFT", self.ratio, "1"),
+            (f"data: {self.n_training_frames} frames with DFT", self.data_s, "s"),
+            ("training", self.training_s, "s"),
+            ("break-even", self.break_even_steps, "steps"),
+        ]
+        return pd.DataFrame(rows, columns=["what", "value", "unit"])
+
+    def curves(self, n_steps: int = 1_000_000) -> pd.DataFrame:
+        """Return what 1 … `n_steps` steps cost: columns ``steps``, ``DFT_s``, ``GAP_s``."""
+        steps = np.unique(np.geomspace(1, n_steps, 200).round())
+        return pd.DataFrame(
+            {
+                "steps": steps,
+                "DFT_s": steps * self.dft_s,
+                "GAP_s": self.data_s + self.training_s + steps * self.step.clock_s,
+            }
+        )
+
+
+def step_cost(run: Trajectory) -> StepCost:
+    """Return what a step of a run took: a median, so that compiling does not count."""
+    return StepCost(run.engine, run.clock_s_per_step, run.processor_s_per_step)
+
+
+def recorded_dft_seconds(frames: Sequence[Atoms]) -> float:
+    """Return the median of what DFT took for the energy and forces of one frame.
+
+    From the records of the data, ``info["dft_seconds"]``: wall time on one core of a busy machine.
+    Frames with a polarizability took longer and do not count.
+
+    Raises
+    ------
+    DataError
+        If no frame says.
+    """
+    seconds = [
+        float(atoms.info["dft_seconds"])
+        for atoms in frames
+        if "dft_seconds" in atoms.info and "Polarizability" not in atoms.info
+    ]
+    if not seconds:
+        raise DataError(
+            "No frame tells what its DFT took",
+            expected='info["dft_seconds"], without a polarizability',
+            fix='use load_frames("water", "validate")',
+        )
+    return float(np.median(seconds))

@@ -1,0 +1,179 @@
+"""The job ``mlmd md``: run molecular dynamics, judge it, add to the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from helpers.errors import DataError
+from helpers.files import check_target, make_folder
+from helpers.frames import load_frames
+from helpers.md.trajectory import Trajectory
+
+VARIANCE_TIMES = 10  # each takes about a second
+
+
+@dataclass(frozen=True)
+class MdResult:
+    """What the job made.
+
+    Attributes
+    ----------
+    run : Trajectory
+    report_path : Path or None
+        None if the run was interrupted: there is nothing to judge yet.
+    """
+
+    run: Trajectory
+    report_path: Path | None
+
+
+def run_md_job(
+    model: str | os.PathLike,
+    folder: str | os.PathLike = "results",
+    *,
+    ensemble: str = "nve",
+    snapshot: int = 0,
+    training_frames: int | None = None,
+    training_seconds: float = 0.0,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+    **options: Any,
+) -> MdResult:
+    """Run from a validation snapshot and write everything into `folder`.
+
+    Writes ``nve.log``, ``nve.xyz`` and ``nve.traj`` (or ``nvt.…``), tables of what was found, and a
+    section of ``report.html``.
+
+    Parameters
+    ----------
+    model : path
+        A ``gap.xml``.
+    folder : path
+        Made if its parent exists.
+    ensemble : str
+        ``"nve"`` or ``"nvt"``.
+    snapshot : int
+        Number of the validation snapshot to start from.
+    training_frames : int, optional
+        How many frames the model was trained on. With it the cost is told, and the break-even.
+    training_seconds : float
+        What the training took.
+    say : callable
+        Takes one line of news at a time.
+    **options
+        Those of `run_nve` or `run_nvt`.
+    """
+    from helpers.md.runs import run_nve, run_nvt
+    from helpers.report.dynamics import dynamics_section
+    from helpers.report.sections import add_section
+
+    runs = {"nve": run_nve, "nvt": run_nvt}
+    if ensemble not in runs:
+        raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
+    folder = make_folder(Path(folder))
+    check_target(folder / "report.html")
+    run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
+    if run.interrupted:
+        return MdResult(run, None)
+    say(f"{run.times_fs[-1] / 1000:g} ps at {run.temperature_K.mean():.0f} K on average")
+    if not run.stable:
+        say(f"  stopped: {run.stopped}")
+    say(f"  {folder / ensemble}.log, .xyz, .traj")
+    found = findings(model, run, training_frames=training_frames, training_seconds=training_seconds)
+    for name in ("quality", "structure", "vibrations", "displacement", "uncertainty"):
+        _write_table(getattr(found, name), folder / f"{ensemble}_{name}.csv")
+    _write_table(found.cost and found.cost.table(), folder / f"{ensemble}_cost.csv")
+    if found.quality is not None:
+        say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
+    if found.cost is not None:
+        say(found.cost.table().to_string(index=False, float_format="{:.4g}".format))
+    for note in found.notes:
+        say(note)
+    return MdResult(run, add_section(dynamics_section(found), folder))
+
+
+def findings(
+    model: str | os.PathLike,
+    run: Trajectory,
+    *,
+    training_frames: int | None = None,
+    training_seconds: float = 0.0,
+) -> Any:
+    """Return everything that the report says about a run, as `report.dynamics.Findings`."""
+    from helpers import spectra
+    from helpers.md import cost, diffusion, hole, quality, structure
+    from helpers.md.compiled import jax_calculator
+    from helpers.report.dynamics import Findings
+
+    calculator = jax_calculator(model)
+    frames = load_frames("water", "train") + load_frames("water", "validate")
+    settled = run.after(0.1 * run.times_fs[-1])
+    parts: dict[str, Any] = {}
+    notes = []
+    for name, compute in (
+        ("quality", lambda: quality.judge(settled)),
+        ("structure", lambda: structure.radial_distributions(settled)),
+        ("vibrations", lambda: spectra.vibrational_density_of_states(settled)),
+        ("memory", lambda: spectra.velocity_autocorrelation(settled)),
+        ("displacement", lambda: diffusion.mean_square_displacement(settled)),
+    ):
+        try:
+            parts[name] = compute()
+        except DataError as error:
+            notes.append(f"No {name}: {error}")
+    try:
+        found = diffusion.diffusion_coefficient(settled)
+        notes.append(f"Diffusion coefficient of O: {found} × 10⁻⁹ m²/s.")
+    except DataError as error:
+        notes.append(f"No diffusion coefficient: {error}")
+    bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
+    apart = hole.close_approach(calculator, bare)
+    if training_frames is None:
+        notes.append(
+            "What data and training cost is not recorded in a gap.xml: give --training-frames and "
+            "--training-seconds to see when the potential pays."
+        )
+    else:
+        parts["cost"] = cost.Cost(
+            cost.step_cost(run),
+            cost.recorded_dft_seconds(frames),
+            training_frames,
+            training_seconds,
+        )
+    return Findings(
+        run=run,
+        reference=structure.radial_distributions(frames),
+        closest_A=_closest_oxygens_A(frames),
+        approaches={
+            "in the liquid": hole.close_approach(calculator, run.start),
+            "two bare O atoms": apart,
+            "the same, with a wall": hole.close_approach(hole.walled(calculator), bare),
+        },
+        hole=hole.find_hole(apart),
+        uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
+        notes=tuple(notes),
+        **parts,
+    )
+
+
+def _closest_oxygens_A(frames: list[Atoms]) -> float:
+    closest = []
+    for atoms in frames:
+        oxygens = atoms[atoms.numbers == 8]
+        distances = oxygens.get_all_distances(mic=True)
+        closest.append(distances[distances > 0].min())
+    return float(np.min(closest))
+
+
+def _write_table(table: Any, path: Path) -> None:
+    from helpers.files import write_whole
+
+    if table is not None:
+        write_whole(path, table.to_csv(index=False, float_format="%.6g"))
