@@ -169,10 +169,12 @@ class GapConfig(checks.CheckedNames):
         """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
         return cls(
             atoms_filename="gap_input_400.xyz",
-            cutoff=3.6,
-            n_max=9,
+            cutoff=4.0,
+            cutoff_transition_width=2.5,
+            n_max=8,
             l_max=2,
             n_sparse=1200,
+            default_sigma=(0.001, 0.012, 0.0, 0.0),
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
 
