@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from helpers import __version__
+from helpers.cli_md import EXIT_INTERRUPTED, add_md
 from helpers.errors import DataError, WorkshopError
 
-EXIT_PROBLEM, EXIT_INTERRUPTED = 1, 130
+EXIT_PROBLEM = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,14 @@ def error_script(description: str, *, split: str, csv: str) -> int:
     options = parser.parse_args()
     options.split, options.no_progress = split, False
     return _guarded(Path(sys.argv[0]).name, _error_table, options)
+
+
+def teaching_script(
+    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]
+) -> int:
+    """Run a script of the workshop like a subcommand: errors in one line, --debug for more."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return _guarded(Path(sys.argv[0]).name, run, parser.parse_args())
 
 
 def _guarded(
@@ -127,37 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
     run.add_argument("--output", type=Path, default=Path("results"), help="folder for the results")
     run.set_defaults(run=_run)
-    _add_md(commands, shared)
+    add_md(commands, shared)
     return parser
-
-
-def _add_md(commands: Any, shared: argparse.ArgumentParser) -> None:
-    md = commands.add_parser(
-        "md",
-        parents=[shared],
-        help="molecular dynamics with a potential: run, judge, report",
-        epilog="Example: mlmd md results/gap.xml --steps 4000 --output results",
-    )
-    md.add_argument("model", type=Path, help="a gap.xml")
-    md.add_argument("--ensemble", choices=("nve", "nvt"), default="nve", help="default: nve")
-    md.add_argument("--steps", type=int, default=4000, help="default: %(default)s")
-    md.add_argument("--timestep", type=float, default=0.5, help="fs; default: %(default)s")
-    md.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
-    md.add_argument("--thermostat", choices=("langevin", "bussi"), help="of nvt; default: langevin")
-    md.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
-    md.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
-    md.add_argument("--record-every", type=int, default=4, help="steps; default: %(default)s")
-    md.add_argument(
-        "--engine",
-        choices=("compiled", "ase"),
-        default="compiled",
-        help="compiled: the fast loop (default); ase: the integrators of ASE",
-    )
-    md.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    md.add_argument("--training-frames", type=int, help="of the model: to tell what it costs")
-    md.add_argument("--training-seconds", type=float, default=0.0, help="that its training took")
-    md.add_argument("--output", type=Path, default=Path("results"), help="folder for the results")
-    md.set_defaults(run=_md)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -252,35 +232,6 @@ def _run(options: argparse.Namespace) -> int:
     elif options.accurate:
         config = GapConfig.accurate()
     result = run_main_job(config, options.output, progress=not options.no_progress)
-    print(f"\nThe report is {result.report_path.absolute()}")
-    return 0
-
-
-def _md(options: argparse.Namespace) -> int:
-    from helpers.md_job import run_md_job
-
-    if options.thermostat and options.ensemble == "nve":
-        raise DataError("--thermostat has no meaning at constant energy", fix="add --ensemble nvt")
-    result = run_md_job(
-        options.model,
-        options.output,
-        ensemble=options.ensemble,
-        snapshot=options.snapshot,
-        training_frames=options.training_frames,
-        training_seconds=options.training_seconds,
-        progress=not options.no_progress,
-        steps=options.steps,
-        timestep_fs=options.timestep,
-        temperature_K=options.temperature,
-        record_every=options.record_every,
-        seed=options.seed,
-        engine=options.engine,
-        resume=options.resume,
-        **({"thermostat": options.thermostat} if options.thermostat else {}),
-    )
-    if result.report_path is None:
-        print("mlmd md: stopped; the same command with --resume goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
     print(f"\nThe report is {result.report_path.absolute()}")
     return 0
 

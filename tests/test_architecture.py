@@ -29,10 +29,13 @@ ROOMS = [
     "gap.potential",
     "evaluation",
     "md",
+    "spectra",
     "doctor",
     "plots",
     "report",
     "main_job",
+    "md_job",
+    "cli_md",
     "cli",
 ]
 HEAVY = {

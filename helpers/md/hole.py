@@ -60,18 +60,17 @@ def close_approach(
     calculator = jax_calculator(potential)
     chosen = np.linspace(3.0, 1.2, 37) if distances_A is None else np.asarray(distances_A)
     first, second, along, before = _closest_molecules(atoms)
-    rows = []
+    frames = []
     for distance in chosen:
         pushed = atoms.copy()
         pushed.positions[first] += 0.5 * (before - distance) * along
         pushed.positions[second] -= 0.5 * (before - distance) * along
-        pushed.calc = calculator
-        row = {"distance_A": float(distance), "energy_eV": pushed.get_potential_energy()}
-        if uncertain:
-            row["sigma_meV"] = 1000 * np.sqrt(max(0.0, calculator.get_variances(pushed).max()))
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    table["energy_eV"] -= float(table["energy_eV"].to_numpy()[table["distance_A"].argmax()])
+        frames.append(pushed)
+    energy = np.array([value for value, _ in calculator.predict_frames(frames)])
+    table = pd.DataFrame({"distance_A": chosen, "energy_eV": energy - energy[chosen.argmax()]})
+    if uncertain:
+        largest = np.array([calculator.get_variances(pushed).max() for pushed in frames])
+        table["sigma_meV"] = 1000 * np.sqrt(np.maximum(largest, 0.0))
     return table
 
 

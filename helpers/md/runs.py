@@ -52,7 +52,7 @@ def run_nve(
         Of the random numbers. The same seed gives the same run.
     engine : str
         ``"compiled"``: the whole loop in JAX, for long runs. ``"ase"``: ASE's integrators, to read
-        along; a path is then loaded with quippy.
+        along.
     output : path, optional
         Where to write ``output.log``, ``output.xyz`` and ``output.traj``. On the way the run is
         kept in ``output.parts/``, so that it can go on after a crash.
