@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -239,6 +240,30 @@ def bad_models(tmp_path_factory, smallest_fit):
 def bad_model(request, bad_models):
     """Each bad model in turn."""
     return bad_models[request.param]
+
+
+# A disk that fills up.
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function: a file system of some kilobytes, mounted in a folder."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux may mount a small file system")
+    mounted = []
+
+    def mount(kilobytes):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True).returncode != 0:
+            pytest.skip("mounting is not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
 
 
 # What must not change.
