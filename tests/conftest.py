@@ -96,6 +96,19 @@ def smallest_fit(tmp_path_factory, tiny_config, _frames10):
     return fit_gap(config, _frames10, output=folder / "gap.xml", progress=False)
 
 
+@pytest.fixture(scope="session")
+def walled_model(tmp_path_factory):
+    """A model that takes seconds to train, with a wall that keeps runs out of its hole."""
+    from helpers import fit_gap
+    from helpers.gap.xml import read_model, write_model
+    from helpers.main_job import quick_config
+    from helpers.md.hole import with_wall
+
+    folder = tmp_path_factory.mktemp("walled")
+    fit = fit_gap(quick_config(), output=folder / "gap.xml", progress=False)
+    return write_model(with_wall(read_model(fit.model_path)), folder / "walled.xml")
+
+
 # Bad model files.
 
 

@@ -13,11 +13,6 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from helpers import fit_gap
-from helpers.gap.xml import read_model, write_model
-from helpers.main_job import quick_config
-from helpers.md.hole import with_wall
-
 STEPS = 4000
 SCRIPT = f"""
 import sys
@@ -32,21 +27,13 @@ def start(model, prefix, *more, cwd):
     return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.fixture
-def model(tmp_path_factory):
-    """A model that takes seconds to train, with a wall that keeps it out of its hole."""
-    folder = tmp_path_factory.mktemp("model")
-    fit_gap(quick_config(), output=folder / "gap.xml", progress=False)
-    return write_model(with_wall(read_model(folder / "gap.xml")), folder / "walled.xml")
-
-
 @pytest.mark.slow
-def test_kill_9_and_resume(tmp_path, model):
+def test_kill_9_and_resume(tmp_path, walled_model):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    done = start(model, whole, cwd=tmp_path)
+    done = start(walled_model, whole, cwd=tmp_path)
     assert done.communicate()[1] == "" and done.returncode == 0
 
-    running = start(model, broken, cwd=tmp_path)
+    running = start(walled_model, broken, cwd=tmp_path)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("broken.parts/*.npz")) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -59,10 +46,10 @@ def test_kill_9_and_resume(tmp_path, model):
     kept = np.load(first_piece)["steps"][-1]
     assert 0 < kept < STEPS
 
-    again = start(model, broken, cwd=tmp_path)  # without resume it is not lost either
+    again = start(walled_model, broken, cwd=tmp_path)  # without resume it is not lost either
     _, errors = again.communicate()
     assert again.returncode == 1 and "holds a run that was interrupted" in errors
-    assert start(model, broken, "resume", cwd=tmp_path).wait() == 0
+    assert start(walled_model, broken, "resume", cwd=tmp_path).wait() == 0
     assert sorted(os.listdir(tmp_path)) == sorted(
         f"{name}.{kind}" for name in ("broken", "whole") for kind in ("log", "traj", "xyz")
     )
