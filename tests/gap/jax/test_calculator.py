@@ -78,7 +78,7 @@ def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
 def test_all_validation_frames_with_every_training_set(n_frames, settings, tmp_path):
     from helpers import GapConfig, fit_gap
 
-    config = GapConfig(n_sparse=30, **settings)
+    config = GapConfig(n_sparse=30, cutoff_transition_width=0.5, **settings)
     frames = load_frames("water", "train", n_frames)
     path = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
