@@ -70,18 +70,19 @@ def run_replicas(
 
 
 class CompiledEngine:
-    """Steps replicas for `drive`, with `batch.Batch`."""
+    """Steps replicas for `drive`, with `threads.ThreadedBatch`."""
 
     name = "compiled"
 
     def __init__(
         self, potential: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
     ) -> None:
-        from helpers.md.batch import STEPS_PER_CALL, Batch
+        from helpers.md.batch import STEPS_PER_CALL
+        from helpers.md.threads import ThreadedBatch
 
         self.steps_per_call = STEPS_PER_CALL
         self._settings = settings
-        self._batch = Batch(
+        self._batch = ThreadedBatch(
             jax_calculator(potential),
             starts,
             seeds,
