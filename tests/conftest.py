@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,6 +94,19 @@ def smallest_fit(tmp_path_factory, tiny_config, _frames10):
     config = tiny_config.replace(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
     folder = tmp_path_factory.mktemp("smallest")
     return fit_gap(config, _frames10, output=folder / "gap.xml", progress=False)
+
+
+@pytest.fixture(scope="session")
+def walled_model(tmp_path_factory):
+    """A model that takes seconds to train, with a wall that keeps runs out of its hole."""
+    from helpers import fit_gap
+    from helpers.gap.xml import read_model, write_model
+    from helpers.main_job import quick_config
+    from helpers.md.hole import with_wall
+
+    folder = tmp_path_factory.mktemp("walled")
+    fit = fit_gap(quick_config(), output=folder / "gap.xml", progress=False)
+    return write_model(with_wall(read_model(fit.model_path)), folder / "walled.xml")
 
 
 # Bad model files.
@@ -239,6 +253,30 @@ def bad_models(tmp_path_factory, smallest_fit):
 def bad_model(request, bad_models):
     """Each bad model in turn."""
     return bad_models[request.param]
+
+
+# A disk that fills up.
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function: a file system of some kilobytes, mounted in a folder."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux may mount a small file system")
+    mounted = []
+
+    def mount(kilobytes):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True).returncode != 0:
+            pytest.skip("mounting is not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
 
 
 # What must not change.

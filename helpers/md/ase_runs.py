@@ -23,7 +23,7 @@ from ase.md.verlet import VelocityVerlet
 from helpers.errors import PredictionError
 from helpers.md.settings import RunSettings
 from helpers.md.trajectory import A_PER_FS, LOG_COLUMNS, Records
-from helpers.md.velocities import thermal_velocities
+from helpers.md.velocities import start_at
 
 
 class AseEngine:
@@ -32,19 +32,14 @@ class AseEngine:
     name = "ase"
     steps_per_call = 10
 
-    def __init__(self, potential: Any, start: Atoms, seed: int, settings: RunSettings) -> None:
-        self._atoms = start.copy()
-        self._atoms.calc = ase_calculator(potential)
-        if hasattr(self._atoms.calc, "check_frames"):
-            self._atoms.calc.check_frames([self._atoms])
-        rng = np.random.default_rng(seed)
-        if not settings.keep_velocities:
-            velocities = thermal_velocities(start.get_masses(), settings.temperature_K, rng)
-            self._atoms.set_velocities(velocities * A_PER_FS)
+    def __init__(self, calculator: Any, start: Atoms, seed: int, settings: RunSettings) -> None:
+        self._atoms = start_at(start, seed, settings)
+        self._atoms.calc = calculator
         self.step = 0
-        self._rng = rng
+        # Of the bath: not the numbers that the velocities were drawn with.
+        self._rng = np.random.default_rng([seed, 1])
         self._record_every = settings.record_every
-        self._dynamics = integrator(self._atoms, settings, rng)
+        self._dynamics = integrator(self._atoms, settings, self._rng)
         self._failed: tuple[int, str] | None = None
         self._stopped = False
         self._records: list[tuple] = []

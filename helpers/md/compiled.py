@@ -16,6 +16,7 @@ from helpers.md.drive import drive
 from helpers.md.monitor import Monitor, check_start
 from helpers.md.settings import RunSettings, check_seed
 from helpers.md.trajectory import Records, Replicas
+from helpers.md.velocities import start_at
 
 
 def run_replicas(
@@ -63,9 +64,10 @@ def run_replicas(
         )
     if any(list(a.numbers) != list(starts[0].numbers) for a in starts):
         raise PredictionError("The replicas differ in their elements", expected="the same order")
+    calculator = jax_calculator(potential)
     for start in starts:
-        check_start(start, chosen.monitor)
-    engine = CompiledEngine(potential, starts, seeds, chosen)
+        check_start(start, chosen.monitor, calculator)
+    engine = CompiledEngine(calculator, starts, seeds, chosen)
     return drive(engine, starts, seeds, chosen, progress=progress)
 
 
@@ -75,7 +77,7 @@ class CompiledEngine:
     name = "compiled"
 
     def __init__(
-        self, potential: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
+        self, calculator: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
     ) -> None:
         from helpers.md.batch import STEPS_PER_CALL
         from helpers.md.threads import ThreadedBatch
@@ -83,14 +85,14 @@ class CompiledEngine:
         self.steps_per_call = STEPS_PER_CALL
         self._settings = settings
         self._batch = ThreadedBatch(
-            jax_calculator(potential),
-            starts,
+            calculator,
+            [start_at(*one, settings) for one in zip(starts, seeds, strict=True)],
             seeds,
             thermostat=settings.thermostat,
             timestep_fs=float(settings.timestep_fs),
             temperature_K=float(settings.temperature_K),
             relaxation_fs=float(settings.relaxation_fs),
-            keep_velocities=settings.keep_velocities,
+            keep_velocities=True,  # those that `start_at` gave them
             record_every=int(settings.record_every),
             max_temperature_K=float(settings.monitor.highest_temperature_K),
             skin_A=float(settings.skin_A),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -124,9 +125,15 @@ class Watch:
         return lengths.reshape(len(positions), -1)
 
 
-def check_start(atoms: Atoms, monitor: Monitor) -> None:
-    """Raise `PredictionError` if a run cannot begin here: no numbers, or atoms that overlap."""
+def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
+    """Raise `PredictionError` if a run cannot begin here.
+
+    The positions are not finite, the calculator cannot be asked about the elements, or atoms
+    overlap.
+    """
     check_atoms(atoms, None, "")
+    if hasattr(calculator, "check_frames"):
+        calculator.check_frames([atoms])
     watch = Watch(monitor, atoms, 3 * len(atoms), 1.0)
     zero = np.zeros((1, 1, len(atoms), 3))
     found = watch.problem(

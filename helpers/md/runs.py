@@ -13,14 +13,16 @@ from ase import Atoms
 
 from helpers.errors import PredictionError, nearest
 from helpers.frames import load_frames
+from helpers.md.ase_runs import AseEngine, ase_calculator
 from helpers.md.checkpoint import Checkpoints
+from helpers.md.compiled import CompiledEngine, jax_calculator
 from helpers.md.drive import Engine, drive
 from helpers.md.monitor import check_start
 from helpers.md.results import write_results
 from helpers.md.settings import RunSettings, check_seed
 from helpers.md.trajectory import Trajectory
 
-ENGINES = ("ase", "compiled")
+ENGINES = {"ase": ase_calculator, "compiled": jax_calculator}  # and what they ask for forces
 
 
 def run_nve(
@@ -150,15 +152,16 @@ def _run(
         raise PredictionError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
     seed = check_seed(seed)
     atoms = start if isinstance(start, Atoms) else snapshot(start)
-    check_start(atoms, settings.monitor)
+    calculator = ENGINES[engine](potential)
+    check_start(atoms, settings.monitor, calculator)
     checkpoints = None
     if output is not None:
         prefix = Path(output)
-        about = _identity(potential, atoms, settings, seed, engine)
+        about = _identity(calculator, atoms, settings, seed, engine)
         checkpoints = Checkpoints(prefix.with_name(f"{prefix.name}.parts"), about, resume=resume)
     elif resume:
         raise PredictionError("Without output there is nothing to resume", fix="give output")
-    stepper = _engine(engine, potential, atoms, seed, settings)
+    stepper = _engine(engine, calculator, atoms, seed, settings)
     (run,) = drive(
         stepper, [atoms], [seed], settings, checkpoints=checkpoints, progress=progress
     ).runs
@@ -168,15 +171,11 @@ def _run(
     return run
 
 
-def _engine(name: str, potential: Any, atoms: Atoms, seed: int, settings: RunSettings) -> Engine:
+def _engine(name: str, calculator: Any, atoms: Atoms, seed: int, settings: RunSettings) -> Engine:
     """Return the engine, at the start."""
     if name == "ase":
-        from helpers.md.ase_runs import AseEngine
-
-        return AseEngine(potential, atoms, seed, settings)
-    from helpers.md.compiled import CompiledEngine
-
-    return CompiledEngine(potential, [atoms], [seed], settings)
+        return AseEngine(calculator, atoms, seed, settings)
+    return CompiledEngine(calculator, [atoms], [seed], settings)
 
 
 def _no_thermostat(settings: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +186,7 @@ def _no_thermostat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _identity(
-    potential: Any, atoms: Atoms, settings: RunSettings, seed: int, engine: str
+    calculator: Any, atoms: Atoms, settings: RunSettings, seed: int, engine: str
 ) -> dict[str, Any]:
     """Return what makes a run the same run; how many steps it takes does not."""
     start = hashlib.sha256(atoms.numbers.tobytes())
@@ -196,9 +195,11 @@ def _identity(
     chosen = asdict(settings)
     del chosen["steps"]
     monitor = {f"monitor.{name}": value for name, value in chosen.pop("monitor").items()}
-    path = getattr(potential, "path", potential)
-    known = isinstance(path, (str, os.PathLike)) and Path(path).is_file()
-    model = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if known else repr(potential)
+    path = getattr(calculator, "path", None)
+    if isinstance(path, Path) and path.is_file():
+        model = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    else:
+        model = type(calculator).__name__
     return {
         **chosen,
         **monitor,

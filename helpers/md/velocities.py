@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from ase import units
+from ase import Atoms, units
+
+from helpers.md.settings import RunSettings
+from helpers.md.trajectory import A_PER_FS
 
 
 def thermal_velocities(
@@ -22,3 +25,13 @@ def thermal_velocities(
     if len(masses) > 1:
         velocities -= (masses[:, None] * velocities).sum(0) / masses.sum()
     return velocities
+
+
+def start_at(start: Atoms, seed: int, settings: RunSettings) -> Atoms:
+    """Return a copy of the atoms with the velocities that a run begins with."""
+    atoms = start.copy()
+    if not settings.keep_velocities:
+        rng = np.random.default_rng(seed)
+        velocities = thermal_velocities(atoms.get_masses(), settings.temperature_K, rng)
+        atoms.set_velocities(velocities * A_PER_FS)
+    return atoms

@@ -70,23 +70,23 @@ def plot_radial_distribution(
 ) -> Axes:
     """g(r) of one pair of elements from several sources; the one called ``"DFT frames"`` dashed.
 
-    Bonds inside molecules, which are far higher, are cut off.
+    Pairs inside molecules, whose peaks are far higher, are left out.
     """
     with style():
         ax = ax or _new_axes()
-        tallest = 0.0
+        beyond, tallest = {"OH": 1.3, "HH": 1.8}.get(pair, 2.0), 0.0
         for color, (name, table) in zip(LINES, tables.items(), strict=False):
             looks = DFT_STYLE if name == "DFT frames" else {"color": color}
             ax.plot(table["r_A"], table[pair], label=name, **looks)
-            between = table["r_A"] > {"OH": 1.4, "HH": 1.9}.get(pair, 2.0)
-            tallest = max(tallest, float(table[pair][between].max()))
+            tallest = max(tallest, float(table[pair][table["r_A"] > beyond].max()))
         ax.axhline(1, color=BLACK, lw=0.5)
         first, second = pair[0], pair[1]
         ax.set(
             title=f"{first}–{second} pairs",
             xlabel=f"{first}–{second} distance, Å",
             ylabel=f"g({first}{second}), relative to a gas",
-            ylim=(0, 1.25 * tallest),
+            xlim=(beyond, float(next(iter(tables.values()))["r_A"].max())),
+            ylim=(0, 1.4 * tallest),
         )
         ax.legend(loc="upper left", fontsize=11)
     return ax

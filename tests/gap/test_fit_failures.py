@@ -356,27 +356,6 @@ def test_a_folder_that_may_not_be_written_to(locked, listing, mlmd_refuses):
     assert listing(locked) == before
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function: a file system of some kilobytes, mounted in a folder."""
-    if not ON_LINUX or os.geteuid() != 0:
-        pytest.skip("only root on Linux may mount a small file system")
-    mounted = []
-
-    def mount(kilobytes):
-        folder = tmp_path / "disk"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
-        if subprocess.run(command, capture_output=True).returncode != 0:
-            pytest.skip("mounting is not allowed here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
-
-
 @pytest.mark.parametrize(
     ("kilobytes", "kind", "message"),
     [

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ase.io import read
+
+from helpers.md.trajectory import LOG_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("gap_error_train.py", "gap_error_validate.py")
@@ -63,3 +66,19 @@ def test_train_and_compare(folder):
         rmse = 1000 * ((table["predicted"] - table["true"]) ** 2).mean() ** 0.5
         assert rmse == pytest.approx(errors[script], abs=0.06)
     assert errors[SCRIPTS[0]] < errors[SCRIPTS[1]] <= 78
+
+    done = type_in(folder, sys.executable, "molecular_dynamics.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "nve.log, nvt.log, trajectory.xyz (62 frames)\n"
+    nve, nvt = (pd.read_csv(folder / name, sep=r"\s+") for name in ("nve.log", "nvt.log"))
+    assert (len(nve), len(nvt)) == (201, 101) and list(nve) == list(nvt) == list(LOG_COLUMNS)
+    assert nve["total_eV"].std() < 0.1 * nve["kinetic_eV"].std()
+    assert len(read(folder / "trajectory.xyz", ":")) == 62
+
+
+def test_molecular_dynamics_explains_itself_and_says_what_is_missing(folder):
+    done = type_in(folder, sys.executable, "molecular_dynamics.py", "--help")
+    assert done.returncode == 0 and "200 steps at constant energy" in done.stdout
+    done = type_in(folder, sys.executable, "molecular_dynamics.py", "--model", "none.xml")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "There is no model file" in done.stderr

@@ -1,0 +1,87 @@
+"""The default model on 200 frames as a force field for water: stable, right, and honest.
+
+Short forms of what `benchmarks/molecular_dynamics.py` proves with ten times 10 ps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from helpers import GapConfig, fit_gap, load_frames, load_potential, run_nve
+from helpers.md.compiled import run_replicas
+from helpers.md.quality import energy_drift, energy_fluctuation_meV_per_atom
+from helpers.md.structure import first_peak_A, radial_distributions
+from helpers.spectra import band_maximum_per_cm, vibrational_density_of_states
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("md")]
+QUIET = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def potential(tmp_path_factory):
+    config = GapConfig(atoms_filename="gap_input_200.xyz")
+    path = tmp_path_factory.mktemp("md") / "gap.xml"
+    return load_potential(fit_gap(config, output=path, progress=False).model_path, engine="jax")
+
+
+@pytest.fixture(scope="module")
+def runs(potential):
+    """Ten validation snapshots, half a picosecond each at constant energy."""
+    starts = load_frames("water", "validate")[:10]
+    return run_replicas(potential, starts, seeds=range(10), steps=1000, **QUIET)
+
+
+def test_energy_is_conserved_from_ten_snapshots(runs):
+    assert [run.stopped for run in runs.runs] == [""] * 10
+    # Each drift of a run this short has an error of about 0.05 meV/atom/ps.
+    for run in runs.runs:
+        assert abs(energy_drift(run.after(50)).value) <= 1
+    assert abs(np.mean([energy_drift(run.after(50)).value for run in runs.runs])) < 0.1
+
+
+def test_structure_is_that_of_the_dft_frames(runs):
+    frames = [atoms for run in runs.runs for atoms in run.after(200).frames(5)]
+    mine = radial_distributions(frames)
+    theirs = radial_distributions(load_frames("water", "train") + load_frames("water", "validate"))
+    assert first_peak_A(mine) == pytest.approx(first_peak_A(theirs), abs=0.05)
+
+
+def test_molecules_stretch_and_bend(runs):
+    spectra = [vibrational_density_of_states(run, resolution_per_cm=75) for run in runs.runs]
+    mean = sum(spectra) / len(spectra)
+    assert band_maximum_per_cm(mean, "bend") == pytest.approx(1640, abs=80)
+    assert band_maximum_per_cm(mean, "stretch") == pytest.approx(3350, abs=150)
+    lines = mean["wavenumber_per_cm"]
+    gap = mean["all"][(lines > 2000) & (lines < 2700)].max()
+    band = mean["all"][(lines > 2800) & (lines < 3800)].max()
+    assert gap < 0.1 * band  # between the bands there is nothing
+
+
+def test_the_bath_sets_the_temperature(potential):
+    starts = load_frames("water", "validate")[:10]
+    settings = {"thermostat": "langevin", "relaxation_fs": 20, **QUIET}
+    warm = run_replicas(potential, starts, seeds=range(10), steps=600, **settings)
+    temperatures = np.array([run.after(100).temperature_K for run in warm.runs])
+    means = temperatures.mean(1)
+    error = means.std(ddof=1) / np.sqrt(10)
+    assert abs(means.mean() - 300) <= 2 * error and error < 5
+    assert temperatures.std() / means.mean() == pytest.approx(np.sqrt(2 / 144), rel=0.15)
+
+
+def test_the_error_of_the_energy_falls_as_the_square_of_the_time_step(potential):
+    errors = []
+    for timestep_fs in (0.25, 0.5, 1.0):
+        steps = round(150 / timestep_fs)
+        settings = {"timestep_fs": timestep_fs, "record_every": 1, "engine": "ase", **QUIET}
+        run = run_nve(potential, 1, steps=steps, **settings).after(20)
+        errors.append(energy_fluctuation_meV_per_atom(run))
+    powers = np.diff(np.log2(errors))
+    assert powers == pytest.approx([2, 2], abs=0.25)
+
+
+def test_the_potential_is_as_sure_along_the_run_as_on_dft_frames(potential, runs):
+    from helpers.md.quality import training_uncertainty, uncertainty_along
+
+    usual = training_uncertainty(load_frames("water", "train", 200)[:2], potential)
+    assert uncertainty_along(runs[0], potential, 2)["largest_meV"].max() < 1.3 * usual

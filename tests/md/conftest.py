@@ -1,0 +1,57 @@
+"""Fixtures of molecular dynamics: cheap atoms, made-up runs, monitors that let all pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+
+from helpers.md.monitor import Monitor, kinetic_energies
+from helpers.md.trajectory import Trajectory
+
+
+@pytest.fixture
+def argon():
+    """Solid argon, 32 atoms."""
+    return bulk("Ar", "fcc", a=5.26, cubic=True).repeat(2)
+
+
+@pytest.fixture
+def lj():
+    """A calculator for it that takes a millisecond."""
+    return LennardJones(epsilon=0.0103, sigma=3.4, rc=5.0, smooth=True)
+
+
+@pytest.fixture(scope="session")
+def loose():
+    """A monitor that lets all pass but a blow-up: a tiny model is no good for water."""
+    return Monitor(0.1, 9, 0.1, 2000, 1e6)
+
+
+@pytest.fixture
+def made_up():
+    """A function: positions, velocities (n_times, n_atoms, 3) and energies → a `Trajectory`."""
+
+    def run_of(start, positions, velocities, interval_fs, potential=None, free=None):
+        n_times = len(velocities)
+        return Trajectory(
+            times_fs=interval_fs * np.arange(n_times),
+            positions_A=positions,
+            velocities_A_per_fs=velocities,
+            potential_eV=np.zeros(n_times) if potential is None else potential,
+            kinetic_eV=kinetic_energies(velocities, start.get_masses()),
+            start=start,
+            seed=0,
+            timestep_fs=interval_fs,
+            target_temperature_K=300.0,
+            thermostat="none",
+            degrees_of_freedom=free or 3 * len(start) - 3,
+            engine="ase",
+            stopped="",
+            interrupted=False,
+            clock_s_per_step=0.01,
+            processor_s_per_step=0.01,
+        )
+
+    return run_of

@@ -1,0 +1,116 @@
+"""The monitor stops what is no longer water, and says why."""
+
+import re
+
+import numpy as np
+import pytest
+
+from helpers.errors import PredictionError
+from helpers.md.monitor import Monitor, Watch, bonds, check_start
+from helpers.md.trajectory import Records
+from helpers.md.velocities import thermal_velocities
+
+
+@pytest.fixture
+def water(frames10):
+    return frames10[0]
+
+
+def calm(water, n_times=5):
+    """Records of atoms that stand still at 300 K."""
+    velocities = thermal_velocities(water.get_masses(), 300, np.random.default_rng(0))
+    return Records(
+        10 * np.arange(n_times),
+        np.repeat(water.positions[None, None], n_times, 0),
+        np.repeat(velocities[None, None], n_times, 0),
+        np.zeros((n_times, 1)),
+    )
+
+
+def look(water, records, **limits):
+    return Watch(Monitor(**limits), water, 141, 0.5).problem(records)
+
+
+def test_each_hydrogen_belongs_to_the_nearest_oxygen(water):
+    pairs = bonds(water)
+    assert pairs.shape == (32, 2) and len(set(pairs[:, 1])) == 32
+    assert np.array_equal(np.unique(pairs[:, 0], return_counts=True)[1], [2] * 16)
+    lengths = [water.get_distance(o, h, mic=True) for o, h in pairs]
+    assert 0.85 < min(lengths) and max(lengths) < 1.2
+
+
+def test_a_calm_run_passes(water):
+    assert look(water, calm(water)) is None
+
+
+def oxygens_meet(water, records):
+    oxygens = np.flatnonzero(water.numbers == 8)
+    distances = water.get_distances(oxygens[0], oxygens[1:], mic=True)
+    nearest = oxygens[1 + distances.argmin()]
+    vector = water.get_distance(oxygens[0], nearest, mic=True, vector=True)
+    records.positions_A[3:, 0, nearest] += vector * (1.9 / distances.min() - 1)
+
+
+def bond_breaks(water, records):
+    oxygen, hydrogen = bonds(water)[0]
+    vector = water.get_distance(oxygen, hydrogen, mic=True, vector=True)
+    records.positions_A[3:, 0, hydrogen] += vector * (1.7 / np.linalg.norm(vector) - 1)
+
+
+def bond_shrinks(water, records):
+    oxygen, hydrogen = bonds(water)[0]
+    vector = water.get_distance(oxygen, hydrogen, mic=True, vector=True)
+    records.positions_A[3:, 0, hydrogen] += vector * (0.6 / np.linalg.norm(vector) - 1)
+
+
+def heats(water, records):
+    records.velocities_A_per_fs[3:] *= 3
+    records.potential_eV[3:] -= 14.5  # so that the total energy stays where it was
+
+
+def jumps(water, records):
+    records.potential_eV[3:] += 3.0
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (oxygens_meet, r"two O atoms at 1\.90 Å at 15 fs .limit 2\.1 Å"),
+        (bond_breaks, r"an O–H bond of 1\.70 Å at 15 fs .limit 1\.5 Å"),
+        (bond_shrinks, r"an O–H bond of 0\.60 Å at 15 fs .limit 0\.7 Å"),
+        (heats, r"a temperature of 2\d\d\d K at 15 fs .limit 2000 K"),
+        (jumps, r"a jump of the total energy by 62 meV/atom at 15 fs .limit 50 meV/atom"),
+    ],
+)
+def test_what_goes_wrong_is_named_with_its_time(water, happens, reason):
+    records = calm(water)
+    happens(water, records)
+    first, words = look(water, records)
+    assert first == 3
+    assert re.match(reason, words), words
+
+
+def test_a_jump_between_two_calls_is_seen(water):
+    watch = Watch(Monitor(), water, 141, 0.5)
+    records = calm(water)
+    assert watch.problem(records) is None
+    jumped = records._replace(potential_eV=records.potential_eV + 3.0)
+    assert watch.problem(jumped)[0] == 0
+
+
+def test_the_shipped_frames_are_inside_the_limits():
+    from helpers import load_frames
+
+    for atoms in load_frames("water", "validate")[::5]:
+        check_start(atoms, Monitor(), None)
+
+
+def test_limits_that_cannot_be_used():
+    with pytest.raises(PredictionError, match="closest_OO_A=-1 cannot be used.*above 0"):
+        Monitor(closest_OO_A=-1)
+
+
+def test_a_start_that_overlaps_is_refused(water):
+    water.positions[5] = water.positions[7] + [0, 0, 0.3]
+    with pytest.raises(PredictionError, match="cannot start.*Found: .*Å.*move overlapping"):
+        check_start(water, Monitor(), None)
