@@ -26,6 +26,7 @@ ROOMS = [
     "gap.fit",
     "gap.atoms",
     "gap.jax",
+    "gap.regression",
     "gap.potential",
     "evaluation",
     "md",
