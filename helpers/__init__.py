@@ -19,6 +19,8 @@ _HOMES = {
     "fit_gap": "helpers.gap.fit",
     "load_potential": "helpers.gap.potential",
     "evaluate": "helpers.evaluation",
+    "learning_curve": "helpers.sweeps.run",
+    "sweep": "helpers.sweeps.run",
     "WorkshopError": "helpers.errors",
 }
 __all__ = sorted(_HOMES)
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from helpers.gap.fit import fit_gap as fit_gap
     from helpers.gap.potential import load_potential as load_potential
     from helpers.gap.two_body import TwoBody as TwoBody
+    from helpers.sweeps.run import learning_curve as learning_curve
+    from helpers.sweeps.run import sweep as sweep
 
 
 def __getattr__(name: str) -> Any:

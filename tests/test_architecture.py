@@ -23,12 +23,14 @@ ROOMS = [
     "gap.xml",
     "gap.process",
     "gap.progress",
+    "gap.memory",
     "gap.fit",
     "gap.atoms",
     "gap.jax",
     "gap.regression",
     "gap.potential",
     "evaluation",
+    "sweeps",
     "md",
     "doctor",
     "plots",
@@ -40,6 +42,7 @@ HEAVY = {
     "quippy": {"gap.potential"},
     "jax": {"gap.jax", "md"},
     "nbgrader": set(),
+    "distributed": {"sweeps"},
 }
 
 
