@@ -137,8 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
     run.add_argument("--output", type=Path, default=Path("results"), help="folder for the results")
     run.set_defaults(run=_run)
-    add_md(commands, shared)
     add_sweeps(commands, shared)
+    add_md(commands, shared)
     return parser
 
 

@@ -69,7 +69,7 @@ def test_help_names_every_command(capsys):
     shown = capsys.readouterr().out
     assert ended.value.code == 0 and "Start with: mlmd doctor, then mlmd run" in shown
     for command in COMMANDS:
-        assert re.search(rf"^ +{command} +\w", shown, re.MULTILINE), command
+        assert re.search(rf"^ +{command}\s+\w", shown, re.MULTILINE), command
 
 
 @pytest.mark.parametrize("command", COMMANDS)
