@@ -1,15 +1,18 @@
-"""The table of a sweep as a file: CSV or Parquet, whole or not at all."""
+"""The table of a sweep: its columns, and the table as a file, CSV or Parquet."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from helpers.errors import DataError
+from helpers.errors import DataError, nearest
 from helpers.files import check_target, write_whole
 
+ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
+QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
 ENDINGS = (".csv", ".parquet")
 
 
@@ -45,3 +48,26 @@ def load_table(path: str | os.PathLike) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path, engine="pyarrow")
     return pd.read_csv(path, keep_default_na=True).fillna({"failure": "", "method": ""})
+
+
+def settings_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of the settings that a sweep varied: the columns before ``n_frames``."""
+    return list(table.columns[: list(table.columns).index("n_frames")])
+
+
+def unit_of(quantity: str) -> str:
+    """Return the unit of a column of errors."""
+    return "meV/atom" if "energy" in quantity else "meV/Å"
+
+
+def rows_of(table: pd.DataFrame, quantity: str, data: str | None) -> pd.DataFrame:
+    """Return the rows that were computed, of one data set or (None) of both."""
+    if quantity not in QUANTITIES:
+        raise DataError(f"There is no error {quantity!r}", fix=nearest(quantity, QUANTITIES))
+    done = table[table[quantity].notna()]
+    rows: Any = done if data is None else done[done["set"] == data]
+    if rows.empty:
+        raise DataError(
+            "The table holds no point that was computed", fix="look at its column failure"
+        )
+    return rows
