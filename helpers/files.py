@@ -35,6 +35,24 @@ def check_target(path: str | os.PathLike) -> Path:
     return path
 
 
+def make_folder(path: str | os.PathLike) -> Path:
+    """Return a folder for results, made if only its parent exists.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or nothing can be written in it.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file", expected="a folder", fix="choose another name")
+    if not path.exists():
+        check_target(path.absolute())
+        path.mkdir()
+    check_target(path / "report.html")
+    return path
+
+
 def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
     """Write `content` (text as UTF-8) to `path`, whole or not at all.
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import WorkshopError
 from helpers.evaluation import Evaluation, evaluate
-from helpers.files import check_target
+from helpers.files import make_folder
 from helpers.frames import find_frames_file, load_frames, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
@@ -57,8 +56,7 @@ def run_main_job(
     from helpers.report.sections import add_section
     from helpers.report.training import accuracy_section, settings_section
 
-    folder = Path(folder)
-    _make_folder(folder)
+    folder = make_folder(folder)
     frames_file = find_frames_file(config.atoms_filename)
     training_frames = read_frames(frames_file)
     validation_frames = load_frames("water", "validate")
@@ -93,12 +91,3 @@ def run_main_job(
     add_section(settings_section(fit), folder)
     report = add_section(accuracy_section(fit, training, validation), folder)
     return JobResult(fit, training, validation, report)
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise WorkshopError(f"{folder} is a file", expected="a folder", fix="choose another name")
-    if not folder.exists():
-        check_target(folder.absolute())
-        folder.mkdir()
-    check_target(folder / "report.html")

@@ -36,6 +36,7 @@ ROOMS = [
     "plots",
     "report",
     "main_job",
+    "sweep_job",
     "cli",
 ]
 HEAVY = {
