@@ -37,6 +37,7 @@ ROOMS = [
     "report",
     "main_job",
     "sweep_job",
+    "cli_sweeps",
     "cli",
 ]
 HEAVY = {

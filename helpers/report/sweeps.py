@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ ERRORS = {
 
 
 def learning_curve_section(table: pd.DataFrame) -> Section:
-    """Return the section on training-set size: does more data still help?"""
+    """Return the section on training-set size: does more data still help."""
     figures, sentences, headline = [], [], []
     for quantity in (ENERGY, FORCES):
         verdict = _more_data(table, quantity)
@@ -50,7 +51,7 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
         alt = f"Training and validation {quantity} against the number of training frames"
         figures.append(
             _figure(
-                lambda ax, law=law, q=quantity: plot_learning_curve(table, law, q, ax),
+                partial(plot_learning_curve, table, law, quantity),
                 "Both axes are logarithmic: a power law is a straight line.",
                 alt,
             )
@@ -92,9 +93,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
             sentences.append(_onset_sentence(onset))
             figures.append(
                 _figure(
-                    lambda ax, o=onset, q=quantity, c=column: plot_sigma_curve(
-                        table, o, q, column=c, ax=ax
-                    ),
+                    partial(plot_sigma_curve, table, onset, quantity, column=column),
                     "Small sigma: the potential follows its training frames, errors and all.",
                     f"Training and validation error against {column}",
                 )
@@ -103,7 +102,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
         if name not in SIGMAS and name != "default_sigma":
             figures.append(
                 _figure(
-                    lambda ax, n=name: plot_setting(table, n, ENERGY, ax),
+                    partial(plot_setting, table, name),
                     "Mean over all other settings.",
                     f"Errors for each value of {name}",
                 )
@@ -111,7 +110,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
     for across, down in itertools.islice(itertools.combinations(settings, 2), 3):
         figures.append(
             _figure(
-                lambda ax, a=across, d=down: plot_heat_map(table, a, d, ENERGY, ax),
+                partial(plot_heat_map, table, across, down),
                 "Dark is accurate.",
                 f"Validation error for each {across} and {down}",
             )
@@ -126,7 +125,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
         )
         figures.append(
             _figure(
-                lambda ax: plot_effects(effects, ax),
+                partial(plot_effects, effects),
                 "Means over all other settings.",
                 "Bars: the effect of each setting on the validation error",
             )
@@ -196,8 +195,8 @@ def _ratios(table: pd.DataFrame) -> ReportTable:
     )
 
 
-def _figure(draw: Callable[[Axes], Axes], caption: str, alt: str) -> ReportFigure:
+def _figure(draw: Callable[..., Axes], caption: str, alt: str) -> ReportFigure:
     with style():
         figure = Figure()
-        draw(figure.add_subplot())
+        draw(ax=figure.add_subplot())
     return ReportFigure(figure, caption, alt)
