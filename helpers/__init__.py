@@ -19,6 +19,7 @@ _HOMES = {
     "fit_gap": "helpers.gap.fit",
     "load_potential": "helpers.gap.potential",
     "evaluate": "helpers.evaluation",
+    "explore_sigmas": "helpers.explorer",
     "learning_curve": "helpers.sweeps.run",
     "sweep": "helpers.sweeps.run",
     "WorkshopError": "helpers.errors",
@@ -28,6 +29,7 @@ __all__ = sorted(_HOMES)
 if TYPE_CHECKING:
     from helpers.errors import WorkshopError as WorkshopError
     from helpers.evaluation import evaluate as evaluate
+    from helpers.explorer import explore_sigmas as explore_sigmas
     from helpers.frames import load_frames as load_frames
     from helpers.frames import read_frames as read_frames
     from helpers.gap.config import GapConfig as GapConfig

@@ -34,6 +34,7 @@ ROOMS = [
     "md",
     "doctor",
     "plots",
+    "explorer",
     "report",
     "main_job",
     "sweep_job",
