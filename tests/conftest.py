@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import json
 import os
 import re
 import sys
@@ -85,14 +87,50 @@ def tiny_fit(tmp_path_factory, tiny_config, _frames10):
 
 
 @pytest.fixture(scope="session")
-def smallest_fit(tmp_path_factory, tiny_config, _frames10):
+def smallest_fit(tmp_path_factory, smallest_config, _frames10):
     """Like `tiny_fit`, with a model so small that reading it takes milliseconds."""
-    from helpers import TwoBody, fit_gap
+    from helpers import fit_gap
+
+    folder = tmp_path_factory.mktemp("smallest")
+    return fit_gap(smallest_config, _frames10, output=folder / "gap.xml", progress=False)
+
+
+@pytest.fixture(scope="session")
+def _small_data(tmp_path_factory):
+    from ase.io import write
+
+    from helpers import load_frames
+
+    folder = tmp_path_factory.mktemp("small") / "water"
+    folder.mkdir()
+    frames = {split: load_frames("water", split, size) for split, size in SHIPPED}
+    rows = []
+    for split, size in [("train", 4), ("train", 8), ("train", 16), ("validate", 4)]:
+        path = folder / f"{split}_{size}.xyz"
+        write(path, frames[split][:size], format="extxyz")
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({"file": path.name, "split": split, "size": size, "sha256": checksum})
+    (folder / "manifest.json").write_text(json.dumps({"files": rows}))
+    return folder.parent
+
+
+SHIPPED = (("train", 50), ("validate", 100))
+
+
+@pytest.fixture
+def small_water(monkeypatch, _small_data):
+    """Training sets of 4, 8 and 16 frames and 4 validation frames in place of those that ship."""
+    monkeypatch.setenv("MLMD_DATA", str(_small_data))
+    return _small_data
+
+
+@pytest.fixture(scope="session")
+def smallest_config():
+    """Settings that are fitted in half a second."""
+    from helpers import GapConfig, TwoBody
 
     pairs = TwoBody(cutoff=4.0, n_sparse=3, delta=0.5)
-    config = tiny_config.replace(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
-    folder = tmp_path_factory.mktemp("smallest")
-    return fit_gap(config, _frames10, output=folder / "gap.xml", progress=False)
+    return GapConfig(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
 
 
 # Bad model files.

@@ -115,18 +115,18 @@ def plot_sigma_curve(
 def plot_setting(
     table: pd.DataFrame, setting: str, quantity: str = ENERGY, ax: Axes | None = None
 ) -> Axes:
-    """Training and validation error for each value of a setting; other settings averaged."""
+    """Training and validation error for each value of a setting.
+
+    Points are geometric means over the other settings, sizes and repeats, as in `rank_effects`.
+    """
     with style():
         ax = ax or new_axes()
         for name, rows in rows_of(table, quantity, None).groupby("set"):
-            groups = rows.groupby(setting)[quantity]
-            mean, spread = groups.mean(), groups.std()
-            ax.errorbar(
+            mean = np.exp(np.log(rows[quantity]).groupby(rows[setting].to_numpy()).mean())
+            ax.plot(
                 [_text(value) for value in mean.index],
                 mean,
-                yerr=spread if spread.notna().any() else None,
-                fmt=_MARKERS[str(name)] + "-",
-                capsize=4,
+                _MARKERS[str(name)] + "-",
                 color=SET_COLORS[str(name)],
                 label=name,
             )
@@ -186,8 +186,7 @@ def plot_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
             place = (0, bar.get_y() + bar.get_height() + 0.02)
             ax.annotate(text, place, va="bottom", fontsize=10)
         ax.set_xlim(left=0)
-        ax.set(title="Which setting matters most", ylabel="setting")
-        ax.set(xlabel="validation error, worst value against best, %")
+        ax.set(title="Which setting matters most", xlabel="worst value above the best, %")
         ax.margins(y=0.15)
     return ax
 

@@ -103,9 +103,9 @@ def rank_effects(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
     Returns
     -------
     DataFrame, the largest effect first
-        ``setting``, ``best`` and ``worst`` (values), ``effect`` (1 = none), and ``uncertainty``:
-        by what the effect could change through what is not explained by the settings one at a
-        time (their interplay, repeats), as one standard error; NaN where nothing is left over.
+        ``setting``, ``best`` and ``worst`` (values, as texts), ``effect`` (1 = none), and
+        ``uncertainty``: its standard error, from what the settings one at a time do not explain
+        (their interplay, repeats); NaN where nothing is left over.
 
     Raises
     ------
@@ -131,8 +131,8 @@ def rank_effects(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
         found.append(
             {
                 "setting": name,
-                "best": best,
-                "worst": worst,
+                "best": _as_text(best),
+                "worst": _as_text(worst),
                 "effect": effect,
                 "uncertainty": float(effect * error),
             }
@@ -157,3 +157,7 @@ def best_points(table: pd.DataFrame, quantity: str = ENERGY, by: str = "n_frames
 
 
 _NUMBERS_OF_BOTH = ("training", "validation", "ratio")
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

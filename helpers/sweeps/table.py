@@ -13,6 +13,7 @@ from helpers.files import check_target, write_whole
 
 ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
+TEXTS = ("method", "model_path", "failure")  # columns that may be empty
 ENDINGS = (".csv", ".parquet")
 
 
@@ -47,7 +48,10 @@ def load_table(path: str | os.PathLike) -> pd.DataFrame:
         raise DataError(f"There is no table {path}", fix="run the sweep first")
     if path.suffix == ".parquet":
         return pd.read_parquet(path, engine="pyarrow")
-    return pd.read_csv(path, keep_default_na=True).fillna({"failure": "", "method": ""})
+    table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
+    texts = [name for name in TEXTS if name in table]
+    table[texts] = table[texts].fillna("")
+    return table
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:

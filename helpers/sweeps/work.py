@@ -6,6 +6,7 @@ same K_NM, and all of them judged with it. Nothing here knows of other processes
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import resource
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import WorkshopError
+from helpers.errors import FitError, WorkshopError
 from helpers.frames import label
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import fit_gap
@@ -108,7 +109,10 @@ def compute_all(task: Task) -> list[Outcome]:
 def memory_MB(task: Task) -> float:
     """Return the memory that a task is expected to need, MB (1e6 bytes)."""
     config = task.configs[0]
-    need = 0.0 if task.sparse_points else estimate_memory_MB(config, task.training)
+    need = 0.0
+    if task.sparse_points is None:
+        with contextlib.suppress(FitError):  # the fit itself will say what is wrong
+            need = estimate_memory_MB(config, task.training)
     if len(task.keys) > 1 or task.sparse_points:
         n_labels = sum(3 * len(atoms) + 1 for atoms in [*task.training, *task.validation])
         elements = {symbol for atoms in task.training for symbol in atoms.symbols}
