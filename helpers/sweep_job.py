@@ -55,7 +55,7 @@ def run_learning_curve_job(
     FitError
         If not a single point could be computed.
     """
-    from helpers.report.sweeps import learning_curve_section
+    from helpers.report.sweep_sections import learning_curve_section
 
     folder = make_folder(folder)
     options.setdefault("cache", folder / "cache")
@@ -79,7 +79,7 @@ def run_sweep_job(
     Parameters and errors are those of `run_learning_curve_job`, with `over` as in
     `helpers.sweep`.
     """
-    from helpers.report.sweeps import sweep_section
+    from helpers.report.sweep_sections import sweep_section
 
     folder = make_folder(folder)
     options.setdefault("cache", folder / "cache")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -131,6 +132,69 @@ def smallest_config():
 
     pairs = TwoBody(cutoff=4.0, n_sparse=3, delta=0.5)
     return GapConfig(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
+
+
+# Tables with known answers: what a sweep would return, made by a formula.
+
+
+def sweep_row(values, n_frames, repeat, sigmas, name, error):
+    return {
+        **values,
+        "n_frames": n_frames,
+        "repeat": repeat,
+        "sigma_energy_eV_per_atom": sigmas[0],
+        "sigma_force_eV_per_A": sigmas[1],
+        "set": name,
+        "rmse_energy_meV_per_atom": error,
+        "mae_energy_meV_per_atom": 0.8 * error,
+        "rmse_forces_meV_per_A": 50 * error,
+        "mae_forces_meV_per_A": 40 * error,
+        "fit_seconds": 1.0,
+        "evaluation_seconds": 1.0,
+        "peak_memory_MB": 100.0,
+        "method": "gap_fit",
+        "model_path": "gap.xml",
+        "failure": "",
+    }
+
+
+@pytest.fixture
+def curve_table():
+    """A function: learning curves 8 n^-exponent, with noise of this relative size."""
+
+    import numpy as np
+    import pandas as pd
+
+    def make(exponent=0.4, noise=0.0, sizes=(50, 100, 200, 400), repeats=3):
+        rng = np.random.default_rng(1)
+        rows = []
+        for n, repeat in itertools.product(sizes, range(1, repeats + 1)):
+            for name, start in (("training", 1.0), ("validation", 8.0)):
+                power = 0.1 if name == "training" else -exponent
+                error = start * n**power * np.exp(noise * rng.normal())
+                rows.append(sweep_row({}, n, repeat, (0.001, 0.02), name, error))
+        return pd.DataFrame(rows)
+
+    return make
+
+
+@pytest.fixture
+def sweep_table():
+    """A sweep over sigma, cutoff and size: size matters most, then sigma, then cutoff.
+
+    Training errors are proportional to sigma, so the ratio is 2 (100 frames) and 1 (200 frames)
+    at 0.01 and ten times that at 0.001.
+    """
+    import pandas as pd
+
+    rows = []
+    for sigma, cutoff, n in itertools.product([0.001, 0.01, 0.1], [3.0, 3.5], [100, 200]):
+        validation = (200 / n) * {0.001: 1.4, 0.01: 1.0, 0.1: 1.2}[sigma] * cutoff / 3.0
+        training = 100 * sigma * cutoff / 3.0
+        values = {"sigma_energy_eV_per_atom": sigma, "cutoff": cutoff}
+        for name, error in (("training", training), ("validation", validation)):
+            rows.append(sweep_row(values, n, 1, (sigma, 0.02), name, error))
+    return pd.DataFrame(rows)
 
 
 # Bad model files.
