@@ -22,7 +22,7 @@ def add_sweeps(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="train on more and more frames: does more data help?",
         epilog="Example: mlmd learning-curve --sizes 50,100,200 --workers 2 --output results",
     )
-    curve.add_argument("--sizes", type=_sizes, help="training-set sizes; default: all that ship")
+    curve.add_argument("--sizes", type=sizes, help="training-set sizes; default: all that ship")
     curve.set_defaults(run=_learning_curve)
     sweep = commands.add_parser(
         "sweep",
@@ -39,12 +39,13 @@ def add_sweeps(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="values of a setting; several settings: every combination",
     )
     sweep.add_argument(
-        "--train", type=_sizes, default=(100,), metavar="SIZES", help="training-set sizes"
+        "--train", type=sizes, default=(100,), metavar="SIZES", help="training-set sizes"
     )
     sweep.set_defaults(run=_sweep)
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def sizes(text: str) -> tuple[int, ...]:
+    """Read sizes as typed: whole numbers with commas between them."""
     return tuple(int(word) for word in text.split(","))
 
 

@@ -22,7 +22,7 @@ from helpers.cli import main
 from helpers.gap.xml import read_model
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["doctor", "fit", "evaluate", "run"]
+COMMANDS = ["doctor", "fit", "evaluate", "run", "learning-curve", "sweep"]
 INSTALLED = shutil.which("mlmd", path=os.path.dirname(sys.executable))
 MLMD = [INSTALLED] if INSTALLED else [sys.executable, "-m", "helpers.cli"]
 

@@ -84,16 +84,17 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
 
 def sweep_section(table: pd.DataFrame) -> Section:
     """Return the section on the settings that a sweep varied."""
-    settings = _varied(table)
+    done = table[table["failure"] == ""]
+    settings = [name for name in settings_of(done) if done[name].nunique() > 1]
     figures, sentences, tables = [], [], []
     for column in SIGMAS:
-        if table[column].nunique() > 1:
+        if done[column].nunique() > 1:
             quantity = ENERGY if column.startswith("sigma_energy") else FORCES
-            onset = overfitting_onset(table, quantity, column=column)
+            onset = overfitting_onset(done, quantity, column=column)
             sentences.append(_onset_sentence(onset))
             figures.append(
                 _figure(
-                    partial(plot_sigma_curve, table, onset, quantity, column=column),
+                    partial(plot_sigma_curve, done, onset, quantity, column=column),
                     "Small sigma: the potential follows its training frames, errors and all.",
                     f"Training and validation error against {column}",
                 )
@@ -102,7 +103,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
         if name not in SIGMAS and name != "default_sigma":
             figures.append(
                 _figure(
-                    partial(plot_setting, table, name),
+                    partial(plot_setting, done, name),
                     "Mean over all other settings.",
                     f"Errors for each value of {name}",
                 )
@@ -110,13 +111,13 @@ def sweep_section(table: pd.DataFrame) -> Section:
     for across, down in itertools.islice(itertools.combinations(settings, 2), 3):
         figures.append(
             _figure(
-                partial(plot_heat_map, table, across, down),
+                partial(plot_heat_map, done, across, down),
                 "Dark is accurate.",
                 f"Validation error for each {across} and {down}",
             )
         )
-    if settings or table["n_frames"].nunique() > 1:
-        effects = rank_effects(table)
+    if settings or done["n_frames"].nunique() > 1:
+        effects = rank_effects(done)
         first = effects.iloc[0]
         sentences.append(
             f"Most depends on {first['setting']}: its worst value ({first['worst']}) has a "
@@ -131,8 +132,8 @@ def sweep_section(table: pd.DataFrame) -> Section:
             )
         )
         tables.append(ReportTable(effects, "Effects, energies (1 = none)", "{:.3g}"))
-    if table["n_frames"].nunique() > 1:
-        tables.append(ReportTable(best_points(table), "The best point of each size", "{:.3g}"))
+    if done["n_frames"].nunique() > 1:
+        tables.append(ReportTable(best_points(done), "The best point of each size", "{:.3g}"))
     return Section(
         name="sweep",
         order=30,
@@ -144,7 +145,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
             *_failures(table),
         ),
         figures=tuple(figures),
-        tables=(*tables, _points(table), _ratios(table)),
+        tables=(*tables, _points(done), _ratios(done)),
     )
 
 
@@ -166,10 +167,6 @@ def _onset_sentence(onset: Onset) -> str:
         f"more than {onset.ratio:g} times the training error"
     )
     return f"Overfitting: {found}; it is lowest at {onset.best_sigma:g} {unit}."
-
-
-def _varied(table: pd.DataFrame) -> list[str]:
-    return [name for name in settings_of(table) if table[name].nunique() > 1]
 
 
 def _failures(table: pd.DataFrame) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def run_on_cluster(tasks: Sequence[Task], client: Any) -> Iterator[Outcome]:
             # Impure: a second sweep must not be given the first one's failures.
             future = client.submit(compute_all, task, pure=False, priority=-place)
             futures[future] = task
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             yield from _outcomes(future, futures[future])
             future.release()
     finally:
