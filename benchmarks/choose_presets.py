@@ -25,7 +25,15 @@ from helpers.files import write_whole
 
 TABLE = Path(__file__).with_name("choose_presets.csv")
 # Where the study began; then one change at a time, then changes that belong together.
-START = GapConfig(zeta=4, l_max=4, n_sparse=500, two_body=TwoBody(cutoff=4.0, n_sparse=15))
+START = GapConfig(
+    cutoff=3.2,
+    cutoff_transition_width=0.5,
+    zeta=4,
+    l_max=4,
+    n_sparse=500,
+    default_sigma=(0.001, 0.02, 0.0, 0.0),
+    two_body=TwoBody(cutoff=4.0, n_sparse=15),
+)
 PAIRS_6, PAIRS_7 = TwoBody(cutoff=6.0, n_sparse=25), TwoBody(cutoff=7.5, n_sparse=35)
 BETTER = START.replace(zeta=2, two_body=PAIRS_6)
 CANDIDATES = {
@@ -43,7 +51,15 @@ CANDIDATES = {
         "… n_max 5, cutoff 3.5": BETTER.replace(n_sparse=900, n_max=5, cutoff=3.5),
         "… n_max 8, l_max 2": BETTER.replace(n_sparse=900, n_max=8, l_max=2),
         "… n_max 7, l_max 3, 850 sparse points": BETTER.replace(n_sparse=850, n_max=7, l_max=3),
-        "the default: l_max 3, 1000 sparse points": GapConfig(),
+        "… l_max 3, 1000 sparse points": BETTER.replace(n_sparse=1000, l_max=3),
+        "… l_max 2, cutoff 3.5": GapConfig(
+            cutoff_transition_width=0.5, default_sigma=START.default_sigma
+        ),
+        "… that sets in at 2.5": GapConfig(
+            cutoff_transition_width=1.0, default_sigma=START.default_sigma
+        ),
+        "… that sets in at 1.5": GapConfig(default_sigma=START.default_sigma),
+        "the default: sigma_F 0.012 with that": GapConfig(),
         "… n_max 9, l_max 2, cutoff 3.6, pairs to 7.5 A (too much memory)": BETTER.replace(
             n_sparse=900, n_max=9, l_max=2, cutoff=3.6, two_body=PAIRS_7
         ),
@@ -64,9 +80,10 @@ CANDIDATES = {
         "n_max 8, l_max 3, 1500 sparse points, pairs to 7.5 A": BETTER.replace(
             n_sparse=1500, n_max=8, l_max=3, two_body=PAIRS_7
         ),
-        "the accurate preset: n_max 9, l_max 2, cutoff 3.6, 1200 sparse points": (
-            GapConfig.accurate()
+        "n_max 9, l_max 2, cutoff 3.6, 1200 sparse points, pairs to 7.5 A": BETTER.replace(
+            n_sparse=1200, n_max=9, l_max=2, cutoff=3.6, two_body=PAIRS_7
         ),
+        "the accurate preset: n_max 8, cutoff 4.0 that sets in at 1.5": GapConfig.accurate(),
     },
 }
 

@@ -118,7 +118,8 @@ def evaluate(
     Parameters
     ----------
     potential : path, GapCalculator or another ASE calculator
-        What `load_potential` takes or returns. Other calculators run in this process only.
+        What `load_potential` takes or returns. A path is evaluated with quippy, for which
+        nothing has to be compiled. Other calculators run in this process only.
     frames : sequence of ase.Atoms
         Labelled frames, such as ``load_frames("water", "validate")``. They are not changed.
     energy_name, forces_name : str
@@ -148,7 +149,7 @@ def evaluate(
         raise DataError("There are no frames to evaluate", expected="at least one labelled frame")
     check_labels(frames, energy_name, forces_name)
     if isinstance(potential, (str, os.PathLike)):
-        potential = load_potential(potential)
+        potential = load_potential(potential, engine="quippy")
     n_processes = _choose_processes(processes, len(frames))
     bare = [_without_labels(atoms) for atoms in frames]
     if n_processes > 1 and isinstance(potential, GapCalculator):

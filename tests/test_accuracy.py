@@ -40,6 +40,6 @@ def test_the_default_preset(tmp_path, record_property):
 def test_the_accurate_preset(tmp_path, record_property):
     fit, result = judge(GapConfig.accurate(), tmp_path, record_property)
     assert fit.n_frames == 400
-    assert result.rmse_energy_meV_per_atom <= 0.96  # the goal, 0.9, is not reached yet
+    assert result.rmse_energy_meV_per_atom <= 0.9
     assert result.rmse_forces_meV_per_A <= 66
     assert fit.peak_memory_MB <= 8000

@@ -16,7 +16,7 @@ def result(tiny_fit, frames10):
 
 
 def test_metrics_are_what_their_names_say(result, tiny_fit, frames10):
-    potential = load_potential(tiny_fit.model_path)
+    potential = load_potential(tiny_fit.model_path, engine="quippy")
     energy_errors, force_errors, oxygen = [], [], []
     for atoms in frames10:
         copy = atoms.copy()

@@ -56,7 +56,8 @@ class GapConfig(checks.CheckedNames):
     sparse_jitter : float
         Added to the diagonal of the kernel matrix for numerical stability, eV².
     cutoff_transition_width : float
-        Å; range over which a neighbour fades out before the cutoff.
+        Å; range over which a neighbour fades out before the cutoff. A wide one makes near
+        neighbours count more than far ones, which water likes.
     covariance_type, sparse_method : str
         SOAP kernel (``"dot_product"``) and how sparse points are chosen (``"cur_points"``,
         ``"random"``, …).
@@ -88,19 +89,19 @@ class GapConfig(checks.CheckedNames):
     """
 
     atoms_filename: str = "gap_input_100.xyz"
-    cutoff: float = 3.2
+    cutoff: float = 3.5
     atom_sigma: float = 0.4
     n_max: int = 6
-    l_max: int = 3
+    l_max: int = 2
     n_sparse: int = 1000
     delta: float = 0.2
     zeta: int = 2
-    default_sigma: tuple[float, float, float, float] = (0.001, 0.02, 0.0, 0.0)
+    default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
     two_body: TwoBody | None = field(default_factory=TwoBody)
     e0_method: str | None = "average"
     e0: Mapping[str, float] | None = None
     sparse_jitter: float = 1e-8
-    cutoff_transition_width: float = 0.5
+    cutoff_transition_width: float = 2.0
     covariance_type: str = "dot_product"
     sparse_method: str = "cur_points"
     energy_parameter_name: str = "dft_energy"
@@ -169,9 +170,9 @@ class GapConfig(checks.CheckedNames):
         """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
         return cls(
             atoms_filename="gap_input_400.xyz",
-            cutoff=3.6,
-            n_max=9,
-            l_max=2,
+            cutoff=4.0,
+            cutoff_transition_width=2.5,
+            n_max=8,
             n_sparse=1200,
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )

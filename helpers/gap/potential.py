@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from helpers.errors import (
     nearest,
 )
 from helpers.gap.atoms import PotentialCalculator
+from helpers.gap.jax.settings import why_not
 from helpers.gap.model import GapModel
 from helpers.gap.xml import FIX, UnsupportedModelError, read_model, write_model
 
@@ -33,22 +35,23 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
     The file is read and checked in Python first, and quippy is given only what was understood:
     a damaged file raises an error here, where quippy would end the whole process.
 
-    JAX gives the same numbers as quippy (to about 1e-10 eV) and is several times faster once its
-    functions are compiled, which takes longer than a short evaluation; quippy also evaluates
-    descriptors that the kit does not know.
+    JAX gives the same numbers as quippy (to about 1e-10 eV) and is over ten times faster once its
+    functions are compiled, which takes seconds; quippy also evaluates descriptors that the kit
+    does not know.
 
     Parameters
     ----------
     path : str or path
         A ``gap.xml`` that gap_fit wrote.
     engine : str
-        ``"quippy"``, ``"jax"``, or ``"auto"``, which takes quippy.
+        ``"jax"``, ``"quippy"``, or ``"auto"``: JAX where it is installed and knows all terms of
+        the model, quippy otherwise.
 
     Returns
     -------
     JaxCalculator or GapCalculator
         Energies in eV, forces in eV/Å, stress in eV/Å³. It says which engine it uses
-        (``.engine``), can be pickled, and may be used from several threads.
+        (``.engine``) and, when shown, why. It can be pickled and used from several threads.
 
     Raises
     ------
@@ -68,10 +71,19 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
         if engine == "jax":
             raise
         _try_in_another_process(path)
-        return GapCalculator(path, None)
+        return GapCalculator(path, None, why="only quippy knows all of its terms")
     if engine == "jax":
         return _load_jax(path, model)
-    return GapCalculator(path, model)
+    reason = _why_not_jax(model) if engine == "auto" else ""
+    if engine == "auto" and not reason:
+        return _load_jax(path, model)
+    return GapCalculator(path, model, why=reason)
+
+
+def _why_not_jax(model: GapModel) -> str:
+    """Return why "auto" does not take JAX, or an empty text if it does."""
+    missing = [name for name in ("jax", "vesin") if find_spec(name) is None]
+    return f"{' and '.join(missing)} cannot be found" if missing else why_not(model)
 
 
 def _load_jax(path: Path, model: GapModel) -> Any:
@@ -93,21 +105,25 @@ class GapCalculator(PotentialCalculator):
         Its numbers; None for a GAP whose descriptors only quippy knows.
     engine : str
         ``"quippy"``.
+    why : str
+        Why JAX was not taken; empty where quippy was asked for.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
     engine = "quippy"
     path: Path
 
-    def __init__(self, path: Path, model: GapModel | None) -> None:
+    def __init__(self, path: Path, model: GapModel | None, *, why: str = "") -> None:
         super().__init__(path, model)
+        self.why = why
         self._quippy = _load_quippy(path, model)
 
     def __reduce__(self) -> tuple:  # quippy's own pickles end the process that opens them
         return _reload, (self.path,)
 
     def __repr__(self) -> str:
-        return f"GapCalculator({self.path.name}, engine='quippy')"
+        because = f" because {self.why}" if self.why else ""
+        return f"GapCalculator({self.path.name}, engine='quippy'{because})"
 
     def calculate(
         self,

@@ -47,8 +47,10 @@ def batch_forces(
     plan: Plan, arrays: Any, cells: jax.Array, neighbours: Any, positions: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return energies (R,) and forces (R, n_atoms, 3) of replicas with lists of their own."""
-    one = partial(energy_and_forces, plan, arrays)
-    return jax.vmap(one)(positions, cells, neighbours)
+    # One after the other: the numbers of one replica stay in the processor's cache.
+    return jax.lax.map(
+        lambda one: energy_and_forces(plan, arrays, *one), (positions, cells, neighbours)
+    )
 
 
 def run_steps(

@@ -83,7 +83,7 @@ def test_other_settings_fit_and_load(tmp_path, tiny_config, frames10, change):
         tiny_config.replace(**change), frames10, output=tmp_path / "g.xml", progress=False
     )
     atoms = frames10[0].copy()
-    atoms.calc = load_potential(made.model_path)
+    atoms.calc = load_potential(made.model_path, engine="quippy")
     assert abs(atoms.get_potential_energy() - frames10[0].info["dft_energy"]) < 48 * 0.05
 
 

@@ -15,7 +15,7 @@ from helpers.errors import PredictionError
 
 @pytest.fixture(scope="module")
 def potential(tiny_fit):
-    return load_potential(tiny_fit.model_path)
+    return load_potential(tiny_fit.model_path, engine="quippy")
 
 
 @pytest.fixture
@@ -117,6 +117,19 @@ def test_threads_may_share_it(frames10, potential):
     assert together == pytest.approx(alone, abs=1e-9)
 
 
+def test_the_engine_is_jax_where_it_can_be_and_the_potential_says_why_not(tiny_fit, monkeypatch):
+    from helpers.gap import potential as module
+
+    path = tiny_fit.model_path
+    assert load_potential(path).engine == "jax"
+    assert repr(load_potential(path, engine="quippy")).endswith("engine='quippy')")
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "jax" else object())
+    assert repr(load_potential(path)).endswith("engine='quippy' because jax cannot be found)")
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "why_not", lambda model: "it has soap average=T")
+    assert repr(load_potential(path)).endswith("engine='quippy' because it has soap average=T)")
+
+
 def test_a_gap_that_only_quippy_knows_is_tried_in_another_process(tmp_path, frames10):
     """A term of three-body angles: not ours to read, but quippy's to use."""
     import subprocess
@@ -138,6 +151,7 @@ def test_a_gap_that_only_quippy_knows_is_tried_in_another_process(tmp_path, fram
     )
     foreign = load_potential(tmp_path / "a.xml")
     assert foreign.model is None
+    assert "engine='quippy' because only quippy knows" in repr(foreign)
     atoms = frames10[0].copy()
     atoms.calc = foreign
     assert np.isfinite(atoms.get_potential_energy())

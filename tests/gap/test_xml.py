@@ -53,7 +53,7 @@ def test_quippy_reads_what_is_written_as_the_same_potential(model, tiny_fit, tmp
         atoms.calc = Potential("", param_filename=str(path))
         answers.append((atoms.get_potential_energy(), atoms.get_forces()))
     atoms = frames10[0].copy()
-    atoms.calc = load_potential(tiny_fit.model_path)
+    atoms.calc = load_potential(tiny_fit.model_path, engine="quippy")
     answers.append((atoms.get_potential_energy(), atoms.get_forces()))
     for energy, forces in answers[1:]:
         assert energy == answers[0][0] and np.array_equal(forces, answers[0][1])

@@ -19,7 +19,7 @@ from helpers.gap.jax.runtime import double_precision, keep_compiled_code
 from helpers.gap.jax.verlet import VerletList
 from helpers.gap.model import GapModel
 
-PRECISIONS = {"double": np.float64, "mixed": np.float32}
+PRECISIONS = {"double": 64, "mixed": 32}  # bits of the descriptors
 
 
 class JaxCalculator(PotentialCalculator):
@@ -32,10 +32,8 @@ class JaxCalculator(PotentialCalculator):
     path : Path, optional
         Where it came from, for messages.
     precision : str
-        ``"double"``, or ``"mixed"``: positions, forces and sums over atoms with 64 bits,
-        descriptors and kernels with 32. A GAP is a small difference of large numbers, so the
-        cost can be as large as the model's own error: measure it with
-        `precision.precision_error` before relying on it.
+        ``"double"``, or ``"mixed"``: descriptors with 32 bits, all else with 64. What that costs
+        in accuracy, `precision.precision_error` measures.
     skin_A : float
         How much further than the cutoffs the neighbour lists reach.
 
@@ -67,7 +65,7 @@ class JaxCalculator(PotentialCalculator):
                 f"There is no precision {precision!r}", expected=" or ".join(PRECISIONS)
             )
         self.precision, self.skin_A = precision, skin_A
-        self.terms = plan_terms(model)
+        self.terms = plan_terms(model, descriptor_bits=PRECISIONS[precision])
         self._lists: dict[tuple[int, ...], VerletList] = {}
         self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
         self._arrays: Any = None
@@ -124,8 +122,8 @@ class JaxCalculator(PotentialCalculator):
         self._check(atoms)
         lists = self._list_for(atoms)
         positions, cell = atoms.positions[lists.order], atoms.cell.array
-        plan, neighbours = lists.get(positions, cell, atoms.pbc)
         with double_precision():
+            plan, neighbours = lists.get(positions, cell, atoms.pbc)
             found = _compiled(plan)(self.device_arrays(), positions, cell, neighbours)
             energy, energies, forces, virial = (np.asarray(value) for value in found)
         e0 = np.array([self.model.e0.get(int(z), 0.0) for z in atoms.numbers])
@@ -160,7 +158,7 @@ class JaxCalculator(PotentialCalculator):
 
             keep_compiled_code()
             with double_precision():
-                numbers = model_arrays(self.model, PRECISIONS[self.precision])
+                numbers = model_arrays(self.model)
                 self._arrays = jax.device_put(numbers)
         return self._arrays
 

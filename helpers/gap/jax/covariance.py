@@ -16,6 +16,7 @@ from scipy.linalg import block_diag, cho_factor, cho_solve
 from helpers.gap.jax.descriptors import component_order
 from helpers.gap.jax.neighbours import find_pairs
 from helpers.gap.jax.plan import Plan, plan_terms
+from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.settings import PairSettings, SoapSettings, term_settings
 from helpers.gap.jax.verlet import VerletList
 from helpers.gap.model import GapModel, GapTerm
@@ -80,7 +81,8 @@ def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0
     terms = plan_terms(model)
     lists = VerletList(terms, atoms.numbers, 0.0)
     positions = atoms.positions[lists.order]
-    plan, neighbours = lists.get(positions, atoms.cell.array, atoms.pbc)
+    with double_precision():
+        plan, neighbours = lists.get(positions, atoms.cell.array, atoms.pbc)
     numbers = atoms.numbers[lists.order]
     pairs = find_pairs(positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
     spectra = _spectra(model, plan, positions, atoms.cell.array, neighbours)
@@ -147,8 +149,6 @@ def _spectra(
     model: GapModel, plan: Plan, positions: np.ndarray, cell: np.ndarray, neighbours: Any
 ) -> dict[SoapSettings, np.ndarray]:
     """Return the power spectra of each SOAP block, one row per central atom."""
-    from helpers.gap.jax.runtime import double_precision
-
     with double_precision():
         found = _compiled(plan)(positions, cell, neighbours)
         return {
@@ -165,6 +165,6 @@ def _compiled(plan: Plan) -> Any:
 
     def of_positions(positions: Any, cell: Any, neighbours: Any) -> Any:
         vectors = neighbour_vectors(positions, cell, neighbours)
-        return spectra(plan, positions.dtype, vectors, neighbours)
+        return spectra(plan, vectors, neighbours)
 
     return jax.jit(of_positions)

@@ -1,4 +1,4 @@
-"""Descriptors as pure functions: vectors to the neighbours → SOAP power spectra, pair energies.
+"""SOAP power spectra as a pure function of the vectors to the neighbours.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). Every array has the atoms on its last
 axis: loops over channels and components are written out, and the processor works on several
@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from helpers.gap.jax.harmonics import real_spherical_harmonics
-from helpers.gap.jax.radial import cutoff_function, radial_basis, radial_functions
-from helpers.gap.jax.settings import PairSettings, SoapSettings
+from helpers.gap.jax.radial import radial_basis, radial_functions
+from helpers.gap.jax.settings import SoapSettings
 
 UNROLLED = 48  # slots up to which a sum over neighbours is written out
 
@@ -63,20 +63,16 @@ def power_spectrum(
     basis = radial_basis(settings)
     transform = jnp.asarray(basis.transform.T, dtype)
     centre = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.centre, dtype)
-    products = []
+    channels = []
     for l in range(settings.l_max + 1):
         grid = _density(slots, radial[l], angular[l])  # species, n, m, atom
-        channels = _total(
-            transform[:, n, None, None] * grid[:, n, None] for n in range(settings.n_max)
-        )
+        rows = grid.reshape(len(slots), settings.n_max, -1)
+        found = jnp.concatenate([transform @ row for row in rows])
+        found = found.reshape(settings.n_channels, 2 * l + 1, -1)
         if l == 0:
-            channels = channels + centre[:, None, None] * own_channel[:, None, None, :]
-        flat = channels.reshape(settings.n_channels, 2 * l + 1, -1)
-        products.append(_products(flat))
-    spectrum = jnp.concatenate(products) * jnp.asarray(_weights(settings), dtype)
-    length_square = (spectrum * spectrum).sum(0)
-    some = length_square > 0
-    return spectrum * jnp.where(some, 1 / jnp.sqrt(jnp.where(some, length_square, 1.0)), 0.0)
+            found = found + (centre[:, None] * own_channel[:, None]).reshape(found.shape)
+        channels.append(found)
+    return _products(settings, channels)
 
 
 def component_order(settings: SoapSettings) -> np.ndarray:
@@ -135,145 +131,47 @@ def _density_backward(
 _density.defvjp(_density_forward, _density_backward)
 
 
-@jax.custom_vjp  # type: ignore[untyped-decorator]
-def _products(channels: jax.Array) -> jax.Array:
-    """Return Σ_m X_um X_vm for v ≤ u: (channels, m, atom) → (pairs, atom)."""
-    n = channels.shape[0]
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _products(settings: SoapSettings, channels: list[jax.Array]) -> jax.Array:
+    """Return w_uvl Σ_m X_um X_vm for v ≤ u, normalised: l × (channels, m, atom) → (D, atom)."""
+    return _products_forward(settings, channels)[0]
+
+
+def _products_forward(settings: SoapSettings, channels: list[jax.Array]) -> tuple[jax.Array, tuple]:
+    upper, lower = np.tril_indices(settings.n_channels)
+    products = []
+    for x in channels:
+        full = _total(x[:, None, m] * x[None, :, m] for m in range(x.shape[1]))
+        products.append(
+            full.reshape(settings.n_channels**2, -1)[upper * settings.n_channels + lower]
+        )
+    spectrum = jnp.concatenate(products) * jnp.asarray(_weights(settings), channels[0].dtype)
+    square = (spectrum * spectrum).sum(0)
+    length = jnp.sqrt(jnp.where(square > 0, square, 1.0))
+    spectrum = spectrum / length
+    return spectrum, (channels, spectrum, length)
+
+
+def _products_backward(
+    settings: SoapSettings, saved: tuple, change: jax.Array
+) -> tuple[list[jax.Array]]:
+    channels, spectrum, length = saved
+    n = settings.n_channels
     upper, lower = np.tril_indices(n)
-    full = _total(channels[:, None, m] * channels[None, :, m] for m in range(channels.shape[1]))
-    return full.reshape(n * n, -1)[upper * n + lower]
-
-
-def _products_forward(channels: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return _products(channels), channels
-
-
-def _products_backward(channels: jax.Array, change: jax.Array) -> tuple[jax.Array]:
-    n = channels.shape[0]
     place = np.zeros((n, n), int)
-    upper, lower = np.tril_indices(n)
     place[upper, lower] = place[lower, upper] = np.arange(len(upper))
-    both = 1.0 + np.eye(n)[:, :, None]  # u = v counts twice
-    full = change[place.ravel()].reshape(n, n, -1) * jnp.asarray(both, change.dtype)
-    return (_total(full[:, v, None] * channels[v] for v in range(n)),)
+    twice = np.tile(np.where(upper == lower, 2.0, 1.0), settings.l_max + 1)  # u = v counts twice
+    factors = jnp.asarray(_weights(settings) * twice[:, None], change.dtype)
+    across = (change - spectrum * (spectrum * change).sum(0)) * factors
+    slopes = []
+    for x, part in zip(channels, jnp.split(across, len(channels)), strict=True):
+        # Divided only now: the compiler keeps quotients, and would repeat a product n times.
+        full = part[place.ravel()].reshape(n, n, -1) / length
+        slopes.append(_total(full[:, v, None] * x[v] for v in range(n)))
+    return (slopes,)
 
 
 _products.defvjp(_products_forward, _products_backward)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def kernel_sum(
-    zeta: float,
-    spectrum: jax.Array,
-    points: jax.Array,
-    points_transposed: jax.Array,
-    weights: jax.Array,
-) -> jax.Array:
-    """Return Σ_s w_s (p · p_s)^ζ for each atom.
-
-    Parameters
-    ----------
-    zeta : float
-        Power of the kernel.
-    spectrum : array of shape (n_components, n_centres)
-        Normalised power spectra p.
-    points : array of shape (n_sparse, n_components)
-        Those of the sparse points, p_s.
-    points_transposed : array of shape (n_components, n_sparse)
-        The same once more: both products then read memory in order.
-    weights : array of shape (n_sparse,), eV
-        w_s.
-
-    Returns
-    -------
-    array of shape (n_centres,), eV
-    """
-    return weights @ kernel_power(points @ spectrum, zeta)
-
-
-def kernel_power(overlap: jax.Array, zeta: float) -> jax.Array:
-    """Return overlap^ζ; only whole powers may have negative overlaps (by rounding)."""
-    if zeta == int(zeta):
-        return jax.lax.integer_pow(overlap, int(zeta))
-    return jnp.where(overlap > 0, jnp.where(overlap > 0, overlap, 1.0) ** zeta, 0.0)
-
-
-def _kernel_sum_forward(
-    zeta: float,
-    spectrum: jax.Array,
-    points: jax.Array,
-    points_transposed: jax.Array,
-    weights: jax.Array,
-) -> tuple[jax.Array, tuple]:
-    overlap = points @ spectrum
-    saved = (overlap, spectrum, points, points_transposed, weights)
-    return weights @ kernel_power(overlap, zeta), saved
-
-
-def _kernel_sum_backward(zeta: float, saved: tuple, change: jax.Array) -> tuple:
-    overlap, spectrum, points, points_transposed, weights = saved
-    slope = (zeta * weights)[:, None] * kernel_power(overlap, zeta - 1) * change
-    return (
-        points_transposed @ slope,
-        slope @ spectrum.T,
-        jnp.zeros_like(points_transposed),  # a copy: its derivative is counted with `points`
-        kernel_power(overlap, zeta) @ change,
-    )
-
-
-kernel_sum.defvjp(_kernel_sum_forward, _kernel_sum_backward)
-
-
-def pair_sum(
-    settings: PairSettings,
-    vectors: jax.Array,
-    present: jax.Array,
-    points: jax.Array,
-    weights: jax.Array,
-) -> jax.Array:
-    """Return f_c(r) Σ_s w_s exp(−½((r − x_s)/θ)²) for each pair.
-
-    Parameters
-    ----------
-    settings : PairSettings
-        Hyperparameters.
-    vectors : array of shape (3, n_pairs), Å
-        From one atom to the other.
-    present : bool array of shape (n_pairs,)
-        False where a place is not used; its result is 0.
-    points, weights : arrays of shape (n_sparse,), Å and eV
-        Distances of the sparse points, x_s, and w_s.
-
-    Returns
-    -------
-    array of shape (n_pairs,), eV
-    """
-    square = (vectors * vectors).sum(0)
-    used = present & (square > 0)
-    distance = jnp.where(used, jnp.sqrt(jnp.where(used, square, 1.0)), 2 * settings.cutoff_A)
-    energy = _gaussians(settings.theta_A, distance, points, weights)
-    return energy * cutoff_function(distance, settings.cutoff_A, settings.transition_A)
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _gaussians(
-    theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
-) -> jax.Array:
-    scaled = (distance - points[:, None]) * (1 / theta_A)
-    return (weights[:, None] * jnp.exp(-0.5 * scaled * scaled)).sum(0)
-
-
-@_gaussians.defjvp  # type: ignore[untyped-decorator]
-def _gaussians_jvp(theta_A: float, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
-    """Differentiate by distance, points and weights with one set of exponentials."""
-    distance, points, weights = primals
-    to_distance, to_points, to_weights = tangents
-    scaled = (distance - points[:, None]) * (1 / theta_A)
-    gaussians = jnp.exp(-0.5 * scaled * scaled)
-    slopes = weights[:, None] * gaussians * scaled * (1 / theta_A)
-    change = -slopes.sum(0) * to_distance
-    change = change + to_points @ slopes + to_weights @ gaussians
-    return (weights[:, None] * gaussians).sum(0), change
 
 
 def _total(parts: Iterable[jax.Array]) -> jax.Array:

@@ -7,15 +7,20 @@ atoms they are the forces, multiplied with the vectors the strain derivative (th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from helpers.gap.jax.descriptors import kernel_sum, pair_sum, power_spectrum
+from helpers.gap.jax.descriptors import power_spectrum
+from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
 from helpers.gap.jax.neighbours import Neighbours
-from helpers.gap.jax.plan import ModelArrays, Plan
+from helpers.gap.jax.plan import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
+from helpers.gap.jax.settings import PairSettings, SoapSettings
+
+CENTRES_AT_ONCE, PAIRS_AT_ONCE = 64, 2048
 
 Vectors = tuple[tuple[Any, ...], tuple[Any, ...]]  # for each SOAP block, for each pair term
 SoapEnergies = list[tuple[list[slice], list[Any]]]  # where each term acts, and its energies
@@ -73,13 +78,27 @@ def _shares(
     plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbours: Neighbours
 ) -> jax.Array:
     """Give each atom its SOAP energies and half of its pair energies."""
-    energies = jnp.zeros(plan.n_atoms)
-    for (columns, energy), nearby in zip(soaps, neighbours.soaps, strict=True):
-        for place, share in zip(columns, energy, strict=True):
-            energies = energies.at[nearby.centre[place]].add(share)
-    for both, pair in zip(pairs, neighbours.pairs, strict=True):
-        energies = energies.at[pair.first].add(both / 2).at[pair.second].add(both / 2)
-    return energies
+    centres = []
+    for (columns, energies), nearby in zip(soaps, neighbours.soaps, strict=True):
+        of_block = jnp.zeros(len(nearby.centre))
+        for place, energy in zip(columns, energies, strict=True):
+            of_block = of_block.at[place].add(energy)
+        centres.append(of_block)
+    nothing = [jnp.zeros(soap.index.shape) for soap in neighbours.soaps]
+    found = in_one_list(nothing, centres, [pair / 2 for pair in pairs])
+    index, sign = neighbours.ends
+    return (found[index] * jnp.abs(sign)).sum(0)
+
+
+def in_one_list(slots: Sequence[Any], centres: Sequence[Any], pairs: Sequence[Any]) -> jax.Array:
+    """Join values of SOAP slots, of SOAP centres and of pairs, in the order of `Ends.index`.
+
+    All may have further axes in front.
+    """
+    parts = []
+    for slot, centre in zip(slots, centres, strict=True):
+        parts += [slot.reshape(*slot.shape[:-2], -1), centre]
+    return jnp.concatenate([*parts, *pairs], axis=-1)
 
 
 def _sum(soaps: SoapEnergies, pairs: list[jax.Array]) -> jax.Array:
@@ -107,7 +126,7 @@ def energy_and_forces(
     energy, slopes = jax.value_and_grad(partial(interaction_energy, plan, arrays))(
         vectors, neighbours
     )
-    return energy.astype(positions.dtype), _forces(plan, slopes, neighbours, positions.dtype)
+    return energy, _forces(slopes, neighbours)
 
 
 def predict(
@@ -126,68 +145,112 @@ def predict(
         return _sum(soaps, pairs), _shares(plan, soaps, pairs, neighbours)
 
     (energy, energies), slopes = jax.value_and_grad(total, has_aux=True)(vectors)
-    dtype = positions.dtype
-    virial = jnp.zeros((3, 3), dtype)
+    virial = jnp.zeros((3, 3))
     for slope, vector in zip(jax.tree.leaves(slopes), jax.tree.leaves(vectors), strict=True):
         virial = virial + slope.reshape(3, -1) @ vector.reshape(3, -1).T
     return Prediction(
-        energy.astype(dtype),
-        energies.astype(dtype),
-        _forces(plan, slopes, neighbours, dtype),
+        energy,
+        energies,
+        _forces(slopes, neighbours),
         (virial + virial.T) / 2,
     )
 
 
-def _forces(plan: Plan, slopes: Vectors, neighbours: Neighbours, dtype: Any) -> jax.Array:
+def _forces(slopes: Vectors, neighbours: Neighbours) -> jax.Array:
     """Add up the slopes along the vectors at both of their ends."""
-    forces = jnp.zeros((plan.n_atoms, 3), dtype)
-    for slope, soap in zip(slopes[0], neighbours.soaps, strict=True):
-        forces = forces.at[soap.centre].add(slope.sum(1).T)
-        forces = forces.at[soap.index.reshape(-1)].add(-slope.reshape(3, -1).T)
-    for slope, pair in zip(slopes[1], neighbours.pairs, strict=True):
-        forces = forces.at[pair.first].add(slope.T).at[pair.second].add(-slope.T)
-    return forces
+    soaps, pairs = slopes
+    found = in_one_list(soaps, [slope.sum(1) for slope in soaps], pairs)
+    index, sign = neighbours.ends
+    return (found[:, index] * sign).sum(1).T
 
 
-def spectra(plan: Plan, dtype: Any, vectors: Vectors, neighbours: Neighbours) -> list[jax.Array]:
-    """Return the power spectra of each SOAP block, (n_components, n_centres)."""
-    return [
-        power_spectrum(block.settings, vector.astype(dtype), soap.present, slots, soap.own)
-        for block, vector, soap, slots in zip(
-            plan.terms.blocks, vectors[0], neighbours.soaps, plan.slots, strict=True
-        )
-    ]
+def spectra(plan: Plan, vectors: Vectors, neighbours: Neighbours) -> list[jax.Array]:
+    """Return the power spectra of each SOAP block, (n_components, n_centres).
+
+    They may be 32-bit numbers. What is summed with the weights of a model must not be: a GAP is
+    a small difference of numbers of 10⁵ eV.
+    """
+    dtype = jnp.float32 if plan.terms.descriptor_bits == 32 else jnp.float64
+    found = []
+    for block, vector, soap, slots in zip(
+        plan.terms.blocks, vectors[0], neighbours.soaps, plan.slots, strict=True
+    ):
+
+        def of_centres(
+            v: Any, present: Any, own: Any, block: Any = block, slots: Any = slots
+        ) -> Any:
+            return power_spectrum(block.settings, v, present, slots, own)
+
+        arrays = vector.astype(dtype), soap.present, soap.own.astype(dtype)
+        found.append(_in_parts(of_centres, CENTRES_AT_ONCE, *arrays))
+    return found
+
+
+def _spectrum(
+    settings: SoapSettings, slots: tuple[int, ...], vectors: Any, present: Any, own: Any
+) -> jax.Array:
+    return power_spectrum(settings, vectors, present, slots, own)
+
+
+def _in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array) -> jax.Array:
+    """Call `evaluate` on parts of the last axis: what it needs fits the processor's cache."""
+    n = arrays[0].shape[-1]
+    if n <= size:
+        return evaluate(*arrays)
+    n_parts = -(-n // size)
+
+    def in_front(array: jax.Array) -> jax.Array:
+        room = [(0, 0)] * (array.ndim - 1) + [(0, n_parts * size - n)]
+        parts = jnp.pad(array, room).reshape(*array.shape[:-1], n_parts, size)
+        return jnp.moveaxis(parts, -2, 0)
+
+    again = jax.checkpoint(lambda parts: evaluate(*parts))  # computed twice rather than stored
+    found = jax.lax.map(again, tuple(map(in_front, arrays)))
+    found = jnp.moveaxis(found, 0, -2)
+    return found.reshape(*found.shape[:-2], -1)[..., :n]
 
 
 def _soap_energies(
     plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
 ) -> SoapEnergies:
     """Return for each SOAP block where each term acts, and its energies."""
-    dtype = jnp.result_type(*jax.tree.leaves(arrays))
     found = []
     for block, spectrum, numbers in zip(
         plan.terms.blocks,
-        spectra(plan, dtype, vectors, neighbours),
+        spectra(plan, vectors, neighbours),
         arrays.soaps,
         strict=True,
     ):
         columns = plan.columns(block)
         here = [(t, a) for t, a in zip(block.terms, numbers, strict=True) if t.centre in columns]
         energies = [
-            kernel_sum(term.zeta, spectrum[:, columns[term.centre]], *points)
-            for term, points in here
+            _soap_sum(term.zeta, spectrum[:, columns[term.centre]], points) for term, points in here
         ]
         found.append(([columns[term.centre] for term, _ in here], energies))
     return found
+
+
+def _soap_sum(zeta: float, spectrum: jax.Array, points: SoapArrays | QuadraticArrays) -> jax.Array:
+    spectrum = spectrum.astype(jnp.float64)
+    if isinstance(points, QuadraticArrays):
+        return quadratic_sum(spectrum, *points)
+    return kernel_sum(zeta, spectrum, *points)
 
 
 def _pair_energies(
     plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
 ) -> list[jax.Array]:
     """Return for each pair term the energy of each pair, eV."""
-    return [
-        pair_sum(settings, vector.astype(numbers.points.dtype), pair.present, *numbers)
-        for settings, vector, pair, numbers in zip(
-            plan.terms.pairs, vectors[1], neighbours.pairs, arrays.pairs, strict=True
-        )
-    ]
+    found = []
+    for settings, vector, pair, numbers in zip(
+        plan.terms.pairs, vectors[1], neighbours.pairs, arrays.pairs, strict=True
+    ):
+        energy = partial(_pair_energy, settings, numbers)
+        found.append(_in_parts(energy, PAIRS_AT_ONCE, vector, pair.present))
+    return found
+
+
+def _pair_energy(
+    settings: PairSettings, numbers: PairArrays, vectors: Any, present: Any
+) -> jax.Array:
+    return pair_sum(settings, vectors, present, *numbers)

@@ -40,10 +40,11 @@ class SoapBlock:
 
 @dataclass(frozen=True)
 class Terms:
-    """All terms of a model, without their numbers."""
+    """All terms of a model, without their numbers, and how precise its descriptors are (bits)."""
 
     blocks: tuple[SoapBlock, ...]
     pairs: tuple[PairSettings, ...]
+    descriptor_bits: int = 64
 
     @property
     def cutoff_A(self) -> float:
@@ -54,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that the compiled function depends on, apart from the type of its numbers.
+    """Everything that the compiled function depends on.
 
     Attributes
     ----------
@@ -66,12 +67,15 @@ class Plan:
         Room for neighbours of each species around one central atom, for each SOAP block.
     rooms : tuple of int
         Room for the pairs of each pair term.
+    ends : int
+        Room for the vectors that begin or end at one atom.
     """
 
     terms: Terms
     counts: tuple[tuple[int, int], ...]
     slots: tuple[tuple[int, ...], ...]
     rooms: tuple[int, ...]
+    ends: int
 
     @property
     def n_atoms(self) -> int:
@@ -95,6 +99,7 @@ def with_room_for(plan: Plan, other: Plan) -> Plan:
         plan,
         slots=tuple(tuple(map(max, a, b)) for a, b in slots),
         rooms=tuple(map(max, plan.rooms, other.rooms)),
+        ends=max(plan.ends, other.ends),
     )
 
 
@@ -104,6 +109,16 @@ class SoapArrays(NamedTuple):
     points: Any
     points_transposed: Any
     weights: Any
+
+
+class QuadraticArrays(NamedTuple):
+    """A SOAP term with ζ = 2: Σ_s w_s (p·p_s)² = pᵀ A p with A = Σ_s w_s p_s p_sᵀ, eV.
+
+    The same sum in another order, and less work if there are more sparse points than half the
+    components of p.
+    """
+
+    matrix: Any
 
 
 class PairArrays(NamedTuple):
@@ -116,11 +131,11 @@ class PairArrays(NamedTuple):
 class ModelArrays(NamedTuple):
     """The numbers of a model, in the order of `Terms`."""
 
-    soaps: tuple[tuple[SoapArrays, ...], ...]
+    soaps: tuple[tuple[SoapArrays | QuadraticArrays, ...], ...]
     pairs: tuple[PairArrays, ...]
 
 
-def plan_terms(model: GapModel) -> Terms:
+def plan_terms(model: GapModel, *, descriptor_bits: int = 64) -> Terms:
     """Sort the terms of a model; refuse, by name, what the formulas do not cover.
 
     Raises
@@ -140,25 +155,33 @@ def plan_terms(model: GapModel) -> Terms:
     return Terms(
         tuple(SoapBlock(settings, tuple(terms)) for settings, terms in blocks.items()),
         tuple(pairs),
+        descriptor_bits,
     )
 
 
-def model_arrays(model: GapModel, dtype: Any = np.float64) -> ModelArrays:
-    """Return the numbers of a model as arrays of `dtype`, in the order of `plan_terms`.
+def model_arrays(model: GapModel) -> ModelArrays:
+    """Return the numbers of a model as 64-bit arrays, in the order of `plan_terms`.
 
     The weight of a sparse point is α_s c_s δ²; for pairs twice that, because gap_fit counts
     every pair from both ends and the lists here hold it once.
     """
-    soaps: dict[SoapSettings, list[SoapArrays]] = {}
+    soaps: dict[SoapSettings, list[SoapArrays | QuadraticArrays]] = {}
     pairs = []
     for term in model.terms:
         settings = term_settings(term)
         weights = term.alpha * term.sparse_cutoff * term.delta**2
         if isinstance(settings, SoapSettings):
-            points = term.sparse_points[:, component_order(settings)].astype(dtype)
-            arrays = SoapArrays(points, np.ascontiguousarray(points.T), weights.astype(dtype))
-            soaps.setdefault(settings, []).append(arrays)
+            points = term.sparse_points[:, component_order(settings)]
+            soaps.setdefault(settings, []).append(_soap_arrays(term.zeta, points, weights))
         else:
-            distances = term.sparse_points[:, 0].astype(dtype)
-            pairs.append(PairArrays(distances, (2 * weights).astype(dtype)))
+            pairs.append(PairArrays(term.sparse_points[:, 0], 2 * weights))
     return ModelArrays(tuple(tuple(arrays) for arrays in soaps.values()), tuple(pairs))
+
+
+def _soap_arrays(
+    zeta: float | None, points: np.ndarray, weights: np.ndarray
+) -> SoapArrays | QuadraticArrays:
+    n_sparse, n_components = points.shape
+    if zeta == 2 and 2 * n_sparse > n_components:
+        return QuadraticArrays((points.T * weights) @ points)
+    return SoapArrays(points, np.ascontiguousarray(points.T), weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,8 @@ import numpy as np
 
 from helpers.gap.jax.settings import SoapSettings
 
-SERIES_TERMS = 11  # of the Bessel functions' power series, used below an argument of 2
+SMALL = 2.0  # arguments of Bessel functions below which the power series is used
+SERIES_TERMS = 11  # of that series
 
 
 @dataclass(frozen=True)
@@ -92,40 +94,58 @@ def radial_functions(settings: SoapSettings, distance: jax.Array) -> list[jax.Ar
     -------
     list of l_max + 1 arrays of shape (n_max, ...)
     """
-    return _weighted(settings, distance, _bessel(settings, distance, settings.l_max))
+    return _where_near(settings, distance, partial(_values, settings))
 
 
 @radial_functions.defjvp  # type: ignore[untyped-decorator]
 def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:
-    """Differentiate with i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r."""
     (distance,), (change,) = primals, tangents
-    exponent = _exponent(settings)
-    values = _bessel(settings, distance, settings.l_max + 1)
+    values, slopes = _where_near(settings, distance, partial(_values_and_slopes, settings))
+    return values, [slope * change for slope in slopes]
+
+
+def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> Any:
+    """Call ``evaluate(with_series, distance)``.
+
+    Upward recursion loses digits where the argument of a Bessel function is small: the power
+    series takes over there. It is left out unless some neighbour is so near, which in matter
+    none is.
+    """
+    first = float(radial_basis(settings).grid[1:2].sum())  # after 0, a case of its own
+    near = (distance * (2 * _exponent(settings) * first) < SMALL).any() & (first > 0)
+    return jax.lax.cond(near, partial(evaluate, True), partial(evaluate, False), distance)
+
+
+def _values(settings: SoapSettings, with_series: bool, distance: jax.Array) -> list[jax.Array]:
+    cut, _ = _cutoff_and_slope(settings, distance)
+    return _bessel(settings, settings.l_max, with_series, distance, cut)
+
+
+def _values_and_slopes(
+    settings: SoapSettings, with_series: bool, distance: jax.Array
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Differentiate with i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r."""
+    exponent, l_max = _exponent(settings), settings.l_max
+    cut, cut_slope = _cutoff_and_slope(settings, distance)
+    bessel = _bessel(settings, l_max + 1, with_series, distance, cut)
+    at_the_edge = _bessel(settings, l_max, with_series, distance, cut_slope)
     scale = 2 * exponent * _on_grid(settings, distance)
     slopes = []
-    for l in range(settings.l_max + 1):
-        inner = values[l + 1] * ((l + 1) / (2 * l + 1))
+    for l in range(l_max + 1):
+        inner = bessel[l + 1] * ((l + 1) / (2 * l + 1))
         if l:
-            inner = inner + values[l - 1] * (l / (2 * l + 1))
-        slopes.append(scale * inner - (2 * exponent) * distance * values[l])
-    cut_slope = jax.grad(
-        lambda r: cutoff_function(r, settings.cutoff_A, settings.transition_A).sum()
-    )(distance)
-    first = _weighted(settings, distance, slopes)
-    second = [value * cut_slope for value in values[: settings.l_max + 1]]
-    return (
-        _weighted(settings, distance, values[: settings.l_max + 1]),
-        [(a + b) * change for a, b in zip(first, second, strict=True)],
-    )
+            inner = inner + bessel[l - 1] * (l / (2 * l + 1))
+        slopes.append(scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l])
+    return bessel[: l_max + 1], slopes
 
 
-def _weighted(
-    settings: SoapSettings, distance: jax.Array, values: list[jax.Array]
-) -> list[jax.Array]:
-    cut = cutoff_function(distance, settings.cutoff_A, settings.transition_A)
-    return [value * cut for value in values]
+def _cutoff_and_slope(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def cutoff(r: jax.Array) -> jax.Array:
+        return cutoff_function(r, settings.cutoff_A, settings.transition_A)
+
+    return cutoff(distance), jax.grad(lambda r: cutoff(r).sum())(distance)
 
 
 def _exponent(settings: SoapSettings) -> float:
@@ -138,31 +158,41 @@ def _on_grid(settings: SoapSettings, distance: jax.Array) -> jax.Array:
     return jnp.asarray(grid, distance.dtype)
 
 
-def _bessel(settings: SoapSettings, distance: jax.Array, l_max: int) -> list[jax.Array]:
-    """Return exp(−a(r² + r_n²)) i_l(2 a r r_n) for l = 0 … l_max.
+def _bessel(
+    settings: SoapSettings, l_max: int, with_series: bool, distance: jax.Array, weight: jax.Array
+) -> list[jax.Array]:
+    """Return weight(r) exp(−a(r² + r_n²)) i_l(2 a r r_n) for l = 0 … l_max.
 
-    Upward recursion loses digits where the argument is small: the power series takes over there.
+    The weight comes in before the division: the compiler keeps quotients, and would compute all
+    that comes after them again for every l.
     """
-    exponent = _exponent(settings)
-    grid = _on_grid(settings, distance)
-    argument = 2 * exponent * distance * grid
+    exponent, grid = _exponent(settings), _on_grid(settings, distance)
+    argument = (2 * exponent) * distance * grid
+    origin = grid == 0  # where i_0 = 1, and the others are 0
+    small = (argument < SMALL) & ~origin if with_series else jnp.zeros_like(origin)
+    divisor = jnp.where(origin | small, 1.0, argument)
     minus = jnp.exp(-exponent * (distance - grid) ** 2)
     plus = jnp.exp(-exponent * (distance + grid) ** 2)
-    small = argument < 2.0
-    inverse = 1.0 / jnp.where(small, 2.0, argument)
-    before, now = 0.5 * (minus + plus) * inverse, 0.5 * (minus - plus) * inverse
-    upward = [now]
+    before = weight * (minus + plus) / (2 * divisor)
+    now = weight * jnp.where(origin, 2 * minus, minus - plus) / (2 * divisor)
+    inverse = 1 / divisor
+    values = [now]
     for l in range(1, l_max + 1):
         before, now = now, before - (2.0 * l - 1.0) * now * inverse
-        upward.append(now)
-    argument = jnp.where(small, argument, 0.0)
-    square = argument**2 / 2
-    power = jnp.exp(-exponent * (distance**2 + grid**2))
-    values = []
+        values.append(jnp.where(origin, 0.0, now))
+    if not with_series:
+        return values
+    power = weight * jnp.exp(-exponent * (distance**2 + grid**2))
     for l in range(l_max + 1):
-        series = jnp.ones_like(square)
-        for k in range(SERIES_TERMS, 0, -1):
-            series = 1.0 + series * square * (1 / (k * (2 * l + 2 * k + 1)))
-        values.append(jnp.where(small, power * series, upward[l]))
-        power = power * argument * (1 / (2 * l + 3))
+        values[l] = jnp.where(small, power * _series(l, argument, small), values[l])
+        power = power * jnp.where(small, argument, 0.0) * (1 / (2 * l + 3))
     return values
+
+
+def _series(l: int, argument: jax.Array, small: jax.Array) -> jax.Array:
+    """Return i_l(x) (2l + 1)!! / x^l for small x."""
+    square = jnp.where(small, argument, 0.0) ** 2 / 2
+    series = jnp.ones_like(square)
+    for k in range(SERIES_TERMS, 0, -1):
+        series = 1.0 + series * square * (1 / (k * (2 * l + 2 * k + 1)))
+    return series

@@ -56,6 +56,7 @@ class VerletList:
         self.n_builds = self.n_growths = 0
         self._built_for: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._neighbours: Any = None
+        self._on_device: Any = None
         self._pairs: Any = None
         self._closest_A = np.inf
 
@@ -63,6 +64,8 @@ class VerletList:
         self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
     ) -> tuple[Plan, Neighbours]:
         """Return plan and lists for sorted `positions` (n_atoms, 3) in Å, as new as needed.
+
+        The lists are where JAX computes already: call it within `runtime.double_precision`.
 
         Raises
         ------
@@ -72,7 +75,11 @@ class VerletList:
         if self.plan is None or not self._still_good(positions, cell, pbc):
             self.build(positions, cell, pbc)
         assert self.plan is not None
-        return self.plan, self._neighbours
+        if self._on_device is None:
+            import jax
+
+            self._on_device = jax.device_put(self._neighbours)
+        return self.plan, self._on_device
 
     def build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the lists anew."""
@@ -89,7 +96,7 @@ class VerletList:
         self.n_builds += 1
         self.n_growths += known is not None and plan != known
         self.plan = self._plans[self.counts, self.skin_A] = plan
-        self._neighbours, self._pairs = neighbours, pairs
+        self._neighbours, self._pairs, self._on_device = neighbours, pairs, None
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
 
     @staticmethod
@@ -111,6 +118,7 @@ class VerletList:
         self.n_growths += 1
         found = lay_out(self.terms, self.counts, self._pairs, self.skin_A, plan)
         self.plan, self._neighbours = found
+        self._on_device = None
 
     def _still_good(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
         if self._built_for is None:

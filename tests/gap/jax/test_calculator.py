@@ -66,15 +66,43 @@ def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_frames", [50, 100, 200, 400])
-def test_all_validation_frames_with_every_training_set(n_frames, tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [  # cutoffs so short that a fit takes seconds
+        {"n_max": 4, "l_max": 3, "zeta": 2, "cutoff": 2.6},
+        {"n_max": 6, "l_max": 4, "zeta": 4, "cutoff": 2.4, "two_body": None},
+        {"n_max": 8, "l_max": 6, "zeta": 2, "cutoff": 2.0},
+    ],
+    ids=["4/3 zeta 2 with pairs", "6/4 zeta 4 without", "8/6 zeta 2 with pairs"],
+)
+def test_all_validation_frames_with_every_training_set(n_frames, settings, tmp_path):
     from helpers import GapConfig, fit_gap
 
-    config = GapConfig(n_sparse=30, n_max=4, l_max=3, cutoff=2.6, zeta=2)
+    config = GapConfig(n_sparse=30, cutoff_transition_width=0.5, **settings)
     frames = load_frames("water", "train", n_frames)
     path = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
     for atoms in load_frames("water", "validate"):
         assert_same(atoms, ours, theirs)
+        cluster = atoms[:24]
+        cluster.pbc = False
+        assert_same(cluster, ours, theirs, stress=False)
+
+
+@pytest.mark.parametrize("zeta", [2, 4])
+def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
+    from helpers import GapConfig, fit_gap
+    from helpers.gap.jax import energy
+
+    config = GapConfig(n_sparse=200, n_max=3, l_max=2, zeta=zeta, cutoff=2.6)
+    path = fit_gap(config, frames10[:3], output=tmp_path / "gap.xml", progress=False).model_path
+    ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
+    large = frames10[0].repeat((2, 2, 1))
+    large.rattle(0.05, seed=2)
+    assert_same(large, ours, theirs)
+    (lists,) = ours._lists.values()
+    assert len(large) > 2 * energy.CENTRES_AT_ONCE
+    assert max(lists.plan.rooms) > 2 * energy.PAIRS_AT_ONCE
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -159,7 +187,7 @@ def test_evaluation_stays_in_this_process(smallest_fit, frames10):
 
 def test_mixed_precision_is_off_by_little_and_says_by_how_much(water, potential):
     error = precision_error(potential.model, [water])
-    assert 0 < error.forces_meV_per_A < 5 and 0 < error.energy_meV_per_atom < 1
+    assert 0 < error.forces_meV_per_A < 0.1 and 0 < error.energy_meV_per_atom < 0.01
     with pytest.raises(PredictionError, match="no precision 'single'.*double or mixed"):
         JaxCalculator(potential.model, precision="single")
 

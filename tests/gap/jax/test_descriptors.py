@@ -9,8 +9,9 @@ import pytest
 from jax.test_util import check_grads
 from scipy.special import spherical_in
 
-from helpers.gap.jax.descriptors import component_order, kernel_sum, pair_sum, power_spectrum
+from helpers.gap.jax.descriptors import component_order, power_spectrum
 from helpers.gap.jax.harmonics import real_spherical_harmonics
+from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
 from helpers.gap.jax.radial import cutoff_function, radial_basis, radial_functions
 from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.settings import PairSettings, SoapSettings
@@ -133,11 +134,17 @@ def test_hand_written_derivatives_are_right():
             modes=["rev"],
             eps=1e-5,
         )
+    matrix = (points.T * w) @ points
+    np.testing.assert_allclose(
+        quadratic_sum(spectrum, matrix), KERNEL(2.0, spectrum, points, points.T, w), atol=1e-12
+    )
+    check_grads(lambda p, a: quadratic_sum(p, a + a.T), (spectrum, matrix), 1, modes=["rev"])
     pair = PairSettings((1, 8), 4.0, 0.5, 0.5)
     present = jnp.array([True, True, False, True])
     check_grads(
         lambda v, x, w: PAIRS(pair, v, present, x, w),
         (vectors.T, jnp.array([1.0, 1.5]), jnp.array([0.3, -2.0])),
         1,
+        modes=["rev"],
         eps=1e-5,
     )
