@@ -2,7 +2,7 @@
 """What sweeps save: a second worker, one K_NM for many sigmas, the cache. Ratios from one run.
 
     python benchmarks/sweeps.py
-    python benchmarks/sweeps.py --train 50 --small      # a try in minutes
+    python benchmarks/sweeps.py workers --train 50 --small
 
 A learning curve with two workers against one (goal: at least 1.8; four fits of nearly equal
 length). Ten sigmas against one plain gap_fit of the same frames (goal: at most 1.5), of which the
@@ -47,48 +47,55 @@ def shown(name: str, first: tuple[float, float], second: tuple[float, float]) ->
     )
 
 
+def workers(options: argparse.Namespace, config: GapConfig, folder: Path) -> None:
+    """Compare one worker with two."""
+    curve = {"sizes": [options.train], "repeats": 4, "progress": False}
+    one, two = (
+        measured(lambda n=n: learning_curve(config, workers=n, cache=folder / str(n), **curve))
+        for n in (1, 2)
+    )
+    shown("4 fits, 1 worker / 2 workers", one, two)
+
+
+def sigmas(options: argparse.Namespace, config: GapConfig, folder: Path) -> None:
+    """Compare ten sigmas with one gap_fit, and with the cache."""
+    frames = load_frames("water", "train", options.train)
+    plain = measured(lambda: fit_gap(config, frames, output=folder / "gap.xml", progress=False))
+    settings = {"sizes": [options.train], "config": config, "cache": folder / "cache"}
+    values = [0.001 * 10**power for power in np.linspace(-2, 2, 10)]
+
+    def ten_sigmas() -> object:
+        return sweep({"default_sigma": values}, progress=False, **settings)
+
+    many = measured(ten_sigmas)
+    shown("10 sigmas / one plain gap_fit", many, plain)
+    shown("10 sigmas / again, from the cache", many, measured(ten_sigmas))
+    validation = load_frames("water", "validate")[:30]
+    explorer = explore_sigmas(folder / "gap.xml", frames, validation, config=config)
+    slider = explorer.widget().children[0]
+
+    def redraw() -> None:
+        slider.value *= 1.1
+
+    times = sorted(measured(redraw) for _ in range(5))
+    print("one redraw of the explorer: {:.2f} s (clock), {:.2f} s (processor)".format(*times[2]))
+
+
 def main() -> None:
     """Run the comparisons in a scratch folder and print them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parts = {"workers": workers, "sigmas": sigmas}
+    parser.add_argument("parts", nargs="*", default=list(parts), metavar="workers|sigmas")
     parser.add_argument("--train", type=int, default=100, help="default: %(default)s frames")
     parser.add_argument("--small", action="store_true", help="a small model")
     options = parser.parse_args()
     config = GapConfig(n_max=4, n_sparse=200) if options.small else GapConfig()
     print(f"load average before: {os.getloadavg()[0]:.2f}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        curve = {"sizes": [options.train], "repeats": 4, "progress": False}
-        one, two = (
-            measured(lambda n=n: learning_curve(config, workers=n, cache=folder / str(n), **curve))
-            for n in (1, 2)
-        )
-        shown("4 fits, 1 worker / 2 workers", one, two)
-
-        frames = load_frames("water", "train", options.train)
-        plain = measured(lambda: fit_gap(config, frames, output=folder / "gap.xml", progress=False))
-        sigmas = [0.001 * 10**power for power in np.linspace(-2, 2, 10)]
-        again = {"sizes": [options.train], "config": config, "cache": folder / "sigmas"}
-
-        def ten_sigmas() -> object:
-            return sweep({"default_sigma": sigmas}, progress=False, **again)
-
-        many = measured(ten_sigmas)
-        shown("10 sigmas / one plain gap_fit", many, plain)
-        shown("10 sigmas / again, from the cache", many, measured(ten_sigmas))
-
-        validation = load_frames("water", "validate")[:30]
-        explorer = explore_sigmas(folder / "gap.xml", frames, validation, config=config)
-        slider = explorer.widget().children[0]
-
-        def redraw() -> None:
-            slider.value *= 1.1
-
-        times = sorted(measured(redraw) for _ in range(5))
-        print(
-            "one redraw of the explorer: {:.2f} s (clock), {:.2f} s (processor)".format(*times[2])
-        )
+    for part in options.parts:
+        with tempfile.TemporaryDirectory() as name:
+            parts[part](options, config, Path(name))
 
 
 if __name__ == "__main__":

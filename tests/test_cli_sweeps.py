@@ -12,7 +12,7 @@ from helpers.cli import main
 def here(tmp_path, monkeypatch, small_water, smallest_config):
     """A folder with a config of the smallest fits."""
     monkeypatch.chdir(tmp_path)
-    smallest_config.write("gap_config.cfg")
+    smallest_config.replace(default_sigma=(0.001, 0.02, 0.0, 0.0)).write("gap_config.cfg")
     return tmp_path
 
 

@@ -29,7 +29,8 @@ def test_every_combination_once_repeats_with_seeds_of_their_own():
     ],
 )
 def test_sigmas_may_be_given_in_several_ways(key, value, expected):
-    (point,) = make_grid({key: [value]}, [50])
+    config = GapConfig(default_sigma=(0.001, 0.02, 0.0, 0.0))
+    (point,) = make_grid({key: [value]}, [50], config=config)
     assert point.config.default_sigma == pytest.approx(expected)
 
 
