@@ -1,6 +1,6 @@
 """The handout's two observations, on the shipped frames: more data helps, tiny sigmas overfit.
 
-One gap_fit chooses the sparse points (its seed is the preset's, 1); every other fit is solved from
+One gap_fit chooses the sparse points (with the seed 1); every other fit is solved from
 K_NM, which `tests/gap/test_regression.py` shows to be what gap_fit itself would find.
 """
 
@@ -12,7 +12,11 @@ from helpers.gap.jax.design import design_matrix
 from helpers.gap.regression import isolated_energies, sigma_family
 
 SIZES = (50, 100, 200, 400)
-TINY = (1e-5, 0.02)
+HONEST, TINY = (0.001, 0.02), (1e-5, 0.02)
+# Accurate enough to gain from each doubling, and half a minute for everything.
+CONFIG = GapConfig(
+    cutoff=3.2, cutoff_transition_width=0.5, n_max=5, l_max=3, n_sparse=200, rnd_seed=1
+)
 
 
 def rmse(model, frames, design):
@@ -29,15 +33,14 @@ def rmse(model, frames, design):
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
     """RMSE by (size, sigmas, set): energy, force."""
-    config = GapConfig(n_max=5, n_sparse=200)
     training, validation = load_frames("water", "train", 400), load_frames("water", "validate")
     model = tmp_path_factory.mktemp("learning") / "gap.xml"
-    fit_gap(config, training[: SIZES[0]], output=model, progress=False)
+    fit_gap(CONFIG, training[: SIZES[0]], output=model, progress=False)
     found, unseen = {}, None
     for size in SIZES:
         family = sigma_family(model, training[:size])
         unseen = unseen or design_matrix(family.template, validation)
-        for sigmas in (config.default_sigma[:2], TINY):
+        for sigmas in (HONEST, TINY):
             fitted = family.model(*sigmas)
             found[size, sigmas, "training"] = rmse(fitted, training[:size], family.design)
             found[size, sigmas, "validation"] = rmse(fitted, validation, unseen)
@@ -46,14 +49,13 @@ def errors(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_validation_error_falls_and_the_gap_to_training_closes(errors):
-    default = GapConfig().default_sigma[:2]
-    unseen = np.array([errors[size, default, "validation"] for size in SIZES])
-    seen = np.array([errors[size, default, "training"] for size in SIZES])
+    unseen = np.array([errors[size, HONEST, "validation"] for size in SIZES])
+    seen = np.array([errors[size, HONEST, "training"] for size in SIZES])
     assert (np.diff(unseen[:, 1]) < 0).all(), f"forces, with every doubling: {unseen[:, 1]}"
     # 100 validation energies are too few to see each doubling, but enough for all three.
     assert unseen[-1, 0] < 0.9 * unseen[0, 0], f"energies: {unseen[:, 0]}"
     ratio = unseen / seen
-    assert (ratio[0] > 1.05).all() and (ratio[-1] < ratio[0]).all()
+    assert (ratio[0] > 1.05).all() and (ratio[-1] < 1.0 + 0.1 * (ratio[0] - 1.0)).all()
 
 
 @pytest.mark.slow
@@ -62,5 +64,5 @@ def test_tiny_sigma_learns_the_training_frames_by_heart(errors):
         seen, unseen = (errors[size, TINY, name][0] for name in ("training", "validation"))
         assert seen < 0.01 * unseen
         # It does not pay: what was learnt by heart is of no use elsewhere.
-        honest = errors[size, GapConfig().default_sigma[:2], "validation"]
+        honest = errors[size, HONEST, "validation"]
         assert unseen > honest[0] and errors[size, TINY, "validation"][1] > honest[1]
