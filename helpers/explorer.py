@@ -51,7 +51,7 @@ class SigmaExplorer:
         """
         weights = self.family.weights(sigma_energy_eV_per_atom, sigma_force_eV_per_A)
         sigmas = 10.0 ** np.linspace(*SIGMA_ENERGY, 13)
-        along = np.array([self.family.weights(x, sigma_force_eV_per_A) for x in sigmas]).T
+        along = self.family.weights_along(sigmas, sigma_force_eV_per_A)
         sets = self._sets.items()
         zero = self._sets["training"].energies.mean()
         energies = self._stretch @ weights

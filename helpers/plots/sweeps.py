@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from helpers.plots.style import BLACK, BLUE, SET_COLORS, new_axes, style
 from helpers.sweeps.analysis import Onset
@@ -208,6 +208,8 @@ def _plain_ticks(ax: Axes, sizes: list | None) -> None:
     low, high = ax.get_ylim()
     ticks = [n * 10.0**e for e in range(-3, 5) for n in (1, 2, 5)]
     shown = [tick for tick in ticks if low <= tick <= high]
+    if len(shown) < 3:  # less than a decade
+        shown = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
     ax.set_yticks(shown, [f"{tick:g}" for tick in shown])
     ax.yaxis.set_minor_formatter(NullFormatter())
 

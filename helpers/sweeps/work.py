@@ -172,78 +172,67 @@ def _from_one_matrix(
     points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes, task: Task
 ) -> Iterator[Outcome]:
     """Judge the point that gap_fit made, if any, and solve and judge the others."""
+    from helpers.gap.regression import replace_weights, sigma_family
+
     keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
+    started = time.perf_counter()
+    try:
+        template, text = _read(model)
+        names = _label_names(task.configs[0])
+        jitter = task.configs[0].sparse_jitter
+        family = sigma_family(template, task.training, sparse_jitter=jitter, **names)
+        solved = [
+            family.model(config.sigma_energy_eV_per_atom, config.sigma_force_eV_per_A)
+            for _, config in points
+        ]
+        prepared = time.perf_counter()
+        errors = _errors_of(family, [*([template] if fitted else []), *solved], task, names)
+    except WorkshopError as error:
+        yield from (Outcome(key, failure=" ".join(str(error).split())) for key in keys)
+        return
+    judged = (time.perf_counter() - prepared) / len(keys)
+    if fitted is not None:
+        assert fitted.result is not None
+        cost = {**fitted.result["cost"], "evaluation_seconds": judged}
+        yield replace(fitted, result={"cost": cost, "errors": errors.pop(0)})
+    cost = {
+        "method": "one K_NM",
+        "fit_seconds": (prepared - started) / len(points) if points else 0.0,
+        "peak_memory_MB": _own_peak_memory_MB(),
+        "evaluation_seconds": judged,
+    }
+    for (key, _), each, rows in zip(points, solved, errors, strict=True):
+        content = replace_weights(text, each).encode()
+        yield Outcome(key, {"cost": cost, "errors": rows}, content)
+
+
+def _read(content: bytes) -> tuple[GapModel, str]:
+    """Return a model, and the text of a file of it that stands for itself."""
     with working_folder(Path(tempfile.gettempdir())) as work:
         path = work.path / "gap.xml"
-        path.write_bytes(model)
-        try:
-            shared = _Shared(path, task, len(keys))
-        except WorkshopError as error:
-            yield from (Outcome(key, failure=" ".join(str(error).split())) for key in keys)
-            return
-        if fitted is not None:
-            yield _guarded(fitted.key, functools.partial(shared.judged, fitted))
-        for key, config in points:
-            yield _guarded(key, functools.partial(shared.solved, key, config, path))
+        path.write_bytes(content)
+        model = read_model(path)
+        return model, write_model(model, path).read_text(encoding="ascii")
 
 
-class _Shared:
-    """K_NM of both data sets; what making them took is shared out among the points."""
+def _errors_of(
+    family: Any, models: Sequence[GapModel], task: Task, names: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    """Return the errors of each model on both data sets."""
+    from helpers.gap.jax.design import DesignMatrix, predictions
+    from helpers.gap.regression import isolated_energies
 
-    def __init__(self, path: Path, task: Task, n_points: int) -> None:
-        from helpers.gap.jax.design import design_matrix
-        from helpers.gap.regression import isolated_energies, sigma_family
-
-        config = task.configs[0]
-        names = _label_names(config)
-        started = time.perf_counter()
-        self.family = sigma_family(
-            read_model(path), task.training, sparse_jitter=config.sparse_jitter, **names
-        )
-        self.fit_seconds = (time.perf_counter() - started) / n_points
-        started = time.perf_counter()
-        template = self.family.template
-        self._sets = [
-            (name, design, _targets(frames, isolated_energies(template, frames), names))
-            for (name, frames), design in zip(
-                _sets(task),
-                (self.family.design, design_matrix(template, task.validation)),
-                strict=True,
-            )
-        ]
-        self.evaluation_seconds = (time.perf_counter() - started) / n_points
-
-    def judged(self, fitted: Outcome) -> Outcome:
-        """Return the errors of the model that gap_fit made: it is the template."""
-        assert fitted.result is not None
-        started = time.perf_counter()
-        errors = self._errors(self.family.template)
-        seconds = self.evaluation_seconds + time.perf_counter() - started
-        cost = {**fitted.result["cost"], "evaluation_seconds": seconds}
-        return replace(fitted, result={"cost": cost, "errors": errors})
-
-    def solved(self, key: str, config: GapConfig, path: Path) -> Outcome:
-        """Return the model for the sigmas of `config`, and its errors."""
-        started = time.perf_counter()
-        model = self.family.model(config.sigma_energy_eV_per_atom, config.sigma_force_eV_per_A)
-        write_model(model, path)
-        written = time.perf_counter()
-        errors = self._errors(model)
-        cost = {
-            "method": "one K_NM",
-            "fit_seconds": self.fit_seconds + written - started,
-            "peak_memory_MB": _own_peak_memory_MB(),
-            "evaluation_seconds": self.evaluation_seconds + time.perf_counter() - written,
-        }
-        return Outcome(key, {"cost": cost, "errors": errors}, path.read_bytes())
-
-    def _errors(self, model: GapModel) -> list[dict[str, Any]]:
-        weights = np.concatenate([term.alpha for term in model.terms])
-        rows = []
-        for name, design, (n_atoms, energies, forces) in self._sets:
-            energy = (design.energies @ weights - energies) / n_atoms
-            rows.append(_error_row(name, energy, design.forces @ weights - forces))
-        return rows
+    weights = np.array([np.concatenate([t.alpha for t in model.terms]) for model in models]).T
+    seen = DesignMatrix(family.design.energies @ weights, family.design.forces @ weights)
+    found: list[list[dict[str, Any]]] = [[] for _ in models]
+    unseen = predictions(family.template, task.validation, weights)
+    for (name, frames), predicted in zip(_sets(task), (seen, unseen), strict=True):
+        isolated = isolated_energies(family.template, frames)
+        n_atoms, energies, forces = _targets(frames, isolated, names)
+        for place, rows in enumerate(found):
+            energy = (predicted.energies[:, place] - energies) / n_atoms
+            rows.append(_error_row(name, energy, predicted.forces[:, place] - forces))
+    return found
 
 
 def _targets(

@@ -6,7 +6,7 @@ import pytest
 from helpers import fit_gap, load_frames, load_potential
 from helpers.errors import ConfigError, DataError
 from helpers.gap.jax.design import design_matrix
-from helpers.gap.regression import sigma_family
+from helpers.gap.regression import replace_weights, sigma_family
 from helpers.gap.xml import read_model, write_model
 
 
@@ -61,6 +61,19 @@ def test_a_model_can_be_written_and_quippy_loads_it(tmp_path, family, unseen):
     atoms = unseen[0].copy()
     atoms.calc = load_potential(path, engine="quippy")
     assert np.allclose(atoms.get_forces().ravel(), design.forces @ weights, rtol=0, atol=1e-8)
+
+
+def test_weights_in_a_text_of_a_model_can_be_replaced(tmp_path, family):
+    template = write_model(family.template, tmp_path / "template.xml").read_text()
+    model = family.model(0.01, 0.1)
+    expected = write_model(model, tmp_path / "again.xml").read_text()
+    assert replace_weights(template, model) == expected != template
+
+
+def test_many_energy_sigmas_at_once(family):
+    along = family.weights_along(np.array([1e-4, 1e-2]), 0.02)
+    for column, sigma in zip(along.T, (1e-4, 1e-2), strict=True):
+        assert np.allclose(column, family.weights(sigma, 0.02), rtol=1e-9)
 
 
 @pytest.mark.parametrize("sigmas", [(0, 0.1), (0.001, -1), (float("nan"), 1), ("small", 1)])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from ase import Atoms
-from scipy.sparse import csr_array
 
 from helpers.gap.atoms import check_atoms
-from helpers.gap.jax.descriptors import component_order
 from helpers.gap.jax.neighbours import PairList, find_pairs
+from helpers.gap.jax.rows import pair_rows, pair_vectors, soap_rows, soap_times
 from helpers.gap.jax.runtime import double_precision, keep_compiled_code
 from helpers.gap.jax.settings import PairSettings, SoapSettings, term_settings
 from helpers.gap.jax.slopes import spectra_and_slopes
@@ -82,50 +81,92 @@ def design_matrix(
     UnsupportedModelError
         If a term cannot be evaluated here (see `settings.term_settings`).
     """
+    energies = np.empty((len(frames), model.n_sparse))
+    forces = np.empty((3 * sum(len(atoms) for atoms in frames), model.n_sparse))
+    first = 0
+    for row, frame in enumerate(_shown(_described(model, frames), len(frames), progress)):
+        last = first + 3 * len(frame.atoms)
+        start = 0
+        for term in model.terms:
+            columns = slice(start, start + len(term.alpha))
+            energies[row, columns], forces[first:last, columns] = _rows(term, frame)
+            start = columns.stop
+        first = last
+    return DesignMatrix(energies, forces)
+
+
+def predictions(model: GapModel, frames: Sequence[Atoms], weights: np.ndarray) -> DesignMatrix:
+    """Return K_NM times several sets of weights, without making K_NM: a fraction of the work.
+
+    Parameters
+    ----------
+    model : GapModel
+        Its descriptors and sparse points are used, its weights are not.
+    frames : sequence of ase.Atoms
+        The frames.
+    weights : ndarray of shape (n_sparse, n_sets)
+        Weights of the sparse points, in the order of the model's terms.
+
+    Returns
+    -------
+    DesignMatrix
+        With one column for each set of weights: energies without those of isolated atoms.
+
+    Raises
+    ------
+    PredictionError, UnsupportedModelError
+        As `design_matrix` does.
+    """
+    parts = np.split(weights, np.cumsum([len(term.alpha) for term in model.terms])[:-1])
+    energies, forces = [], []
+    for frame in _described(model, frames):
+        both = zip(model.terms, parts, strict=True)
+        found = [_rows_times(term, frame, part) for term, part in both]
+        energies.append(sum(energy for energy, _ in found))
+        forces.append(sum(force for _, force in found))
+    return DesignMatrix(np.array(energies), np.concatenate(forces))
+
+
+class _Frame(NamedTuple):
+    """A frame with its pairs, and for each SOAP its near pairs, spectra and slopes."""
+
+    atoms: Atoms
+    pairs: PairList
+    soaps: dict[SoapSettings, tuple[PairList, np.ndarray, np.ndarray]]
+
+
+def _described(model: GapModel, frames: Sequence[Atoms]) -> Iterator[_Frame]:
+    """Compute the descriptors of frames, one after the other, with one compiled function."""
     for atoms in frames:
         check_atoms(atoms, model, model.label)
     keep_compiled_code()
     settings = [term_settings(term) for term in model.terms]
     reach = max(each.cutoff_A for each in settings)
+    soaps = {each for each in settings if isinstance(each, SoapSettings)}
     lists = [find_pairs(a.positions, a.cell.array, a.pbc, reach) for a in frames]
-    n_atoms = [len(atoms) for atoms in frames]
-    rooms = {
-        each: _room(each, lists, max(n_atoms, default=0))
-        for each in settings
-        if isinstance(each, SoapSettings)
-    }
-    energies = np.empty((len(frames), model.n_sparse))
-    forces = np.empty((3 * sum(n_atoms), model.n_sparse))
-    first = 0
-    for row, (atoms, pairs) in enumerate(_shown(list(zip(frames, lists, strict=True)), progress)):
-        last = first + 3 * len(atoms)
-        _fill(model.terms, settings, atoms, pairs, rooms, energies[row], forces[first:last])
-        first = last
-    return DesignMatrix(energies, forces)
+    most = max((len(atoms) for atoms in frames), default=0)
+    rooms = {each: _room(each, lists, most) for each in soaps}
+    for atoms, pairs in zip(frames, lists, strict=True):
+        near = {each: _near(pairs, each.cutoff_A) for each in soaps}
+        found = {
+            each: (near[each], *_spectra(each, atoms, near[each], rooms[each])) for each in soaps
+        }
+        yield _Frame(atoms, pairs, found)
 
 
-def _fill(
-    terms: Sequence[GapTerm],
-    settings: Sequence[SoapSettings | PairSettings],
-    atoms: Atoms,
-    pairs: PairList,
-    rooms: dict[SoapSettings, tuple[int, int]],
-    energies: np.ndarray,
-    forces: np.ndarray,
-) -> None:
-    """Write the rows of one frame: `energies` (n_sparse,), `forces` (3 n_atoms, n_sparse)."""
-    spectra: dict[SoapSettings, tuple[np.ndarray, np.ndarray]] = {}
-    first = 0
-    for term, each in zip(terms, settings, strict=True):
-        columns = slice(first, first + len(term.alpha))
-        first = columns.stop
-        if isinstance(each, PairSettings):
-            energies[columns], forces[:, columns] = _pair_rows(term, each, atoms, pairs)
-            continue
-        near = _near(pairs, each.cutoff_A)
-        if each not in spectra:
-            spectra[each] = _spectra(each, atoms, near, rooms[each])
-        energies[columns], forces[:, columns] = _soap_rows(term, each, atoms, near, *spectra[each])
+def _rows(term: GapTerm, frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
+    settings = term_settings(term)
+    if isinstance(settings, PairSettings):
+        return pair_rows(term, settings, frame.atoms, frame.pairs)
+    return soap_rows(term, settings, frame.atoms, *frame.soaps[settings])
+
+
+def _rows_times(term: GapTerm, frame: _Frame, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    settings = term_settings(term)
+    if isinstance(settings, PairSettings):
+        energies, forces = pair_rows(term, settings, frame.atoms, frame.pairs)
+        return energies @ weights, forces @ weights
+    return soap_times(term, settings, frame.atoms, *frame.soaps[settings], weights)
 
 
 def _near(pairs: PairList, cutoff_A: float) -> PairList:
@@ -139,71 +180,6 @@ def _room(settings: SoapSettings, lists: Sequence[PairList], most_atoms: int) ->
     return 64 * math.ceil(max(most, 1) / 64), most_atoms
 
 
-def _pair_rows(
-    term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a pair term. gap_fit counts every pair from both ends, as the list does."""
-    kinds = np.sort([atoms.numbers[pairs.first], atoms.numbers[pairs.second]], axis=0)
-    chosen = (kinds.T == settings.species).all(1) & (pairs.distance < settings.cutoff_A)
-    near = PairList(*(values[chosen] for values in pairs))
-    distance = near.distance[:, None]
-    width = max(settings.transition_A, 1e-12)  # 0: a step
-    phase = np.pi * np.clip((distance - settings.cutoff_A) / width + 1, 0, 1)
-    cut, cut_slope = 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
-    scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
-    kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
-    slope = kernel * (cut_slope - cut * scaled / settings.theta_A)
-    # The energy has each pair twice, and each time it pulls at both of its atoms: over the
-    # neighbours of one atom alone, that makes twice the slope.
-    along = 2 * _vectors(atoms, near) / distance
-    pull = along[:, :, None] * slope[:, None, :]
-    return (cut * kernel).sum(0), _added_up(_incidence(near.first, len(atoms)), pull)
-
-
-def _soap_rows(
-    term: GapTerm,
-    settings: SoapSettings,
-    atoms: Atoms,
-    near: PairList,
-    spectra: np.ndarray,
-    slopes: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a SOAP term: δ² c_s (p · p_s)^ζ, summed over the centres of its element."""
-    centres = atoms.numbers == int(term.number("Z"))
-    points = term.sparse_points[:, component_order(settings)].T
-    zeta, scale = float(term.zeta or 1.0), term.delta**2 * term.sparse_cutoff
-    overlap = spectra @ points
-    if zeta != int(zeta):
-        overlap = np.maximum(overlap, 0.0)
-    chosen = np.flatnonzero(centres[near.first])
-    # One large product: many small ones, as with three dimensions, take three times as long.
-    pull = slopes[chosen].reshape(3 * len(chosen), len(points)) @ points
-    pull = pull.reshape(len(chosen), 3, points.shape[1])
-    pull *= (zeta * scale * overlap ** (zeta - 1))[near.first[chosen], None, :]
-    both = _incidence(near.first[chosen], len(atoms)) - _incidence(near.second[chosen], len(atoms))
-    return scale * (overlap[centres] ** zeta).sum(0), _added_up(both, pull)
-
-
-def _added_up(incidence: csr_array, pull: np.ndarray) -> np.ndarray:
-    """Add (n_pairs, 3, n_sparse) up at the atoms: (3 n_atoms, n_sparse)."""
-    n_pairs, _, n_sparse = pull.shape
-    forces = incidence @ pull.reshape(n_pairs, 3 * n_sparse)
-    return forces.reshape(-1, n_sparse)
-
-
-def _incidence(atom: np.ndarray, n_atoms: int) -> csr_array:
-    """Return the matrix (n_atoms, n_pairs) that adds up what belongs to each atom."""
-    ones = np.ones(len(atom))
-    return csr_array((ones, (atom, np.arange(len(atom)))), shape=(n_atoms, len(atom)))
-
-
-def _vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
-    """Return the vectors from the first to the second atom of each pair, (n_pairs, 3), Å."""
-    apart = atoms.positions[pairs.second] - atoms.positions[pairs.first]
-    # Where there is no periodicity the shift is 0, and the cell does not matter.
-    return apart + pairs.shift @ atoms.cell.array
-
-
 def _spectra(
     settings: SoapSettings, atoms: Atoms, near: PairList, room: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +189,7 @@ def _spectra(
     species = np.array(settings.species)[:, None]
     pad = ((0, 0), (0, n_pairs - n))
     arrays = _Pairs(
-        vectors=np.pad(_vectors(atoms, near).T, pad),
+        vectors=np.pad(pair_vectors(atoms, near).T, pad),
         centre=np.pad(near.first, pad[1]),
         species=np.pad((atoms.numbers[near.second] == species).astype(float), pad),
         present=np.arange(n_pairs) < n,
@@ -229,9 +205,12 @@ def _compiled(settings: SoapSettings) -> Any:
     return jax.jit(lambda pairs: spectra_and_slopes(settings, *pairs))
 
 
-def _shown(items: list, progress: bool) -> Any:
+def _shown(items: Iterator[_Frame], total: int, progress: bool) -> Iterator[_Frame]:
     if not progress:
         return items
     from tqdm.auto import tqdm
 
-    return tqdm(items, desc="comparing environments", unit="frame", file=sys.stderr)
+    bar: Any = tqdm(
+        items, total=total, desc="comparing environments", unit="frame", file=sys.stderr
+    )
+    return iter(bar)

@@ -5,7 +5,7 @@ import pytest
 
 from helpers import load_frames, load_potential
 from helpers.errors import PredictionError
-from helpers.gap.jax.design import design_matrix
+from helpers.gap.jax.design import design_matrix, predictions
 from helpers.gap.regression import isolated_energies
 from helpers.gap.xml import read_model
 
@@ -36,6 +36,15 @@ def test_it_gives_what_quippy_gives_for_frames_of_any_size(model, tiny_fit):
         assert np.allclose(atoms.get_forces().ravel(), forces[first:last], rtol=0, atol=1e-8)
         first = last
     assert first == len(forces)
+
+
+def test_predictions_are_the_same_without_the_matrix(model, frames10):
+    frames = [frames10[0], frames10[1][:20]]
+    several = np.column_stack([weights(model), np.cos(np.arange(model.n_sparse))])
+    design, found = design_matrix(model, frames), predictions(model, frames, several)
+    for matrix, expected in ((design.energies, found.energies), (design.forces, found.forces)):
+        scale = np.abs(matrix) @ np.abs(several)  # of what is added up
+        assert (np.abs(matrix @ several - expected) < 1e-12 * scale.max()).all()
 
 
 def test_every_column_is_a_force_field_of_its_own(model, frames10):
