@@ -18,6 +18,12 @@ from helpers.sweeps.work import Outcome, Task, memory_MB
 from helpers.sweeps.worker import DONE
 
 SPARE = 0.9  # part of the free memory that fits may take
+# Threads that wait for each other burn more than they gain where others compute, too.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
 
 
 class Memory:
@@ -87,7 +93,7 @@ def run_here(
     outcomes: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
-    slots = [_Slot(waiting, outcomes, memory, workers) for _ in range(min(workers, len(tasks)))]
+    slots = [_Slot(waiting, outcomes, memory) for _ in range(min(workers, len(tasks)))]
     try:
         for slot in slots:
             slot.start()
@@ -109,11 +115,9 @@ class _Slot(threading.Thread):
         waiting: queue.SimpleQueue[Task],
         outcomes: queue.SimpleQueue[Outcome | BaseException],
         memory: Memory,
-        workers: int,
     ) -> None:
         super().__init__(daemon=True)
         self._waiting, self._outcomes, self._memory = waiting, outcomes, memory
-        self._threads = max(1, (os.cpu_count() or 1) // workers)
         self._process: subprocess.Popen | None = None
         self._stopped = False
 
@@ -167,7 +171,6 @@ class _Slot(threading.Thread):
     def _start_process(self) -> subprocess.Popen:
         package = str(Path(__file__).resolve().parents[2])
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        threads = str(self._threads)
         return subprocess.Popen(
             [sys.executable, "-m", "helpers.sweeps.worker"],
             stdin=subprocess.PIPE,
@@ -176,8 +179,7 @@ class _Slot(threading.Thread):
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(paths),
-                "OMP_NUM_THREADS": threads,  # workers do not compete for cores
-                "OPENBLAS_NUM_THREADS": threads,
+                **ONE_THREAD,
             },
         )
 
