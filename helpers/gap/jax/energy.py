@@ -65,15 +65,6 @@ def neighbour_vectors(positions: jax.Array, cell: jax.Array, neighbours: Neighbo
     return soaps, pairs
 
 
-def atomic_energies(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
-) -> jax.Array:
-    """Return the share of each atom in the energy, shape (n_atoms,), eV."""
-    soaps = _soap_energies(plan, arrays, vectors, neighbours)
-    pairs = _pair_energies(plan, arrays, vectors, neighbours)
-    return _shares(plan, soaps, pairs, neighbours)
-
-
 def _shares(
     plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbours: Neighbours
 ) -> jax.Array:
@@ -175,14 +166,9 @@ def spectra(plan: Plan, vectors: Vectors, neighbours: Neighbours) -> list[jax.Ar
     for block, vector, soap, slots in zip(
         plan.terms.blocks, vectors[0], neighbours.soaps, plan.slots, strict=True
     ):
-
-        def of_centres(
-            v: Any, present: Any, own: Any, block: Any = block, slots: Any = slots
-        ) -> Any:
-            return power_spectrum(block.settings, v, present, slots, own)
-
+        spectrum = partial(_spectrum, block.settings, slots)
         arrays = vector.astype(dtype), soap.present, soap.own.astype(dtype)
-        found.append(_in_parts(of_centres, CENTRES_AT_ONCE, *arrays))
+        found.append(_in_parts(spectrum, CENTRES_AT_ONCE, *arrays))
     return found
 
 

@@ -5,11 +5,11 @@ Nothing is ever left out: the room that a list needs is counted before it is fil
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.gap.jax.ends import Ends, find_ends, roomy
 from helpers.gap.jax.plan import Plan, SoapBlock, Terms
 
 Counts = tuple[tuple[int, int], ...]
@@ -46,24 +46,6 @@ class PairNeighbours(NamedTuple):
     second: Any
     shift: Any
     present: Any
-
-
-class Ends(NamedTuple):
-    """For each atom, the vectors that begin or end there: arrays of shape (room, n_atoms).
-
-    Slopes of the energy along vectors become forces by looking them up, which is several times
-    faster than adding each of them where it belongs.
-
-    Attributes
-    ----------
-    index : int array
-        Places in the list of all vectors (see `energy.in_one_list`).
-    sign : array
-        1 where the vector begins at the atom, −1 where it ends there, 0 where unused.
-    """
-
-    index: Any
-    sign: Any
 
 
 class Neighbours(NamedTuple):
@@ -161,7 +143,7 @@ def lay_out(
         pair, size = _pair_arrays(pairs, chosen, plan.rooms[i] if plan else 0)
         lists.append(pair)
         rooms.append(size)
-    ends = _ends(soaps, lists, len(numbers), plan.ends if plan else 0)
+    ends = find_ends(soaps, lists, len(numbers), plan.ends if plan else 0)
     needed = Plan(terms, counts, tuple(slots), tuple(rooms), len(ends.index))
     return (plan if plan == needed else needed), Neighbours(tuple(soaps), tuple(lists), ends)
 
@@ -191,7 +173,7 @@ def _soap_arrays(
         columns = column[pairs.first[chosen]]
         counts = np.bincount(columns, minlength=len(centre))
         most = int(counts.max(initial=0))
-        size = have if most <= have else _roomy(1.2 * most, 4)
+        size = have if most <= have else roomy(1.2 * most, 4)
         starts = np.cumsum(counts) - counts
         rows = np.arange(len(chosen)) - np.repeat(starts, counts)
         index = np.tile(centre, (size, 1))
@@ -214,50 +196,10 @@ def _soap_arrays(
 
 
 def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNeighbours, int]:
-    size = room if len(chosen) <= room else _roomy(1.1 * len(chosen), 32)
+    size = room if len(chosen) <= room else roomy(1.1 * len(chosen), 32)
     first, second = np.zeros((2, size), np.int32)
     shift, present = np.zeros((3, size)), np.zeros(size, bool)
     first[: len(chosen)], second[: len(chosen)] = pairs.first[chosen], pairs.second[chosen]
     shift[:, : len(chosen)] = pairs.shift[chosen].T
     present[: len(chosen)] = True
     return PairNeighbours(first, second, shift, present), size
-
-
-def _ends(
-    soaps: list[SoapNeighbours], pairs: list[PairNeighbours], n_atoms: int, room: int
-) -> Ends:
-    """List for each atom its vectors: SOAP slots, sums over the slots of a centre, pairs."""
-    atoms, signs, used = [], [], []
-    for soap in soaps:
-        atoms += [soap.index.ravel(), soap.centre]
-        signs += [np.full(soap.index.size, -1.0), np.ones(len(soap.centre))]
-        used += [soap.present.ravel(), np.ones(len(soap.centre), bool)]
-    for pair in pairs:
-        atoms.append(pair.second)
-        signs.append(np.full(len(pair.second), -1.0))
-        used.append(pair.present)
-    atom, sign, where = (np.concatenate(parts) for parts in (atoms, signs, used))
-    places = np.flatnonzero(where)
-    # Pairs are listed once, so their beginnings come on top.
-    starts, total = [], len(atom)
-    for pair in reversed(pairs):
-        total -= len(pair.first)
-        starts.append(total + np.flatnonzero(pair.present))
-    first = [pair.first[pair.present] for pair in reversed(pairs)]
-    atom = np.concatenate([atom[places], *first])
-    sign = np.concatenate([sign[places], np.ones(sum(map(len, first)))])
-    places = np.concatenate([places, *starts])
-    order = np.argsort(atom, kind="stable")
-    atom, sign, places = atom[order], sign[order], places[order]
-    counts = np.bincount(atom, minlength=n_atoms)
-    most = int(counts.max(initial=0))
-    size = room if most <= room else _roomy(1.1 * most, 8)
-    rows = np.arange(len(atom)) - np.repeat(np.cumsum(counts) - counts, counts)
-    index, signs_of = np.zeros((size, n_atoms), np.int32), np.zeros((size, n_atoms))
-    index[rows, atom], signs_of[rows, atom] = places, sign
-    return Ends(index, signs_of)
-
-
-def _roomy(wanted: float, step: int) -> int:
-    """Return the next multiple of `step`, so that similar lists have the same size."""
-    return math.ceil(wanted / step) * step
