@@ -74,7 +74,8 @@ def engines(options: argparse.Namespace) -> None:
 
     from helpers import load_frames, load_potential
     from helpers.md.batch import thermal_velocities
-    from helpers.md.compiled import run_nve, run_replicas
+    from helpers.md.compiled import run_replicas
+    from helpers.md.runs import run_nve
     from helpers.md.trajectory import A_PER_FS
 
     start = load_frames("water", "validate")[0]

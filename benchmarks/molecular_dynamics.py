@@ -84,23 +84,16 @@ def what_they_show(runs: list) -> None:
     from helpers import load_frames
     from helpers.errors import DataError
     from helpers.md.diffusion import diffusion_coefficient
-    from helpers.md.structure import coordination, first_peak_A, radial_distributions
+    from helpers.md.structure import compare_structure, radial_distributions
     from helpers.spectra import band_maximum_per_cm, vibrational_density_of_states
 
     frames = [atoms for run in runs for atoms in run.frames(every=50)]
-    sources = {
-        "runs": radial_distributions(frames, n_frames=1000),
-        "DFT frames": radial_distributions(
-            load_frames("water", "train") + load_frames("water", "validate")
-        ),
-    }
-    print("\nfirst peak of g(r), Å, and neighbours up to the minimum")
-    for pair, above_A in (("OO", 2.0), ("OH", 1.4), ("HH", 1.9)):
-        for name, table in sources.items():
-            peak = first_peak_A(table, pair, above_A=above_A)
-            print(
-                f"  {pair} {name:10s} {peak:.3f} {coordination(table, pair, above_A=above_A):.2f}"
-            )
+    theirs = load_frames("water", "train") + load_frames("water", "validate")
+    table = compare_structure(
+        radial_distributions(frames, n_frames=1000), radial_distributions(theirs)
+    )
+    print("\nfirst peaks of g(r) between molecules, Å, and neighbours up to the minimum")
+    print(table.to_string(index=False, float_format="{:.3f}".format))
     spectra = [vibrational_density_of_states(run) for run in runs]
     mean = sum(spectrum for spectrum in spectra) / len(spectra)
     bands = {band: band_maximum_per_cm(mean, band) for band in ("bend", "stretch")}

@@ -86,7 +86,7 @@ def run_md_job(
         say(f"  stopped: {run.stopped}")
     say(f"  {folder / ensemble}.log, .xyz, .traj")
     found = findings(model, run, training_frames=training_frames, training_seconds=training_seconds)
-    for name in ("quality", "structure", "vibrations", "displacement", "uncertainty"):
+    for name in ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty"):
         _write_table(getattr(found, name), folder / f"{ensemble}_{name}.csv")
     _write_table(found.cost and found.cost.table(), folder / f"{ensemble}_cost.csv")
     if found.quality is not None:
@@ -113,12 +113,14 @@ def findings(
 
     calculator = jax_calculator(model)
     frames = load_frames("water", "train") + load_frames("water", "validate")
+    reference = structure.radial_distributions(frames)
     settled = run.after(0.1 * run.times_fs[-1])
     parts: dict[str, Any] = {}
     notes = []
     for name, compute in (
         ("quality", lambda: quality.judge(settled)),
         ("structure", lambda: structure.radial_distributions(settled)),
+        ("peaks", lambda: structure.compare_structure(parts["structure"], reference)),
         ("vibrations", lambda: spectra.vibrational_density_of_states(settled)),
         ("memory", lambda: spectra.velocity_autocorrelation(settled)),
         ("displacement", lambda: diffusion.mean_square_displacement(settled)),
@@ -148,7 +150,7 @@ def findings(
         )
     return Findings(
         run=run,
-        reference=structure.radial_distributions(frames),
+        reference=reference,
         closest_A=_closest_oxygens_A(frames),
         approaches={
             "in the liquid": hole.close_approach(calculator, run.start),

@@ -12,7 +12,7 @@ from ase.io import read
 from helpers.md.compiled import CompiledEngine
 
 QUICK = ["--no-progress", "--output"]
-TABLES = ("quality", "structure", "vibrations", "displacement", "uncertainty", "cost")
+TABLES = ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty", "cost")
 
 
 @pytest.mark.slow
@@ -32,6 +32,8 @@ def test_a_run_from_the_terminal_and_its_section(mlmd, walled_model, tmp_path):
     assert len(read(folder / "nve.xyz", ":")) == len(pd.read_csv(folder / "nve.log")) == 651
     cost = pd.read_csv(folder / "nve_cost.csv").set_index("what")["value"]
     assert cost["data: 50 frames with DFT"] == pytest.approx(50 * cost.iloc[0], rel=1e-4)
+    peaks = pd.read_csv(folder / "nve_peaks.csv").set_index("pair")
+    assert peaks.loc["OO", "peak_A"] == pytest.approx(peaks.loc["OO", "peak_DFT_A"], abs=0.2)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("<img src=") == 11 and 'src="http' not in page
     assert "It came through." in page and "steps of 0.5 fs" in page

@@ -1,1 +1,1 @@
-"""Molecular dynamics with a trained potential."""
+"""Molecular dynamics with a trained potential: runs, and what they tell."""

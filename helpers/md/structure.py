@@ -16,6 +16,8 @@ from helpers.errors import DataError
 from helpers.md.trajectory import Trajectory
 
 PAIRS = (("O", "O"), ("O", "H"), ("H", "H"))
+# Beyond these distances two atoms of water belong to different molecules.
+BETWEEN_MOLECULES_A = {"OO": 2.0, "OH": 1.4, "HH": 1.9}
 
 
 def radial_distributions(
@@ -75,6 +77,34 @@ def coordination(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0)
     """Return the number of neighbours up to the first minimum after the first peak of g(r)."""
     _, minimum = _extreme(table, pair, above_A)
     return float(np.interp(minimum, table["r_A"] + _half_bin(table), table[f"{pair}_count"]))
+
+
+def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Return first peaks between molecules and numbers of neighbours, for a run and DFT frames.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``pair``, ``peak_A``, ``peak_DFT_A``, ``neighbours`` and ``neighbours_DFT`` (of
+        O–H and H–H with those in the same molecule).
+
+    Raises
+    ------
+    DataError
+        If a peak cannot be made out.
+    """
+    rows = [
+        (
+            pair,
+            first_peak_A(mine, pair, above_A=above_A),
+            first_peak_A(theirs, pair, above_A=above_A),
+            coordination(mine, pair, above_A=above_A),
+            coordination(theirs, pair, above_A=above_A),
+        )
+        for pair, above_A in BETWEEN_MOLECULES_A.items()
+    ]
+    columns = ["pair", "peak_A", "peak_DFT_A", "neighbours", "neighbours_DFT"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:

@@ -28,6 +28,8 @@ class Findings:
         Of `quality.judge`.
     structure, reference : DataFrame
         g(r) of the run and of the DFT frames.
+    peaks : DataFrame
+        Of `structure.compare_structure`.
     vibrations, memory, displacement : DataFrame
         Of `spectra` and `diffusion`.
     uncertainty : DataFrame
@@ -49,6 +51,7 @@ class Findings:
     approaches: Mapping[str, pd.DataFrame]
     hole: Hole
     structure: pd.DataFrame | None = None
+    peaks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
     vibrations: pd.DataFrame | None = None
     memory: pd.DataFrame | None = None
@@ -210,6 +213,9 @@ def _tables(found: Findings) -> tuple[ReportTable, ...]:
     tables = []
     if found.quality is not None:
         tables.append(ReportTable(found.quality, "What the run says about the potential", "{:.3f}"))
+    if found.peaks is not None:
+        caption = "First peaks of g(r) between molecules, and neighbours up to the minimum after"
+        tables.append(ReportTable(found.peaks, caption))
     if found.cost is not None:
         tables.append(ReportTable(found.cost.table(), "What it costs", "{:,.4g}"))
     return tuple(tables)
