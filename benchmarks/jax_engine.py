@@ -1,4 +1,4 @@
-"""How much faster than quippy is the kit's own engine? Ratios from one run, on one core.
+"""How much faster than quippy is the kit's own engine? Ratios from one run.
 
 Example: python benchmarks/jax_engine.py results/gap.xml
 
@@ -38,17 +38,23 @@ def main() -> None:
     parser.add_argument("--no-start-up", action="store_true", help="leave the start-up times out")
     parser.add_argument("--no-scaling", action="store_true", help="leave the larger cells out")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {options.core})
+    use_cores(options.core, 1)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     load = " ".join(f"{x:.1f}" for x in os.getloadavg())
-    print(f"One core of {os.cpu_count()}; load averages at the start: {load}")
+    print(f"One core, unless stated, of {os.cpu_count()}; load averages at the start: {load}")
     engines(options)
     if not options.no_scaling:
         scaling(options)
     if not options.no_start_up:
         start_up(options)
+
+
+def use_cores(first: int, number: int) -> None:
+    """Keep this process to one core, or let it use several (Linux only)."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = range(os.cpu_count() or 1)
+        os.sched_setaffinity(0, {first} if number == 1 else set(cores))
 
 
 def measured(work: Callable[[], object], units: int) -> tuple[float, float]:
@@ -73,10 +79,10 @@ def engines(options: argparse.Namespace) -> None:
     """Compare milliseconds per MD step (for a batch: per step of one replica), 48 atoms."""
 
     from helpers import load_frames, load_potential
-    from helpers.md.batch import thermal_velocities
     from helpers.md.compiled import run_replicas
     from helpers.md.runs import run_nve
     from helpers.md.trajectory import A_PER_FS
+    from helpers.md.velocities import thermal_velocities
 
     start = load_frames("water", "validate")[0]
     rows = {}
@@ -92,15 +98,18 @@ def engines(options: argparse.Namespace) -> None:
     seeds = list(range(options.replicas))
     run_nve(jax, start, **run)
     rows["jax, compiled loop"] = measured(lambda: run_nve(jax, start, **run), options.steps)
-    run_replicas(jax, start, seeds=seeds, **run)
-    rows[f"jax, {len(seeds)} replicas"] = measured(
-        lambda: run_replicas(jax, start, seeds=seeds, **run), options.steps * len(seeds)
-    )
-    print("\n48 atoms               clock ms  processor ms   times faster (clock, processor)")
+    for cores in (1, os.cpu_count()):
+        use_cores(options.core, cores)
+        run_replicas(jax, start, seeds=seeds, **run)
+        rows[f"jax, {len(seeds)} replicas, {cores} core{'s'[: cores > 1]}"] = measured(
+            lambda: run_replicas(jax, start, seeds=seeds, **run), options.steps * len(seeds)
+        )
+    use_cores(options.core, 1)
+    print("\n48 atoms                   clock ms  processor ms   times faster (clock, processor)")
     reference = rows["quippy + ASE"]
     for name, (clock, processor) in rows.items():
         ratios = f"{reference[0] / clock:12.1f} {reference[1] / processor:12.1f}"
-        print(f"{name:22s} {clock:8.2f} {processor:13.2f} {ratios}")
+        print(f"{name:26s} {clock:8.2f} {processor:13.2f} {ratios}")
 
 
 def scaling(options: argparse.Namespace) -> None:
@@ -145,7 +154,7 @@ def start_up(options: argparse.Namespace) -> None:
                 check=True,
             )
             load, first = map(float, done.stdout.split())
-            print(f"{name:22s} {load:17.1f} {first:16.1f}")
+            print(f"{name:26s} {load:17.1f} {first:16.1f}")
 
 
 def _rng() -> object:

@@ -19,6 +19,9 @@ _HOMES = {
     "fit_gap": "helpers.gap.fit",
     "load_potential": "helpers.gap.potential",
     "evaluate": "helpers.evaluation",
+    "explore_sigmas": "helpers.explorer",
+    "learning_curve": "helpers.sweeps.run",
+    "sweep": "helpers.sweeps.run",
     "run_nve": "helpers.md.runs",
     "run_nvt": "helpers.md.runs",
     "WorkshopError": "helpers.errors",
@@ -28,6 +31,7 @@ __all__ = sorted(_HOMES)
 if TYPE_CHECKING:
     from helpers.errors import WorkshopError as WorkshopError
     from helpers.evaluation import evaluate as evaluate
+    from helpers.explorer import explore_sigmas as explore_sigmas
     from helpers.frames import load_frames as load_frames
     from helpers.frames import read_frames as read_frames
     from helpers.gap.config import GapConfig as GapConfig
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from helpers.gap.two_body import TwoBody as TwoBody
     from helpers.md.runs import run_nve as run_nve
     from helpers.md.runs import run_nvt as run_nvt
+    from helpers.sweeps.run import learning_curve as learning_curve
+    from helpers.sweeps.run import sweep as sweep
 
 
 def __getattr__(name: str) -> Any:

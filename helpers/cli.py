@@ -11,6 +11,7 @@ from typing import Any
 
 from helpers import __version__
 from helpers.cli_md import EXIT_INTERRUPTED, add_md
+from helpers.cli_sweeps import add_sweeps
 from helpers.errors import DataError, WorkshopError
 
 EXIT_PROBLEM = 1
@@ -136,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
     run.add_argument("--output", type=Path, default=Path("results"), help="folder for the results")
     run.set_defaults(run=_run)
+    add_sweeps(commands, shared)
     add_md(commands, shared)
     return parser
 

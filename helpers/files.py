@@ -35,20 +35,22 @@ def check_target(path: str | os.PathLike) -> Path:
     return path
 
 
-def make_folder(folder: Path) -> Path:
-    """Make a folder for results unless it is there; its parent must exist.
+def make_folder(path: str | os.PathLike) -> Path:
+    """Return a folder for results, made if only its parent exists.
 
     Raises
     ------
     OutputError
-        If there is a file of that name, or the folder cannot be made.
+        If it is a file, or nothing can be written in it.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file", expected="a folder", fix="choose another name")
-    if not folder.exists():
-        check_target(folder.absolute())
-        folder.mkdir()
-    return folder
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file", expected="a folder", fix="choose another name")
+    if not path.exists():
+        check_target(path.absolute())
+        path.mkdir()
+    check_target(path / "report.html")
+    return path
 
 
 def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.evaluation import Evaluation, evaluate
-from helpers.files import check_target, make_folder
+from helpers.files import make_folder
 from helpers.frames import find_frames_file, load_frames, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
@@ -56,9 +56,7 @@ def run_main_job(
     from helpers.report.sections import add_section
     from helpers.report.training import accuracy_section, settings_section
 
-    folder = Path(folder)
-    make_folder(folder)
-    check_target(folder / "report.html")
+    folder = make_folder(folder)
     frames_file = find_frames_file(config.atoms_filename)
     training_frames = read_frames(frames_file)
     validation_frames = load_frames("water", "validate")

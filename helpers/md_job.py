@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import check_target, make_folder
+from helpers.files import make_folder
 from helpers.frames import load_frames
 from helpers.md.trajectory import Trajectory
 
@@ -78,7 +78,6 @@ def run_md_job(
     if ensemble not in runs:
         raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
     folder = make_folder(Path(folder))
-    check_target(folder / "report.html")
     run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
     if run.interrupted:
         return MdResult(run, None)

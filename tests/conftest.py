@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import itertools
+import json
 import os
 import re
 import subprocess
@@ -86,14 +89,113 @@ def tiny_fit(tmp_path_factory, tiny_config, _frames10):
 
 
 @pytest.fixture(scope="session")
-def smallest_fit(tmp_path_factory, tiny_config, _frames10):
+def smallest_fit(tmp_path_factory, smallest_config, _frames10):
     """Like `tiny_fit`, with a model so small that reading it takes milliseconds."""
-    from helpers import TwoBody, fit_gap
+    from helpers import fit_gap
+
+    folder = tmp_path_factory.mktemp("smallest")
+    return fit_gap(smallest_config, _frames10, output=folder / "gap.xml", progress=False)
+
+
+@pytest.fixture(scope="session")
+def _small_data(tmp_path_factory):
+    from ase.io import write
+
+    from helpers import load_frames
+
+    folder = tmp_path_factory.mktemp("small") / "water"
+    folder.mkdir()
+    frames = {split: load_frames("water", split, size) for split, size in SHIPPED}
+    rows = []
+    for split, size in [("train", 4), ("train", 8), ("train", 16), ("validate", 4)]:
+        path = folder / f"{split}_{size}.xyz"
+        write(path, frames[split][:size], format="extxyz")
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({"file": path.name, "split": split, "size": size, "sha256": checksum})
+    (folder / "manifest.json").write_text(json.dumps({"files": rows}))
+    return folder.parent
+
+
+SHIPPED = (("train", 50), ("validate", 100))
+
+
+@pytest.fixture
+def small_water(monkeypatch, _small_data):
+    """Training sets of 4, 8 and 16 frames and 4 validation frames in place of those that ship."""
+    monkeypatch.setenv("MLMD_DATA", str(_small_data))
+    return _small_data
+
+
+@pytest.fixture(scope="session")
+def smallest_config():
+    """Settings that are fitted in half a second."""
+    from helpers import GapConfig, TwoBody
 
     pairs = TwoBody(cutoff=4.0, n_sparse=3, delta=0.5)
-    config = tiny_config.replace(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
-    folder = tmp_path_factory.mktemp("smallest")
-    return fit_gap(config, _frames10, output=folder / "gap.xml", progress=False)
+    return GapConfig(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
+
+
+# Tables with known answers: what a sweep would return, made by a formula.
+
+
+def sweep_row(values, n_frames, repeat, sigmas, name, error):
+    return {
+        **values,
+        "n_frames": n_frames,
+        "repeat": repeat,
+        "sigma_energy_eV_per_atom": sigmas[0],
+        "sigma_force_eV_per_A": sigmas[1],
+        "set": name,
+        "rmse_energy_meV_per_atom": error,
+        "mae_energy_meV_per_atom": 0.8 * error,
+        "rmse_forces_meV_per_A": 50 * error,
+        "mae_forces_meV_per_A": 40 * error,
+        "fit_seconds": 1.0,
+        "evaluation_seconds": 1.0,
+        "peak_memory_MB": 100.0,
+        "method": "gap_fit",
+        "model_path": "gap.xml",
+        "failure": "",
+    }
+
+
+@pytest.fixture
+def curve_table():
+    """A function: learning curves 8 n^-exponent, with noise of this relative size."""
+
+    import numpy as np
+    import pandas as pd
+
+    def make(exponent=0.4, noise=0.0, sizes=(50, 100, 200, 400), repeats=3):
+        rng = np.random.default_rng(1)
+        rows = []
+        for n, repeat in itertools.product(sizes, range(1, repeats + 1)):
+            for name, start in (("training", 1.0), ("validation", 8.0)):
+                power = 0.1 if name == "training" else -exponent
+                error = start * n**power * np.exp(noise * rng.normal())
+                rows.append(sweep_row({}, n, repeat, (0.001, 0.02), name, error))
+        return pd.DataFrame(rows)
+
+    return make
+
+
+@pytest.fixture
+def sweep_table():
+    """A sweep over sigma, cutoff and size: size matters most, then sigma, then cutoff.
+
+    Training errors are proportional to sigma, so the ratio is 2 (100 frames) and 1 (200 frames)
+    at 0.01 and ten times that at 0.001.
+    """
+    import pandas as pd
+
+    rows = []
+    for sigma, cutoff, n in itertools.product([0.001, 0.01, 0.1], [3.0, 3.5], [100, 200]):
+        validation = (200 / n) * {0.001: 1.4, 0.01: 1.0, 0.1: 1.2}[sigma] * cutoff / 3.0
+        training = 100 * sigma * cutoff / 3.0
+        values = {"sigma_energy_eV_per_atom": sigma, "cutoff": cutoff}
+        for name, error in (("training", training), ("validation", validation)):
+            rows.append(sweep_row(values, n, 1, (sigma, 0.02), name, error))
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="session")

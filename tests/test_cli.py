@@ -22,7 +22,7 @@ from helpers.cli import main
 from helpers.gap.xml import read_model
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["doctor", "fit", "evaluate", "run", "md"]
+COMMANDS = ["doctor", "fit", "evaluate", "run", "learning-curve", "sweep", "md"]
 INSTALLED = shutil.which("mlmd", path=os.path.dirname(sys.executable))
 MLMD = [INSTALLED] if INSTALLED else [sys.executable, "-m", "helpers.cli"]
 
@@ -69,7 +69,7 @@ def test_help_names_every_command(capsys):
     shown = capsys.readouterr().out
     assert ended.value.code == 0 and "Start with: mlmd doctor, then mlmd run" in shown
     for command in COMMANDS:
-        assert re.search(rf"^ +{command} +\w", shown, re.MULTILINE), command
+        assert re.search(rf"^ +{command}\s+\w", shown, re.MULTILINE), command
 
 
 @pytest.mark.parametrize("command", COMMANDS)

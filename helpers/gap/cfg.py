@@ -88,7 +88,7 @@ def typed(texts: Mapping[str, str], names: Iterable[str], owner: type, source: s
             raise ConfigError(
                 f"{source}: {key!r} is not a key that the kit knows", fix=nearest(key, known)
             )
-        values[key] = _convert(key, text, types[key], source)
+        values[key] = convert(key, text, types[key], source)
     for name in names:
         if name in values or (name == "e0_method" and "e0" in values):
             continue
@@ -166,7 +166,8 @@ def _pairs(text: str, source: str) -> dict[str, str]:
     return pairs
 
 
-def _convert(key: str, text: str, kind: str, source: str) -> Any:
+def convert(key: str, text: str, kind: str, source: str) -> Any:
+    """Return the value that a text of a config stands for; `kind` is the type in words."""
     try:
         if kind == "bool":
             return {"t": True, "true": True, "f": False, "false": False}[text.casefold()]

@@ -122,6 +122,17 @@ class Batch:
             if n_new:
                 steps = (first + np.arange(n_new)) * self.record_every
                 self._records.append((steps, *rows))
+        if self.step < end:
+            self._stand_still(end)
+
+    def _stand_still(self, end: int) -> None:
+        """Record the last good states once more: replicas in other batches may go on."""
+        state, every = self._state, self.record_every
+        steps = np.arange(-(-(self.step + 1) // every), end // every + 1) * every
+        kept = (state.done_positions, state.done_velocities, state.done_energy)
+        rows = [np.repeat(np.asarray(one)[None], len(steps), axis=0) for one in kept]
+        self._records.append((steps, *rows))
+        self._state = state._replace(step=np.int64(end + 1))
 
     def records(self) -> tuple[np.ndarray, ...]:
         """Return step numbers (T,), positions and velocities (T, R, n_atoms, 3), energies (T, R).
@@ -188,8 +199,12 @@ class Batch:
         New neighbour lists are built next, as they will be after `restore`: a run that was
         broken off and resumed goes the same way as one that was not.
         """
-        self._stale = True
+        self.build_anew()
         return {name: np.asarray(value) for name, value in self._state._asdict().items()}
+
+    def build_anew(self) -> None:
+        """Build new neighbour lists before the next step."""
+        self._stale = True
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go back, or forward, to where `state` was taken."""

@@ -72,18 +72,19 @@ def run_replicas(
 
 
 class CompiledEngine:
-    """Steps replicas for `drive`, with `batch.Batch`."""
+    """Steps replicas for `drive`, with `threads.ThreadedBatch`."""
 
     name = "compiled"
 
     def __init__(
         self, calculator: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
     ) -> None:
-        from helpers.md.batch import STEPS_PER_CALL, Batch
+        from helpers.md.batch import STEPS_PER_CALL
+        from helpers.md.threads import ThreadedBatch
 
         self.steps_per_call = STEPS_PER_CALL
         self._settings = settings
-        self._batch = Batch(
+        self._batch = ThreadedBatch(
             calculator,
             [start_at(*one, settings) for one in zip(starts, seeds, strict=True)],
             seeds,

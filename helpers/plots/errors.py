@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from helpers.evaluation import Evaluation
-from helpers.plots.style import BLACK, ELEMENT_COLORS, PURPLE, SET_COLORS, style
+from helpers.plots.style import BLACK, ELEMENT_COLORS, PURPLE, SET_COLORS, new_axes, style
 
 
 def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -> Axes:
@@ -23,7 +22,7 @@ def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -
         Such as ``{"training": …, "validation": …}``, drawn in this order.
     """
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         zero = float(np.mean(next(iter(sets.values())).energies["true"]))
         for name, result in sets.items():
             ax.plot(
@@ -44,7 +43,7 @@ def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -
 def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str = "Forces") -> Axes:
     """Predicted against DFT force components, eV/Å, one colour per element."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         # In random order, so that no element hides the other.
         rows = result.forces.sample(frac=1, random_state=0)
         colors = [ELEMENT_COLORS.get(str(element), PURPLE) for element in rows["element"]]
@@ -64,7 +63,7 @@ def plot_error_histogram(
     """Distribution of errors (GAP − DFT) of ``"energies"`` (meV/atom) or ``"forces"`` (meV/Å)."""
     unit = {"energies": "meV/atom", "forces": "meV/Å"}[quantity]
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         errors = {name: _errors(getattr(result, quantity)) for name, result in sets.items()}
         widest = max(float(np.quantile(np.abs(values), 0.995)) for values in errors.values())
         edges = np.linspace(-widest, widest, 51)
@@ -95,7 +94,7 @@ def plot_force_residuals(result: Evaluation, ax: Axes | None = None) -> Axes:
     )
     size, elements = np.linalg.norm(true, axis=1), result.forces["element"].to_numpy()[::3]
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         for element in sorted(set(elements)):
             chosen = elements == element
             color = ELEMENT_COLORS.get(element, PURPLE)
@@ -114,13 +113,6 @@ def plot_force_residuals(result: Evaluation, ax: Axes | None = None) -> Axes:
         )
         ax.legend(loc="upper left", fontsize=11)
     return ax
-
-
-def _new_axes() -> Axes:
-    import matplotlib.pyplot as plt
-
-    figure: Figure = plt.figure()
-    return figure.add_subplot()
 
 
 def _errors(table: pd.DataFrame) -> np.ndarray:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe & Ito (2008), "Color Universal Design".
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
@@ -41,3 +45,10 @@ def style() -> Iterator[None]:
 
     with matplotlib.rc_context(_STYLE):
         yield
+
+
+def new_axes() -> Axes:
+    """Return the axes of a new figure, for whoever gave none."""
+    import matplotlib.pyplot as plt
+
+    return plt.figure().add_subplot()

@@ -1,0 +1,289 @@
+"""`sweep` and `learning_curve`: a grid of fits → one tidy table, in parallel, resumable."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from helpers.frames import check_labels, data_files, load_frames
+from helpers.gap import checks
+from helpers.gap.config import GapConfig
+from helpers.sweeps.cache import Cache, fingerprint, point_key
+from helpers.sweeps.grid import SIGMAS, Point, make_grid
+from helpers.sweeps.table import check_table_path, save_table
+from helpers.sweeps.work import Outcome, Task
+
+CACHE = "results/cache"
+
+
+def learning_curve(
+    config: GapConfig | None = None, *, sizes: Sequence[int] | None = None, **options: Any
+) -> pd.DataFrame:
+    """Train on more and more frames, and judge each potential on training and validation frames.
+
+    Parameters
+    ----------
+    config : GapConfig, optional
+        The settings; by default the class-room preset.
+    sizes : sequence of int, optional
+        Training-set sizes; by default all that ship (50, 100, 200, 400).
+    **options
+        Those of `sweep`: ``repeats``, ``workers``, ``client``, ``cache``, ``output``, …
+
+    Returns
+    -------
+    DataFrame
+        As `sweep` returns it.
+
+    Raises
+    ------
+    ConfigError, DataError, CacheError, OutputError
+        As `sweep` does.
+    """
+    dataset = options.get("dataset", "water")
+    if sizes is None:
+        sizes = sorted(file.size for file in data_files(dataset) if file.split == "train")
+    return sweep({}, sizes=sizes, config=config, **options)
+
+
+def sweep(
+    over: Mapping[str, Sequence[Any]],
+    *,
+    sizes: Sequence[int] = (100,),
+    repeats: int = 1,
+    config: GapConfig | None = None,
+    dataset: str = "water",
+    cache: str | os.PathLike = CACHE,
+    output: str | os.PathLike | None = None,
+    workers: int = 1,
+    client: Any = None,
+    memory_MB: float | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Fit and judge a potential for every combination of settings, sizes and repeats.
+
+    Points that were computed before come from the cache, so a sweep that was stopped, even by
+    ``kill -9``, goes on where it was. Points that differ in sigma only cost one fit together: the
+    others are solved from the same K_NM (`helpers.gap.regression`).
+
+    Parameters
+    ----------
+    over : mapping of str to sequence
+        Values to try for each setting, such as ``{"cutoff": [3.0, 3.5]}``: see
+        `helpers.sweeps.grid.make_grid`.
+    sizes : sequence of int
+        Training-set sizes that ship.
+    repeats : int
+        Fits of each point. The first uses the shipped training set; the others draw as many
+        frames from the largest one, with their own seeds, which also seed gap_fit.
+    config : GapConfig, optional
+        All other settings; by default the class-room preset.
+    dataset : str
+        Name of the shipped data set.
+    cache : path
+        Folder for results and models; several sweeps may share it.
+    output : path, optional
+        Write the table to this ``.csv`` or ``.parquet`` file.
+    workers : int
+        Processes on this machine. Fits wait for each other where memory is short.
+    client : distributed.Client or str, optional
+        A Dask client or the address of a scheduler: compute there instead.
+    memory_MB : float, optional
+        Memory that the fits on this machine may take together; by default what is free.
+    progress : bool
+        Show a bar with the time left.
+
+    Returns
+    -------
+    DataFrame, one row for each point and data set
+        What was varied, ``n_frames``, ``repeat``, both sigmas, ``set`` (``"training"``,
+        ``"validation"``), ``rmse_energy_meV_per_atom``, ``mae_energy_meV_per_atom``,
+        ``rmse_forces_meV_per_A``, ``mae_forces_meV_per_A``, ``method``, ``fit_seconds``,
+        ``evaluation_seconds``, ``peak_memory_MB``, ``model_path``, and ``failure``: the reason
+        where a point failed, and no numbers, otherwise empty.
+
+    Raises
+    ------
+    ConfigError
+        If the grid is empty, a setting unknown, or a value cannot be used.
+    DataError
+        If a training-set size does not exist.
+    CacheError
+        If the cache folder is another version's.
+    OutputError
+        If cache or output cannot be written. What was computed before stays in the cache.
+    """
+    checks.whole("workers", workers, 1)
+    if memory_MB is not None:
+        checks.number("memory_MB", memory_MB, unit="MB")
+    points = make_grid(over, sizes, repeats=repeats, config=config)
+    if output is not None:
+        check_table_path(output)
+    jobs = _Jobs(points, dataset)
+    store = Cache(cache)
+    results = {key: store.get(key) for key in jobs.keys}
+    failures: dict[str, str] = {}
+    tasks = list(jobs.tasks(results))
+    if tasks:
+        outcomes = _outcomes(tasks, workers, client, memory_MB)
+        for outcome in _shown(outcomes, jobs, results, progress):
+            if outcome.result is None:
+                failures[outcome.key] = outcome.failure
+            else:
+                results[outcome.key] = store.put(outcome.key, outcome.result, outcome.model)
+    rows = [
+        row
+        for key, point in zip(jobs.keys, points, strict=True)
+        for row in _rows(point, results[key], failures.get(key, ""))
+    ]
+    table = pd.DataFrame(rows)
+    if output is not None:
+        save_table(table, output)
+    return table
+
+
+@dataclass
+class _Jobs:
+    """Points with their frames and keys, and what is left to do."""
+
+    points: list[Point]
+    dataset: str
+    keys: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._frames: dict[tuple[int, int], tuple[list[Atoms], str]] = {}
+        config = self.points[0].config
+        names = config.energy_parameter_name, config.force_parameter_name
+        self._validation = load_frames(self.dataset, "validate")
+        check_labels(self._validation, *names, source="the validation frames")
+        judged = fingerprint(self._validation, *names)
+        for point in self.points:
+            place = point.n_frames, point.repeat
+            if place not in self._frames:
+                frames = training_frames(self.dataset, *place)
+                check_labels(frames, *names, source="the training frames")
+                self._frames[place] = frames, fingerprint(frames, *names)
+        self._data = [f"{self._frames[p.n_frames, p.repeat][1]} {judged}" for p in self.points]
+        self.keys = [
+            point_key(p.config, data) for p, data in zip(self.points, self._data, strict=True)
+        ]
+
+    def size_of(self, key: str) -> int:
+        """Return the number of training frames of a point."""
+        return self.points[self.keys.index(key)].n_frames
+
+    def tasks(self, results: Mapping[str, dict | None]) -> Iterable[Task]:
+        """Return the tasks for all points without a result, the longest first."""
+        groups: dict[str, list[int]] = {}
+        for i, (point, data) in enumerate(zip(self.points, self._data, strict=True)):
+            same = point_key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), data)
+            groups.setdefault(same, []).append(i)
+        tasks = [task for group in groups.values() if (task := self._task(group, results))]
+        return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))
+
+    def _task(self, group: list[int], results: Mapping[str, dict | None]) -> Task | None:
+        missing = {self.keys[i]: self.points[i] for i in group if results[self.keys[i]] is None}
+        if not missing:
+            return None
+        known = [found for i in group if (found := results[self.keys[i]]) is not None]
+        first = self.points[group[0]]
+        return Task(
+            keys=tuple(missing),
+            configs=tuple(point.config for point in missing.values()),
+            training=self._frames[first.n_frames, first.repeat][0],
+            validation=self._validation,
+            sparse_points=Path(known[0]["model_path"]).read_bytes() if known else None,
+        )
+
+
+def training_frames(dataset: str, size: int, repeat: int) -> list[Atoms]:
+    """Return the shipped training set of this size, or for later repeats frames drawn at random.
+
+    They are drawn without replacement from the largest training set, with the repeat as the seed;
+    of the largest size there is only one set, and repeats differ in gap_fit's seed alone.
+    """
+    shipped = load_frames(dataset, "train", size)
+    if repeat == 1:
+        return shipped
+    everything = load_frames(dataset, "train")
+    chosen = np.random.default_rng([repeat, size]).choice(len(everything), size, replace=False)
+    return [everything[i] for i in sorted(chosen)]
+
+
+def _outcomes(
+    tasks: list[Task], workers: int, client: Any, memory_MB: float | None
+) -> Iterator[Outcome]:
+    if client is not None:
+        from helpers.sweeps.cluster import run_on_cluster
+
+        return run_on_cluster(tasks, client)
+    from helpers.sweeps.local import run_here
+
+    return run_here(tasks, workers=workers, budget_MB=memory_MB)
+
+
+def _rows(point: Point, result: dict | None, failure: str) -> list[dict[str, Any]]:
+    config = point.config
+    known = {
+        **{key: _plain(config, key, value) for key, value in point.values},
+        "n_frames": point.n_frames,
+        "repeat": point.repeat,
+        **{name: getattr(config, name) for name in SIGMAS},
+    }
+    if result is None:
+        nothing = dict.fromkeys(NUMBERS, float("nan"))
+        texts = {"method": "", "model_path": "", "failure": failure or "no reason was given"}
+        return [{**known, "set": name, **nothing, **texts} for name in ("training", "validation")]
+    cost, path = result["cost"], result["model_path"]
+    rows = [{**known, **errors, **cost, "model_path": path} for errors in result["errors"]]
+    order = [*known, "set", *NUMBERS, "method", "model_path"]
+    return [{**{name: row[name] for name in order}, "failure": ""} for row in rows]
+
+
+NUMBERS = (
+    "rmse_energy_meV_per_atom",
+    "mae_energy_meV_per_atom",
+    "rmse_forces_meV_per_A",
+    "mae_forces_meV_per_A",
+    "fit_seconds",
+    "evaluation_seconds",
+    "peak_memory_MB",
+)
+
+
+def _plain(config: GapConfig, key: str, value: Any) -> Any:
+    """Return a value as it stands in the table: a number, a text, or sigmas as gap_fit has them."""
+    if key == "default_sigma":
+        return " ".join(f"{number:g}" for number in config.default_sigma)
+    return value if isinstance(value, (int, float, str)) else str(value)
+
+
+def _shown(
+    outcomes: Iterator[Outcome], jobs: _Jobs, results: Mapping[str, dict | None], progress: bool
+) -> Iterator[Outcome]:
+    """Pass outcomes on, with a bar over the frames to train on: a better clock than points."""
+    if not progress:
+        yield from outcomes
+        return
+    from tqdm.auto import tqdm
+
+    sizes = {key: jobs.size_of(key) for key in jobs.keys}
+    left = [key for key in sizes if results[key] is None]
+    n_done = len(sizes) - len(left)
+    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left"
+    total = sum(sizes[key] for key in left)
+    with tqdm(total=total, bar_format=layout, file=sys.stderr) as bar:
+        bar.set_description(f"{n_done} of {len(sizes)} points")
+        for outcome in outcomes:
+            yield outcome
+            n_done += 1
+            bar.set_description(f"{n_done} of {len(sizes)} points", refresh=False)
+            bar.update(sizes[outcome.key])

@@ -1,0 +1,77 @@
+"""The table of a sweep: its columns, and the table as a file, CSV or Parquet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.errors import DataError, nearest
+from helpers.files import check_target, write_whole
+
+ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
+QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
+TEXTS = ("method", "model_path", "failure")  # columns that may be empty
+ENDINGS = (".csv", ".parquet")
+
+
+def check_table_path(path: str | os.PathLike) -> Path:
+    """Raise an error unless a table can be written at `path`; return it as a Path.
+
+    Raises
+    ------
+    DataError
+        If the name ends neither in .csv nor in .parquet.
+    OutputError
+        If nothing can be written there.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise DataError(f"{path} has no ending that tells its form", expected=" or ".join(ENDINGS))
+    return check_target(path)
+
+
+def save_table(table: pd.DataFrame, path: str | os.PathLike) -> Path:
+    """Write a table as CSV or Parquet, by its ending."""
+    path = check_table_path(path)
+    if path.suffix == ".parquet":
+        return write_whole(path, table.to_parquet(None, engine="pyarrow", index=False))
+    return write_whole(path, table.to_csv(index=False))
+
+
+def load_table(path: str | os.PathLike) -> pd.DataFrame:
+    """Read a table that `save_table` wrote."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no table {path}", fix="run the sweep first")
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path, engine="pyarrow")
+    table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
+    texts = [name for name in TEXTS if name in table]
+    table[texts] = table[texts].fillna("")
+    return table
+
+
+def settings_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of the settings that a sweep varied: the columns before ``n_frames``."""
+    return list(table.columns[: list(table.columns).index("n_frames")])
+
+
+def unit_of(quantity: str) -> str:
+    """Return the unit of a column of errors."""
+    return "meV/atom" if "energy" in quantity else "meV/Å"
+
+
+def rows_of(table: pd.DataFrame, quantity: str, data: str | None) -> pd.DataFrame:
+    """Return the rows that were computed, of one data set or (None) of both."""
+    if quantity not in QUANTITIES:
+        raise DataError(f"There is no error {quantity!r}", fix=nearest(quantity, QUANTITIES))
+    done = table[table[quantity].notna()]
+    rows: Any = done if data is None else done[done["set"] == data]
+    if rows.empty:
+        raise DataError(
+            "The table holds no point that was computed", fix="look at its column failure"
+        )
+    return rows

@@ -1,0 +1,97 @@
+"""A killed sweep goes on where it was; two at once on one cache do not disturb each other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from helpers.sweeps.cache import Cache
+
+SECONDS = 120
+SWEEP = """
+import helpers, sys
+config = helpers.GapConfig(n_sparse=50, n_max=4, l_max=3)
+over = {"cutoff": [3.0, 3.1, 3.2]}
+helpers.sweep(over, sizes=[8], config=config, cache="cache", workers=2, output=sys.argv[1])
+"""
+POINTS = 3
+
+
+def start(folder, output="table.csv"):
+    return psutil.Popen(
+        [sys.executable, "-c", SWEEP, output],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def lives(one):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def stored(folder):
+    """Return the whole points in the cache, with the time at which each was written."""
+    return {path: path.stat().st_mtime_ns for path in Path(folder).glob("cache/*/*/point.json")}
+
+
+def fits(process):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [one for one in process.children(recursive=True) if one.name() == "gap_fit"]
+    return []
+
+
+@pytest.mark.slow
+def test_after_kill_9_nothing_goes_on_and_the_rest_is_computed(tmp_path, small_water):
+    sweep = start(tmp_path)
+    assert until(lambda: stored(tmp_path) and fits(sweep)), sweep.communicate()
+    family = sweep.children(recursive=True)
+    os.kill(sweep.pid, signal.SIGKILL)
+    sweep.wait()
+    assert until(lambda: not any(map(lives, family))), "a worker or a fit goes on"
+    before = stored(tmp_path)
+    assert 1 <= len(before) < POINTS
+    assert until(lambda: not list((tmp_path / "cache").glob(".*"))), "something half-made is left"
+
+    again = start(tmp_path)
+    _, errors = again.communicate(timeout=SECONDS)
+    assert again.returncode == 0, errors
+    assert f"{len(before)} of {POINTS} points" in errors
+    after = stored(tmp_path)
+    assert len(after) == POINTS and before.items() <= after.items(), "a point was made again"
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert len(table) == 2 * POINTS and (table["rmse_energy_meV_per_atom"] > 0).all()
+    assert sorted(os.listdir(tmp_path)) == ["cache", "table.csv"]
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_share_one_cache(tmp_path, small_water):
+    both = [start(tmp_path, name) for name in ("one.csv", "two.csv")]
+    for sweep in both:
+        _, errors = sweep.communicate(timeout=SECONDS)
+        assert sweep.returncode == 0, errors
+    errors = ["rmse_energy_meV_per_atom", "rmse_forces_meV_per_A", "model_path"]
+    one, two = (pd.read_csv(tmp_path / name)[errors] for name in ("one.csv", "two.csv"))
+    pd.testing.assert_frame_equal(one, two)
+    cache = Cache(tmp_path / "cache")
+    assert len(stored(tmp_path)) == POINTS
+    assert all(cache.get(path.parent.name) is not None for path in stored(tmp_path))

@@ -1,0 +1,102 @@
+"""Workers of this machine: they share memory, and one that dies takes one task with it."""
+
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from helpers import load_frames
+from helpers.errors import FitError
+from helpers.gap.memory import estimate_memory_MB
+from helpers.sweeps.local import Memory, free_memory_MB, run_here
+from helpers.sweeps.work import Task
+
+
+@pytest.fixture
+def task(small_water, smallest_config):
+    """A function: a task of one point with a name of its own."""
+
+    def make(key, config=smallest_config):
+        frames = load_frames("water", "train", 4)
+        return Task((key,), (config,), frames, load_frames("water", "validate")[:1])
+
+    return make
+
+
+def test_what_does_not_fit_together_waits(capsys):
+    memory, together, most = Memory(100.0), [], []
+
+    def hold(need_MB):
+        with memory.reserved(need_MB):
+            together.append(need_MB)
+            most.append(sum(together))
+            time.sleep(0.05)
+            together.remove(need_MB)
+
+    threads = [threading.Thread(target=hold, args=(need,)) for need in (60.0, 50.0, 40.0, 100.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(most) == 4 and max(most) <= 100.0 and together == []
+
+
+def test_what_can_never_fit_is_refused():
+    memory = Memory(100.0)
+    with pytest.raises(FitError, match="not enough memory.*Expected: 200 MB.*Found: 100 MB"):
+        with memory.reserved(200.0):
+            pass
+    with memory.reserved(100.0):  # nothing is left reserved
+        pass
+
+
+def test_free_memory_is_that_of_the_machine():
+    assert 0 < free_memory_MB() < psutil.virtual_memory().total / 1e6
+
+
+def test_the_estimate_grows_with_the_training_set(frames10, tiny_config):
+    small, large = (estimate_memory_MB(tiny_config, frames10[:n]) for n in (2, 10))
+    assert 0.1 < small < large < 1000
+
+
+def test_a_fit_that_gets_too_little_memory_fails_and_others_finish(task, tiny_config):
+    large = tiny_config.replace(n_max=8, l_max=6)
+    budget = estimate_memory_MB(large, task("x").training) - 0.5
+    outcomes = {
+        each.key: each
+        for each in run_here([task("large", large), task("small")], workers=1, budget_MB=budget)
+    }
+    assert "not enough memory" in outcomes["large"].failure
+    assert outcomes["small"].failure == "" and outcomes["small"].model.startswith(b"<")
+
+
+def test_a_worker_that_is_killed_fails_its_point_and_is_replaced(task, tiny_config):
+    slow = tiny_config.replace(n_sparse=400, n_max=8, l_max=6)
+    outcomes = run_here([task("killed", slow), task("next")], workers=1)
+    killer = threading.Thread(target=kill_the_worker)
+    killer.start()
+    found = {each.key: each for each in outcomes}
+    killer.join()
+    assert "ended in the middle of this point" in found["killed"].failure
+    assert "signal 9 (SIGKILL)" in found["killed"].failure
+    assert found["next"].failure == ""
+    assert workers() == []
+
+
+def workers():
+    children = psutil.Process().children()
+    return [one for one in children if "helpers.sweeps.worker" in " ".join(one.cmdline())]
+
+
+def kill_the_worker():
+    """Kill the worker as soon as its gap_fit computes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for worker in workers():
+            if any(child.name() == "gap_fit" for child in worker.children()):
+                os.kill(worker.pid, signal.SIGKILL)
+                return
+        time.sleep(0.01)

@@ -1,0 +1,86 @@
+"""``mlmd learning-curve`` and ``mlmd sweep``: from a terminal to a table and a report."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from helpers.cli import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, small_water, smallest_config):
+    """A folder with a config of the smallest fits."""
+    monkeypatch.chdir(tmp_path)
+    smallest_config.replace(default_sigma=(0.001, 0.02, 0.0, 0.0)).write("gap_config.cfg")
+    return tmp_path
+
+
+def test_a_learning_curve(here, mlmd):
+    done = mlmd("learning-curve", "--config", "gap_config.cfg", "--no-progress")
+    assert (done.code, done.errors) == (0, [])
+    table = pd.read_csv("results/learning_curve.csv")
+    assert list(table["n_frames"]) == [4, 4, 8, 8, 16, 16]
+    assert re.search(r"Energies: .*data.*from 16 to 32 frames .* meV/atom", done.output)
+    assert done.output.endswith(f"The report is {here / 'results' / 'report.html'}\n")
+    assert "Does more data help?" in (here / "results" / "report.html").read_text()
+
+
+def test_a_sweep(here, mlmd):
+    over = ["--over", "default_sigma=0.001,0.01", "--over", "zeta=1,2"]
+    rest = ["--train", 4, "--workers", 2, "--config", "gap_config.cfg", "--no-progress"]
+    done = mlmd("sweep", *over, *rest)
+    assert (done.code, done.errors) == (0, [])
+    table = pd.read_csv("results/sweep.csv")
+    assert len(table) == 8
+    assert list(table["default_sigma"].unique()) == ["0.001 0.02 0 0", "0.01 0.2 0 0"]
+    header, first = done.output.splitlines()[:2]
+    assert header.split()[:2] == ["default_sigma", "zeta"] and "rmse_forces_meV_per_A" in header
+    assert first.split()[:5] == ["0.001", "0.02", "0", "0", "1"]
+    page = (here / "results" / "report.html").read_text()
+    assert "Which settings matter?" in page and "Does more data help?" not in page
+    assert "Overfitting:" in page and "Most depends on" in page
+
+
+def test_failed_points_are_told_and_the_exit_code_is_1(here, mlmd):
+    over = ["--over", "e0_method=average,isolated"]
+    rest = ["--train", 4, "--config", "gap_config.cfg", "--no-progress"]
+    done = mlmd("sweep", *over, *rest)
+    assert (done.code, done.errors) == (1, [])
+    assert "not computed: e0_method='isolated' needs a frame with one atom" in done.output
+    assert "Not computed: " in (here / "results" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep", "--over", "cutof=3"], "no setting 'cutof'.*did you mean 'cutoff'"),
+        (["sweep", "--over", "cutoff"], "'cutoff' is not a list of values"),
+        (["sweep", "--over", "cutoff=3", "--train", "5"], "no 'train' set of 5 frames.*4, 8, 16"),
+        (["sweep", "--over", "default_sigma=0"], "default_sigma=0.0 cannot be used"),
+        (["sweep", "--over", "cutoff=3", "--workers", "0"], "workers=0 cannot be used"),
+        (["learning-curve", "--sizes", "4,5"], "no 'train' set of 5 frames"),
+        (["learning-curve", "--config", "none.cfg"], "none.cfg"),
+        (["learning-curve", "--output", "gap_config.cfg"], "is a file.*a folder"),
+    ],
+)
+def test_mistakes_are_one_line(here, mlmd_refuses, arguments, message):
+    mlmd_refuses(*arguments, "--no-progress", message=message)
+    assert not list(here.rglob("gap.xml"))
+
+
+@pytest.mark.parametrize("command", ["learning-curve", "sweep"])
+def test_both_explain_themselves(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    for option in ("--workers", "--scheduler", "--repeats", "--output", "--debug", "--no-progress"):
+        assert option in shown
+    assert f"Example: mlmd {command}" in " ".join(shown.split())
+
+
+def test_sizes_that_are_no_numbers_are_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["learning-curve", "--sizes", "many"])
+    assert ended.value.code == 2 and "invalid sizes value: 'many'" in capsys.readouterr().err
