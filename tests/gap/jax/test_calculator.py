@@ -82,11 +82,13 @@ def test_all_validation_frames_with_every_training_set(n_frames, settings, tmp_p
     frames = load_frames("water", "train", n_frames)
     path = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
-    for atoms in load_frames("water", "validate"):
-        assert_same(atoms, ours, theirs)
-        cluster = atoms[:24]
-        cluster.pbc = False
-        assert_same(cluster, ours, theirs, stress=False)
+    for number, atoms in enumerate(load_frames("water", "validate")):
+        tenth = number % 10 == 0
+        assert_same(atoms, ours, theirs, stress=tenth)  # of which quippy takes as long again
+        if tenth:
+            cluster = atoms[:24]
+            cluster.pbc = False
+            assert_same(cluster, ours, theirs, stress=False)
 
 
 @pytest.mark.parametrize("zeta", [2, 4])
