@@ -1,4 +1,4 @@
-"""How much faster than quippy is the kit's own engine? Ratios from one run.
+"""How much faster than quippy is the kit's own engine? Ratios from one run, on one core.
 
 Example: python benchmarks/jax_engine.py results/gap.xml
 
@@ -38,23 +38,17 @@ def main() -> None:
     parser.add_argument("--no-start-up", action="store_true", help="leave the start-up times out")
     parser.add_argument("--no-scaling", action="store_true", help="leave the larger cells out")
     options = parser.parse_args()
-    use_cores(options.core, 1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {options.core})
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     load = " ".join(f"{x:.1f}" for x in os.getloadavg())
-    print(f"One core, unless stated, of {os.cpu_count()}; load averages at the start: {load}")
+    print(f"One core of {os.cpu_count()}; load averages at the start: {load}")
     engines(options)
     if not options.no_scaling:
         scaling(options)
     if not options.no_start_up:
         start_up(options)
-
-
-def use_cores(first: int, number: int) -> None:
-    """Keep this process to one core, or let it use several (Linux only)."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = range(os.cpu_count() or 1)
-        os.sched_setaffinity(0, {first} if number == 1 else set(cores))
 
 
 def measured(work: Callable[[], object], units: int) -> tuple[float, float]:
@@ -98,42 +92,36 @@ def engines(options: argparse.Namespace) -> None:
     seeds = list(range(options.replicas))
     run_nve(jax, start, **run)
     rows["jax, compiled loop"] = measured(lambda: run_nve(jax, start, **run), options.steps)
-    for cores in (1, os.cpu_count()):
-        use_cores(options.core, cores)
-        run_replicas(jax, start, seeds=seeds, **run)
-        rows[f"jax, {len(seeds)} replicas, {cores} core{'s'[: cores > 1]}"] = measured(
-            lambda: run_replicas(jax, start, seeds=seeds, **run), options.steps * len(seeds)
-        )
-    use_cores(options.core, 1)
-    print("\n48 atoms                   clock ms  processor ms   times faster (clock, processor)")
+    run_replicas(jax, start, seeds=seeds, **run)
+    rows[f"jax, {len(seeds)} replicas"] = measured(
+        lambda: run_replicas(jax, start, seeds=seeds, **run), options.steps * len(seeds)
+    )
+    print("\n48 atoms               clock ms  processor ms   times faster (clock, processor)")
     reference = rows["quippy + ASE"]
     for name, (clock, processor) in rows.items():
         ratios = f"{reference[0] / clock:12.1f} {reference[1] / processor:12.1f}"
-        print(f"{name:26s} {clock:8.2f} {processor:13.2f} {ratios}")
+        print(f"{name:22s} {clock:8.2f} {processor:13.2f} {ratios}")
 
 
 def scaling(options: argparse.Namespace) -> None:
-    """Print the time of one energy and its forces against the number of atoms."""
+    """Print the time of one MD step with ASE and JAX against the number of atoms."""
     import numpy as np
 
     from helpers import load_frames, load_potential
+    from helpers.md.trajectory import A_PER_FS
+    from helpers.md.velocities import thermal_velocities
 
     start = load_frames("water", "validate")[0]
     sizes, times = [], []
-    print("\natoms   clock ms  processor ms   (energy and forces)")
+    print("\natoms   clock ms  processor ms   (a step with ASE and JAX)")
     for repeat in (1, 2, 4):
         atoms = start.repeat(repeat)
+        velocities = thermal_velocities(atoms.get_masses(), 300, _rng())
+        atoms.set_velocities(velocities * A_PER_FS)
         atoms.calc = load_potential(options.model, engine="jax")
-        atoms.get_forces()
-        calls = max(2, 20 // repeat**3)
-        moves = 1e-4 * _rng().normal(size=(calls, *atoms.positions.shape))
-
-        def work(atoms: object = atoms, moves: object = moves) -> None:
-            for move in moves:
-                atoms.positions += move
-                atoms.get_forces()
-
-        clock, processor = measured(work, calls)
+        ase_run(atoms, 2)
+        steps = max(20, 100 // repeat**3)
+        clock, processor = measured(lambda a=atoms, n=steps: ase_run(a, n), steps)
         sizes.append(len(atoms))
         times.append(processor)
         print(f"{len(atoms):5d} {clock:10.2f} {processor:13.2f}")
@@ -154,7 +142,7 @@ def start_up(options: argparse.Namespace) -> None:
                 check=True,
             )
             load, first = map(float, done.stdout.split())
-            print(f"{name:26s} {load:17.1f} {first:16.1f}")
+            print(f"{name:22s} {load:17.1f} {first:16.1f}")
 
 
 def _rng() -> object:

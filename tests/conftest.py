@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def group_marks(item: pytest.Item) -> list[pytest.Mark]:
     return list(item.iter_markers("xdist_group"))
+
+
+# Whoever runs the tests with nohup lets all processes ignore a hangup; some tests send one.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # quippy ends the process, with exit code 0, when it meets a file that it cannot read: if a test let

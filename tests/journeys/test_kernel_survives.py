@@ -131,8 +131,9 @@ def test_it_survives_atoms_that_no_potential_can_answer_for(notebook):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_used_potential_travels_to_another_process(notebook, engine):
     status, shown = notebook.run(f"""
-import pickle, subprocess, sys
+import pickle, subprocess, sys, warnings
 from joblib import Parallel, delayed
+warnings.simplefilter("ignore", UserWarning)  # a worker that grew, as JAX compiles, is replaced
 potential = potentials[{engine!r}]
 atoms = frames[0].copy()
 atoms.calc = potential

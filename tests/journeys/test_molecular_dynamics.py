@@ -18,14 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("md")]
 QUIET = {"progress": False}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a fit of two minutes: once
 def potential(tmp_path_factory):
     config = GapConfig(atoms_filename="gap_input_200.xyz")
     path = tmp_path_factory.mktemp("md") / "gap.xml"
     return load_potential(fit_gap(config, output=path, progress=False).model_path, engine="jax")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a fit of two minutes: once
 def runs(potential):
     """Ten validation snapshots, half a picosecond each at constant energy."""
     starts = load_frames("water", "validate")[:10]
