@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import make_folder
+from helpers.files import make_folder, write_whole
 from helpers.frames import load_frames
 from helpers.md.trajectory import Trajectory
 
@@ -77,7 +77,7 @@ def run_md_job(
     runs = {"nve": run_nve, "nvt": run_nvt}
     if ensemble not in runs:
         raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
-    folder = make_folder(Path(folder))
+    folder = make_folder(folder)
     run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
     if run.interrupted:
         return MdResult(run, None)
@@ -174,7 +174,5 @@ def _closest_oxygens_A(frames: list[Atoms]) -> float:
 
 
 def _write_table(table: Any, path: Path) -> None:
-    from helpers.files import write_whole
-
     if table is not None:
         write_whole(path, table.to_csv(index=False, float_format="%.6g"))

@@ -9,13 +9,12 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.plan import Plan
 from helpers.gap.jax.runtime import double_precision
 from helpers.gap.jax.verlet import VerletList
 from helpers.md.loop import Limits, compiled_loop
+from helpers.md.settings import RunSettings
 from helpers.md.steps import Ensemble, State
 from helpers.md.trajectory import A_PER_FS, Records
-from helpers.md.velocities import thermal_velocities
 
 STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop
 
@@ -23,32 +22,23 @@ STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progre
 class Batch:
     """R replicas: their state, their neighbour lists and what was recorded.
 
-    Atoms stand sorted by element inside, and in their own order in `records`.
+    They start with the velocities of their atoms (see `velocities.start_at`). Atoms stand sorted
+    by element inside, and in their own order in what `take_records` returns.
     """
 
     def __init__(
-        self,
-        calculator: Any,
-        starts: list[Atoms],
-        seeds: list[int],
-        *,
-        thermostat: str,
-        timestep_fs: float,
-        temperature_K: float | None,
-        relaxation_fs: float,
-        keep_velocities: bool,
-        record_every: int,
-        max_temperature_K: float,
-        skin_A: float,
+        self, calculator: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
     ) -> None:
         calculator.check_frames(starts)
-        n_atoms = len(starts[0])
-        free = 3 * n_atoms if thermostat == "langevin" or n_atoms == 1 else 3 * n_atoms - 3
         self.ensemble = Ensemble(
-            thermostat, timestep_fs, float(temperature_K or 0.0), relaxation_fs, free
+            settings.thermostat,
+            float(settings.timestep_fs),
+            float(settings.temperature_K),
+            float(settings.relaxation_fs),
+            settings.degrees_of_freedom(len(starts[0])),
         )
-        self.record_every, self.skin_A = record_every, skin_A
-        numbers = starts[0].numbers
+        self.record_every = int(settings.record_every)
+        numbers, skin_A = starts[0].numbers, float(settings.skin_A)
         self._lists = [
             VerletList(calculator.terms, numbers, skin_A, calculator.plans) for _ in starts
         ]
@@ -57,24 +47,25 @@ class Batch:
         self._pbc = [atoms.pbc for atoms in starts]
         self._masses = starts[0].get_masses()[self._order]
         self._e0 = sum(calculator.model.e0.get(int(z), 0.0) for z in numbers)
-        self._limits = Limits(skin_A / 2, max_temperature_K)
+        self._limits = Limits(skin_A / 2, float(settings.monitor.highest_temperature_K))
         self._records: list[tuple[np.ndarray, ...]] = []
-        self._state: State
-        self._plan: Plan
-        self._neighbours: Any = None
-        self._reference, self._stale = np.zeros(0), True
-        positions = np.array([atoms.positions[self._order] for atoms in starts])
-        if temperature_K is None or keep_velocities:
-            velocities = [atoms.get_velocities()[self._order] / A_PER_FS for atoms in starts]
-        else:
-            velocities = [
-                thermal_velocities(self._masses, temperature_K, np.random.default_rng(seed))
-                for seed in seeds
-            ]
         with double_precision():
             self._arrays = calculator.device_arrays()
             self._keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
-        self._start(positions, np.array(velocities))
+        positions = np.array([atoms.positions[self._order] for atoms in starts])
+        velocities = np.array([atoms.get_velocities()[self._order] / A_PER_FS for atoms in starts])
+        self._state = State(
+            positions,
+            velocities,
+            positions,
+            velocities,
+            np.full(len(starts), np.nan),
+            np.ones(len(starts), bool),
+            np.full(len(starts), -1),
+            np.int64(0),
+        )
+        self._stale: bool
+        self._build(first=True)
 
     @property
     def step(self) -> int:
@@ -90,11 +81,6 @@ class Batch:
     def failed_step(self) -> np.ndarray:
         """Step at which each replica became unstable, or −1; shape (R,)."""
         return np.asarray(self._state.failed_step)
-
-    @property
-    def n_builds(self) -> int:
-        """Number of builds of neighbour lists, per replica."""
-        return self._lists[0].n_builds
 
     def run(self, end: int) -> None:
         """Go on until step `end` is complete, with new lists whenever they are needed."""
@@ -134,31 +120,6 @@ class Batch:
         self._records.append((steps, *rows))
         self._state = state._replace(step=np.int64(end + 1))
 
-    def records(self) -> tuple[np.ndarray, ...]:
-        """Return step numbers (T,), positions and velocities (T, R, n_atoms, 3), energies (T, R).
-
-        Energies in eV with those of isolated atoms.
-        """
-        steps, positions, velocities, energies = (
-            np.concatenate(parts) for parts in zip(*self._records, strict=True)
-        )
-        back = np.argsort(self._order)
-        return steps, positions[:, :, back], velocities[:, :, back], energies + self._e0
-
-    def _start(self, positions: np.ndarray, velocities: np.ndarray) -> None:
-        n_replicas = len(positions)
-        self._state = State(
-            positions,
-            velocities,
-            positions,
-            velocities,
-            np.full(n_replicas, np.nan),
-            np.ones(n_replicas, bool),
-            np.full(n_replicas, -1),
-            np.int64(0),
-        )
-        self._build(first=True)
-
     def _build(self, *, first: bool = False) -> None:
         """Build the lists of all replicas, with room that is enough for every one of them."""
         positions = np.asarray(self._state.positions)
@@ -180,12 +141,15 @@ class Batch:
     def take_records(self) -> Records:
         """Return what was recorded since the last call, and keep it no longer."""
         if self._records:
-            taken = Records(*self.records())
+            steps, positions, velocities, energies = (
+                np.concatenate(parts) for parts in zip(*self._records, strict=True)
+            )
         else:
-            no_atoms = np.empty((0, *np.shape(self._state.positions)))
-            taken = Records(np.empty(0, int), no_atoms, no_atoms, no_atoms[:, :, 0, 0])
+            steps, positions = np.empty(0, int), np.empty((0, *np.shape(self._state.positions)))
+            velocities, energies = positions, positions[:, :, 0, 0]
         self._records = []
-        return taken
+        back = np.argsort(self._order)
+        return Records(steps, positions[:, :, back], velocities[:, :, back], energies + self._e0)
 
     def stop(self, replica: int, step: int) -> None:
         """Move a replica no further; `step` is where it went wrong."""

@@ -88,14 +88,7 @@ class CompiledEngine:
             calculator,
             [start_at(*one, settings) for one in zip(starts, seeds, strict=True)],
             seeds,
-            thermostat=settings.thermostat,
-            timestep_fs=float(settings.timestep_fs),
-            temperature_K=float(settings.temperature_K),
-            relaxation_fs=float(settings.relaxation_fs),
-            keep_velocities=True,  # those that `start_at` gave them
-            record_every=int(settings.record_every),
-            max_temperature_K=float(settings.monitor.highest_temperature_K),
-            skin_A=float(settings.skin_A),
+            settings,
         )
 
     @property

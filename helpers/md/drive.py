@@ -124,6 +124,7 @@ def drive(
     for replica, failure in engine.failures().items():
         ends.setdefault(replica, failure)
     records = Records.joined(parts or [engine.take_records()])
+    clock, processor = times.median()
     return Replicas(
         tuple(
             _trajectory(
@@ -138,8 +139,8 @@ def drive(
                 degrees_of_freedom=free,
                 engine=engine.name,
                 interrupted=interrupted,
-                clock_s_per_step=times.median()[0],
-                processor_s_per_step=times.median()[1],
+                clock_s_per_step=clock,
+                processor_s_per_step=processor,
             )
             for k, seed in enumerate(seeds)
         )

@@ -70,13 +70,12 @@ def first_peak_A(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0)
 
     A smoothing spline with its strength from cross-validation takes the noise out.
     """
-    return _extreme(table, pair, above_A)[0]
+    return _first_shell(table, pair, above_A)[0]
 
 
 def coordination(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0) -> float:
     """Return the number of neighbours up to the first minimum after the first peak of g(r)."""
-    _, minimum = _extreme(table, pair, above_A)
-    return float(np.interp(minimum, table["r_A"] + _half_bin(table), table[f"{pair}_count"]))
+    return _first_shell(table, pair, above_A)[1]
 
 
 def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
@@ -93,22 +92,21 @@ def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     DataError
         If a peak cannot be made out.
     """
-    rows = [
-        (
-            pair,
-            first_peak_A(mine, pair, above_A=above_A),
-            first_peak_A(theirs, pair, above_A=above_A),
-            coordination(mine, pair, above_A=above_A),
-            coordination(theirs, pair, above_A=above_A),
+    rows = []
+    for pair, above_A in BETWEEN_MOLECULES_A.items():
+        (peak, count), (peak_DFT, count_DFT) = (
+            _first_shell(table, pair, above_A) for table in (mine, theirs)
         )
-        for pair, above_A in BETWEEN_MOLECULES_A.items()
-    ]
+        rows.append((pair, peak, peak_DFT, count, count_DFT))
     columns = ["pair", "peak_A", "peak_DFT_A", "neighbours", "neighbours_DFT"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:
-    """Return where the first peak beyond `above_A` and the lowest point after it are."""
+def _first_shell(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:
+    """Return where the first peak beyond `above_A` is, and the neighbours up to its end.
+
+    The end is the lowest point after the peak.
+    """
     if pair not in table:
         raise DataError(f"There is no g(r) of {pair!r}", expected=" or ".join(_pairs(table)))
     r, g = table["r_A"].to_numpy(), table[pair].to_numpy()
@@ -124,11 +122,9 @@ def _extreme(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, flo
             fix="average over more frames",
         )
     peak = int(peaks[0])
-    return float(fine[peak]), float(fine[peak:][smooth[peak:].argmin()])
-
-
-def _half_bin(table: pd.DataFrame) -> float:
-    return float(table["r_A"][1] - table["r_A"][0]) / 2
+    minimum = fine[peak:][smooth[peak:].argmin()]
+    outer_edges = r + (r[1] - r[0]) / 2
+    return float(fine[peak]), float(np.interp(minimum, outer_edges, table[f"{pair}_count"]))
 
 
 def _pairs(table: pd.DataFrame) -> list[str]:

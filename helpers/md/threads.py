@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.md.batch import Batch
+from helpers.md.settings import RunSettings
 from helpers.md.trajectory import Records
 
 
@@ -24,11 +25,11 @@ class ThreadedBatch:
     """
 
     def __init__(
-        self, calculator: Any, starts: list[Atoms], seeds: list[int], **options: Any
+        self, calculator: Any, starts: list[Atoms], seeds: list[int], settings: RunSettings
     ) -> None:
         size = len(seeds) // _number_of_threads(len(seeds))
         self._batches = [
-            Batch(calculator, starts[k : k + size], seeds[k : k + size], **options)
+            Batch(calculator, starts[k : k + size], seeds[k : k + size], settings)
             for k in range(0, len(seeds), size)
         ]
         self._size, self._compiled = size, False
