@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import DataError, nearest
+from helpers.sweeps.grid import SIGMAS
 from helpers.sweeps.table import ENERGY, rows_of, settings_of
 
 OVERFITTED = 1.5  # validation error over training error from which on a fit counts as overfitted
@@ -27,15 +28,12 @@ def overfitting(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
         learnt by heart.
     """
     rows = rows_of(table, quantity, None)
-    point = [*settings_of(table), "n_frames", "repeat", *SIGMA_COLUMNS]
+    point = [*settings_of(table), "n_frames", "repeat", *SIGMAS]
     point = list(dict.fromkeys(point))
     both = rows.pivot_table(index=point, columns="set", values=quantity).reset_index()
     both.columns.name = None
     both["ratio"] = both["validation"] / both["training"]
     return both
-
-
-SIGMA_COLUMNS = ("sigma_energy_eV_per_atom", "sigma_force_eV_per_A")
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,20 @@
 """Tasks on a cluster: a Dask client, or the address of a scheduler.
 
 Workers need the same kit and gap_fit, but no common file system: frames travel to them, results
-and models back. A worker that dies is no loss: the scheduler gives its task to another.
+and models back. A worker that dies is no loss: the scheduler gives its task to another. The tasks
+of one worker share the memory that Dask allows it.
 """
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from helpers.errors import MissingToolError, WorkshopError
-from helpers.sweeps.work import Outcome, Task, compute_all
+from helpers.sweeps.budget import Memory
+from helpers.sweeps.work import Outcome, Task, compute
 
 PATIENCE_SECONDS = 20  # for a scheduler that does not answer
 
@@ -41,7 +45,7 @@ def run_on_cluster(tasks: Sequence[Task], client: Any) -> Iterator[Outcome]:
     try:
         for place, task in enumerate(tasks):
             # Impure: a second sweep must not be given the first one's failures.
-            future = client.submit(compute_all, task, pure=False, priority=-place)
+            future = client.submit(compute_there, task, pure=False, priority=-place)
             futures[future] = task
         for future in as_completed(list(futures), loop=client.loop):
             yield from _outcomes(future, futures[future])
@@ -66,10 +70,29 @@ def _connect(address: str) -> Any:
         ) from error
 
 
+def compute_there(task: Task) -> list[Outcome]:
+    """Compute a whole task on a Dask worker, when its memory has room for it."""
+    with _ONE_AT_A_TIME:
+        memory = _memory_of_this_worker()
+    return list(memory.compute(task, compute))
+
+
+_ONE_AT_A_TIME = threading.Lock()  # a worker may have several threads, and has one memory
+
+
+@functools.cache
+def _memory_of_this_worker() -> Memory:
+    import psutil
+    from distributed import get_worker
+
+    limit = get_worker().memory_manager.memory_limit  # None: the worker watches no limit
+    return Memory((limit or psutil.virtual_memory().total) / 1e6)
+
+
 def _outcomes(future: Any, task: Task) -> list[Outcome]:
     error = future.exception()
     if error is None:
         found: list[Outcome] = future.result()
         return found
     reason = f"the cluster gave up: {type(error).__name__}: {error}"
-    return [Outcome(key, failure=" ".join(reason.split())) for key in task.keys]
+    return [Outcome.failed(key, reason) for key in task.keys]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import queue
@@ -13,65 +12,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.errors import FitError, WorkshopError
-from helpers.sweeps.work import Outcome, Task, memory_MB
+from helpers.errors import FitError
+from helpers.sweeps.budget import Memory, free_memory_MB
+from helpers.sweeps.work import Outcome, Task
 from helpers.sweeps.worker import DONE
 
-SPARE = 0.9  # part of the free memory that fits may take
 # Threads that wait for each other burn more than they gain where others compute, too.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
-
-
-class Memory:
-    """A budget of memory that tasks reserve before they start.
-
-    Parameters
-    ----------
-    budget_MB : float
-        What all tasks may take together, MB (1e6 bytes).
-    """
-
-    def __init__(self, budget_MB: float) -> None:
-        self.budget_MB = budget_MB
-        self._reserved_MB = 0.0
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def reserved(self, need_MB: float) -> Iterator[None]:
-        """Wait until there is room, then hold it for the ``with`` block.
-
-        Raises
-        ------
-        FitError
-            If the need is larger than the whole budget.
-        """
-        if need_MB > self.budget_MB:
-            raise FitError(
-                "There is not enough memory for this fit",
-                expected=f"{need_MB:.0f} MB, by gap_fit's own estimate",
-                found=f"{self.budget_MB:.0f} MB",
-                fix="fewer frames, smaller n_max, l_max, cutoff; or close other programs",
-            )
-        with self._changed:
-            self._changed.wait_for(lambda: self._reserved_MB + need_MB <= self.budget_MB)
-            self._reserved_MB += need_MB
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._reserved_MB -= need_MB
-                self._changed.notify_all()
-
-
-def free_memory_MB() -> float:
-    """Return what fits may take of the memory that is free now, MB (1e6 bytes)."""
-    import psutil
-
-    return SPARE * psutil.virtual_memory().available / 1e6
 
 
 def run_here(
@@ -138,15 +89,8 @@ class _Slot(threading.Thread):
             self._process.wait()
 
     def _compute(self, task: Task) -> None:
-        left = list(task.keys)
-        try:
-            with self._memory.reserved(memory_MB(task)):
-                for outcome in self._ask(task):
-                    left.remove(outcome.key)
-                    self._outcomes.put(outcome)
-        except WorkshopError as error:
-            for key in left:
-                self._outcomes.put(Outcome(key, failure=" ".join(str(error).split())))
+        for outcome in self._memory.compute(task, self._ask):
+            self._outcomes.put(outcome)
 
     def _ask(self, task: Task) -> Iterator[Outcome]:
         if self._stopped:

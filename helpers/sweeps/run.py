@@ -160,8 +160,7 @@ class _Jobs:
 
     def __post_init__(self) -> None:
         self._frames: dict[tuple[int, int], tuple[list[Atoms], str]] = {}
-        config = self.points[0].config
-        names = config.energy_parameter_name, config.force_parameter_name
+        names = self.points[0].config.label_names.values()
         self._validation = load_frames(self.dataset, "validate")
         check_labels(self._validation, *names, source="the validation frames")
         judged = fingerprint(self._validation, *names)
@@ -175,10 +174,6 @@ class _Jobs:
         self.keys = [
             point_key(p.config, data) for p, data in zip(self.points, self._data, strict=True)
         ]
-
-    def size_of(self, key: str) -> int:
-        """Return the number of training frames of a point."""
-        return self.points[self.keys.index(key)].n_frames
 
     def tasks(self, results: Mapping[str, dict | None]) -> Iterable[Task]:
         """Return the tasks for all points without a result, the longest first."""
@@ -275,7 +270,7 @@ def _shown(
         return
     from tqdm.auto import tqdm
 
-    sizes = {key: jobs.size_of(key) for key in jobs.keys}
+    sizes = {key: point.n_frames for key, point in zip(jobs.keys, jobs.points, strict=True)}
     left = [key for key in sizes if results[key] is None]
     n_done = len(sizes) - len(left)
     layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left"

@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import resource
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from helpers.errors import FitError, WorkshopError
-from helpers.frames import label
+from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import fit_gap
 from helpers.gap.memory import estimate_memory_MB
@@ -79,12 +77,17 @@ class Outcome:
     model: bytes = field(default=b"", repr=False)
     failure: str = ""
 
+    @classmethod
+    def failed(cls, key: str, reason: object) -> Outcome:
+        """Return an outcome without a result; the reason stands on one line."""
+        return cls(key, failure=" ".join(str(reason).split()))
+
 
 def compute(task: Task) -> Iterator[Outcome]:
     """Compute the points of a task, one outcome for each as soon as it is there."""
     if task.versions != versions():
         reason = f"this worker has other versions: {versions()} instead of {task.versions}"
-        yield from (Outcome(key, failure=reason) for key in task.keys)
+        yield from (Outcome.failed(key, reason) for key in task.keys)
         return
     if len(task.keys) == 1 and task.sparse_points is None:
         yield _guarded(task.keys[0], functools.partial(_alone, task))
@@ -99,11 +102,6 @@ def compute(task: Task) -> Iterator[Outcome]:
             yield fitted
     if model is not None:
         yield from _from_one_matrix(left, fitted, model, task)
-
-
-def compute_all(task: Task) -> list[Outcome]:
-    """Like `compute`, for those who can only wait for the whole task."""
-    return list(compute(task))
 
 
 def memory_MB(task: Task) -> float:
@@ -128,14 +126,13 @@ def _guarded(key: str, work: Any) -> Outcome:
         outcome: Outcome = work()
     except Exception as error:
         known = isinstance(error, WorkshopError)
-        text = str(error) if known else f"{type(error).__name__}: {error}"
-        return Outcome(key, failure=" ".join(text.split()))
+        return Outcome.failed(key, error if known else f"{type(error).__name__}: {error}")
     return outcome
 
 
 def _fitted(key: str, config: GapConfig, task: Task) -> Outcome:
     """Fit one point with gap_fit; it is still to be judged."""
-    with working_folder(Path(tempfile.gettempdir())) as work:
+    with working_folder() as work:
         path = work.path / "gap.xml"
         plain = config.replace(sparse_separate_file=False)
         fit = fit_gap(plain, task.training, output=path, progress=False)
@@ -154,8 +151,8 @@ def _alone(task: Task) -> Outcome:
     fitted = _fitted(task.keys[0], task.configs[0], task)
     assert fitted.result is not None
     started = time.perf_counter()
-    names = _label_names(task.configs[0])
-    with working_folder(Path(tempfile.gettempdir())) as work, _ONE_JUDGES:
+    names = task.configs[0].label_names
+    with working_folder() as work, _ONE_JUDGES:
         path = work.path / "gap.xml"
         path.write_bytes(fitted.model)
         errors = []
@@ -178,7 +175,7 @@ def _from_one_matrix(
     started = time.perf_counter()
     try:
         template, text = _read(model)
-        names = _label_names(task.configs[0])
+        names = task.configs[0].label_names
         jitter = task.configs[0].sparse_jitter
         family = sigma_family(template, task.training, sparse_jitter=jitter, **names)
         solved = [
@@ -188,7 +185,7 @@ def _from_one_matrix(
         prepared = time.perf_counter()
         errors = _errors_of(family, [*([template] if fitted else []), *solved], task, names)
     except WorkshopError as error:
-        yield from (Outcome(key, failure=" ".join(str(error).split())) for key in keys)
+        yield from (Outcome.failed(key, error) for key in keys)
         return
     judged = (time.perf_counter() - prepared) / len(keys)
     if fitted is not None:
@@ -208,7 +205,7 @@ def _from_one_matrix(
 
 def _read(content: bytes) -> tuple[GapModel, str]:
     """Return a model, and the text of a file of it that stands for itself."""
-    with working_folder(Path(tempfile.gettempdir())) as work:
+    with working_folder() as work:
         path = work.path / "gap.xml"
         path.write_bytes(content)
         model = read_model(path)
@@ -216,43 +213,27 @@ def _read(content: bytes) -> tuple[GapModel, str]:
 
 
 def _errors_of(
-    family: Any, models: Sequence[GapModel], task: Task, names: dict[str, Any]
+    family: Any, models: Sequence[GapModel], task: Task, names: dict[str, str]
 ) -> list[list[dict[str, Any]]]:
     """Return the errors of each model on both data sets."""
     from helpers.gap.jax.design import DesignMatrix, predictions
     from helpers.gap.regression import isolated_energies
 
-    weights = np.array([np.concatenate([t.alpha for t in model.terms]) for model in models]).T
+    weights = np.array([model.weights for model in models]).T
     seen = DesignMatrix(family.design.energies @ weights, family.design.forces @ weights)
     found: list[list[dict[str, Any]]] = [[] for _ in models]
     unseen = predictions(family.template, task.validation, weights)
     for (name, frames), predicted in zip(_sets(task), (seen, unseen), strict=True):
-        isolated = isolated_energies(family.template, frames)
-        n_atoms, energies, forces = _targets(frames, isolated, names)
+        n_atoms, energies, forces = label_arrays(frames, **names)
+        energies -= isolated_energies(family.template, frames)
         for place, rows in enumerate(found):
             energy = (predicted.energies[:, place] - energies) / n_atoms
             rows.append(_error_row(name, energy, predicted.forces[:, place] - forces))
     return found
 
 
-def _targets(
-    frames: Sequence[Atoms], isolated: np.ndarray, names: dict[str, str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return numbers of atoms, energies without those of isolated atoms (eV), forces (eV/Å)."""
-    energies = np.array([float(label(atoms, names["energy_name"])) for atoms in frames])
-    forces = np.concatenate([np.ravel(label(atoms, names["forces_name"])) for atoms in frames])
-    return np.array([len(atoms) for atoms in frames]), energies - isolated, forces
-
-
 def _sets(task: Task) -> list[tuple[str, list[Atoms]]]:
     return [("training", task.training), ("validation", task.validation)]
-
-
-def _label_names(config: GapConfig) -> dict[str, Any]:
-    return {
-        "energy_name": config.energy_parameter_name,
-        "forces_name": config.force_parameter_name,
-    }
 
 
 def _error_row(name: str, energy: np.ndarray, force: np.ndarray) -> dict[str, Any]:

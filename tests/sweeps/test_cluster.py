@@ -1,4 +1,4 @@
-"""A cluster that cannot be reached is named; what it computes is a journey of its own."""
+"""A cluster that cannot be reached, or has too little memory; the rest is a journey of its own."""
 
 import socket
 
@@ -16,3 +16,23 @@ def test_an_address_where_nobody_answers(tmp_path, small_water, smallest_config,
         address = "tcp://{}:{}".format(*nobody.getsockname())
         with pytest.raises(WorkshopError, match=f"no Dask scheduler at {address}.*dask scheduler"):
             sweep({}, sizes=[4], config=smallest_config, cache=tmp_path, client=address)
+
+
+def test_a_fit_too_large_for_a_worker_fails_and_others_finish(
+    tmp_path, small_water, smallest_config
+):
+    from distributed import Client, LocalCluster
+
+    one = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with LocalCluster(memory_limit="30MB", **one) as cluster, Client(cluster) as client:
+        table = sweep(
+            {"n_sparse": [5, 10_000]},
+            sizes=[4],
+            config=smallest_config,
+            cache=tmp_path,
+            client=client,
+            progress=False,
+        )
+    failures = table.groupby("n_sparse")["failure"].first()
+    assert failures[5] == ""
+    assert "not enough memory" in failures[10_000] and "Found: 30 MB" in failures[10_000]
