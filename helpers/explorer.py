@@ -17,7 +17,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
+from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.design import DesignMatrix, design_matrix
 from helpers.gap.regression import SigmaFamily, isolated_energies, sigma_family
@@ -147,10 +147,7 @@ def explore_sigmas(
         If the model is damaged.
     """
     config = GapConfig() if config is None else config
-    names: dict[str, Any] = {
-        "energy_name": config.energy_parameter_name,
-        "forces_name": config.force_parameter_name,
-    }
+    names = config.label_names
     check_labels(validation, *names.values(), source="the validation frames")
     family = sigma_family(model, training, sparse_jitter=config.sparse_jitter, **names)
     stretched = stretched_bond(validation[0])
@@ -191,13 +188,13 @@ def _data_set(
     energy_name: str = ENERGY_NAME,
     forces_name: str = FORCES_NAME,
 ) -> _DataSet:
-    n_atoms = np.array([len(atoms) for atoms in frames])
+    n_atoms, energies, forces = label_arrays(frames, energy_name, forces_name)
     return _DataSet(
         design=design,
         n_atoms=n_atoms,
-        energies=np.array([float(label(atoms, energy_name)) for atoms in frames]) / n_atoms,
+        energies=energies / n_atoms,
         isolated=isolated_energies(family.template, frames) / n_atoms,
-        forces=np.concatenate([np.ravel(label(atoms, forces_name)) for atoms in frames]),
+        forces=forces,
     )
 
 

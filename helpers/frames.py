@@ -245,6 +245,16 @@ def label(atoms: Atoms, name: str) -> Any:
     return None if atoms.calc is None else atoms.calc.results.get(name)
 
 
+def label_arrays(
+    frames: Sequence[Atoms], energy_name: str = ENERGY_NAME, forces_name: str = FORCES_NAME
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return numbers of atoms and energies (n_frames,), eV, and all force components, eV/Å."""
+    n_atoms = np.array([len(atoms) for atoms in frames])
+    energies = np.array([float(label(atoms, energy_name)) for atoms in frames])
+    forces = np.concatenate([np.ravel(label(atoms, forces_name)) for atoms in frames])
+    return n_atoms, energies, forces
+
+
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
     """Return the path of a frames file: as given, beside `near`, or in a shipped data set."""
     path = Path(name)

@@ -69,13 +69,7 @@ def run_main_job(
     )
     say(f"  {fit}")
     say("Comparing with DFT …")
-    training = evaluate(
-        fit.model_path,
-        training_frames,
-        energy_name=config.energy_parameter_name,
-        forces_name=config.force_parameter_name,
-        progress=progress,
-    )
+    training = evaluate(fit.model_path, training_frames, progress=progress, **config.label_names)
     validation = evaluate(fit.model_path, validation_frames, progress=progress)
     say(f"  training    {training}")
     say(f"  validation  {validation}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, all_changes
 
 from helpers.errors import PredictionError
 from helpers.gap.model import GapModel
@@ -32,6 +32,28 @@ class PotentialCalculator(Calculator):
         """Return a property, as every ASE calculator does; safe to call from several threads."""
         with self._lock:
             return super().get_property(name, atoms, allow_calculation)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Compute energy (eV), forces (eV/Å) and, where asked for, stress (eV/Å³).
+
+        Raises
+        ------
+        PredictionError
+            If the atoms hold an element that the model was not trained on, positions that are
+            not finite, or atoms so close that the result is not a finite number.
+        """
+        super().calculate(atoms, properties, system_changes)
+        self._check(self.atoms)
+        self.results = self._predict(self.atoms, properties or ())
+
+    def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return results by ASE's names for atoms that were checked."""
+        raise NotImplementedError
 
     def check_frames(self, frames: Iterable[Atoms]) -> None:
         """Raise `PredictionError` if the potential cannot be asked about one of the frames."""

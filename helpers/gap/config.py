@@ -149,6 +149,14 @@ class GapConfig(checks.CheckedNames):
             checks.number("default_sigma", value, positive=False)
         object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
 
+    @property
+    def label_names(self) -> dict[str, Any]:
+        """Names of the labels, as `evaluate` and others take them."""
+        return {
+            "energy_name": self.energy_parameter_name,
+            "forces_name": self.force_parameter_name,
+        }
+
     def _check_e0(self) -> None:
         if self.e0 is None:
             checks.one_of("e0_method", self.e0_method, ("average", "isolated"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from ase import Atoms
 from ase.io import write
@@ -32,7 +30,7 @@ def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
     """
     binary = find_gap_fit()
     follow = FitProgress(n_sparse=config.n_sparse, show=False)
-    with working_folder(Path(tempfile.gettempdir())) as work:
+    with working_folder() as work:
         inside = config.replace(atoms_filename="train.xyz", gap_file="gap.xml")
         # Beside config_file=… on the command line gap_fit does not see this key.
         text = f"dryrun=T\n{inside.to_cfg()}"

@@ -98,6 +98,19 @@ class GapModel:
         return sum(len(term.alpha) for term in self.terms)
 
     @property
+    def weights(self) -> np.ndarray:
+        """Weights of all sparse points, in the order of the terms, shape (n_sparse,)."""
+        return np.concatenate([term.alpha for term in self.terms])
+
+    def split(self, weights: np.ndarray) -> list[np.ndarray]:
+        """Return the rows (n_sparse, …) that belong to each term."""
+        return np.split(weights, np.cumsum([len(term.alpha) for term in self.terms])[:-1])
+
+    def isolated_energies(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the energy of each atom if it were alone, by atomic numbers, eV."""
+        return np.array([self.e0.get(int(z), 0.0) for z in numbers])
+
+    @property
     def cutoff_A(self) -> float:
         """Longest interaction range, Å."""
         return max(term.number("cutoff") for term in self.terms)

@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import all_changes
 
 from helpers.errors import (
     MissingToolError,
@@ -125,39 +125,25 @@ class GapCalculator(PotentialCalculator):
         because = f" because {self.why}" if self.why else ""
         return f"GapCalculator({self.path.name}, engine='quippy'{because})"
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """Compute energy (eV) and forces (eV/Å), and the stress (eV/Å³) when asked for it.
-
-        Raises
-        ------
-        PredictionError
-            If the atoms hold an element that the model was not trained on, positions that are
-            not finite, or atoms so close that the result is not a finite number.
-        """
-        super().calculate(atoms, properties, system_changes)
-        self._check(self.atoms)
-        wanted = ["energy", "forces"] + (["stress"] if "stress" in (properties or []) else [])
-        copy = self.atoms.copy()
+    def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return energy and forces, and the stress, which takes as long again, where wanted."""
+        names = ["energy", "forces", *(["stress"] if "stress" in wanted else [])]
+        copy = atoms.copy()
         try:
-            results = {name: self._quippy.get_property(name, copy) for name in wanted}
+            results = {name: self._quippy.get_property(name, copy) for name in names}
         except RuntimeError as error:
             raise PredictionError(
                 f"quippy could not use {self.path.name} for these atoms", found=_reason(str(error))
             ) from error
         if not all(np.isfinite(value).all() for value in results.values()):
-            distances = self.atoms.get_all_distances(mic=self.atoms.pbc.any())
+            distances = atoms.get_all_distances(mic=atoms.pbc.any())
             np.fill_diagonal(distances, np.inf)
             raise PredictionError(
                 "The potential gives no finite energy for these atoms",
                 found=f"a closest pair of {distances.min():.3f} Å",
                 fix="move overlapping atoms apart",
             )
-        self.results = {**results, "free_energy": results["energy"]}
+        return {**results, "free_energy": results["energy"]}
 
 
 def _reload(path: Path) -> GapCalculator:

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -106,8 +107,12 @@ class WorkingFolder:
 
 
 @contextlib.contextmanager
-def working_folder(parent: Path) -> Iterator[WorkingFolder]:
-    """Make a `WorkingFolder` inside `parent`; it is removed at the end of the ``with`` block."""
+def working_folder(parent: Path | None = None) -> Iterator[WorkingFolder]:
+    """Make a `WorkingFolder`, removed at the end of the ``with`` block.
+
+    It lies in `parent`, or else where the system keeps temporary files.
+    """
+    parent = Path(tempfile.gettempdir()) if parent is None else parent
     # The watcher comes first: the folder never exists without somebody to remove it.
     folder = WorkingFolder(parent / f".gap_fit-{secrets.token_hex(4)}")
     try:

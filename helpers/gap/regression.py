@@ -28,7 +28,7 @@ from ase import Atoms
 from scipy.linalg import block_diag, cholesky, qr, solve_triangular, svd
 
 from helpers.errors import ConfigError
-from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
+from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
 from helpers.gap import checks
 from helpers.gap.jax.covariance import term_covariance
 from helpers.gap.jax.design import DesignMatrix, design_matrix
@@ -96,8 +96,7 @@ class SigmaFamily:
     def model(self, sigma_energy_eV_per_atom: float, sigma_force_eV_per_A: float) -> GapModel:
         """Return the model for these sigmas; `helpers.gap.xml.write_model` makes a file of it."""
         weights = self.weights(sigma_energy_eV_per_atom, sigma_force_eV_per_A)
-        ends = np.cumsum([len(term.alpha) for term in self.template.terms])[:-1]
-        terms = zip(self.template.terms, np.split(weights, ends), strict=True)
+        terms = zip(self.template.terms, self.template.split(weights), strict=True)
         return replace(
             self.template,
             terms=tuple(replace(term, alpha=alpha) for term, alpha in terms),
@@ -149,9 +148,7 @@ def sigma_family(
         model = read_model(Path(model))
     check_labels(frames, energy_name, forces_name)
     design = design_matrix(model, frames, progress=progress)
-    n_atoms = np.array([len(atoms) for atoms in frames])
-    energies = np.array([float(label(atoms, energy_name)) for atoms in frames])
-    forces = np.concatenate([np.ravel(label(atoms, forces_name)) for atoms in frames])
+    n_atoms, energies, forces = label_arrays(frames, energy_name, forces_name)
     factor = _factor(model, sparse_jitter)
     # One QR replaces the many force rows by as many as there are sparse points.
     (compressed,) = qr(np.column_stack([design.forces, forces]), mode="r", overwrite_a=True)
@@ -180,7 +177,7 @@ def replace_weights(text: str, model: GapModel) -> str:
     The two models differ in nothing else. It is what `helpers.gap.xml.write_model` would write,
     in a tenth of the time.
     """
-    weights = iter([alpha for term in model.terms for alpha in term.alpha.tolist()])
+    weights = iter(model.weights.tolist())
     text = re.sub(r'alpha="[^"]*"', lambda _: f'alpha="{next(weights)!r}"', text)
     line = escape(model.command_line).encode("ascii", "backslashreplace").decode()
     return re.sub(
@@ -193,13 +190,11 @@ def replace_weights(text: str, model: GapModel) -> str:
 
 def isolated_energies(model: GapModel, frames: Sequence[Atoms]) -> np.ndarray:
     """Return the energies of each frame's atoms if they were isolated, (n_frames,), eV."""
-    return np.array(
-        [sum(model.e0.get(int(z), 0.0) for z in atoms.numbers) for atoms in frames], dtype=float
-    )
+    return np.array([model.isolated_energies(atoms.numbers).sum() for atoms in frames])
 
 
 def _factor(model: GapModel, jitter: float) -> np.ndarray:
-    """Return the upper triangular U with UᵀU = K_MM + jitter."""
+    """Return the upper triangular U with UᵀU = K_MM + jitter, a block for each term."""
     blocks = [term_covariance(term, jitter=jitter) for term in model.terms]
     try:
         return block_diag(*(cholesky(block) for block in blocks))

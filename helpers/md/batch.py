@@ -46,7 +46,7 @@ class Batch:
         self._cells = np.array([atoms.cell.array for atoms in starts])
         self._pbc = [atoms.pbc for atoms in starts]
         self._masses = starts[0].get_masses()[self._order]
-        self._e0 = sum(calculator.model.e0.get(int(z), 0.0) for z in numbers)
+        self._e0 = calculator.model.isolated_energies(numbers).sum()
         self._limits = Limits(skin_A / 2, float(settings.monitor.highest_temperature_K))
         self._records: list[tuple[np.ndarray, ...]] = []
         with double_precision():

@@ -18,6 +18,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers.errors import PredictionError
+from helpers.gap.jax.settings import PairSettings
 from helpers.gap.model import GapModel, GapTerm
 from helpers.md.monitor import bonds
 
@@ -130,10 +131,10 @@ def with_wall(
         raise PredictionError(f"from_A={from_A!r} cannot be used", expected="some 2 Å")
     distance = np.linspace(0.0, from_A, 400)
     height = height_eV * np.clip(2 * (1 - distance / from_A), 0, None) ** 3
-    phase = np.clip((distance - from_A) / TRANSITION_A + 1, 0, 1)
     points = np.linspace(0.0, from_A, WALL_POINTS)
     basis = np.exp(-0.5 * ((distance[:, None] - points) / WALL_WIDTH_A) ** 2)
-    basis *= 0.5 * (1 + np.cos(np.pi * phase))[:, None]
+    same = PairSettings((numbers[0], numbers[1]), from_A, TRANSITION_A, WALL_WIDTH_A)
+    basis *= same.cutoff_factor(distance)[0][:, None]
     weights = np.linalg.lstsq(basis, height, rcond=1e-8)[0]
     options = {"cutoff": repr(from_A), "Z1": str(numbers[0]), "Z2": str(numbers[1])}
     term = GapTerm(

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers.errors import PredictionError
@@ -69,6 +68,7 @@ class JaxCalculator(PotentialCalculator):
         self._lists: dict[tuple[int, ...], VerletList] = {}
         self.plans: dict[Any, Plan] = {}  # room that was enough so far, by composition and skin
         self._arrays: Any = None
+        self._factors: dict[float, Any] = {}  # for variances, which are asked for frame by frame
 
     def __reduce__(self) -> tuple:
         return _rebuild, (self.model, self.path, self.precision, self.skin_A)
@@ -76,23 +76,6 @@ class JaxCalculator(PotentialCalculator):
     def __repr__(self) -> str:
         name = self.path.name if self.path else self.model.label
         return f"JaxCalculator({name}, engine='jax', precision={self.precision!r})"
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """Compute energy (eV), energies of atoms (eV), forces (eV/Å) and stress (eV/Å³).
-
-        Raises
-        ------
-        PredictionError
-            If the atoms hold an element that the model was not trained on, positions that are
-            not finite, or atoms on top of each other.
-        """
-        super().calculate(atoms, properties, system_changes)
-        self.results = self._predict(self.atoms)
 
     def predict_frames(self, frames: Sequence[Atoms]) -> list[tuple[float, np.ndarray]]:
         """Return energy (eV) and forces (eV/Å) of many frames, compiling once per composition.
@@ -113,20 +96,27 @@ class JaxCalculator(PotentialCalculator):
 
         See `covariance.atomic_variances`; quippy calls it ``local_gap_variance``.
         """
-        from helpers.gap.jax.covariance import atomic_variances
+        from helpers.gap.jax.covariance import atomic_variances, factorised
 
         self._check(atoms)
-        return atomic_variances(self.model, atoms, regularisation=regularisation)
+        if regularisation not in self._factors:
+            self._factors = {regularisation: factorised(self.model, regularisation=regularisation)}
+        return atomic_variances(
+            self.model,
+            atoms,
+            regularisation=regularisation,
+            factors=self._factors[regularisation],
+        )
 
-    def _predict(self, atoms: Atoms) -> dict[str, Any]:
-        self._check(atoms)
+    def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return everything, whatever is wanted: it comes out of one compiled function."""
         lists = self._list_for(atoms)
         positions, cell = atoms.positions[lists.order], atoms.cell.array
         with double_precision():
             plan, neighbours = lists.get(positions, cell, atoms.pbc)
             found = _compiled(plan)(self.device_arrays(), positions, cell, neighbours)
             energy, energies, forces, virial = (np.asarray(value) for value in found)
-        e0 = np.array([self.model.e0.get(int(z), 0.0) for z in atoms.numbers])
+        e0 = self.model.isolated_energies(atoms.numbers)
         results = {
             "energy": float(energy) + float(e0.sum()),
             "energies": e0 + _unsorted(energies, lists.order),

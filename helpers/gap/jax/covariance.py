@@ -17,7 +17,7 @@ from helpers.gap.jax.descriptors import component_order
 from helpers.gap.jax.neighbours import find_pairs
 from helpers.gap.jax.plan import Plan, plan_terms
 from helpers.gap.jax.runtime import double_precision
-from helpers.gap.jax.settings import PairSettings, SoapSettings, term_settings
+from helpers.gap.jax.settings import SoapSettings, term_settings
 from helpers.gap.jax.verlet import VerletList
 from helpers.gap.model import GapModel, GapTerm
 
@@ -52,7 +52,21 @@ def sparse_covariance(model: GapModel, *, jitter: float = 0.0) -> np.ndarray:
     return block_diag(*(term_covariance(term, jitter=jitter) for term in model.terms))
 
 
-def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0.001) -> np.ndarray:
+def factorised(model: GapModel, *, regularisation: float) -> tuple[Any, ...]:
+    """Return the Cholesky factor of K_MM + ρ² for each term: most of the work of a variance."""
+    return tuple(
+        cho_factor(term_covariance(term, jitter=regularisation**2), lower=True)
+        for term in model.terms
+    )
+
+
+def atomic_variances(
+    model: GapModel,
+    atoms: Atoms,
+    *,
+    regularisation: float = 0.001,
+    factors: tuple[Any, ...] | None = None,
+) -> np.ndarray:
     """Return the variance of each atom's energy that the Gaussian process expects.
 
     For each descriptor f_c² (δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k), added up over the descriptors of an
@@ -68,6 +82,8 @@ def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0
         The atoms.
     regularisation : float
         ρ, eV; quippy's ``gap_variance_regularisation``.
+    factors : tuple, optional
+        What `factorised` returned for the same model and ρ, where many frames follow each other.
 
     Returns
     -------
@@ -78,6 +94,7 @@ def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0
     UnsupportedModelError
         If a term cannot be evaluated here.
     """
+    factors = factorised(model, regularisation=regularisation) if factors is None else factors
     terms = plan_terms(model)
     lists = VerletList(terms, atoms.numbers, 0.0)
     positions = atoms.positions[lists.order]
@@ -87,45 +104,34 @@ def atomic_variances(model: GapModel, atoms: Atoms, *, regularisation: float = 0
     pairs = find_pairs(positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
     spectra = _spectra(model, plan, positions, atoms.cell.array, neighbours)
     variances = np.zeros(len(atoms))
-    for term in model.terms:
+    for term, factor in zip(model.terms, factors, strict=True):
         settings = term_settings(term)
+        prior = term.delta**2 + regularisation**2
         if isinstance(settings, SoapSettings):
             centre = int(term.number("Z"))
             if centre in numbers:
                 spectrum = spectra[settings][numbers[_centres(model, settings, numbers)] == centre]
-                variances[numbers == centre] += _soap_variances(term, spectrum, regularisation)
+                kernel = _soap_kernel(term, settings, spectrum)
+                variances[numbers == centre] += prior - _explained(factor, kernel)
         else:
-            here = [numbers[pairs.first], numbers[pairs.second]]
-            kinds = np.sort(np.array(here), axis=0)
-            chosen = (kinds.T == settings.species).all(1) & (pairs.distance < settings.cutoff_A)
-            values = _pair_variances(term, settings, pairs.distance[chosen], regularisation)
-            np.add.at(variances, pairs.first[chosen], values)
+            near = pairs.between(settings.species, numbers, settings.cutoff_A)
+            kernel = term.delta**2 * term.sparse_cutoff * _gaussian(near.distance, term)
+            cutoff, _ = settings.cutoff_factor(near.distance)
+            values = cutoff**2 * (prior - _explained(factor, kernel))
+            np.add.at(variances, near.first, values)
     result = np.empty_like(variances)
     result[lists.order] = variances
     return result
 
 
-def _soap_variances(term: GapTerm, spectrum: np.ndarray, regularisation: float) -> np.ndarray:
-    order = component_order(term_settings(term))  # type: ignore[arg-type]
-    overlap = spectrum @ term.sparse_points[:, order].T
-    kernel = term.delta**2 * term.sparse_cutoff * _power(overlap, term)
-    return _left(term, kernel, regularisation)
+def _soap_kernel(term: GapTerm, settings: SoapSettings, spectrum: np.ndarray) -> np.ndarray:
+    overlap = spectrum @ term.sparse_points[:, component_order(settings)].T
+    return term.delta**2 * term.sparse_cutoff * _power(overlap, term)
 
 
-def _pair_variances(
-    term: GapTerm, settings: PairSettings, distance: np.ndarray, regularisation: float
-) -> np.ndarray:
-    phase = np.clip((distance - settings.cutoff_A) / max(settings.transition_A, 1e-12) + 1, 0, 1)
-    cutoff = 0.5 * (1 + np.cos(np.pi * phase))
-    kernel = term.delta**2 * term.sparse_cutoff * _gaussian(distance, term)
-    return cutoff**2 * _left(term, kernel, regularisation)
-
-
-def _left(term: GapTerm, kernel: np.ndarray, regularisation: float) -> np.ndarray:
-    """Return δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k for each row of `kernel`."""
-    factor = cho_factor(term_covariance(term, jitter=regularisation**2), lower=True)
-    explained = np.einsum("im,mi->i", kernel, cho_solve(factor, kernel.T))
-    return term.delta**2 + regularisation**2 - explained
+def _explained(factor: Any, kernel: np.ndarray) -> np.ndarray:
+    """Return kᵀ (K_MM + ρ²)⁻¹ k for each row of `kernel`."""
+    return np.einsum("im,mi->i", kernel, cho_solve(factor, kernel.T))
 
 
 def _power(overlap: np.ndarray, term: GapTerm) -> np.ndarray:

@@ -117,7 +117,7 @@ def predictions(model: GapModel, frames: Sequence[Atoms], weights: np.ndarray) -
     PredictionError, UnsupportedModelError
         As `design_matrix` does.
     """
-    parts = np.split(weights, np.cumsum([len(term.alpha) for term in model.terms])[:-1])
+    parts = model.split(weights)
     energies, forces = [], []
     for frame in _described(model, frames):
         both = zip(model.terms, parts, strict=True)
@@ -170,8 +170,7 @@ def _rows_times(term: GapTerm, frame: _Frame, weights: np.ndarray) -> tuple[np.n
 
 
 def _near(pairs: PairList, cutoff_A: float) -> PairList:
-    chosen = pairs.distance < cutoff_A
-    return PairList(*(values[chosen] for values in pairs))
+    return pairs.chosen(pairs.distance < cutoff_A)
 
 
 def _room(settings: SoapSettings, lists: Sequence[PairList], most_atoms: int) -> tuple[int, int]:

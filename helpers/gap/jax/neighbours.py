@@ -64,6 +64,15 @@ class PairList(NamedTuple):
     shift: np.ndarray
     distance: np.ndarray
 
+    def chosen(self, which: np.ndarray) -> PairList:
+        """Return some of the pairs, by mask or place."""
+        return PairList(*(values[which] for values in self))
+
+    def between(self, species: tuple[int, int], numbers: np.ndarray, cutoff_A: float) -> PairList:
+        """Return the near pairs of two elements (ascending), by atomic numbers of the atoms."""
+        kinds = np.sort([numbers[self.first], numbers[self.second]], axis=0)
+        return self.chosen((kinds.T == species).all(1) & (self.distance < cutoff_A))
+
 
 def find_pairs(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float

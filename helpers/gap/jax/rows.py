@@ -20,13 +20,9 @@ def pair_rows(
     term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a pair term. gap_fit counts every pair from both ends, as the list does."""
-    kinds = np.sort([atoms.numbers[pairs.first], atoms.numbers[pairs.second]], axis=0)
-    chosen = (kinds.T == settings.species).all(1) & (pairs.distance < settings.cutoff_A)
-    near = PairList(*(values[chosen] for values in pairs))
+    near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
     distance = near.distance[:, None]
-    width = max(settings.transition_A, 1e-12)  # 0: a step
-    phase = np.pi * np.clip((distance - settings.cutoff_A) / width + 1, 0, 1)
-    cut, cut_slope = 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
+    cut, cut_slope = settings.cutoff_factor(distance)
     scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
     kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
     slope = kernel * (cut_slope - cut * scaled / settings.theta_A)

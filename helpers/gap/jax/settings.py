@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from helpers.errors import ModelFileError
 from helpers.gap.model import GapModel, GapTerm
 from helpers.gap.xml import UnsupportedModelError
@@ -128,6 +130,12 @@ class PairSettings:
     cutoff_A: float
     transition_A: float
     theta_A: float
+
+    def cutoff_factor(self, distance_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the half cosine that takes the term to 0 at the cutoff, and its slope, 1/Å."""
+        width = max(self.transition_A, 1e-12)  # 0: a step
+        phase = np.pi * np.clip((distance_A - self.cutoff_A) / width + 1, 0, 1)
+        return 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
 
 
 def why_not(model: GapModel | None) -> str:
