@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from helpers import evaluate, load_frames, load_potential
+from helpers import TwoBody, evaluate, load_frames, load_potential
 from helpers.errors import ModelFileError, PredictionError
 from helpers.gap.jax.calculator import JaxCalculator
 from helpers.gap.jax.precision import precision_error
@@ -17,6 +17,7 @@ SHAPES = [  # the models of conftest.py
     "no pairs, zeta 4, 6/4",
     "pairs, zeta 2, 8/6",
 ]
+PAIRS = TwoBody(cutoff=3.0, n_sparse=10)
 WATER = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
 GEOMETRIES = {  # cells of one molecule, small next to the cutoff; the densest first
     "small": ([3.0, 3.4, 3.2], True),
@@ -69,9 +70,9 @@ def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
 @pytest.mark.parametrize(
     "settings",
     [  # cutoffs so short that a fit takes seconds
-        {"n_max": 4, "l_max": 3, "zeta": 2, "cutoff": 2.6},
+        {"n_max": 4, "l_max": 3, "zeta": 2, "cutoff": 2.6, "two_body": PAIRS},
         {"n_max": 6, "l_max": 4, "zeta": 4, "cutoff": 2.4, "two_body": None},
-        {"n_max": 8, "l_max": 6, "zeta": 2, "cutoff": 2.0},
+        {"n_max": 8, "l_max": 6, "zeta": 2, "cutoff": 2.0, "two_body": PAIRS},
     ],
     ids=["4/3 zeta 2 with pairs", "6/4 zeta 4 without", "8/6 zeta 2 with pairs"],
 )
