@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from helpers.plots.style import (
     BLACK,
@@ -18,8 +17,10 @@ from helpers.plots.style import (
     PURPLE,
     RED,
     SKY,
+    new_axes,
     style,
 )
+from helpers.spectra import WATER_BANDS_PER_CM
 
 DFT_STYLE = {"color": BLACK, "ls": "--", "lw": 1.5}
 LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
@@ -35,7 +36,7 @@ def plot_energies(log: pd.DataFrame, n_atoms: int, ax: Axes | None = None) -> Ax
     n_atoms : int
     """
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         time_ps = log["time_fs"] / 1000
         for column, label, color in (
             ("potential_eV", "potential", SKY),
@@ -53,7 +54,7 @@ def plot_temperature(
 ) -> Axes:
     """Temperature against time, with its running mean, and that of the bath if there is one."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         time_ps, kelvin = log["time_fs"] / 1000, log["temperature_K"]
         mean = kelvin.cumsum() / np.arange(1, len(kelvin) + 1)
         ax.plot(time_ps, kelvin, color=SKY, lw=1, label="each record")
@@ -73,7 +74,7 @@ def plot_radial_distribution(
     Pairs inside molecules, whose peaks are far higher, are left out.
     """
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         beyond, tallest = {"OH": 1.3, "HH": 1.8}.get(pair, 2.0), 0.0
         for color, (name, table) in zip(LINES, tables.items(), strict=False):
             looks = DFT_STYLE if name == "DFT frames" else {"color": color}
@@ -95,13 +96,13 @@ def plot_radial_distribution(
 def plot_vibrations(spectrum: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Vibrational density of states of the elements, against the wavenumber."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         for element in [name for name in spectrum if name not in ("wavenumber_per_cm", "all")]:
             color = ELEMENT_COLORS.get(str(element), PURPLE)
             ax.plot(
                 spectrum["wavenumber_per_cm"], 1000 * spectrum[element], color=color, label=element
             )
-        for low, high, name in ((1400, 1900, "bend"), (2800, 4000, "stretch")):
+        for name, (low, high) in WATER_BANDS_PER_CM.items():
             ax.axvspan(low, high, color=BLACK, alpha=0.05, lw=0)
             ax.text((low + high) / 2, 0.97, name, ha="center", va="top", **_inside(ax))
         ax.set(
@@ -118,7 +119,7 @@ def plot_vibrations(spectrum: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def plot_velocity_autocorrelation(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How long atoms remember their velocity, by element."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         for element in [name for name in table if name != "lag_fs"]:
             color = ELEMENT_COLORS.get(str(element), PURPLE)
             ax.plot(table["lag_fs"], table[element], color=color, lw=1.5, label=element)
@@ -136,7 +137,7 @@ def plot_velocity_autocorrelation(table: pd.DataFrame, ax: Axes | None = None) -
 def plot_displacement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Mean square displacement against time."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         ax.plot(table["lag_fs"] / 1000, table["msd_A2"], color=RED)
         ax.set(title="How far O atoms get", xlabel="time apart, ps", ylabel="⟨|Δr|²⟩, Å²")
         ax.set_xlim(0, None)
@@ -157,7 +158,7 @@ def plot_uncertainty(
         The largest one of frames that it can be compared with.
     """
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         ax.plot(table["time_fs"] / 1000, table["largest_meV"], color=RED, label="largest atom")
         ax.plot(table["time_fs"] / 1000, table["mean_meV"], color=BLUE, label="mean of the atoms")
         if training_meV is not None:
@@ -185,7 +186,7 @@ def plot_close_approach(
         Shortest O–O distance of the training frames; what is shorter is shaded.
     """
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         for color, (name, table) in zip(LINES, tables.items(), strict=False):
             ax.plot(table["distance_A"], table["energy_eV"], color=color, label=name)
         if closest_A is not None:
@@ -206,7 +207,7 @@ def plot_close_approach(
 def plot_cost(curves: pd.DataFrame, break_even_steps: float, ax: Axes | None = None) -> Axes:
     """Time for a number of steps: DFT, and the potential with its data and training."""
     with style():
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         ax.loglog(curves["steps"], curves["DFT_s"] / 3600, color=BLACK, label="DFT")
         ax.loglog(
             curves["steps"],
@@ -231,10 +232,3 @@ def plot_cost(curves: pd.DataFrame, break_even_steps: float, ax: Axes | None = N
 def _inside(ax: Axes) -> dict:
     """Return options for text at a height given as a fraction of the axes."""
     return {"transform": ax.get_xaxis_transform(), "fontsize": 11}
-
-
-def _new_axes() -> Axes:
-    import matplotlib.pyplot as plt
-
-    figure: Figure = plt.figure()
-    return figure.add_subplot()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from helpers.md.cost import Cost
 from helpers.md.hole import Hole
 from helpers.md.trajectory import Trajectory
 from helpers.plots import dynamics as plots
-from helpers.plots.style import style
-from helpers.report.sections import ReportFigure, ReportTable, Section
+from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
 
 @dataclass(frozen=True)
@@ -123,14 +120,14 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
     run, log = found.run, found.run.log()
     bath = None if run.thermostat == "none" else run.target_temperature_K
     made = [
-        _figure(
+        draw_figure(
             "At constant energy, a good potential and time step keep the total energy.",
             "Potential and total energy against time",
             plots.plot_energies,
             log,
             len(run.start),
         ),
-        _figure(
+        draw_figure(
             "The temperature of few atoms fluctuates strongly; its mean settles.",
             "Temperature against time",
             plots.plot_temperature,
@@ -141,7 +138,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
     if found.structure is not None:
         tables = {"this run": found.structure, "DFT frames": found.reference}
         made += [
-            _figure(
+            draw_figure(
                 f"How likely {pair[0]} and {pair[1]} are found at a distance.",
                 f"Radial distribution of {pair[0]}–{pair[1]} pairs, run and DFT frames",
                 plots.plot_radial_distribution,
@@ -177,10 +174,10 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         ),
     ):
         if table is not None:
-            made.append(_figure(caption, alt, plot, table))
+            made.append(draw_figure(caption, alt, plot, table))
     if found.cost is not None:
         made.append(
-            _figure(
+            draw_figure(
                 "DFT pays for every step, the potential for its data and training first.",
                 "Time against the number of steps, for DFT and for the potential",
                 plots.plot_cost,
@@ -189,7 +186,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
             )
         )
     made.append(
-        _figure(
+        draw_figure(
             "Where no training frame is (shaded), a GAP makes its energies up.",
             "Energy against the O–O distance",
             plots.plot_close_approach,
@@ -198,15 +195,6 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         )
     )
     return tuple(made)
-
-
-def _figure(
-    caption: str, alt: str, plot: Callable[..., Axes], *tables: object, **options: object
-) -> ReportFigure:
-    with style():
-        figure = Figure()
-        plot(*tables, ax=figure.add_subplot(), **options)
-    return ReportFigure(figure, caption, alt)
 
 
 def _tables(found: Findings) -> tuple[ReportTable, ...]:

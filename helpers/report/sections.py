@@ -12,6 +12,7 @@ import html
 import io
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,10 +20,12 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.errors import WorkshopError
 from helpers.files import check_target, write_whole
+from helpers.plots.style import style
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,16 @@ class ReportFigure:
     figure: Figure
     caption: str
     alt: str
+
+
+def draw_figure(
+    caption: str, alt: str, plot: Callable[..., Axes], *tables: object, **options: object
+) -> ReportFigure:
+    """Draw with a function of `helpers.plots`: its tables and options, on axes of its own."""
+    with style():
+        figure = Figure()
+        plot(*tables, ax=figure.add_subplot(), **options)
+    return ReportFigure(figure, caption, alt)
 
 
 @dataclass(frozen=True)
@@ -130,5 +143,6 @@ def _image(figure: Figure) -> str:
 
 
 def _table(item: ReportTable) -> Markup:
-    text = item.table.to_html(index=False, border=0, float_format=item.float_format.format)
-    return Markup(text)
+    return Markup(
+        item.table.to_html(index=False, border=0, na_rep="–", float_format=item.float_format.format)
+    )

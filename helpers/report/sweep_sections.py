@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from functools import partial
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from helpers.errors import DataError
-from helpers.plots.style import style
 from helpers.plots.sweeps import (
     plot_effects,
     plot_heat_map,
@@ -19,7 +14,7 @@ from helpers.plots.sweeps import (
     plot_setting,
     plot_sigma_curve,
 )
-from helpers.report.sections import ReportFigure, ReportTable, Section
+from helpers.report.sections import ReportTable, Section, draw_figure
 from helpers.sweeps.analysis import (
     Onset,
     best_points,
@@ -50,10 +45,13 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
         law = None if verdict is None else verdict.law
         alt = f"Training and validation {quantity} against the number of training frames"
         figures.append(
-            _figure(
-                partial(plot_learning_curve, table, law, quantity),
+            draw_figure(
                 "Both axes are logarithmic: a power law is a straight line.",
                 alt,
+                plot_learning_curve,
+                table,
+                law,
+                quantity,
             )
         )
         if verdict is None:
@@ -93,27 +91,36 @@ def sweep_section(table: pd.DataFrame) -> Section:
             onset = overfitting_onset(done, quantity, column=column)
             sentences.append(_onset_sentence(onset))
             figures.append(
-                _figure(
-                    partial(plot_sigma_curve, done, onset, quantity, column=column),
+                draw_figure(
                     "Small sigma: the potential follows its training frames, errors and all.",
                     f"Training and validation error against {column}",
+                    plot_sigma_curve,
+                    done,
+                    onset,
+                    quantity,
+                    column=column,
                 )
             )
     for name in settings:
         if name not in SIGMAS and name != "default_sigma":
             figures.append(
-                _figure(
-                    partial(plot_setting, done, name),
+                draw_figure(
                     "Mean over all other settings.",
                     f"Errors for each value of {name}",
+                    plot_setting,
+                    done,
+                    name,
                 )
             )
     for across, down in itertools.islice(itertools.combinations(settings, 2), 3):
         figures.append(
-            _figure(
-                partial(plot_heat_map, done, across, down),
+            draw_figure(
                 "Dark is accurate.",
                 f"Validation error for each {across} and {down}",
+                plot_heat_map,
+                done,
+                across,
+                down,
             )
         )
     if settings or done["n_frames"].nunique() > 1:
@@ -125,10 +132,11 @@ def sweep_section(table: pd.DataFrame) -> Section:
             f"({first['best']})."
         )
         figures.append(
-            _figure(
-                partial(plot_effects, effects),
+            draw_figure(
                 "Means over all other settings.",
                 "Bars: the effect of each setting on the validation error",
+                plot_effects,
+                effects,
             )
         )
         tables.append(ReportTable(effects, "Effects, energies (1 = none)", "{:.3g}"))
@@ -190,10 +198,3 @@ def _ratios(table: pd.DataFrame) -> ReportTable:
     return ReportTable(
         overfitting(table), "Energy RMSE, meV/atom: validation against training", "{:.3g}"
     )
-
-
-def _figure(draw: Callable[..., Axes], caption: str, alt: str) -> ReportFigure:
-    with style():
-        figure = Figure()
-        draw(ax=figure.add_subplot())
-    return ReportFigure(figure, caption, alt)

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from importlib import metadata
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from helpers.evaluation import Evaluation
 from helpers.gap.fit import FitResult
@@ -17,8 +16,7 @@ from helpers.plots.errors import (
     plot_force_parity,
     plot_force_residuals,
 )
-from helpers.plots.style import style
-from helpers.report.sections import ReportFigure, ReportTable, Section
+from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
 UNITS = {
     "cutoff": "Å",
@@ -109,36 +107,35 @@ def _error_table(result: Evaluation, caption: str) -> ReportTable:
 
 def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure, ...]:
     sets = {"training": training, "validation": validation}
-    plots = (
-        (
-            lambda ax: plot_energy_parity(sets, ax),
+    return (
+        draw_figure(
             "Energies relative to their mean. Points on the line are perfect.",
             f"Parity plot of energies; validation RMSE {validation.rmse_energy_meV_per_atom:.2f} "
             "meV per atom",
+            plot_energy_parity,
+            sets,
         ),
-        (
-            lambda ax: plot_force_parity(validation, ax, title="Forces, validation frames"),
+        draw_figure(
             "Every force component of the validation frames.",
             f"Parity plot of forces; RMSE {validation.rmse_forces_meV_per_A:.0f} meV per Å",
+            plot_force_parity,
+            validation,
+            title="Forces, validation frames",
         ),
-        (
-            lambda ax: plot_error_histogram(sets, "forces", ax),
+        draw_figure(
             "How the errors of the force components are spread.",
             "Histogram of force errors for training and validation frames",
+            plot_error_histogram,
+            sets,
+            "forces",
         ),
-        (
-            lambda ax: plot_force_residuals(validation, ax),
+        draw_figure(
             "Do large forces have large errors? Each dot is an atom; the lines are medians.",
             "Force errors against the size of the DFT force, by element",
+            plot_force_residuals,
+            validation,
         ),
     )
-    made = []
-    for draw, caption, alt in plots:
-        with style():
-            figure = Figure()
-            draw(figure.add_subplot())
-        made.append(ReportFigure(figure, caption, alt))
-    return tuple(made)
 
 
 def _version(package: str) -> str:
