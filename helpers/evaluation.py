@@ -216,8 +216,9 @@ def _predict(calculator: Any, atoms: Atoms) -> tuple[float, np.ndarray]:
 
 def _choose_processes(asked: int | None, n_frames: int) -> int:
     if asked is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return max(1, min(cores or 1, n_frames // FRAMES_PER_CHUNK))
+        from joblib import cpu_count  # of those that this process may use
+
+        return max(1, min(cpu_count(), n_frames // FRAMES_PER_CHUNK))
     if not isinstance(asked, int) or asked < 1:
         raise DataError(f"processes={asked!r} cannot be used", expected="a whole number above 0")
     return asked

@@ -5,7 +5,6 @@ The compiled loop does not hold Python's lock, so threads are enough.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -90,5 +89,6 @@ class ThreadedBatch:
 
 def _number_of_threads(n_replicas: int) -> int:
     """Return the largest number of threads, no more than cores, that divides the replicas."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(n for n in range(1, (cores or 1) + 1) if n_replicas % n == 0)
+    from joblib import cpu_count  # of those that this process may use
+
+    return max(n for n in range(1, cpu_count() + 1) if n_replicas % n == 0)

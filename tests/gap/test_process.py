@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import lives, until
 
 from helpers.errors import MissingToolError
 from helpers.gap.process import find_gap_fit, run_watched, working_folder
@@ -28,20 +28,6 @@ def sh(script, parent, on_line=None):
 
 def python(code, parent):
     return watched([sys.executable, "-c", code], parent)
-
-
-def until(condition, seconds=20):
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def lives(one):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 @pytest.fixture
@@ -171,7 +157,7 @@ def test_when_this_process_is_ended_the_child_and_its_folder_go(tmp_path, ending
     assert child in [one.pid for one in family]
     parent.send_signal(ending)
     assert parent.wait(20) == -ending
-    assert until(lambda: not any(map(lives, family))), family
+    assert until(lambda: not any(map(lives, family)), 20), family
     assert until(lambda: os.listdir(folder) == ["pid"])
 
 

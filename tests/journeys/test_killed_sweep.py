@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from waiting import lives, until
 
 from helpers.sweeps.cache import Cache
 
@@ -34,19 +34,6 @@ def start(folder, output="table.csv"):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def until(condition):
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def lives(one):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def stored(folder):

@@ -12,6 +12,7 @@ import time
 
 import psutil
 import pytest
+from waiting import lives, until
 
 from helpers import GapConfig
 
@@ -27,19 +28,6 @@ except helpers.WorkshopError as error:
 THROUGH_PYTHON = [sys.executable, "-c", SCRIPT]
 THROUGH_MLMD = [*MLMD, "fit", "gap_config.cfg", "--output", "gap.xml"]
 QUIETLY = [*THROUGH_MLMD, "--no-progress"]
-
-
-def until(condition):
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
-
-
-def lives(one):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def working_in(folder):
@@ -67,10 +55,10 @@ class Running:
             text=True,
             start_new_session=True,  # a terminal of its own, in effect
         )
-        assert until(lambda: self.gap_fit() is not None), self.parent.communicate()
+        assert until(lambda: self.gap_fit() is not None, SECONDS), self.parent.communicate()
         # Both it and the watcher are there, and it has begun to compute.
-        assert until(lambda: len(self.parent.children()) == 2)
-        assert until(lambda: self.gap_fit().cpu_times().user > 0.3)
+        assert until(lambda: len(self.parent.children()) == 2, SECONDS)
+        assert until(lambda: self.gap_fit().cpu_times().user > 0.3, SECONDS)
         self.family = [self.parent, *self.parent.children(recursive=True)]
         assert [path for path in os.listdir(folder) if path.startswith(".gap_fit-")]
 
@@ -84,8 +72,9 @@ class Running:
     def ends(self):
         """Wait for the end → exit code, stdout, stderr; all must be as it was before."""
         output, errors = self.parent.communicate(timeout=SECONDS)
-        assert until(lambda: not any(map(lives, self.family))), "it goes on"
-        assert until(lambda: sorted(os.listdir(self.folder)) == ["gap.xml", "gap_config.cfg"])
+        assert until(lambda: not any(map(lives, self.family)), SECONDS), "it goes on"
+        left = ["gap.xml", "gap_config.cfg"]
+        assert until(lambda: sorted(os.listdir(self.folder)) == left, SECONDS)
         assert working_in(self.folder) == []
         assert (self.folder / "gap.xml").read_bytes() == b"the old model"
         return self.parent.returncode, output, errors

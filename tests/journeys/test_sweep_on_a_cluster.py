@@ -12,17 +12,11 @@ import time
 import numpy as np
 import psutil
 import pytest
+from waiting import until
 
 from helpers import evaluate, load_frames, sweep
 
 SECONDS = 120
-
-
-def until(condition):
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.fixture
