@@ -83,7 +83,8 @@ CANDIDATES = {
         "n_max 9, l_max 2, cutoff 3.6, 1200 sparse points, pairs to 7.5 A": BETTER.replace(
             n_sparse=1200, n_max=9, l_max=2, cutoff=3.6, two_body=PAIRS_7
         ),
-        "the accurate preset: n_max 8, cutoff 4.0 that sets in at 1.5": GapConfig.accurate(),
+        "… n_max 8, cutoff 4.0 that sets in at 1.5": GapConfig.accurate().replace(n_sparse=1200),
+        "the accurate preset: that with 800 sparse points": GapConfig.accurate(),
     },
 }
 

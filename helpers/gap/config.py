@@ -181,7 +181,7 @@ class GapConfig(checks.CheckedNames):
             cutoff=4.0,
             cutoff_transition_width=2.5,
             n_max=8,
-            n_sparse=1200,
+            n_sparse=800,
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
 
