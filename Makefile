@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab lint figure lock offline clean
+.PHONY: help setup workshop test lab notebooks lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,13 +33,14 @@ test: setup ## run the tests
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
+notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
+	$(PY) -m helpers.grading.build
+
 lint: setup ## check style, types, and that notebooks hold no output
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy helpers
-	@if [ -d notebooks ]; then \
-	  find notebooks -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +; \
-	fi
+	@find notebooks solutions -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +
 
 figure: setup ## draw the figure of the README again
 	$(PY) tools/readme_figure.py

@@ -42,12 +42,13 @@ ROOMS = [
     "cli_sweeps",
     "md_job",
     "cli_md",
+    "grading",
     "cli",
 ]
 HEAVY = {
     "quippy": {"gap.potential"},
     "jax": {"gap.jax", "md"},
-    "nbgrader": set(),
+    "nbgrader": {"grading"},
     "distributed": {"sweeps"},
 }
 
