@@ -18,6 +18,10 @@ for step in ("submitted", "autograded", "feedback", "source_with_tests", "soluti
     setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
 c.CourseDirectory.db_url = f"sqlite:///{root.resolve() / 'grading' / 'gradebook.db'}"
 c.ZipCollectApp.downloaded_directory = "grading/downloaded"
+# anna_01_first_look.ipynb, or 01_first_look.ipynb inside anna.zip
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*/(?P<student_id>[\w.-]+?)[_/](?P<file_id>\d\d_[a-z_]+)[^/]*\.ipynb$"
+)
 c.Exchange.root = str(root.resolve() / "grading" / "exchange")
 
 # Not for students: the text form of a lesson, what running it left behind, and the discussions.
@@ -25,9 +29,9 @@ c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "__pycache__",
     "[0-9][0-9]_*.py",
+    "cache",
     "results",
-    "*.xml",
-    "*.xml.*",
+    *(f"*.{kind}" for kind in ("cfg", "csv", "idx", "log", "npz", "traj", "xml", "xml.*", "xyz")),
 ]
 c.TagRemovePreprocessor.enabled = True
 c.TagRemovePreprocessor.remove_cell_tags = ["discussion"]

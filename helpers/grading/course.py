@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -62,18 +63,42 @@ class Course:
         settings.SaveCells.enabled = database
         if database:
             (self.root / "grading").mkdir(exist_ok=True)
-        self.step(settings, "generate_assignment", lesson, force=True)
+        self.step("generate_assignment", lesson, api=self.api(settings))
         return self.root / "notebooks" / lesson / f"{lesson}.ipynb"
 
-    def step(self, settings: Any, name: str, *arguments: str, **options: Any) -> None:
-        """Run one step of nbgrader's API, or raise `GradingError` with the end of its log."""
-        done = getattr(self.api(settings), name)(*arguments, **options)
+    def collect(self, lesson: str) -> None:
+        """Sort the files in ``grading/downloaded/LESSON/archive/`` into ``grading/submitted/``.
+
+        Raises
+        ------
+        GradingError
+            If nbgrader cannot read one of them.
+        """
+        command = [sys.executable, "-m", "nbgrader", "zip_collect", lesson, "--force"]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise GradingError(
+                "nbgrader zip_collect failed",
+                expected="NAME_LESSON.ipynb, or NAME.zip with LESSON.ipynb inside",
+                found=done.stderr.strip().splitlines()[-1],
+                fix=f"mend or remove the file in grading/downloaded/{lesson}/archive",
+            )
+
+    def step(self, name: str, *arguments: str, api: Any = None) -> None:
+        """Run one step of nbgrader's API.
+
+        Raises
+        ------
+        GradingError
+            If it fails, with the last line of what nbgrader said.
+        """
+        done = getattr(self.api() if api is None else api, name)(*arguments)
         if not done["success"]:
-            said = (done.get("error") or done.get("log") or "").strip().splitlines()
+            said = f"{done.get('log') or ''}\n{done.get('error') or ''}".strip().splitlines()
             raise GradingError(
                 f"nbgrader {name} {' '.join(arguments)} failed",
                 found=said[-1] if said else "no message",
-                fix="mend the notebook that it names; the log above tells more",
+                fix="mend the notebook or the file that it names",
             )
 
     def api(self, settings: Any = None) -> Any:

@@ -67,13 +67,14 @@ print(GapConfig().to_cfg())
 # %% [markdown]
 # ## Exercise 2.1 (1): train with the defaults (2 points)
 #
-# **Why.** Nothing teaches what a potential is like having one.
+# *Why:* Nothing teaches what a potential is like having one.
 #
 # **Do.** Train on the default frames (`gap_input_100.xyz`) with the default settings. Write the
 # potential to `HERE / "gap.xml"`, and keep what `fit_gap` returns as `fit`. It takes about a minute;
 # a bar shows how far it is.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# fit = …
 ### BEGIN SOLUTION
 fit = fit_gap(GapConfig(), output=HERE / "gap.xml")
 ### END SOLUTION
@@ -119,30 +120,40 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.1 (2): how wrong is it? (3 points)
 #
-# **Why.** A potential without an error is a rumour. The usual measure is the root mean square error
+# *Why:* A potential without an error is a rumour. The usual measure is the root mean square error
 #
 # $$\text{RMSE} = \sqrt{\frac{1}{n} \sum_{j=1}^{n} (y_j^{\text{GAP}} - y_j^{\text{DFT}})^2}$$
 #
 # over energies per atom, or over all force components.
 #
-# **Do.** Write a function `rmse(true, predicted)` for two arrays of the same shape, whatever the
-# shape: a `float` in their unit. Then use it on the **validation** frames, which share no trajectory
-# with the training frames: `rmse_energy_validation` (meV per atom) and `rmse_forces_validation`
-# (meV/Å), both `float`. The tables `validation.energies` and `validation.forces`, made in the first
-# line below, have columns `true` and `predicted` in eV per atom and eV/Å.
+# **Do.**
+#
+# - Write a function `rmse(true, predicted)` for two arrays of the same shape, whatever the shape: a
+#   `float` in their unit.
+# - Load your potential with `potential = load_potential(HERE / "gap.xml")`, and ask it about the
+#   **validation** frames, which share no trajectory with the training frames:
+#   `validation = evaluate(potential, load_frames("water", "validate"))`. The tables
+#   `validation.energies` and `validation.forces` have columns `true` and `predicted`, in eV per atom
+#   and eV/Å.
+# - With your function find `rmse_energy_validation` (meV per atom) and `rmse_forces_validation`
+#   (meV/Å), both `float`.
+
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
-potential = load_potential(HERE / "gap.xml")
-validation = evaluate(potential, load_frames("water", "validate"))
+# def rmse(true, predicted): …
+# potential = …
+# validation = …
+# rmse_energy_validation = …
+# rmse_forces_validation = …
 ### BEGIN SOLUTION
-
-
 def rmse(true, predicted):
     """Return the root mean square error, in the unit of the two arrays."""
     errors = np.asarray(predicted) - np.asarray(true)
     return float(np.sqrt(np.mean(errors**2)))
 
 
+potential = load_potential(HERE / "gap.xml")
+validation = evaluate(potential, load_frames("water", "validate"))
 rmse_energy_validation = 1000 * rmse(validation.energies["true"], validation.energies["predicted"])
 rmse_forces_validation = 1000 * rmse(validation.forces["true"], validation.forces["predicted"])
 ### END SOLUTION
@@ -194,10 +205,15 @@ float(_right.sum())
 # %% [markdown]
 # ## Exercise 2.1 (3): and on frames that it knows? (2 points)
 #
+# *Why:* the same number twice would be a coincidence.
+#
 # **Do.** The same for the 100 **training** frames: keep the result of `evaluate` as `training`, and
 # the errors as `rmse_energy_training` (meV per atom) and `rmse_forces_training` (meV/Å).
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# training = …
+# rmse_energy_training = …
+# rmse_forces_training = …
 ### BEGIN SOLUTION
 training = evaluate(potential, load_frames("water", "train", 100))
 rmse_energy_training = 1000 * rmse(training.energies["true"], training.energies["predicted"])
@@ -240,7 +256,9 @@ float(_right.sum())
 # %% [markdown]
 # ## Exercise 2.1 (4): why do they differ? (2 points)
 #
-# Look at the last line of the table. Why is an error on frames that the potential was trained on
+# *Why:* which of the two a paper quotes makes all the difference.
+#
+# **Question.** Look at the last line of the table. Why is an error on frames that the potential was trained on
 # not the error to expect in a simulation? And what would it tell if validation / training were 5?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-4", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
@@ -265,7 +283,9 @@ float(_right.sum())
 # %% [markdown]
 # ## Exercise 2.1 (5): predict before you compute (2 points)
 #
-# Suppose that you train on twice as many snapshots. What happens to the training error, what to the
+# *Why:* a prediction that can fail is worth more than an explanation afterwards.
+#
+# **Question.** Suppose that you train on twice as many snapshots. What happens to the training error, what to the
 # validation error, and where do the two meet in the end? Give a reason for each.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-5", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
@@ -290,7 +310,7 @@ stored.pivot(index="n_frames", columns="set", values="rmse_forces_meV_per_A").ro
 # %% [markdown]
 # ## Exercise 2.1 (6): scatter plots (3 points)
 #
-# **Why.** One number hides much: outliers, a slope that is wrong, one element that is worse. A
+# *Why:* One number hides much: outliers, a slope that is wrong, one element that is worse. A
 # scatter plot of predicted against DFT values shows it.
 #
 # **Do.** Draw a figure with two panels, and keep it as `figure`:
@@ -403,7 +423,9 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Are hydrogen and oxygen predicted equally well? (optional)
+# ## Exercise 2.1 (more): are hydrogen and oxygen predicted equally well? (optional)
+#
+# *Why:* one number for all atoms may hide that one element is bad.
 #
 # Find out with `validation.summary()` or from `validation.forces`: the RMSE of each element, and the
 # RMSE relative to the spread (standard deviation) of its DFT forces. Keep the two relative errors as
@@ -432,16 +454,34 @@ for element, share in relative_error.items():
 # ## Quiz
 #
 # 1. Which sum in the cost function keeps the potential smooth?
+#
+#    <details><summary>Answer</summary>
+#
+#    The last one, $\boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$: large weights cost.
+#
+#    </details>
+#
 # 2. Why do the forces, and not the energies, carry most of the information?
+#
+#    <details><summary>Answer</summary>
+#
+#    A frame has one energy, but three force components for each atom.
+#
+#    </details>
+#
 # 3. Your colleague reports 0.2 meV/atom, measured on the training frames. What do you ask?
+#
+#    <details><summary>Answer</summary>
+#
+#    What the error is on frames from other trajectories, and what it is for the forces.
+#
+#    </details>
+#
 # 4. What would happen to the errors if $\sigma_F$ were made a hundred times larger?
 #
-# <details><summary>Answers</summary>
+#    <details><summary>Answer</summary>
 #
-# 1. The last one, $\boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$: large weights cost.
-# 2. A frame has one energy, but three force components for each atom.
-# 3. What the error is on frames from other trajectories, and what it is for the forces.
-# 4. The fit would hardly look at the forces any more: their error grows, and with only the energies
-#    left to please, overfitting becomes easy. Lesson 04 tries it.
+#    The fit would hardly look at the forces any more: their error grows, and with only the
+#    energies left to please, overfitting becomes easy. Lesson 04 tries it.
 #
-# </details>
+#    </details>

@@ -53,7 +53,7 @@ CLASSROOM = GapConfig(n_sparse=100)  # a tenth of the default's sparse points: t
 # %% [markdown]
 # ## Exercise 2.2 (1): train with 50, 100, 200 and 400 snapshots (3 points)
 #
-# **Why.** Each DFT frame took minutes of a processor. Did they pay?
+# *Why:* Each DFT frame took minutes of a processor. Did they pay?
 #
 # **Do.** Train the small potential `CLASSROOM` on 50 and 100 frames with `learning_curve` (options
 # `sizes=`, `workers=2`, `cache=CACHE`): the second run of the cell takes no time, because the results
@@ -64,11 +64,12 @@ CLASSROOM = GapConfig(n_sparse=100)  # a tenth of the default's sparse points: t
 # (If you have five minutes, train all four sizes yourself instead. It makes the same table.)
 
 # %%
-# Stored result: made by `python tools/store_results.py learning_curves`, see data/stored.
+# Stored result: made by `python tools/store_results.py learning_curve_classroom`, see data/stored.
 stored_curve = pd.read_csv(STORED / "learning_curve_classroom.csv")
 stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "fit_seconds"]].round(2)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# curve = …
 ### BEGIN SOLUTION
 own = learning_curve(CLASSROOM, sizes=[50, 100], cache=CACHE, workers=2)
 others = stored_curve[(stored_curve["repeat"] == 1) & (stored_curve["n_frames"] > 100)]
@@ -110,6 +111,8 @@ float(_close[50]) + float(_close[100]) + float(_close[200] and _close[400])
 # %% [markdown]
 # ## Exercise 2.2 (2): both learning curves in one graph (3 points)
 #
+# *Why:* neither curve alone tells whether data or the model is the limit; the gap between them does.
+#
 # **Do.** Draw the RMSE of the **forces** against the number of training frames: one line for
 # training, one for validation, in one panel, with both axes logarithmic, a legend, and labels with
 # units. Keep the figure as `figure` and end the cell with `described(figure, "…")`.
@@ -118,6 +121,7 @@ float(_close[50]) + float(_close[100]) + float(_close[200] and _close[400])
 # `with style():` before the figure is made gives letters for the last row.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# figure, ax = …
 ### BEGIN SOLUTION
 with style():
     figure, ax = plt.subplots()
@@ -189,12 +193,16 @@ _legend = _panel.get_legend() is not None or bool(figure.legends) or len(_panel.
 # %% [markdown]
 # ## Exercise 2.2 (2, continued): the exponent (2 points)
 #
+# *Why:* a number can be compared and extrapolated; an impression of a line cannot.
+#
 # **Do.** Fit a straight line to the logarithm of the **validation** error of the forces against
 # the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float,
 # above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800` (float,
 # meV/Å).
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# exponent = …
+# forecast_800 = …
 ### BEGIN SOLUTION
 rows = curve[curve["set"] == "validation"]
 slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows[FORCES]), 1)
@@ -238,8 +246,8 @@ float(sum(_right))
 # ## Another potential, and the luck of the draw
 #
 # **Stored results.** On the left the curve of the default settings (ten times the sparse points), on
-# the right the energies of the small potential, each size but 400 trained on three different draws
-# of frames. The bars are the standard deviation over the draws.
+# the right the energies of the small potential, trained on three different draws of 50 and of 100
+# frames. The bars are the standard deviation over the draws.
 
 # %%
 stored_default = pd.read_csv(STORED / "learning_curve_default.csv")
@@ -267,7 +275,9 @@ print("small potential, energies:", does_more_data_help(stored_curve, ENERGY))
 # %% [markdown]
 # ## Exercise 2.2 (3): would more data help? (3 points)
 #
-# You may spend the price of 400 more DFT frames. Looking at your curve and at the stored ones: would
+# *Why:* this is what learning curves are for.
+#
+# **Question.** You may spend the price of 400 more DFT frames. Looking at your curve and at the stored ones: would
 # you? Give a number for what you would gain, say how sure you are, and say what you would do instead
 # or besides.
 
@@ -300,7 +310,9 @@ Markdown(
 )
 
 # %% [markdown]
-# ## How large is the luck of the draw? (optional)
+# ## Exercise 2.2 (more): how large is the luck of the draw? (optional)
+#
+# *Why:* a difference smaller than the luck is no difference.
 #
 # From `stored_curve`: the standard deviation of the validation error of the energies over the three
 # draws of 50 frames, `spread_50` (float, meV/atom). Compare with the difference between 50 and 200.
@@ -328,15 +340,33 @@ print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
 # ## Quiz
 #
 # 1. The exponent is 0.5. How much data does a tenth of the error need?
+#
+#    <details><summary>Answer</summary>
+#
+#    A hundred times as much: $100^{-0.5} = 0.1$.
+#
+#    </details>
+#
 # 2. Training and validation error have met at 70 meV/Å. What do you change?
+#
+#    <details><summary>Answer</summary>
+#
+#    The model: more sparse points, a larger basis, another cutoff. More frames would bring little.
+#
+#    </details>
+#
 # 3. Why must the validation frames be the same for all sizes?
+#
+#    <details><summary>Answer</summary>
+#
+#    Otherwise the curve would show how the frames differ, not how the potential improves.
+#
+#    </details>
+#
 # 4. Why does the training error rise with more frames?
 #
-# <details><summary>Answers</summary>
+#    <details><summary>Answer</summary>
 #
-# 1. A hundred times as much: $100^{-0.5} = 0.1$.
-# 2. The model: more sparse points, a larger basis, another cutoff. More frames would bring little.
-# 3. Otherwise the curve would show how the frames differ, not how the potential improves.
-# 4. The same number of weights has to satisfy more labels.
+#    The same number of weights has to satisfy more labels.
 #
-# </details>
+#    </details>
