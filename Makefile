@@ -32,7 +32,7 @@ test: setup ## run the tests
 	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
 
 # No news and no updates: they need the network, and a class needs neither.
-LAB := $(PY) -m jupyterlab --LabApp.news_url= \
+LAB := $(PY) -m jupyterlab --LabApp.news_url=None \
   --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate
 
 lab: setup ## open the notebooks in JupyterLab
