@@ -14,7 +14,7 @@ import ast
 from IPython import get_ipython
 class Strip(ast.NodeTransformer):
     def visit_Assert(self, node):
-        return ast.Pass()
+        return ast.copy_location(ast.Pass(), node)
 get_ipython().ast_transformers.append(Strip())
 """
 STRIP_UNSEEN = STRIP_ASSERTS.replace(
