@@ -22,6 +22,7 @@ _HOMES = {
     "explore_sigmas": "helpers.explorer",
     "learning_curve": "helpers.sweeps.run",
     "sweep": "helpers.sweeps.run",
+    "SymmetryAdaptedKernelRidge": "helpers.sagpr.ridge",
     "run_nve": "helpers.md.runs",
     "run_nvt": "helpers.md.runs",
     "WorkshopError": "helpers.errors",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from helpers.gap.two_body import TwoBody as TwoBody
     from helpers.md.runs import run_nve as run_nve
     from helpers.md.runs import run_nvt as run_nvt
+    from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
     from helpers.sweeps.run import learning_curve as learning_curve
     from helpers.sweeps.run import sweep as sweep
 

@@ -33,6 +33,7 @@ ROOMS = [
     "sweeps",
     "md",
     "spectra",
+    "sagpr",
     "doctor",
     "plots",
     "explorer",
@@ -49,6 +50,8 @@ HEAVY = {
     "jax": {"gap.jax", "md"},
     "nbgrader": set(),
     "distributed": {"sweeps"},
+    "featomic": {"sagpr"},
+    "metatensor": {"sagpr"},
 }
 
 
