@@ -2,6 +2,7 @@
 #
 # PYTHON=python3.12    make the virtual environment with this interpreter
 # PYTEST_ARGS='-k gap' pass options to pytest
+# ASSIGNMENT=01_first_look  the lesson to release or to grade
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -13,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab notebooks lint figure lock offline clean
+.PHONY: help setup workshop test lab notebooks release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -30,11 +31,24 @@ workshop: setup ## run the whole workshop; the report is results/report.html
 test: setup ## run the tests
 	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
 
+# No news and no updates: they need the network, and a class needs neither.
+LAB := $(PY) -m jupyterlab --LabApp.news_url=None \
+  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate
+
 lab: setup ## open the notebooks in JupyterLab
-	$(PY) -m jupyterlab notebooks
+	$(LAB) notebooks
 
 notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
+
+release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
+	@$(PY) -m helpers.grading.classroom release $(ASSIGNMENT)
+
+grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
+	@$(PY) -m helpers.grading.classroom grade $(ASSIGNMENT)
+
+desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
+	$(LAB)
 
 lint: setup ## check style, types, and that notebooks hold no output
 	$(PY) -m ruff check .

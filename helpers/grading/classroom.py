@@ -30,8 +30,9 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
     -------
     DataFrame
         One row per student: `COLUMNS`; also in ``grading/LESSON.csv``. ``status`` is ``graded``,
-        ``to mark by hand`` (``score`` lacks ``points_to_mark_by_hand`` at most) or ``failed``
-        (``problem`` tells why, and there is no score).
+        ``to mark by hand`` (``score`` lacks ``points_to_mark_by_hand`` at most),
+        ``to confirm by hand`` (marked before, handed in again: the marks still count) or
+        ``failed`` (``problem`` tells why, and there is no score).
 
     Raises
     ------
@@ -63,22 +64,26 @@ def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str,
     except GradingError as error:
         return {"student": student, "status": "failed", "problem": error.found}
     submission = api.get_submission(lesson, student)
-    open_points = _open_points(api, lesson, student)
+    waiting = _unmarked_points(api, lesson, student)
+    status = "to mark by hand" if waiting else "graded"
+    if submission["needs_manual_grade"] and not waiting:
+        status = "to confirm by hand"
     return {
         "student": student,
-        "status": "to mark by hand" if submission["needs_manual_grade"] else "graded",
+        "status": status,
         "score": submission["score"],
         "max_score": submission["max_score"],
-        "points_to_mark_by_hand": open_points,
+        "points_to_mark_by_hand": waiting,
     }
 
 
-def _open_points(api: Any, lesson: str, student: str) -> float:
+def _unmarked_points(api: Any, lesson: str, student: str) -> float:
     """Return the points of all answers that nobody has marked: the score counts them as 0."""
     with api.gradebook as gradebook:
         submission = gradebook.find_submission(lesson, student)
         grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-        return float(sum(grade.max_score for grade in grades if grade.needs_manual_grade))
+        waiting = [g for g in grades if g.needs_manual_grade and g.manual_score is None]
+        return float(sum(grade.max_score for grade in waiting))
 
 
 def _shown(students: list[str], progress: bool) -> Iterable[str]:

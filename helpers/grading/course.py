@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from functools import cached_property
@@ -62,7 +63,7 @@ class Course:
         settings.GenerateAssignment.no_database = not database
         settings.SaveCells.enabled = database
         if database:
-            (self.root / "grading").mkdir(exist_ok=True)
+            (self.root / "grading" / "exchange").mkdir(parents=True, exist_ok=True)
         self.step("generate_assignment", lesson, api=self.api(settings))
         return self.root / "notebooks" / lesson / f"{lesson}.ipynb"
 
@@ -90,14 +91,13 @@ class Course:
         Raises
         ------
         GradingError
-            If it fails, with the last line of what nbgrader said.
+            If it fails, with its cause.
         """
         done = getattr(self.api() if api is None else api, name)(*arguments)
         if not done["success"]:
-            said = f"{done.get('log') or ''}\n{done.get('error') or ''}".strip().splitlines()
             raise GradingError(
                 f"nbgrader {name} {' '.join(arguments)} failed",
-                found=said[-1] if said else "no message",
+                found=_cause(done.get("log") or "", done.get("error") or ""),
                 fix="mend the notebook or the file that it names",
             )
 
@@ -108,3 +108,12 @@ class Course:
 
         settings = self.settings if settings is None else settings
         return NbGraderAPI(CourseDirectory(config=settings), config=settings)
+
+
+def _cause(log: str, error: str) -> str:
+    """Return the last error that nbgrader met, which is the one to mend."""
+    for text in (log, error):
+        found = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception): .*)$", text, re.MULTILINE)
+        if found:
+            return found[-1].strip()
+    return (log + error).strip()[-200:] or "no message"
