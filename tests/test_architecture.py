@@ -33,6 +33,7 @@ ROOMS = [
     "sweeps",
     "md",
     "spectra",
+    "sagpr",
     "doctor",
     "plots",
     "explorer",
@@ -50,6 +51,8 @@ HEAVY = {
     "jax": {"gap.jax", "md"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
+    "featomic": {"sagpr"},
+    "metatensor": {"sagpr"},
 }
 
 

@@ -66,7 +66,7 @@ CLASSROOM = GapConfig(n_sparse=100)  # a tenth of the default's sparse points: t
 # %%
 # Stored result: made by `python tools/store_results.py learning_curve_classroom`, see data/stored.
 stored_curve = pd.read_csv(STORED / "learning_curve_classroom.csv")
-stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "fit_seconds"]].round(2)
+stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # curve = …

@@ -75,14 +75,13 @@ explorer.widget()
 # Three positions of the sliders, for those who read this on paper:
 
 # %%
-positions = [explorer.view(0.001, f) for f in (0.0001, 0.012, 1.0)]
+sigma_E, sigma_F = CLASSROOM.sigma_energy_eV_per_atom, CLASSROOM.sigma_force_eV_per_A
+positions = [explorer.view(sigma_E * f, sigma_F * f) for f in (0.01, 1, 100)]
 described(
     explorer.static_figure(),
     "Three rows of panels: sigmas a hundred times smaller than those of the fit, as fitted, and a "
     "hundred times larger. In each row the energy errors against sigma E, the energies against DFT, "
-    "and the energy of one O–H bond that is stretched. With sigma E "
-    f"{positions[1].sigma_energy_eV_per_atom:g} eV/atom and sigma F 0.0001, 0.012 and 1 eV/Å the "
-    "validation errors of the energies are "
+    "and the energy of one O–H bond that is stretched. The validation errors of the energies are "
     + ", ".join(f"{view.rmse_energy['validation']:.2f}" for view in positions)
     + " meV/atom.",
 )
@@ -243,7 +242,7 @@ assert float(best_cutoff) == _errors.idxmin(), (
 # %%
 # Stored result: made by `python tools/store_results.py settings`, see data/stored.
 stored_settings = pd.read_csv(STORED / "settings.csv")
-stored_settings[["setting", "value", "set", ENERGY, FORCES, "fit_seconds"]].round(2).head(6)
+stored_settings[["setting", "value", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2).head(6)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-3b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # best = …
@@ -301,14 +300,14 @@ float(_score)
 ### END HIDDEN TESTS
 
 # %% tags=["discussion"]
-seconds = stored_settings.query("setting == 'n_max' and set == 'validation'").set_index("value")
+price = stored_settings.query("setting == 'n_max' and set == 'validation'").set_index("value")
 Markdown(
     "**Discussion.** The angular and radial resolution decide what the potential can see at all: "
     f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. A coarse basis "
     "is bad for training and validation frames alike: this is underfitting, and no sigma mends it. "
-    "The price is time: with `n_max` "
-    + " and ".join(f"{n:g} a fit takes {seconds['fit_seconds'][n]:.0f} s" for n in (4, 8))
-    + " (on the machine that made the stored result). A cutoff can be too long as well as too short: "
+    "The price is memory, and time in every step of dynamics: with `n_max` "
+    + " and ".join(f"{n} the fit took {price['peak_memory_MB'][n]:.0f} MB" for n in (4, 8))
+    + ", for the same 50 frames. A cutoff can be too long as well as too short: "
     "with few frames, what far neighbours do is noise that the fit has to learn to ignore."
 )
 
