@@ -2,6 +2,7 @@
 #
 # PYTHON=python3.12    make the virtual environment with this interpreter
 # PYTEST_ARGS='-k gap' pass options to pytest
+# ASSIGNMENT=01_first_look  the lesson to release or to grade
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -11,9 +12,11 @@ PY   := $(BIN)/python
 # in its turn (nbgrader starts alembic).
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
+# JupyterLab does not ask for news, which need the network, nor for nbgrader's exchange.
+export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab lint figure lock offline clean
+.PHONY: help setup workshop test lab notebooks release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,13 +36,23 @@ test: setup ## run the tests
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
+notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
+	$(PY) -m helpers.grading.build
+
+release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
+	@$(PY) -m helpers.grading.classroom release $(ASSIGNMENT)
+
+grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
+	@$(PY) -m helpers.grading.classroom grade $(ASSIGNMENT)
+
+desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
+	$(PY) -m jupyterlab
+
 lint: setup ## check style, types, and that notebooks hold no output
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy helpers
-	@if [ -d notebooks ]; then \
-	  find notebooks -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +; \
-	fi
+	@find notebooks solutions -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +
 
 figure: setup ## draw the figure of the README again
 	$(PY) tools/readme_figure.py

@@ -22,8 +22,10 @@ _HOMES = {
     "explore_sigmas": "helpers.explorer",
     "learning_curve": "helpers.sweeps.run",
     "sweep": "helpers.sweeps.run",
+    "SymmetryAdaptedKernelRidge": "helpers.sagpr.ridge",
     "run_nve": "helpers.md.runs",
     "run_nvt": "helpers.md.runs",
+    "raman_spectrum": "helpers.spectra",
     "WorkshopError": "helpers.errors",
 }
 __all__ = sorted(_HOMES)
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from helpers.gap.two_body import TwoBody as TwoBody
     from helpers.md.runs import run_nve as run_nve
     from helpers.md.runs import run_nvt as run_nvt
+    from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
+    from helpers.spectra import raman_spectrum as raman_spectrum
     from helpers.sweeps.run import learning_curve as learning_curve
     from helpers.sweeps.run import sweep as sweep
 

@@ -33,6 +33,7 @@ ROOMS = [
     "sweeps",
     "md",
     "spectra",
+    "sagpr",
     "doctor",
     "plots",
     "explorer",
@@ -42,13 +43,16 @@ ROOMS = [
     "cli_sweeps",
     "md_job",
     "cli_md",
+    "grading",
     "cli",
 ]
 HEAVY = {
     "quippy": {"gap.potential"},
     "jax": {"gap.jax", "md"},
-    "nbgrader": set(),
+    "nbgrader": {"grading"},
     "distributed": {"sweeps"},
+    "featomic": {"sagpr"},
+    "metatensor": {"sagpr"},
 }
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.md.trajectory import Trajectory
 from helpers.spectra import (
     PER_CM_PER_FS,
     band_maximum_per_cm,
+    raman_spectrum,
     velocity_autocorrelation,
     vibrational_density_of_states,
 )
@@ -68,3 +69,136 @@ def test_rare_records_would_fold_the_stretch_and_are_refused():
 def test_a_short_run_is_refused():
     with pytest.raises(DataError, match="too short.*1112 fs or more.*less resolution"):
         vibrational_density_of_states(vibrating(n_times=100))
+
+
+def lines(modes, n_times=10_000, interval_fs=2.0, seed=0):
+    """Polarizabilities that vibrate: {wavenumber: tensor}, with drifting phases and some noise."""
+    rng = np.random.default_rng(seed)
+    times = interval_fs * np.arange(n_times)
+    series = 20 * np.eye(3) + np.zeros((n_times, 3, 3))
+    for wavenumber, tensor in modes.items():
+        drift = np.cumsum(rng.normal(scale=0.03, size=n_times))
+        phase = 2 * np.pi * wavenumber / PER_CM_PER_FS * times + drift
+        series += np.cos(phase)[:, None, None] * np.asarray(tensor)
+    return series + 1e-3 * rng.normal(size=series.shape)
+
+
+ISOTROPIC, ANISOTROPIC = np.eye(3), np.diag([1.0, 1.0, -2.0])
+
+
+def height(spectrum, wavenumber, column):
+    near = np.abs(spectrum["wavenumber_per_cm"] - wavenumber) < 100
+    return spectrum[column][near].sum()
+
+
+def test_raman_lines_are_where_we_put_them_and_polarised_as_they_should():
+    modes = {1640: 0.1 * ANISOTROPIC, 3400: 0.1 * ISOTROPIC}
+    spectrum = raman_spectrum(lines(modes), 2.0)
+    assert band_maximum_per_cm(spectrum, "bend", "VH") == pytest.approx(1640, abs=15)
+    assert band_maximum_per_cm(spectrum, "stretch", "isotropic") == pytest.approx(3400, abs=15)
+    # A line without trace has VH/VV = 3/4; an isotropic one has no VH.
+    ratio = height(spectrum, 1640, "VH") / height(spectrum, 1640, "VV")
+    assert ratio == pytest.approx(3 / 4, rel=0.01)
+    assert height(spectrum, 3400, "VH") < 0.01 * height(spectrum, 3400, "VV")
+
+
+def test_raman_intensities_have_the_factors_that_are_told():
+    strengths = {500: 0.2, 3400: 0.1}
+    series = lines({w: s * ISOTROPIC for w, s in strengths.items()})
+    laser = 1e7 / 532
+    for correction, temperature in (("none", 300), ("harmonic", 300), ("harmonic", 77)):
+        spectrum = raman_spectrum(
+            series, 2.0, temperature_K=temperature, quantum_correction=correction
+        )
+        expected = []
+        for wavenumber, strength in strengths.items():
+            x = wavenumber * 1.4387769 / temperature  # h c / k in cm K
+            quantum = x / (1 - np.exp(-x)) if correction == "harmonic" else 1
+            expected.append(strength**2 * (laser - wavenumber) ** 4 * quantum)
+        found = [height(spectrum, w, "isotropic") for w in strengths]
+        assert found[1] / found[0] == pytest.approx(expected[1] / expected[0], rel=0.05)
+
+
+def test_the_raman_spectrum_is_that_of_ramannoodle():
+    """The same segments of one series, no window: the same numbers, but for one factor."""
+    from ramannoodle.spectrum import MDRamanSpectrum
+
+    modes = {180: 0.3 * ANISOTROPIC, 1640: 0.05 * ANISOTROPIC, 3400: 0.1 * ISOTROPIC}
+    length, series = 1001, lines(modes, 6007)
+    series = (series + series.swapaxes(1, 2)) / 2
+    mine = raman_spectrum(
+        series, 2.0, window="boxcar", resolution_per_cm=PER_CM_PER_FS / (2.0 * length)
+    )
+    theirs = 0
+    for start in [2002 * block + half for block in range(3) for half in (0, 501)]:
+        part = series[start : start + length + 1]
+        raw, corrected = (
+            MDRamanSpectrum(part, 2.0).measure(
+                laser_correction=on, laser_wavelength=532, bose_einstein_correction=on
+            )
+            for on in (False, True)
+        )
+        # They transform lags from 0 on: half of the power spectrum, and half of lag 0.
+        rates = np.diff(part, axis=0)
+        mean = np.trace(rates, axis1=1, axis2=2) / 3
+        rest = rates - mean[:, None, None] * np.eye(3)
+        lag_0 = 45 * np.sum(mean**2) + 10.5 * np.sum(rest**2)
+        theirs = theirs + (2 * raw[1] - lag_0) * corrected[1] / raw[1]
+    half_phase = np.pi * raw[0] / PER_CM_PER_FS * 2.0
+    theirs *= (half_phase / np.sin(half_phase)) ** 2  # they leave differences as they are
+    np.testing.assert_allclose(mine["wavenumber_per_cm"], raw[0], rtol=1e-6)
+    mine = mine["unpolarized"]
+    np.testing.assert_allclose(mine / mine.sum(), theirs / theirs.sum(), rtol=1e-4)
+
+
+def test_parts_of_the_raman_spectrum_add_up():
+    spectrum = raman_spectrum(lines({1640: 0.1 * ANISOTROPIC, 3400: 0.1 * ISOTROPIC}), 2.0)
+    width = np.diff(spectrum["wavenumber_per_cm"])[0]
+    assert spectrum["unpolarized"].sum() * width == pytest.approx(1)
+    assert np.allclose(spectrum["VV"] + spectrum["VH"], spectrum["unpolarized"])
+    assert np.allclose(spectrum["isotropic"] + 4 / 3 * spectrum["VH"], spectrum["VV"])
+
+
+def test_a_turned_sample_has_the_same_raman_spectrum():
+    from scipy.spatial.transform import Rotation
+
+    turn = Rotation.from_rotvec([1, 2, 0.5]).as_matrix()
+    series = lines({1640: 0.1 * ANISOTROPIC, 3400: 0.1 * ISOTROPIC})
+    pair = [raman_spectrum(one, 2.0) for one in (series, turn @ series @ turn.T)]
+    np.testing.assert_allclose(pair[0], pair[1], rtol=1e-6, atol=1e-12)
+
+
+def test_the_error_band_is_as_wide_as_spectra_differ():
+    modes = {1640: 0.1 * ANISOTROPIC}
+    spectra = [raman_spectrum(lines(modes, seed=seed), 2.0) for seed in range(20)]
+    values = np.array([height(one, 1640, "VV") for one in spectra])
+    peak = spectra[0]["VV"].argmax()
+    spread = np.std([one["VV"][peak] for one in spectra], ddof=1)
+    told = np.mean([one["VV_error"][peak] for one in spectra])
+    assert told == pytest.approx(spread, rel=0.4)
+    assert values.std() < 0.02 * values.mean()
+
+
+def test_runs_and_one_run_are_treated_alike():
+    series = lines({1640: 0.1 * ANISOTROPIC}, 12_000).reshape(4, 3000, 3, 3)
+    spectrum = raman_spectrum(series, 2.0)
+    assert band_maximum_per_cm(spectrum, "bend", "VV") == pytest.approx(1640, abs=15)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"interval_fs": 5.0}, "too rarely.*every 4 fs.*Found: every 5 fs"),
+        ({"interval_fs": 0}, "interval_fs=0 cannot be used"),
+        ({"temperature_K": -1}, "temperature_K=-1"),
+        ({"quantum_correction": "magic"}, "'magic' cannot be used.*'harmonic' or 'none'"),
+        ({"resolution_per_cm": 1.0}, "The run is too short"),
+        ({"resolution_per_cm": 15.0}, "too short for the error.*13344 fs or more in all"),
+        ({"polarizabilities": np.zeros((9, 6))}, r"shape \(9, 6\).*\(n_times, 3, 3\)"),
+        ({"polarizabilities": np.full((3000, 3, 3), np.nan)}, "not finite numbers"),
+    ],
+)
+def test_what_gives_no_raman_spectrum(change, message):
+    given = {"polarizabilities": lines({}, 4500), "interval_fs": 2.0, **change}
+    with pytest.raises((DataError, ConfigError), match=message):
+        raman_spectrum(given.pop("polarizabilities"), given.pop("interval_fs"), **given)

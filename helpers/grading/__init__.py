@@ -1,0 +1,1 @@
+"""What instructors need around nbgrader: building the notebooks, and grading a class."""

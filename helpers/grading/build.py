@@ -1,0 +1,153 @@
+"""From the text of a lesson to both its notebooks: ``python -m helpers.grading.build [LESSON …]``.
+
+``solutions/NN_name/NN_name.py`` is the one source. Beside it appears the solution as a notebook,
+and in ``notebooks/`` the student's edition, made by nbgrader. Two builds give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import WorkshopError, nearest
+from helpers.files import write_whole
+from helpers.grading.canaries import CANARIES
+from helpers.grading.course import Course
+
+HIDDEN = "### BEGIN HIDDEN TESTS\n"
+BEGIN_MARKS, END_MARKS = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+class LessonError(WorkshopError, ValueError):
+    """A lesson that cannot be built."""
+
+
+def build_solution(source: Path) -> Path:
+    """Write the notebook of a lesson's source beside it, without outputs; return its path.
+
+    Raises
+    ------
+    LessonError
+        If the source cannot be made a notebook that nbgrader can take.
+    """
+    import nbformat
+
+    path = source.with_suffix(".ipynb")
+    notebook = read_lesson(source)
+    return write_whole(path, nbformat.writes(notebook, indent=1) + "\n")
+
+
+def read_lesson(source: Path) -> Any:
+    """Return a lesson's source as a notebook (nbformat), hidden tests with their canaries."""
+    import jupytext
+    from nbformat.v4 import new_notebook
+
+    read = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    ids: set[str] = set()
+    for cell in read.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("nbgrader", "tags")}
+        cell.id = _cell_id(cell, ids, source)
+        ids.add(cell.id)
+        if HIDDEN in cell.source:
+            cell.source = cell.source.replace(HIDDEN, HIDDEN + CANARIES, 1)
+        # Lines of their own, or Markdown takes them for a part of the list.
+        cell.source = cell.source.replace(f"{BEGIN_MARKS}\n", f"{BEGIN_MARKS}\n\n")
+        cell.source = cell.source.replace(f"\n{END_MARKS}", f"\n\n{END_MARKS}")
+    return new_notebook(cells=read.cells, metadata=_METADATA, nbformat_minor=5)
+
+
+def _cell_id(cell: Any, taken: set[str], source: Path) -> str:
+    """Return an id that a second build gives again: the grade_id, or a hash of the content."""
+    chosen = cell.metadata.get("nbgrader", {}).get("grade_id")
+    if chosen is not None:
+        if chosen in taken or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", chosen):
+            raise LessonError(
+                f"{source} has a grade_id that cannot be used: {chosen!r}",
+                expected="letters, digits and dashes, once in a lesson",
+                fix="choose another name for the cell",
+            )
+        return chosen
+    text, number = cell.cell_type + cell.source, 0
+    while True:
+        digest = hashlib.sha256(f"{text}{number}".encode()).hexdigest()[:12]
+        if digest not in taken:
+            return digest
+        number += 1
+
+
+def mark_scheme(sources: Sequence[Path]) -> str:
+    """Return the mark schemes of all free-text questions, a page in Markdown."""
+    lines = ["# Mark scheme", "", "Made by `make notebooks` from the sources in `solutions/`."]
+    for source in sources:
+        lesson = read_lesson(source)
+        lines += ["", f"## {source.stem}", ""]
+        for cell in lesson.cells:
+            data = cell.metadata.get("nbgrader", {})
+            if not data.get("grade"):
+                continue
+            lines.append(f"- `{data['grade_id']}`, {data['points']} points, " + _how(cell, data))
+    return "\n".join(lines) + "\n"
+
+
+def _how(cell: Any, data: dict[str, Any]) -> str:
+    if not data["solution"]:
+        return "automatic: " + cell.source.split("\n", 1)[0].lstrip("# ")
+    found = re.search(f"{BEGIN_MARKS}\n(.*?)\n{END_MARKS}", cell.source, re.DOTALL)
+    if found is None:
+        raise LessonError(
+            f"The free-text question {data['grade_id']} has no mark scheme",
+            fix=f"end the model answer with {BEGIN_MARKS} … {END_MARKS}",
+        )
+    return "by hand:\n" + "\n".join("  " + line for line in found[1].strip().splitlines())
+
+
+def build(names: Sequence[str], course: Course) -> list[Path]:
+    """Build both notebooks of lessons (all without names) and the mark scheme of the course.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    LessonError
+        If there is no such lesson, or one cannot be built.
+    """
+    sources = course.sources()
+    known = {source.stem for source in sources}
+    for name in names:
+        if name not in known:
+            raise LessonError(f"There is no lesson {name!r}", fix=nearest(name, known))
+    written = []
+    for source in sources:
+        if not names or source.stem in names:
+            written += [build_solution(source), course.release(source.stem)]
+    return [*written, write_whole(course.root / "docs" / "mark_scheme.md", mark_scheme(sources))]
+
+
+def main() -> int:
+    """Build what the command line names."""
+    parser = argparse.ArgumentParser(prog="helpers.grading.build", description=__doc__)
+    parser.add_argument("lesson", nargs="*", help="such as 01_first_look; by default all")
+    names = parser.parse_args().lesson
+    try:
+        for path in build(names, Course()):
+            print(path)
+    except WorkshopError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

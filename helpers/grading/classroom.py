@@ -1,0 +1,125 @@
+"""Release a lesson, grade a class: ``python -m helpers.grading.classroom grade 01_first_look``.
+
+Student by student, so that a submission that cannot be graded stops nobody else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.errors import WorkshopError, nearest
+from helpers.files import write_whole
+from helpers.grading.course import Course, GradingError
+
+COLUMNS = ["student", "status", "score", "max_score", "points_to_mark_by_hand", "problem"]
+
+
+def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame:
+    """Grade all that was handed in for a lesson; write feedback pages and a CSV file.
+
+    Submissions are taken from ``grading/submitted/STUDENT/LESSON/`` and, sorted there first, from
+    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept.
+
+    Returns
+    -------
+    DataFrame
+        One row per student: `COLUMNS`; also in ``grading/LESSON.csv``. ``status`` is ``graded``,
+        ``to mark by hand`` (``score`` lacks ``points_to_mark_by_hand`` at most),
+        ``to confirm by hand`` (marked before, handed in again: the marks still count) or
+        ``failed`` (``problem`` tells why, and there is no score).
+
+    Raises
+    ------
+    GradingError
+        If nobody handed anything in, or the lesson itself cannot be entered in the gradebook.
+    """
+    if (course.root / "grading" / "downloaded" / lesson / "archive").is_dir():
+        course.collect(lesson)
+    course.release(lesson, database=True)
+    api = course.api()
+    students = sorted(api.get_submitted_students(lesson))
+    if not students:
+        raise GradingError(
+            f"Nobody has handed in {lesson}",
+            expected=f"grading/submitted/STUDENT/{lesson}/{lesson}.ipynb",
+            fix=f"copy the notebooks there, or as STUDENT_{lesson}.ipynb into "
+            f"grading/downloaded/{lesson}/archive",
+        )
+    rows = [_grade_one(course, api, lesson, student) for student in _shown(students, progress)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    write_whole(course.root / "grading" / f"{lesson}.csv", table.to_csv(index=False))
+    return table
+
+
+def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str, Any]:
+    try:
+        for step in ("autograde", "generate_feedback"):
+            course.step(step, lesson, student, api=api)
+    except GradingError as error:
+        return {"student": student, "status": "failed", "problem": error.found}
+    submission = api.get_submission(lesson, student)
+    waiting = _unmarked_points(api, lesson, student)
+    status = "to mark by hand" if waiting else "graded"
+    if submission["needs_manual_grade"] and not waiting:
+        status = "to confirm by hand"
+    return {
+        "student": student,
+        "status": status,
+        "score": submission["score"],
+        "max_score": submission["max_score"],
+        "points_to_mark_by_hand": waiting,
+    }
+
+
+def _unmarked_points(api: Any, lesson: str, student: str) -> float:
+    """Return the points of all answers that nobody has marked: the score counts them as 0."""
+    with api.gradebook as gradebook:
+        submission = gradebook.find_submission(lesson, student)
+        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        waiting = [g for g in grades if g.needs_manual_grade and g.manual_score is None]
+        return float(sum(grade.max_score for grade in waiting))
+
+
+def _shown(students: list[str], progress: bool) -> Iterable[str]:
+    if not progress:
+        return students
+    from tqdm import tqdm
+
+    return tqdm(students, desc="grading", unit="student")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="helpers.grading.classroom", description=__doc__)
+    parser.add_argument("step", choices=["release", "grade"])
+    parser.add_argument("lesson", help="such as 01_first_look")
+    parser.add_argument("--course", type=Path, help="by default this checkout")
+    chosen = parser.parse_args(arguments)
+    course = Course(chosen.course)
+    try:
+        known = [source.stem for source in course.sources()]
+        if chosen.lesson not in known:
+            raise GradingError(
+                f"There is no lesson {chosen.lesson!r}", fix=nearest(chosen.lesson, known)
+            )
+        if chosen.step == "release":
+            print(course.release(chosen.lesson, database=True))
+            return 0
+        table = grade(course, chosen.lesson)
+    except WorkshopError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(table.to_string(index=False, na_rep=""))
+    print(f"\nTable: {course.root / 'grading' / chosen.lesson}.csv")
+    print(f"Feedback: {course.root / 'grading' / 'feedback'}")
+    return 1 if (table["status"] == "failed").any() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

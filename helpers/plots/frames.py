@@ -1,0 +1,96 @@
+"""Figures of frames as they come from the file: atoms, distributions, a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from matplotlib.axes import Axes
+
+from helpers.plots.style import BLACK, BLUE, ELEMENT_COLORS, GREEN, ORANGE, PURPLE, new_axes, style
+
+_OTHERS = (BLUE, GREEN, ORANGE, PURPLE)
+
+
+def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
+    """Atoms of one frame in their cell, seen along z, positions in Å."""
+    from ase.visualize.plot import plot_atoms
+
+    with style():
+        ax = ax or new_axes()
+        colors = [ELEMENT_COLORS.get(symbol, PURPLE) for symbol in atoms.symbols]
+        plot_atoms(atoms, ax, radii=0.9, colors=colors)
+        for element in sorted(set(atoms.symbols)):
+            ax.plot([], [], "o", ms=9, color=ELEMENT_COLORS.get(element, PURPLE), label=element)
+        ax.set(title=f"{len(atoms)} atoms, seen along z", xlabel="x, Å", ylabel="y, Å")
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def plot_distribution(
+    sets: Mapping[str, Any], *, title: str, label: str, n_bins: int = 40, ax: Axes | None = None
+) -> Axes:
+    """Histograms of one quantity, one line for each set.
+
+    Parameters
+    ----------
+    sets : mapping of str to array-like
+        Values by name. Names of elements get the colours of the elements.
+    title, label : str
+        What is shown; the quantity with its unit.
+    """
+    with style():
+        ax = ax or new_axes()
+        values = {name: np.ravel(numbers) for name, numbers in sets.items()}
+        edges = np.histogram_bin_edges(np.concatenate([*values.values()]), n_bins)
+        for number, (name, numbers) in enumerate(values.items()):
+            color = ELEMENT_COLORS.get(name, _OTHERS[number % len(_OTHERS)])
+            ax.hist(numbers, edges, density=True, histtype="step", lw=2, color=color, label=name)
+        ax.set(title=title, xlabel=label, ylabel="density")
+        ax.legend()
+    return ax
+
+
+def plot_curve_and_slope(
+    x: Any, energy_eV: Any, at: tuple[float, float], slope: float, ax: Axes | None = None
+) -> Axes:
+    """Energy along a distance, and a tangent.
+
+    Parameters
+    ----------
+    x, energy_eV : array-like of shape (n,)
+        Distances (Å) and energies (eV).
+    at : tuple of float
+        Distance (Å) and energy (eV) where the tangent touches.
+    slope : float
+        Of the tangent, eV/Å.
+    """
+    with style():
+        ax = ax or new_axes()
+        ax.plot(x, 1000 * np.asarray(energy_eV), color=BLUE, label="energy")
+        near = at[0] + np.array([-0.35, 0.35])
+        line = 1000 * (at[1] + slope * (near - at[0]))
+        ax.plot(near, line, color=ORANGE, label=f"slope {1000 * slope:.1f} meV/Å")
+        ax.plot(at[0], 1000 * at[1], "o", color=BLACK)
+        ax.set(title="The force is minus the slope", xlabel="distance, Å", ylabel="energy, meV")
+        ax.legend()
+    return ax
+
+
+def plot_tensor(matrix: Any, *, title: str, unit: str, ax: Axes | None = None) -> Axes:
+    """Show a 3×3 tensor as a table of shaded numbers."""
+    matrix = np.asarray(matrix)
+    with style():
+        ax = ax or new_axes()
+        widest = float(np.abs(matrix).max())
+        ax.imshow(matrix, cmap="cividis", vmin=-widest, vmax=widest)
+        for row, column in np.ndindex(matrix.shape):
+            value = matrix[row, column]
+            color = BLACK if value > 0.3 * widest else "white"
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=16)
+        ax.set(title=f"{title}, {unit}", xticks=range(3), yticks=range(3))
+        ax.set_xticklabels("xyz")
+        ax.set_yticklabels("xyz")
+    return ax

@@ -1,0 +1,1 @@
+"""Symmetry-adapted Gaussian process regression of polarizabilities."""

@@ -1,0 +1,44 @@
+"""The course for nbgrader: solutions/ → notebooks/; all that a class hands in stays in grading/."""
+
+from pathlib import Path
+
+from nbconvert.preprocessors import TagRemovePreprocessor
+from nbgrader.converters import GenerateAssignment
+
+c = get_config()  # noqa: F821  (given by whoever reads this file)
+
+# JupyterLab runs this file without telling where it is, but starts in its folder.
+root = Path(__file__).parent if "__file__" in globals() else Path.cwd()
+c.CourseDirectory.root = str(root.resolve())
+c.CourseDirectory.course_id = "mlmd"
+
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "notebooks"
+for step in ("submitted", "autograded", "feedback", "source_with_tests", "solution"):
+    setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
+c.CourseDirectory.db_url = f"sqlite:///{root.resolve() / 'grading' / 'gradebook.db'}"
+c.ZipCollectApp.downloaded_directory = "grading/downloaded"
+# anna_01_first_look.ipynb, or 01_first_look.ipynb inside anna.zip
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*/(?P<student_id>[\w.-]+?)[_/](?P<file_id>\d\d_[a-z_]+)[^/]*\.ipynb$"
+)
+c.Exchange.root = str(root.resolve() / "grading" / "exchange")
+
+# Neither for students nor from them: programs (a helpers.py would take the kit's place), and what
+# running a lesson leaves behind. Discussions come with the solution.
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "__pycache__",
+    "*.py",
+    "*.pyc",
+    "cache",
+    "results",
+    *(f"*.{kind}" for kind in ("cfg", "csv", "idx", "log", "npz", "traj", "xml", "xml.*", "xyz")),
+]
+c.TagRemovePreprocessor.enabled = True
+c.TagRemovePreprocessor.remove_cell_tags = ["discussion"]
+steps = GenerateAssignment.class_traits()["preprocessors"].default()
+c.GenerateAssignment.preprocessors = [TagRemovePreprocessor, *steps]
+
+c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+c.Execute.timeout = 180  # seconds for one cell; the slowest of the course takes less than 60

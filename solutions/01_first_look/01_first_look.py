@@ -1,0 +1,544 @@
+# %% [markdown]
+# # 01 · A first look
+#
+# **You will learn**
+# - to move about in a terminal, and to change a file with an editor,
+# - to open snapshots with ASE, and what each of them holds, with units,
+# - that a force is minus the slope of an energy, and how to check it,
+# - to look at data before you trust it.
+#
+# **Time:** 60 minutes. **Before you start:** a little Python (lists, functions, NumPy arrays). No
+# lesson comes before this one.
+#
+# **How to use a notebook.** *Shift + Enter* runs a cell and goes to the next. *Esc* leaves a cell;
+# then *A* and *B* add one above or below, arrow keys move, *Enter* goes in. *Tab* completes a name,
+# *Shift + Tab* explains it, *Ctrl + Shift + C* finds every other command. No mouse is needed. Write
+# where it says `YOUR CODE HERE` or `YOUR ANSWER HERE`, and delete the line
+# `raise NotImplementedError()`. **Validate**, above, tells whether the visible tests pass.
+
+# %%
+import warnings
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+
+from helpers import GapConfig, load_frames
+from helpers.frames import data_folder
+from helpers.plots.frames import (
+    plot_curve_and_slope,
+    plot_distribution,
+    plot_snapshot,
+    plot_tensor,
+)
+from helpers.plots.notebook import described
+
+warnings.filterwarnings("ignore")
+HERE = Path(".")
+WATER = data_folder() / "water"
+
+# %% [markdown]
+# ## Part 1 · A terminal and an editor
+#
+# Programs for science are often started by typing. *File → New → Terminal* opens a terminal: it
+# waits for a command, and *Enter* runs it.
+#
+# | command | what it does |
+# |---|---|
+# | `pwd`, `ls -lh` | where am I? which files are here, how large? |
+# | `cd FOLDER`, `cd ..` | go into a folder, and back up |
+# | `head -3 FILE`, `less FILE` | show the first lines; page through it (`q` leaves) |
+# | `wc -l FILE` | count its lines |
+# | `grep -c WORD FILE` | count the lines with a word |
+# | `cp FILE COPY` | copy: do this before you change a file that works |
+# | `nano FILE` | edit: arrow keys move, *Ctrl + O* *Enter* saves, *Ctrl + X* leaves |
+#
+# *↑* brings the last command back, *Tab* completes names, *Ctrl + C* stops what runs. If you land
+# in the editor `vim` by accident, `:q!` and *Enter* gets you out.
+#
+# In a notebook, a line that begins with `!` is a command for the terminal:
+
+# %%
+file = WATER / "gap_input_50.xyz"
+print(file)
+# !ls -lh "{WATER}"
+# !head -4 "{file}"
+
+# %% [markdown]
+# This is the format *extended XYZ*. Every snapshot begins with the number of atoms; the next line
+# holds what belongs to all of them (the cell, the energy, …); then comes one line for each atom.
+
+# %% [markdown]
+# ## Exercise 1.1: count (2 points)
+#
+# *Why:* a file that was cut off while it was copied is the most common cause of strange results.
+#
+# With `wc -l` and `grep -c`, in a terminal or here, find for `gap_input_50.xyz`
+# - `n_lines`: how many lines it has (a whole number, 1 point),
+# - `n_snapshots`: how many snapshots (a whole number, 1 point). Every snapshot has one `dft_energy`.
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# n_lines = …
+# n_snapshots = …
+### BEGIN SOLUTION
+# In a terminal: wc -l FILE and grep -c dft_energy FILE.
+lines = file.read_text(encoding="utf-8").splitlines()
+n_lines = len(lines)
+n_snapshots = sum("dft_energy" in line for line in lines)
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(
+    f"{n_lines} lines / {n_snapshots} snapshots = {n_lines / n_snapshots} lines for each snapshot"
+)
+print("Does it fit the number of atoms that the file tells?")
+
+# %% nbgrader={"grade": true, "grade_id": "test1-1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Lines and snapshots of a file, counted
+assert n_lines > n_snapshots > 0, "a snapshot has more than one line: did you mix up the numbers?"
+### BEGIN HIDDEN TESTS
+from helpers.frames import data_files
+
+score = 0
+for shipped in data_files("water"):
+    if shipped.split == "train" and shipped.size == 50:
+        text = shipped.path.read_text(encoding="utf-8")
+        score += int(n_lines) == text.count("\n")
+        score += int(n_snapshots) == text.count("dft_energy")
+if score < 2:
+    print("Count again: wc -l gives the lines, grep -c dft_energy the snapshots of the 50-file.")
+float(score)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** 2500 lines are 50 snapshots of 50 lines: one with the number of atoms, one for
+# what belongs to all of them, and one for each of 48 atoms. A file whose lines are no multiple of
+# 50 was cut off. `gap_fit` would drop the last snapshot of such a file and say nothing;
+# `load_frames` compares a checksum first.
+
+# %% [markdown]
+# ## Exercise 1.2: change a setting with an editor (optional)
+#
+# *Why:* the terminal edition of this workshop is steered by such files.
+#
+# The next cell writes `gap_config.cfg`, the settings of a fit. Copy it to `my_config.cfg`, open the
+# copy with `nano` (or by a double click in the file browser on the left), and let the `soap` term
+# see its neighbours up to 4 Å. Or do the same with Python, below.
+
+# %%
+GapConfig().write(HERE / "gap_config.cfg")
+print((HERE / "gap_config.cfg").read_text(encoding="utf-8"))
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# Nothing to write here if you used an editor: then only delete the last line.
+### BEGIN SOLUTION
+text = (HERE / "gap_config.cfg").read_text(encoding="utf-8")
+before, soap = text.split("soap", 1)
+soap = soap.replace(f"cutoff={GapConfig().cutoff}", "cutoff=4.0")
+_ = (HERE / "my_config.cfg").write_text(f"{before}soap{soap}", encoding="utf-8")
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(
+    f"cutoff {GapConfig().cutoff} Å before, {GapConfig.read(HERE / 'my_config.cfg').cutoff} Å now"
+)
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** `gap_fit` silently ignores a misspelt key inside `gap={}`: it would have trained
+# with its own cutoff. `GapConfig.read` refuses such a file and tells which key it does not know.
+
+# %% [markdown]
+# ## Part 2 · What a snapshot holds
+#
+# ASE, the Atomic Simulation Environment, keeps a snapshot in an object `Atoms`. `load_frames` gives
+# a list of them. All come from density functional theory (DFT), one calculation for each.
+
+# %%
+frames = load_frames("water", "train", 100)
+atoms = frames[0]
+print(atoms)
+print("elements      ", atoms.symbols)
+print("first position", atoms.positions[0], "Å")
+print("cell          ", atoms.cell.lengths(), "Å; periodic:", atoms.pbc)
+print("for the cell  ", sorted(atoms.info))
+print("for each atom ", sorted(atoms.arrays))
+
+# %%
+described(
+    plot_snapshot(atoms),
+    f"One snapshot seen along z: {len(atoms)} atoms of water, oxygen with two hydrogens each, in a "
+    f"square cell of {atoms.cell.lengths()[0]:.2f} Å; some molecules reach across its edge.",
+)
+
+# %% [markdown]
+# Now in three dimensions. Drag to turn the molecules; the slider below the picture goes through ten
+# snapshots (*Tab* reaches it, arrow keys move it).
+
+# %%
+import chemiscope
+
+bare = [
+    Atoms(one.numbers, one.get_positions(wrap=True), cell=one.cell, pbc=True) for one in frames[:10]
+]
+chemiscope.show(bare, mode="structure", settings={"structure": [{"unitCell": True}]})
+
+# %% [markdown]
+# ## Exercise 1.3: what is in the box (3 points)
+#
+# *Why:* a wrong cell or a missing molecule spoils every later number, and looks harmless.
+#
+# From `atoms`, compute
+# - `n_molecules`: the number of water molecules (1 point),
+# - `density_g_per_cm3`: the mass density (2 points). `atoms.get_masses()` is in atomic mass units
+#   and `atoms.get_volume()` in Å³; 1 u = 1.66054 · 10⁻²⁴ g and 1 Å³ = 10⁻²⁴ cm³.
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# n_molecules = …
+# density_g_per_cm3 = …
+### BEGIN SOLUTION
+n_molecules = int((atoms.symbols == "O").sum())
+mass_g = atoms.get_masses().sum() * 1.66054e-24
+density_g_per_cm3 = mass_g / (atoms.get_volume() * 1e-24)
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-3-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(f"{n_molecules} molecules, {density_g_per_cm3:.3f} g/cm³. Water in a glass: 0.997 g/cm³.")
+
+# %% nbgrader={"grade": true, "grade_id": "test1-3", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Molecules and density of the cell
+assert 0 < n_molecules < len(atoms), "a molecule has more than one atom"
+assert 0 < density_g_per_cm3 < 20, "no liquid is that dense: check the units of mass and volume"
+### BEGIN HIDDEN TESTS
+from helpers import load_frames as load_again
+
+box = load_again("water", "train", 50)[0]
+expected = box.get_masses().sum() * 1.66053907 / box.get_volume()
+score = (int(n_molecules) == 16) + 2 * (abs(float(density_g_per_cm3) / expected - 1) < 0.01)
+if score < 3:
+    print("Expected: one oxygen for each molecule; density = mass in g / volume in cm³, near 1.")
+float(score)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** 16 molecules at the density of the real liquid. The cell repeats in all
+# directions, so no molecule sees a surface, but each sees its own images 7.8 Å away: small enough
+# for DFT to be affordable, and too small for slow, long-ranged motion.
+
+# %% [markdown]
+# ## Energies
+#
+# A DFT energy counts all electrons that are treated from rest at infinite distance. That makes
+# a large negative number without meaning of its own. Only differences mean something:
+# between snapshots, per atom, in meV. At room temperature $k_\mathrm{B}T$ is:
+
+# %%
+print(f"energy of the first snapshot: {atoms.info['dft_energy']:.3f} eV")
+print(f"k_B T at 300 K: {1000 * units.kB * 300:.1f} meV;  1 eV = {units.mol / units.kJ:.2f} kJ/mol")
+
+# %% [markdown]
+# ## Exercise 1.4: energies that can be compared (2 points)
+#
+# *Why:* errors of potentials are quoted in meV per atom; you need to know what they compare with.
+#
+# Make `relative_energies_meV_per_atom`, an array with one number for each of the 100 `frames`: the
+# energy per atom minus the mean of that over the frames, in meV.
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# relative_energies_meV_per_atom = …
+### BEGIN SOLUTION
+per_atom = np.array([one.info["dft_energy"] / len(one) for one in frames])
+relative_energies_meV_per_atom = 1000 * (per_atom - per_atom.mean())
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-4-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+relative = np.asarray(relative_energies_meV_per_atom)
+temperatures = np.array([one.info["temperature_K"] for one in frames])
+by_temperature = {f"{T:.0f} K": relative[temperatures == T] for T in np.unique(temperatures)}
+means = ", ".join(f"{name} {values.mean():.1f}" for name, values in by_temperature.items())
+described(
+    plot_distribution(
+        by_temperature,
+        title="Energies of 100 snapshots",
+        label="energy − mean, meV per atom",
+        n_bins=12,
+    ),
+    f"Histogram of the energies of 100 snapshots by temperature; means in meV per atom: {means}.",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test1-4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Energies per atom against their mean
+assert len(relative_energies_meV_per_atom) == 100, "one number for each of the 100 frames"
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import load_frames as load_again
+
+true = np.array([one.info["dft_energy"] / len(one) for one in load_again("water", "train", 100)])
+np.testing.assert_allclose(
+    np.asarray(relative_energies_meV_per_atom, dtype=float),
+    1000 * (true - true.mean()),
+    atol=0.02,
+    err_msg="expected 1000 · (energy / number of atoms − mean over the frames), in meV per atom",
+)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** The warmer, the higher: the means rise with temperature, and the
+# distributions overlap. Snapshots differ by some tens of meV per atom. A potential is useful where its
+# error is much smaller than that.
+
+# %% [markdown]
+# ## Forces
+#
+# The force on an atom tells how the energy changes when it moves:
+#
+# $$\mathbf{F}_i = -\frac{\partial E}{\partial \mathbf{r}_i}, \qquad
+# F_{i\alpha} \approx -\frac{E(r_{i\alpha} + h) - E(r_{i\alpha} - h)}{2h}$$
+#
+# Here $E$ is the energy (eV), $\mathbf{r}_i$ the position of atom $i$ (Å), $\alpha$ one of x, y, z,
+# and $h$ a small step (Å), so forces are in eV/Å. Whoever gives energies and forces must obey the
+# first equation, be it DFT or a machine-learnt potential; the second, a *central difference*, checks
+# it. A snapshot has one energy, but three force components for each atom: that is why forces teach a
+# potential so much.
+#
+# To practise, take two argon atoms and a simple potential, Lennard-Jones. An ASE *calculator*
+# attached to `Atoms` gives energies and forces; later your own potential will take its place.
+
+# %%
+from ase.calculators.lj import LennardJones
+
+pair = Atoms("Ar2", positions=[[0, 0, 0], [4.2, 0, 0]])
+pair.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=12.0, smooth=True)
+print(f"energy {pair.get_potential_energy():.5f} eV")
+print(f"force on the second atom {pair.get_forces()[1]} eV/Å")
+
+# %% [markdown]
+# ## Exercise 1.5: a force is minus a slope (3 points)
+#
+# *Why:* with this check you can trust forces, whoever wrote the code.
+#
+# Write `numerical_force(atoms, index, axis, step_A=1e-3)`. It returns the force (eV/Å) on atom `index`
+# along `axis` (0, 1, 2 for x, y, z) by the central difference, for any `atoms` with a calculator
+# (2 points), and leaves `atoms` as they were (1 point).
+
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-5", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def numerical_force(atoms, index, axis, step_A=1e-3):
+    """Return the force (eV/Å) on one atom along one axis by a central difference."""
+    ### BEGIN SOLUTION
+    energies = []
+    for sign in (+1, -1):
+        moved = atoms.copy()
+        moved.calc = atoms.calc
+        moved.positions[index, axis] += sign * step_A
+        energies.append(moved.get_potential_energy())
+    return -(energies[0] - energies[1]) / (2 * step_A)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-5-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+slope = -numerical_force(pair, 1, 0)
+print(f"your force {-slope:.6f} eV/Å; the calculator says {pair.get_forces()[1, 0]:.6f} eV/Å")
+distances = np.linspace(3.4, 7.0, 100)
+curve = []
+for distance in distances:
+    stretched = Atoms("Ar2", positions=[[0, 0, 0], [distance, 0, 0]], calculator=pair.calc)
+    curve.append(stretched.get_potential_energy())
+described(
+    plot_curve_and_slope(distances, curve, (4.2, pair.get_potential_energy()), slope),
+    f"Energy of two argon atoms against their distance, lowest near "
+    f"{distances[np.argmin(curve)]:.1f} Å; at 4.2 Å a tangent of slope {1000 * slope:.1f} meV/Å.",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test1-5", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Forces by central differences, for any calculator
+visible = numerical_force(pair, 1, 0)
+assert abs(visible - pair.get_forces()[1, 0]) < 1e-3, "not the calculator's force: check the sign"
+### BEGIN HIDDEN TESTS
+import numpy as np
+from ase import Atoms as FreshAtoms
+from ase.calculators.morse import MorsePotential
+
+places = np.random.default_rng(5).uniform(0, 2.5, (4, 3)) + 2.5 * np.eye(4)[:, :3]
+cluster = FreshAtoms("Cu4", positions=places, calculator=MorsePotential(epsilon=1.0, r0=2.0))
+exact = cluster.get_forces()
+score = 2
+for i, a in np.ndindex(4, 3):
+    again = FreshAtoms("Cu4", positions=places, calculator=cluster.calc)
+    found = float(numerical_force(again, i, a))
+    if abs(found - exact[i, a]) > 1e-3 * abs(exact).max():
+        print(f"Atom {i}, axis {a}: {found:.5f} eV/Å instead of {exact[i, a]:.5f}.")
+        score = 0
+        break
+score += bool(np.abs(again.positions - places).max() < 1e-9)
+if score < 3:
+    print("Tried on four atoms with a Morse potential: forces must be those of the calculator,")
+    print("for every atom and axis, and the positions must be the same afterwards.")
+float(score)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** The atoms of the example are further apart than they like (the minimum lies near
+# 3.8 Å), so the energy rises with the distance, the slope is positive and the force pulls back: a
+# minus sign. A step of 10⁻³ Å is a compromise: a larger one sees the curvature, a much smaller one
+# subtracts numbers that agree in nearly all digits.
+
+# %% [markdown]
+# ## Exercise 1.6: the forces of water (4 points)
+#
+# *Why:* an error of 50 meV/Å is good or bad only beside the size of the forces.
+#
+# From `one.arrays["dft_forces"]` of all 100 `frames`, compute the root mean square (RMS) of the force
+# *components*, in eV/Å: `rms_force_O` over the oxygen atoms and `rms_force_H` over the hydrogen atoms
+# (2 points). `one.symbols == "O"` picks atoms.
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# rms_force_O = …
+# rms_force_H = …
+### BEGIN SOLUTION
+forces_of = {
+    element: np.concatenate([one.arrays["dft_forces"][one.symbols == element] for one in frames])
+    for element in ("O", "H")
+}
+rms_force_O = np.sqrt(np.mean(forces_of["O"] ** 2))
+rms_force_H = np.sqrt(np.mean(forces_of["H"] ** 2))
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-6-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(f"RMS force component: O {rms_force_O:.2f} eV/Å, H {rms_force_H:.2f} eV/Å")
+components = {
+    symbol: [one.arrays["dft_forces"][one.symbols == symbol] for one in frames] for symbol in "OH"
+}
+described(
+    plot_distribution(components, title="Force components", label="DFT force, eV/Å"),
+    "Histograms of the force components of oxygen and of hydrogen: both have their peak at zero; "
+    f"RMS {rms_force_O:.2f} eV/Å for oxygen and {rms_force_H:.2f} eV/Å for hydrogen.",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test1-6", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# RMS of the force components, by element
+assert rms_force_O > 0 and rms_force_H > 0, "a root mean square is above zero"
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import load_frames as load_again
+
+squares = {"O": [], "H": []}
+for one in load_again("water", "train", 100):
+    for element, values in squares.items():
+        values.append(one.arrays["dft_forces"][one.symbols == element] ** 2)
+score = 0
+for element, value in (("O", rms_force_O), ("H", rms_force_H)):
+    true = np.sqrt(np.mean(squares[element]))
+    if abs(float(value) / true - 1) < 0.005:
+        score += 1
+    else:
+        print(f"{element}: expected the root of the mean of the squared components, {true:.3f}.")
+float(score)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# On a periodic cell nothing pulls from outside, so the forces on all atoms should add up to zero.
+
+# %%
+net = np.array([one.arrays["dft_forces"].sum(axis=0) for one in frames])
+print(f"net force, RMS of its components: {np.sqrt(np.mean(net**2)):.4f} eV/Å")
+
+# %% [markdown]
+# **Question** (2 points, marked by hand). The net force is small, but not zero. Where does it come
+# from, and what does it tell about how accurate a potential trained on these forces can become?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text1-6", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# DFT is solved approximately: on a grid of finite fineness (the plane-wave cutoff), iterated until
+# changes fall below a threshold. Moving all atoms together relative to the grid changes the energy a
+# little, so the forces do not cancel exactly. The net force is a measure of the noise in the labels. A
+# potential cannot learn noise, and should not: its force error against these labels cannot get
+# (reliably) below that noise, a few meV/Å per component, however many snapshots there are.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: names a numerical cause in the DFT calculation (finite grid or cutoff, incomplete convergence), not a physical one
+# - 1 point: concludes that it is noise in the labels, which limits the error of any potential from below
+# === END MARK SCHEME ===
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** Two O–H bonds pull at an oxygen in directions that have little to do with each other,
+# one at a hydrogen; the squares add up, and $\sqrt 2$ is about the ratio that you found. The net force
+# is the sum of 48 errors: if they are independent, that of a single atom is about a seventh
+# ($1/\sqrt{48}$) of it.
+
+# %% [markdown]
+# ## Polarizability
+#
+# A field $\boldsymbol{\mathcal{E}}$ shifts electrons and induces a dipole
+# $\mu_\alpha = \sum_\beta \alpha_{\alpha\beta}\, \mathcal{E}_\beta$. The nine numbers
+# $\alpha_{\alpha\beta}$ are the polarizability of the whole cell, here as a volume, in Å³. Lesson 06
+# learns them, and lesson 07 makes a Raman spectrum of how they change in time.
+
+# %%
+alpha = np.reshape(atoms.info["Polarizability"], (3, 3))
+described(
+    plot_tensor(alpha, title="Polarizability of the cell", unit="Å³"),
+    f"A table of 3 by 3 numbers: about {alpha.trace() / 3:.1f} Å³ on the diagonal, "
+    f"at most {abs(alpha - np.diag(np.diag(alpha))).max():.1f} Å³ beside it.",
+)
+
+# %% [markdown]
+# ## Exercise 1.7: the polarizability of a molecule (2 points)
+#
+# *Why:* one number that experiment knows tells whether units and order were understood.
+#
+# Compute `alpha_per_molecule_A3`: the mean of the three diagonal elements, divided by the number of
+# molecules, averaged over the 100 `frames`.
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-7", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# alpha_per_molecule_A3 = …
+### BEGIN SOLUTION
+tensors = np.array([one.info["Polarizability"] for one in frames]).reshape(-1, 3, 3)
+alpha_per_molecule_A3 = tensors.trace(axis1=1, axis2=2).mean() / 3 / 16
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex1-7-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(f"{alpha_per_molecule_A3:.3f} Å³ for each molecule; experiment, water vapour: about 1.45 Å³")
+
+# %% nbgrader={"grade": true, "grade_id": "test1-7", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Mean polarizability of a molecule
+assert 0 < alpha_per_molecule_A3 < 20, "too large for one molecule: divide by their number"
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import load_frames as load_again
+
+tensors = np.array([one.info["Polarizability"] for one in load_again("water", "train", 100)])
+true = tensors[:, [0, 4, 8]].mean() / 16
+assert abs(float(alpha_per_molecule_A3) / true - 1) < 0.005, (
+    f"expected the mean of xx, yy and zz over 100 frames and 16 molecules, {true:.3f} Å³; "
+    f"found {float(alpha_per_molecule_A3):.3f} Å³"
+)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** Close to the value of the vapour: molecules in the liquid are polarizable nearly as if
+# they were alone. The tensor is nearly a multiple of the unit matrix, since 16 molecules point in all
+# directions; what is left of the anisotropy, and how it changes in time, makes the Raman spectrum.
+
+# %% [markdown]
+# ## Summary
+#
+# - A snapshot holds positions and a cell (Å), one energy (eV), a force for each atom (eV/Å), and a
+#   polarizability (Å³).
+# - Only differences of energies mean something; we quote them per atom, in meV.
+# - Forces are minus the slope of the energy; central differences check that.
+# - Labels carry numerical noise: a potential cannot become better than its data.
+#
+# ## Quiz
+#
+# 1. A file of these snapshots has 2537 lines. What happened?
+#    <details><summary>Answer</summary>It was cut off: snapshots take 50 lines each.</details>
+# 2. Two codes give total energies that differ by 3000 eV. Must one be wrong?
+#    <details><summary>Answer</summary>No. They count from different zeros; compare
+#    differences.</details>
+# 3. How many numbers does one snapshot of 48 atoms teach through energies, how many through forces?
+#    <details><summary>Answer</summary>1 and 144.</details>
+# 4. A calculator returns forces of the wrong sign. How do you notice?
+#    <details><summary>Answer</summary>By a central difference; and atoms would fly apart or fall into
+#    each other in dynamics.</details>

@@ -1,0 +1,487 @@
+# %% [markdown]
+# # 02 · Train your first potential
+#
+# **You will learn**
+#
+# - what a Gaussian approximation potential (GAP) is, in one equation;
+# - to train one with the real `gap_fit`, and to read what it says;
+# - to measure how wrong it is, on frames that it knows and on frames that it does not;
+# - to draw the figure that every paper about a potential shows, and to read it.
+#
+# **Time:** 45 minutes, of which the computer needs about two.
+#
+# **Before you start:** lesson 01 (what a snapshot holds). A little Python: functions, arrays.
+
+# %%
+import os
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from ase import units
+from IPython.display import Markdown
+
+from helpers import GapConfig, evaluate, fit_gap, load_frames, load_potential
+from helpers.frames import data_folder
+from helpers.plots.errors import plot_error_histogram, plot_force_residuals
+from helpers.plots.notebook import described
+from helpers.plots.style import style
+
+warnings.filterwarnings("ignore")
+
+HERE = Path(".")  # what this lesson writes goes here
+STORED = data_folder() / "stored"  # results that took too long for a class
+
+# %% [markdown]
+# ## What a GAP is
+#
+# The energy of a snapshot is a sum over its atoms, and the energy of an atom depends on what it
+# sees within a cutoff. A GAP compares what atom $i$ sees with $M$ *sparse points*, representative
+# surroundings taken from the training frames, and adds up what each of them has to say:
+#
+# $$E = \sum_i \sum_{s=1}^{M} \alpha_s \, k(\mathbf p_i, \mathbf p_s), \qquad
+# k(\mathbf p, \mathbf p') = \delta^2 \, (\mathbf p \cdot \mathbf p')^{\zeta}$$
+#
+# $\mathbf p$ is the SOAP vector of a neighbourhood (of length 1, without unit), $k$ the kernel that
+# tells how alike two neighbourhoods are (in eV², at most $\delta^2$), $\zeta$ makes it more or less
+# picky. A second, simpler term with one distance in place of $\mathbf p$ handles pairs of atoms.
+# The weights $\alpha_s$ (in 1/eV) are what is learnt. `gap_fit` finds those that minimise
+#
+# $$\sum_{\text{frames}} \frac{(E - E^{\text{DFT}})^2}{\sigma_E^2 \, N} +
+# \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
+# \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
+#
+# The first two sums want the potential to agree with DFT, the last one wants it to be smooth.
+# $\sigma_E$ (eV per atom; $N$ atoms in a frame) and $\sigma_F$ (eV/Å) tell how large an error is
+# still fine: they decide who wins. Forces are derivatives of $E$, so they cost no new weights.
+
+# %% [markdown]
+# These are the settings, in the form that `gap_fit` reads. Find $\delta$, $\zeta$, both sigmas, the
+# number of sparse points per element and the cutoff; `help(GapConfig)` explains every name.
+
+# %%
+print(GapConfig().to_cfg())
+
+# %% [markdown]
+# ## Exercise 2.1 (1): train with the defaults (2 points)
+#
+# *Why:* Nothing teaches what a potential is like having one.
+#
+# **Do.** Train on the default frames (`gap_input_100.xyz`) with the default settings. Write the
+# potential to `HERE / "gap.xml"`, and keep what `fit_gap` returns as `fit`. It takes about a minute;
+# a bar shows how far it is.
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# fit = …
+### BEGIN SOLUTION
+fit = fit_gap(GapConfig(), output=HERE / "gap.xml")
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** What went in, and what came out:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(f"frames {fit.n_frames}, energies {fit.n_energies}, forces {fit.n_force_components}")
+print(f"sparse points {fit.n_sparse}; {fit.cpu_seconds:.0f} CPU s; {fit.peak_memory_MB:.0f} MB")
+print(f"{Path(fit.model_path).name}: {os.path.getsize(fit.model_path) / 1e6:.1f} MB")
+expected_forces = 3 * sum(len(atoms) for atoms in load_frames("water", "train", 100))
+print(f"force components in the frames: {expected_forces}")
+
+# %% nbgrader={"grade": true, "grade_id": "test2-1-1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# The potential was trained on all 100 frames, and it knows water.
+assert Path(fit.model_path).is_file(), f"There is no file {fit.model_path}: run fit_gap again."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import GapConfig, evaluate, load_frames, load_potential
+
+assert fit.n_frames == 100, f"Trained on {fit.n_frames} frames instead of 100."
+assert fit.n_force_components == 3 * 48 * 100, "gap_fit did not see all forces."
+_defaults = GapConfig()
+for _name in ("cutoff", "atom_sigma", "n_max", "l_max", "n_sparse", "zeta", "delta"):
+    _found = getattr(fit.config, _name)
+    assert _found == getattr(_defaults, _name), f"{_name}={_found}: not the default."
+assert np.allclose(fit.config.default_sigma, _defaults.default_sigma), "Not the default sigmas."
+_judged = evaluate(load_potential(fit.model_path), load_frames("water", "validate")[::10])
+_error = _judged.rmse_energy_meV_per_atom
+assert _error < 2.5, f"{_error:.2f} meV/atom on ten frames: about 1 was expected. Train again."
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** {fit.n_frames} snapshots are {fit.n_energies} energies, but "
+    f"{fit.n_force_components} force components: almost all that the potential learns, it learns "
+    "from forces. The counts are worth a look every time: with a misspelt label `gap_fit` alone "
+    "trains on nothing, and says that all is well."
+)
+
+# %% [markdown]
+# ## Exercise 2.1 (2): how wrong is it? (3 points)
+#
+# *Why:* A potential without an error is a rumour. The usual measure is the root mean square error
+#
+# $$\text{RMSE} = \sqrt{\frac{1}{n} \sum_{j=1}^{n} (y_j^{\text{GAP}} - y_j^{\text{DFT}})^2}$$
+#
+# over energies per atom, or over all force components.
+#
+# **Do.**
+#
+# - Write a function `rmse(true, predicted)` for two arrays of the same shape, whatever the shape: a
+#   `float` in their unit.
+# - Load your potential with `potential = load_potential(HERE / "gap.xml")`, and ask it about the
+#   **validation** frames, which share no trajectory with the training frames:
+#   `validation = evaluate(potential, load_frames("water", "validate"))`. The tables
+#   `validation.energies` and `validation.forces` have columns `true` and `predicted`, in eV per atom
+#   and eV/Å.
+# - With your function find `rmse_energy_validation` (meV per atom) and `rmse_forces_validation`
+#   (meV/Å), both `float`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# def rmse(true, predicted): …
+# potential = …
+# validation = …
+# rmse_energy_validation = …
+# rmse_forces_validation = …
+### BEGIN SOLUTION
+def rmse(true, predicted):
+    """Return the root mean square error, in the unit of the two arrays."""
+    errors = np.asarray(predicted) - np.asarray(true)
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+potential = load_potential(HERE / "gap.xml")
+validation = evaluate(potential, load_frames("water", "validate"))
+rmse_energy_validation = 1000 * rmse(validation.energies["true"], validation.energies["predicted"])
+rmse_forces_validation = 1000 * rmse(validation.forces["true"], validation.forces["predicted"])
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** The kit computes the same; errors of 3 and −4 have a root mean square of 3.54.
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print(f"rmse of 3 and −4: {rmse(np.array([0.0, 0.0]), np.array([3.0, -4.0])):.2f}")
+print(f"yours:   {rmse_energy_validation:.2f} meV/atom, {rmse_forces_validation:.1f} meV/Å")
+print(f"the kit: {validation}")
+
+# %% nbgrader={"grade": true, "grade_id": "test2-1-2-function", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# rmse is a root of a mean of squares, for arrays of any shape.
+assert callable(rmse), "rmse should be a function."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+_rng = np.random.default_rng(7)
+for _shape in ((5,), (4, 3), (2, 3, 4)):
+    _true, _made = _rng.normal(size=_shape), _rng.normal(size=_shape)
+    _want, _got = float(np.linalg.norm(_true - _made) / np.sqrt(_true.size)), rmse(_true, _made)
+    assert np.shape(_got) == (), f"One number was expected for arrays of shape {_shape}."
+    assert abs(float(_got) - _want) < 1e-9, (
+        f"For arrays of shape {_shape}: {float(_got):.4f} instead of {_want:.4f}. "
+        "Square the differences, take the mean over everything, then the root."
+    )
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "test2-1-2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# The validation errors are those of this potential on the validation frames. One point each.
+assert rmse_energy_validation > 0 and rmse_forces_validation > 0, "Errors are above 0."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import evaluate, load_frames, load_potential
+
+_judged = evaluate(load_potential(fit.model_path), load_frames("water", "validate"))
+_want = np.array([_judged.rmse_energy_meV_per_atom, _judged.rmse_forces_meV_per_A])
+_got = np.array([float(rmse_energy_validation), float(rmse_forces_validation)])
+_right = np.abs(_got / _want - 1) < 0.01
+assert _right.any(), (
+    f"Expected about {_want.round(2)} (meV/atom, meV/Å), found {_got.round(4)}. "
+    "Units? Validation frames? Energies per atom?"
+)
+float(_right.sum())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Exercise 2.1 (3): and on frames that it knows? (2 points)
+#
+# *Why:* the same number twice would be a coincidence.
+#
+# **Do.** The same for the 100 **training** frames: keep the result of `evaluate` as `training`, and
+# the errors as `rmse_energy_training` (meV per atom) and `rmse_forces_training` (meV/Å).
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# training = …
+# rmse_energy_training = …
+# rmse_forces_training = …
+### BEGIN SOLUTION
+training = evaluate(potential, load_frames("water", "train", 100))
+rmse_energy_training = 1000 * rmse(training.energies["true"], training.energies["predicted"])
+rmse_forces_training = 1000 * rmse(training.forces["true"], training.forces["predicted"])
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** Side by side:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-3-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+errors = pd.DataFrame(
+    {
+        "energy, meV/atom": [rmse_energy_training, rmse_energy_validation],
+        "forces, meV/Å": [rmse_forces_training, rmse_forces_validation],
+    },
+    index=["training", "validation"],
+)
+errors.loc["validation / training"] = errors.loc["validation"] / errors.loc["training"]
+errors.round(3)
+
+# %% nbgrader={"grade": true, "grade_id": "test2-1-3", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# The training errors are those of this potential on its own training frames. One point each.
+assert len(training.energies) == 100, "training should be judged on the 100 training frames."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+from helpers import evaluate, load_frames, load_potential
+
+_judged = evaluate(load_potential(fit.model_path), load_frames("water", "train", 100))
+_want = np.array([_judged.rmse_energy_meV_per_atom, _judged.rmse_forces_meV_per_A])
+_got = np.array([float(rmse_energy_training), float(rmse_forces_training)])
+_right = np.abs(_got / _want - 1) < 0.01
+assert _right.any(), (
+    f"Expected about {_want.round(2)} (meV/atom, meV/Å), found {_got.round(4)}. "
+    "Are these the training frames, not the validation frames?"
+)
+float(_right.sum())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Exercise 2.1 (4): why do they differ? (2 points)
+#
+# *Why:* which of the two a paper quotes makes all the difference.
+#
+# **Question.** Look at the last line of the table. Why is an error on frames that the potential was trained on
+# not the error to expect in a simulation? And what would it tell if validation / training were 5?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-4", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# The weights were chosen to make the errors on the training frames small, and part of that success
+# is adaptation to just these frames. A simulation visits new configurations, so only an error on
+# frames that had no part in the fit estimates what to expect there. Here the two are close, because
+# thousands of force components and generous sigmas leave the fit little freedom to adapt. A ratio
+# of 5 would mean that the potential has learnt its frames by heart: it is overfitted.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: the fit made the training error small, so it is too optimistic; new frames are the test
+#   of what the potential has understood.
+# - 1 point: a large ratio means overfitting (learnt by heart, does not generalise).
+# === END MARK SCHEME ===
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** The validation frames come from other trajectories than the training frames. With
+# every second frame of one trajectory for validation, each would have a near twin among the training
+# frames, and the validation error would look as good as the training error, whatever the potential
+# is worth. What counts as *unseen* decides what the error means.
+
+# %% [markdown]
+# ## Exercise 2.1 (5): predict before you compute (2 points)
+#
+# *Why:* a prediction that can fail is worth more than an explanation afterwards.
+#
+# **Question.** Suppose that you train on twice as many snapshots. What happens to the training error, what to the
+# validation error, and where do the two meet in the end? Give a reason for each.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-5", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# The training error rises or stays, because the same number of weights must now satisfy more labels.
+# The validation error falls, because more of what a simulation visits has been seen. The two meet at
+# the error that this kind of model (its cutoff, its basis, its number of sparse points, and the
+# noise of the labels) cannot go below, however much data it gets.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: validation error falls (with a reason), training error rises or stays (with a reason).
+# - 1 point: both approach a common limit that the model or the noise of the labels sets.
+# === END MARK SCHEME ===
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** The numbers, from the stored learning curve of the default settings: lesson 03 looks
+# into them.
+
+# %% tags=["discussion"]
+stored = pd.read_csv(STORED / "learning_curve_default.csv")
+stored.pivot(index="n_frames", columns="set", values="rmse_forces_meV_per_A").round(1)
+
+# %% [markdown]
+# ## Exercise 2.1 (6): scatter plots (3 points)
+#
+# *Why:* One number hides much: outliers, a slope that is wrong, one element that is worse. A
+# scatter plot of predicted against DFT values shows it.
+#
+# **Do.** Draw a figure with two panels, and keep it as `figure`:
+#
+# - on the left the energies of the training **and** the validation frames, GAP (vertical) against
+#   DFT (horizontal), in two colours with a legend;
+# - on the right the force components of the validation frames.
+#
+# Each panel has a line where both are equal, and axis labels with units (eV or meV, as you like).
+# Energies are large numbers: subtract their mean DFT value from both, or you will see nothing.
+# End the cell with `described(figure, "…")`: one sentence for those who cannot see the figure.
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+with style():
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5))
+zero = training.energies["true"].mean()
+for name, result in (("training", training), ("validation", validation)):
+    points = 1000 * (result.energies[["true", "predicted"]] - zero)
+    left.plot(points["true"], points["predicted"], "o", ms=4, alpha=0.7, label=name)
+left.set(title="Energies", xlabel="DFT, meV/atom", ylabel="GAP, meV/atom")
+left.legend()
+right.plot(validation.forces["true"], validation.forces["predicted"], ".", ms=2, alpha=0.5)
+right.set(title="Forces, validation", xlabel="DFT, eV/Å", ylabel="GAP, eV/Å")
+for ax in (left, right):
+    ax.axline((0, 0), slope=1, color="black", lw=1, zorder=0)
+described(
+    figure,
+    "Two scatter plots, GAP against DFT. All points lie close to the diagonal: energies of training "
+    f"and validation frames alike (validation RMSE {rmse_energy_validation:.2f} meV/atom), and "
+    f"force components over several eV/Å (validation RMSE {rmse_forces_validation:.0f} meV/Å).",
+)
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** What your figure holds, and where the errors are that it hides:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-1-6-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+for panel in figure.axes:
+    print(f"{panel.get_title()!r}: {panel.get_xlabel()!r}, {panel.get_ylabel()!r}")
+with style():
+    figure_of_errors, (left_panel, right_panel) = plt.subplots(1, 2, figsize=(12, 4.6))
+plot_error_histogram({"training": training, "validation": validation}, ax=left_panel)
+plot_force_residuals(validation, right_panel)
+by_element = validation.summary().query("quantity == 'force'").set_index("element")["rmse"]
+described(
+    figure_of_errors,
+    "Left: distribution of the force errors, narrow and symmetric about 0, nearly the same for "
+    "training and validation. Right: the error of each force against its size; the medians rise "
+    "slowly with the force. "
+    f"RMSE of H {by_element['H']:.0f} meV/Å, of O {by_element['O']:.0f} meV/Å.",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test2-1-6", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# One point for the energies of both sets, one for the forces, one for labels with units.
+assert len(figure.axes) >= 2, "The figure should have two panels."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+
+def _clouds(panel):
+    """All groups of points of a panel, whoever drew them: lines with markers, or scatter."""
+    found = [np.asarray(line.get_xydata(), float) for line in panel.get_lines()]
+    found += [np.ma.filled(np.ma.asarray(c.get_offsets(), float)) for c in panel.collections]
+    return [xy for xy in found if len(xy) > 10]
+
+
+def _shows(panel, tables):
+    """Whether the points of a panel are these tables', in any order, unit and zero."""
+    clouds = _clouds(panel)
+    if not clouds:
+        return False
+    xy = np.concatenate(clouds)
+    true = np.concatenate([t["true"].to_numpy() for t in tables])
+    made = np.concatenate([t["predicted"].to_numpy() for t in tables])
+    if len(xy) != len(true):
+        return False
+    for factor in (1.0, 1000.0, 48.0, 48000.0):
+        want = np.column_stack([true, made]) * factor
+        shift = want[:, 0].mean() - xy[:, 0].mean()
+        scale = 1e-3 * want[:, 0].std()
+        got, want = (a[np.lexsort(a.round(9).T)] for a in (xy + shift, want))
+        if np.abs(np.sort(got[:, 0]) - np.sort(want[:, 0])).max() < scale:
+            difference, expected = got[:, 1] - got[:, 0], want[:, 1] - want[:, 0]
+            return bool(np.abs(np.sort(difference) - np.sort(expected)).max() < scale)
+    return False
+
+
+_energies = [training.energies, validation.energies]
+_score = float(any(_shows(panel, _energies) for panel in figure.axes))
+_score += float(any(_shows(panel, [validation.forces]) for panel in figure.axes))
+_labels = [t for panel in figure.axes[:2] for t in (panel.get_xlabel(), panel.get_ylabel())]
+_score += float(all("eV" in text for text in _labels))
+assert _score > 0, (
+    "Neither panel shows GAP against DFT: x is the DFT value, y the predicted one, energies of "
+    "both sets on the left, validation forces on the right, with units in the labels."
+)
+float(_score)
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    "**Discussion.** The cloud of energies is as narrow for validation as for training, and lies "
+    "along the diagonal over its whole range. The forces span "
+    f"{np.ptp(validation.forces['true']):.0f} eV/Å, so that an error of "
+    f"{rmse_forces_validation / 1000:.2f} eV/Å can hardly be seen: what looks perfect in such a "
+    "figure may still be too coarse, which is why papers give the numbers, too. Compare an error "
+    f"with what it is for: at 300 K the thermal energy $k_B T$ is {1000 * units.kB * 300:.0f} meV, "
+    f"and a force component here is typically {validation.forces['true'].std():.1f} eV/Å."
+)
+
+# %% [markdown]
+# ## Exercise 2.1 (more): are hydrogen and oxygen predicted equally well? (optional)
+#
+# *Why:* one number for all atoms may hide that one element is bad.
+#
+# Find out with `validation.summary()` or from `validation.forces`: the RMSE of each element, and the
+# RMSE relative to the spread (standard deviation) of its DFT forces. Keep the two relative errors as
+# a dictionary `relative_error` with keys `"H"` and `"O"`. No points, but worth knowing.
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+relative_error = {
+    element: rmse(rows["true"], rows["predicted"]) / rows["true"].std()
+    for element, rows in validation.forces.groupby("element")
+}
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+for element, share in relative_error.items():
+    print(f"{element}: the error is {100 * share:.1f} % of the spread of its forces")
+
+# %% [markdown]
+# ## Summary
+#
+# - A GAP is a weighted sum of likenesses to sparse points; training finds the weights.
+# - `gap_fit` needs frames with energies and forces; look at the counts in what it reports.
+# - The validation error, on frames from other trajectories, is the one to quote.
+# - Show a scatter plot **and** give the numbers, per atom and with units.
+#
+# ## Quiz
+#
+# 1. Which sum in the cost function keeps the potential smooth?
+#
+#    <details><summary>Answer</summary>
+#
+#    The last one, $\boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$: large weights cost.
+#
+#    </details>
+#
+# 2. Why do the forces, and not the energies, carry most of the information?
+#
+#    <details><summary>Answer</summary>
+#
+#    A frame has one energy, but three force components for each atom.
+#
+#    </details>
+#
+# 3. Your colleague reports 0.2 meV/atom, measured on the training frames. What do you ask?
+#
+#    <details><summary>Answer</summary>
+#
+#    What the error is on frames from other trajectories, and what it is for the forces.
+#
+#    </details>
+#
+# 4. What would happen to the errors if $\sigma_F$ were made a hundred times larger?
+#
+#    <details><summary>Answer</summary>
+#
+#    The fit would hardly look at the forces any more: their error grows, and with only the
+#    energies left to please, overfitting becomes easy. Lesson 04 tries it.
+#
+#    </details>

@@ -1,0 +1,372 @@
+# %% [markdown]
+# # 03 · Learning curves: would more data help?
+#
+# **You will learn**
+#
+# - to draw and to read a learning curve;
+# - what a power law on logarithmic axes looks like, and how to get its exponent;
+# - to answer, with a number and its uncertainty, whether the next hundred DFT calculations are worth
+#   their price.
+#
+# **Time:** 40 minutes, of which the computer needs about one.
+#
+# **Before you start:** lesson 02 (training and validation errors).
+
+# %%
+import os
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from helpers import GapConfig, learning_curve
+from helpers.frames import data_folder
+from helpers.plots.notebook import described
+from helpers.plots.style import SET_COLORS, style
+from helpers.plots.sweeps import plot_learning_curve
+from helpers.sweeps.learning import does_more_data_help, fit_power_law
+
+warnings.filterwarnings("ignore")
+
+STORED = data_folder() / "stored"  # results that took too long for a class
+CACHE = Path(os.environ.get("MLMD_CACHE", "cache"))  # what was fitted once is not fitted again
+
+ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
+SIZES = [50, 100, 200, 400]
+CLASSROOM = GapConfig(n_sparse=100)  # a tenth of the default's sparse points: trains in seconds
+
+# %% [markdown]
+# ## Theory in one paragraph
+#
+# As long as a model still lacks data, its validation error falls like a power of the number of
+# training frames $n$, and a power law is a straight line on logarithmic axes:
+#
+# $$\varepsilon(n) = a \, n^{-b} \qquad\Longleftrightarrow\qquad \ln \varepsilon = \ln a - b \ln n$$
+#
+# $\varepsilon$ is the RMSE (meV/atom or meV/Å), $a$ the error that one frame would give (the same
+# unit), and $b$ the exponent: with $b = 0.5$ four times the data halve the error. $b$ near 0 means
+# that the curve is flat: what is missing is no longer data.
+
+# %% [markdown]
+# ## Exercise 2.2 (1): train with 50, 100, 200 and 400 snapshots (3 points)
+#
+# *Why:* Each DFT frame took minutes of a processor. Did they pay?
+#
+# **Do.** Train the small potential `CLASSROOM` on 50 and 100 frames with `learning_curve` (options
+# `sizes=`, `workers=2`, `cache=CACHE`): the second run of the cell takes no time, because the results
+# are kept. For 200 and 400 frames take the **stored result** below, rows with `repeat == 1`. Put
+# both together (`pd.concat`) and keep them as `curve`: a DataFrame with one row for each size and
+# `set` (`"training"`, `"validation"`), 8 rows in all.
+#
+# (If you have five minutes, train all four sizes yourself instead. It makes the same table.)
+
+# %%
+# Stored result: made by `python tools/store_results.py learning_curve_classroom`, see data/stored.
+stored_curve = pd.read_csv(STORED / "learning_curve_classroom.csv")
+stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2)
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# curve = …
+### BEGIN SOLUTION
+own = learning_curve(CLASSROOM, sizes=[50, 100], cache=CACHE, workers=2)
+others = stored_curve[(stored_curve["repeat"] == 1) & (stored_curve["n_frames"] > 100)]
+curve = pd.concat([own, others], ignore_index=True)
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** Four sizes, two errors each:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+curve.pivot(index="n_frames", columns="set", values=[ENERGY, FORCES]).round(2)
+
+# %% nbgrader={"grade": true, "grade_id": "test2-2-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# All four sizes are there, with the errors that this potential has. One point for your own fits.
+assert set(curve["n_frames"]) == {50, 100, 200, 400}, f"Sizes: {sorted(set(curve['n_frames']))}."
+### BEGIN HIDDEN TESTS
+import pandas as pd
+
+from helpers.frames import data_folder
+
+_known = pd.read_csv(data_folder() / "stored" / "learning_curve_classroom.csv")
+_known = _known[_known["repeat"] == 1].set_index(["n_frames", "set"])
+_columns = ["rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"]
+_found = curve.set_index(["n_frames", "set"])[_columns]
+assert len(_found) == 8 and not _found.index.duplicated().any(), (
+    f"Expected 8 rows, one for each size and set, found {len(_found)}. Did you choose repeat == 1?"
+)
+_ratio = _found / _known.loc[_found.index, _columns]
+_close = ((_ratio - 1).abs() < 0.02).all(axis=1).groupby(level="n_frames").all()
+assert _close.any(), "None of the errors is that of the small potential (CLASSROOM)."
+float(_close[50]) + float(_close[100]) + float(_close[200] and _close[400])
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** Your own fits agree with the stored ones to the last digit that counts: same frames,
+# same settings, same seed. That is why a stored result can stand in for a fit here, and why a paper
+# should give frames, settings and seeds.
+
+# %% [markdown]
+# ## Exercise 2.2 (2): both learning curves in one graph (3 points)
+#
+# *Why:* neither curve alone tells whether data or the model is the limit; the gap between them does.
+#
+# **Do.** Draw the RMSE of the **forces** against the number of training frames: one line for
+# training, one for validation, in one panel, with both axes logarithmic, a legend, and labels with
+# units. Keep the figure as `figure` and end the cell with `described(figure, "…")`.
+#
+# (`SET_COLORS["training"]` and `SET_COLORS["validation"]` are colours that everyone can tell apart;
+# `with style():` before the figure is made gives letters for the last row.)
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# figure, ax = …
+### BEGIN SOLUTION
+with style():
+    figure, ax = plt.subplots()
+    for name, rows in curve.groupby("set"):
+        rows = rows.sort_values("n_frames")
+        ax.loglog(rows["n_frames"], rows[FORCES], "o-", color=SET_COLORS[name], label=name)
+    ax.set(title="Learning curve", xlabel="training frames", ylabel="force RMSE, meV/Å")
+    ticks = [50, 60, 70, 80]
+    ax.set_xticks(SIZES, SIZES)
+    ax.set_yticks(ticks, ticks)
+    ax.minorticks_off()
+    ax.legend()
+first, last = (curve.query(f"n_frames == {n}").set_index("set")[FORCES] for n in (50, 400))
+described(
+    figure,
+    "Force RMSE against the number of training frames, both axes logarithmic. Validation falls from "
+    f"{first['validation']:.0f} meV/Å at 50 frames to {last['validation']:.0f} at 400, training "
+    f"goes from {first['training']:.0f} to {last['training']:.0f}: the lines close up.",
+)
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** What is in your figure:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+panel = figure.axes[0]
+print(f"axes: {panel.get_xscale()}, {panel.get_yscale()}")
+print(f"labels: {panel.get_xlabel()!r}, {panel.get_ylabel()!r}")
+for line in panel.get_lines():
+    print(f"{line.get_label()!r}: {len(line.get_xdata())} points")
+
+# %% nbgrader={"grade": true, "grade_id": "test2-2-2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# One point for both curves, one for logarithmic axes, one for labels with units and a legend.
+assert figure.axes, "The figure has no axes."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+
+def _draws(panel, rows):
+    """Whether a panel holds these points as a line or as a cloud."""
+    want = rows.sort_values("n_frames")[["n_frames", "rmse_forces_meV_per_A"]].to_numpy(float)
+    shown = [np.asarray(line.get_xydata(), float) for line in panel.get_lines()]
+    shown += [np.asarray(c.get_offsets(), float) for c in panel.collections]
+    for xy in shown:
+        xy = xy[np.argsort(xy[:, 0])] if xy.ndim == 2 else xy
+        for factor in (1.0, 1e-3):
+            if xy.shape == want.shape and np.allclose(xy, want * [1, factor], rtol=1e-3):
+                return True
+    return False
+
+
+_panels = [p for p in figure.axes if all(_draws(p, rows) for _, rows in curve.groupby("set"))]
+assert _panels, (
+    "No panel shows the force RMSE (column rmse_forces_meV_per_A) of training and validation "
+    "against n_frames, four points each."
+)
+_panel = _panels[0]
+_logarithmic = _panel.get_xscale() == "log" and _panel.get_yscale() == "log"
+_labels = bool(_panel.get_xlabel()) and "eV" in _panel.get_ylabel()
+_legend = _panel.get_legend() is not None or bool(figure.legends) or len(_panel.texts) >= 2
+1.0 + float(_logarithmic) + float(_labels and _legend)
+### END HIDDEN TESTS
+
+# %% [markdown] tags=["discussion"]
+# **Discussion.** The training error rises and the validation error falls, until the two nearly meet.
+# Once they do, more frames cannot bring much: what remains is the error of the model itself, here of
+# a potential with few sparse points, and of the labels.
+
+# %% [markdown]
+# ## Exercise 2.2 (2, continued): the exponent (2 points)
+#
+# *Why:* a number can be compared and extrapolated; an impression of a line cannot.
+#
+# **Do.** Fit a straight line to the logarithm of the **validation** error of the forces against
+# the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float,
+# above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800` (float,
+# meV/Å).
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-2b", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# exponent = …
+# forecast_800 = …
+### BEGIN SOLUTION
+rows = curve[curve["set"] == "validation"]
+slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows[FORCES]), 1)
+exponent = float(-slope)
+forecast_800 = float(np.exp(offset + slope * np.log(800)))
+### END SOLUTION
+
+# %% [markdown]
+# **Check yourself.** The kit fits the same line, and adds how sure it is:
+
+# %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+law = fit_power_law(curve, FORCES)
+middle, low, high = law.predict(800)
+print(f"yours:   b = {exponent:.3f}, 800 frames: {forecast_800:.1f} meV/Å")
+print(f"the kit: b = {law.exponent:.3f} ± {law.exponent_error:.3f}, 800 frames: {middle:.1f} meV/Å")
+described(
+    plot_learning_curve(curve, law, FORCES),
+    f"The force errors with the fitted line, error ~ n to the power −{law.exponent:.2f}, drawn to "
+    f"800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test2-2-2b", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# The exponent (1 point) and the forecast (1 point) follow from the curve.
+assert np.isfinite(exponent) and forecast_800 > 0, "Both should be finite numbers."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+_rows = curve[curve["set"] == "validation"]
+_x, _y = np.log(_rows["n_frames"].to_numpy(float)), np.log(_rows["rmse_forces_meV_per_A"])
+_slope, _offset = np.polyfit(_x, _y, 1)
+_forecast = float(np.exp(_offset + _slope * np.log(800)))
+_right = abs(float(exponent) + _slope) < 0.01, abs(float(forecast_800) / _forecast - 1) < 0.02
+assert any(_right), (
+    f"Expected b near {-_slope:.3f} and about {_forecast:.1f} meV/Å, found {float(exponent):.3f} "
+    f"and {float(forecast_800):.1f}. Validation rows? Logarithms of both? The sign of the slope?"
+)
+float(sum(_right))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Another potential, and the luck of the draw
+#
+# **Stored results.** On the left the curve of the default settings (ten times the sparse points), on
+# the right the energies of the small potential, trained on three different draws of 50 and of 100
+# frames. The bars are the standard deviation over the draws.
+
+# %%
+stored_default = pd.read_csv(STORED / "learning_curve_default.csv")
+with style():
+    pair, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
+law_default = fit_power_law(stored_default, FORCES)
+plot_learning_curve(stored_default, law_default, FORCES, ax=left)
+plot_learning_curve(stored_curve, fit_power_law(stored_curve, ENERGY), ENERGY, ax=right)
+left.set_title("Default settings, forces (stored result)")
+right.set_title("Small potential, energies (stored result)")
+described(
+    pair,
+    "Left: force RMSE of the default settings, 50 to 400 frames, exponent "
+    f"{law_default.exponent:.2f} ± {law_default.exponent_error:.2f}: nearly flat. Right: energy RMSE "
+    "of the small potential with bars for three draws of the frames, which are as long as the "
+    "whole fall of the curve.",
+)
+
+# %%
+print("default settings, forces: ", does_more_data_help(stored_default, FORCES))
+print("default settings, energy: ", does_more_data_help(stored_default, ENERGY))
+print("small potential, forces:  ", does_more_data_help(stored_curve, FORCES))
+print("small potential, energies:", does_more_data_help(stored_curve, ENERGY))
+
+# %% [markdown]
+# ## Exercise 2.2 (3): would more data help? (3 points)
+#
+# *Why:* this is what learning curves are for.
+#
+# **Question.** You may spend the price of 400 more DFT frames. Looking at your curve and at the stored ones: would
+# you? Give a number for what you would gain, say how sure you are, and say what you would do instead
+# or besides.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-3", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# Hardly. The exponent of the forces is small, so doubling the data lowers the error by a few
+# per cent only (the forecast for 800 frames against the error at 400), and training and validation
+# errors have nearly met: it is the model that limits, not the data. For the energies the spread
+# between draws of the same size is as large as the trend, so the curve does not tell. The money is
+# better spent on a more flexible model (more sparse points, a larger basis or cutoff, which the
+# stored curve of the default settings supports: same frames, lower error), or on other frames: hotter
+# ones, reactions, whatever the simulation will visit and the training set lacks.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: a conclusion from the numbers (small exponent; forecast for 800 against 400 frames).
+# - 1 point: uncertainty: few points, error bars, spread of the draws, or that a power law may end.
+# - 1 point: what else would help: a better model since both curves have met, or more varied frames.
+# === END MARK SCHEME ===
+
+# %% tags=["discussion"]
+small, large = (
+    t[(t["set"] == "validation") & (t["repeat"] == 1)].set_index("n_frames")[FORCES]
+    for t in (stored_curve, stored_default)
+)
+Markdown(
+    f"**Discussion.** The small potential on 400 frames: {small[400]:.1f} meV/Å. The default "
+    f"settings on 50 frames: {large[50]:.1f} meV/Å, for an eighth of the DFT. Ten times the sparse "
+    "points bring more than eight times the data. This is the use of a learning curve: it tells "
+    "whether to ask the DFT code or the model for more. But all these validation frames come from "
+    "the same kind of run as the training frames; for ice, or for steam, all curves start again."
+)
+
+# %% [markdown]
+# ## Exercise 2.2 (more): how large is the luck of the draw? (optional)
+#
+# *Why:* a difference smaller than the luck is no difference.
+#
+# From `stored_curve`: the standard deviation of the validation error of the energies over the three
+# draws of 50 frames, `spread_50` (float, meV/atom). Compare with the difference between 50 and 200.
+
+# %% nbgrader={"grade": false, "grade_id": "ex3-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+validation = stored_curve[stored_curve["set"] == "validation"]
+spread_50 = float(validation[validation["n_frames"] == 50][ENERGY].std())
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex3-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+means = stored_curve[stored_curve["set"] == "validation"].groupby("n_frames")[ENERGY].mean()
+print(f"spread over draws of 50 frames: {spread_50:.2f} meV/atom")
+print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
+
+# %% [markdown]
+# ## Summary
+#
+# - A learning curve shows training and validation error against the number of frames, on logarithmic
+#   axes.
+# - While data is missing, the validation error falls as a power of $n$; where the two curves meet,
+#   the model is the limit.
+# - A forecast needs an uncertainty, and a single draw of frames is luck.
+#
+# ## Quiz
+#
+# 1. The exponent is 0.5. How much data does a tenth of the error need?
+#
+#    <details><summary>Answer</summary>
+#
+#    A hundred times as much: $100^{-0.5} = 0.1$.
+#
+#    </details>
+#
+# 2. Training and validation error have met at 70 meV/Å. What do you change?
+#
+#    <details><summary>Answer</summary>
+#
+#    The model: more sparse points, a larger basis, another cutoff. More frames would bring little.
+#
+#    </details>
+#
+# 3. Why must the validation frames be the same for all sizes?
+#
+#    <details><summary>Answer</summary>
+#
+#    Otherwise the curve would show how the frames differ, not how the potential improves.
+#
+#    </details>
+#
+# 4. Why does the training error rise with more frames?
+#
+#    <details><summary>Answer</summary>
+#
+#    The same number of weights has to satisfy more labels.
+#
+#    </details>

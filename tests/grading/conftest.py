@@ -1,0 +1,94 @@
+"""Every notebook of the course, run once: tests ask the result many questions."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from helpers.grading.course import Course
+
+COURSE = Course()
+LESSONS = [source.stem for source in COURSE.sources()]
+
+
+def pytest_generate_tests(metafunc):
+    """Ask about each lesson; questions about one lesson share a process, and so its runs."""
+    if "lesson" in metafunc.fixturenames:
+        lessons = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in LESSONS]
+        metafunc.parametrize("lesson", lessons)
+
+
+@pytest.fixture(scope="session")
+def cells_of():
+    """A function: edition, lesson and, if wanted, type → cells of the committed notebook."""
+
+    def read(edition, lesson, kind=None):
+        path = COURSE.root / edition / lesson / f"{lesson}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        return [cell for cell in cells if kind in (None, cell.cell_type)]
+
+    return read
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook with the outputs of a run that went on after errors."""
+
+    notebook: nbformat.NotebookNode
+
+    @property
+    def code(self):
+        return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    def errors(self) -> dict[str, str]:
+        """Return the ids of the cells that failed, each with its error."""
+        return {
+            cell.id: f"{output.ename}: {output.evalue}"
+            for cell in self.code
+            for output in cell.outputs
+            if output.output_type == "error"
+        }
+
+    def seconds(self) -> dict[str, float]:
+        """Return how long each code cell took."""
+        return {cell.id: _seconds(cell.metadata.execution) for cell in self.code}
+
+
+def _seconds(times) -> float:
+    begin, end = times["iopub.execute_input"], times["shell.execute_reply"]
+    return (_moment(end) - _moment(begin)).total_seconds()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """One cache of fits for all processes of this session, as a class would share it."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lesson-cache"
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory, shared_cache):
+    """A function: edition, lesson → its run, in an empty folder. Each is run once in a session."""
+
+    @functools.cache
+    def run(edition: str, lesson: str) -> Run:
+        path = COURSE.root / edition / lesson / f"{lesson}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        folder = tmp_path_factory.mktemp(f"{edition}-{lesson}")
+        client = NotebookClient(
+            notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": str(folder)}}
+        )
+        client.execute(env={**os.environ, "MLMD_CACHE": str(shared_cache)})
+        return Run(notebook)
+
+    return run

@@ -1,0 +1,77 @@
+"""Canaries in a real kernel: silent in an honest notebook, loud where tests were tampered with."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from helpers.grading.canaries import CANARIES
+
+STRIP_ASSERTS = """
+import ast
+from IPython import get_ipython
+class Strip(ast.NodeTransformer):
+    def visit_Assert(self, node):
+        return ast.copy_location(ast.Pass(), node)
+get_ipython().ast_transformers.append(Strip())
+"""
+STRIP_UNSEEN = STRIP_ASSERTS.replace(
+    "get_ipython().ast_transformers.append(Strip())", "get_ipython().transform_ast = Strip().visit"
+)
+PATCHED_NUMPY = """
+import numpy.testing
+numpy.testing.assert_allclose = lambda *_, **__: None
+"""
+PATCHED_HELPERS = """
+import helpers.frames
+helpers.frames.load_frames = helpers.load_frames = lambda *_, **__: []
+"""
+TEST = CANARIES + "from helpers import load_frames\nassert load_frames('water', 'train', 50)\n"
+AFTERWARDS = "import helpers\nprint(len(helpers.load_frames('water', 'train', 50)))"
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """A function: cells → what each of them shows, in a kernel."""
+
+    def run(*cells):
+        notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
+        where = {"metadata": {"path": str(tmp_path)}}
+        NotebookClient(notebook, allow_errors=True, timeout=60, resources=where).execute()
+        return [
+            " ".join(o.get("text", "") or f"{o.ename}: {o.evalue}" for o in cell.outputs)
+            for cell in nbformat.from_dict(notebook).cells
+        ]
+
+    return run
+
+
+def test_an_honest_notebook_hears_nothing_and_keeps_its_modules(outputs):
+    own = "import helpers.errors\nmine = helpers.errors.DataError"
+    same = "import helpers.errors\nprint(helpers.errors.DataError is mine)"
+    assert outputs(own, TEST, same) == ["", "", "True\n"]
+
+
+@pytest.mark.parametrize(
+    ("trick", "heard"),
+    [
+        (STRIP_ASSERTS, "changes code before it runs"),
+        (STRIP_UNSEEN, "asserts do nothing"),
+        (PATCHED_NUMPY, "numpy.testing was changed"),
+    ],
+)
+def test_tampering_is_heard(outputs, trick, heard):
+    assert heard in outputs(trick, TEST)[1]
+
+
+def test_a_patched_kit_does_not_count_in_the_test(outputs):
+    """The test sees the kit as it is on disk; after it, the student has his own back."""
+    assert outputs(PATCHED_HELPERS, TEST, AFTERWARDS) == ["", "", "0\n"]
+
+
+def test_modules_come_back_after_a_test_that_fails_too(outputs):
+    failing = CANARIES + "assert False"
+    shown = outputs(PATCHED_HELPERS, failing, AFTERWARDS)
+    assert shown[1].startswith("AssertionError") and shown[2] == "0\n"

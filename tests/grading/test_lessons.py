@@ -1,0 +1,157 @@
+"""Every lesson: its form, its solution, which passes, and its student's edition, which fails."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+
+from helpers.grading.build import HIDDEN
+from helpers.grading.canaries import CANARIES
+
+EDITIONS = ("solutions", "notebooks")
+STUB = "raise NotImplementedError()"
+
+
+@pytest.fixture
+def texts(cells_of, lesson):
+    return [cell.source for cell in cells_of("notebooks", lesson, "markdown")]
+
+
+# --- form ---------------------------------------------------------------------------
+
+
+def test_it_tells_goals_time_and_what_comes_before(lesson, texts):
+    first = texts[0]
+    assert first.startswith(f"# {lesson[:2]} · ")
+    for part in ("**You will learn**", "**Time:**", "**Before you start:**"):
+        assert part in first
+    assert re.search(r"\*\*Time:\*\* \d+ minutes", first)
+
+
+def test_it_has_theory_with_an_equation_a_summary_and_a_quiz(lesson, texts):
+    everything = "\n".join(texts)
+    assert "$$" in everything
+    assert "## Summary" in everything and "## Quiz" in everything
+    assert everything.count("<summary>Answer</summary>") >= 3
+
+
+def test_every_exercise_says_why_and_what_it_is_worth(lesson, texts):
+    exercises = [text for text in texts if re.search(r"^#+ Exercise", text, re.MULTILINE)]
+    assert exercises
+    for text in exercises:
+        heading = text.splitlines()[0]
+        assert re.search(r"\((\d+ points?|optional)\)$", heading), heading
+        assert "*Why:*" in text, heading
+
+
+def test_headings_promise_the_points_that_are_given(lesson, cells_of, texts):
+    headings = "\n".join(texts)
+    promised = re.findall(r"^#+ Exercise .*\((\d+) points?\)$", headings, re.MULTILINE)
+    given = [c.metadata.nbgrader.points for c in cells_of("notebooks", lesson) if is_grade(c)]
+    assert sum(map(int, promised)) == sum(given)
+
+
+def test_every_test_has_canaries_and_something_to_see(lesson, cells_of):
+    """The visible part uses what the student made, so that *Validate* has something to say."""
+    tests = [c for c in cells_of("solutions", lesson, "code") if is_grade(c)]
+    assert tests
+    for cell in tests:
+        assert is_locked(cell) and not is_solution(cell)
+        assert f"{HIDDEN}{CANARIES}" in cell.source, cell.id
+        assert cell.source.startswith("# "), f"{cell.id}: its purpose comes first"
+        assert re.search(r"^assert .", cell.source.split(HIDDEN)[0], re.MULTILINE), cell.id
+
+
+def test_mark_schemes_add_up(lesson, cells_of):
+    for cell in cells_of("solutions", lesson, "markdown"):
+        if is_grade(cell):
+            lines = re.findall(r"^- (\d+) points?: .{15,}", cell.source, re.MULTILINE)
+            assert sum(map(int, lines)) == cell.metadata.nbgrader.points, cell.id
+
+
+def test_students_get_no_solution_no_hidden_test_and_no_discussion(lesson, cells_of):
+    for cell in cells_of("notebooks", lesson):
+        for word in ("BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "canaries"):
+            assert word not in cell.source
+        assert "discussion" not in cell.metadata.get("tags", [])
+        if is_solution(cell):
+            assert (STUB if cell.cell_type == "code" else "YOUR ANSWER HERE") in cell.source
+    kept = [c for c in cells_of("solutions", lesson) if "discussion" in c.metadata.get("tags", [])]
+    assert kept, "a solution discusses its answers"
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_no_output_is_stored(lesson, edition, cells_of):
+    cells = cells_of(edition, lesson, "code")
+    assert all(not c.outputs and c.execution_count is None for c in cells)
+
+
+# --- the solution -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_solution_runs_and_gets_full_marks(lesson, run_of):
+    run = run_of("solutions", lesson)
+    assert run.errors() == {}
+    for cell in run.code:
+        if is_grade(cell):
+            score, most = determine_grade(cell)
+            assert score == most, (cell.id, cell.outputs)
+
+
+@pytest.mark.slow
+def test_nothing_in_a_graded_cell_goes_to_stderr(lesson, run_of):
+    """nbgrader gives no points where something does."""
+    for edition in EDITIONS:
+        for cell in run_of(edition, lesson).code:
+            if is_grade(cell):
+                said = [o for o in cell.outputs if o.output_type == "stream"]
+                assert [o.text for o in said if o.name == "stderr"] == [], (edition, cell.id)
+
+
+@pytest.mark.slow
+def test_a_partial_score_is_a_plain_float(lesson, run_of):
+    for cell in run_of("solutions", lesson).code:
+        results = [o for o in cell.outputs if o.output_type == "execute_result"]
+        if is_grade(cell) and results:
+            (result,) = results
+            assert re.fullmatch(r"\d+\.\d+", result.data["text/plain"]), cell.id
+
+
+@pytest.mark.slow
+def test_it_is_quick_enough_for_a_class(lesson, run_of):
+    seconds = run_of("solutions", lesson).seconds()
+    print(f"{lesson}: {sum(seconds.values()):.1f} s, slowest cell {max(seconds.values()):.1f} s")
+    assert sum(seconds.values()) < 300
+
+
+@pytest.mark.slow
+def test_every_figure_carries_a_text(lesson, run_of):
+    """A picture has an alternative text; a widget (sliders, a viewer) brings its own words."""
+    figures = 0
+    for cell in run_of("solutions", lesson).code:
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if any("widget-view" in kind for kind in data):
+                continue
+            assert not any(kind.startswith("image/") for kind in data), cell.id
+            for tag in re.findall(r"<img[^>]*>", data.get("text/html", "")):
+                figures += 1
+                assert re.search(r'alt="[^"]{20,}"', tag), cell.id
+    assert figures >= 2, "figures throughout"
+
+
+# --- the student's edition ----------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_release_fails_exactly_where_a_student_must_act(lesson, run_of, cells_of):
+    """Where an answer is missing, and in its check and its tests; all else runs."""
+    errors = run_of("notebooks", lesson).errors()
+    cells = cells_of("notebooks", lesson, "code")
+    stubs = {c.id for c in cells if is_solution(c) and f"\n{STUB}" in f"\n{c.source}"}
+    depend = {c.id for c in cells if is_locked(c)}
+    assert set(errors) == stubs | depend
+    assert {errors[name] for name in stubs} == {"NotImplementedError: "}

@@ -1,0 +1,215 @@
+"""A class hands in lesson 01: released, collected, graded, marked by hand, and told why.
+
+Everything runs as an instructor runs it, with the real nbgrader, in a course of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+
+import nbformat
+import pandas as pd
+import pytest
+
+from helpers.grading.course import Course
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
+
+LESSON = "01_first_look"
+MOST = 16
+
+# Right, in another way than the solution's.
+RIGHT = {
+    "ex1-1": """
+import subprocess
+n_lines = int(subprocess.run(["wc", "-l", file], capture_output=True, text=True).stdout.split()[0])
+n_snapshots = np.int64(n_lines // 50)
+""",
+    "ex1-2": "GapConfig(cutoff=4.0).write('my_config.cfg')",
+    "ex1-3": """
+n_molecules = len(atoms) // 3
+density_g_per_cm3 = n_molecules * 18.015 / 6.022e23 / (7.83017820e-8) ** 3
+""",
+    "ex1-4": """
+energies = [one.info["dft_energy"] for one in frames]
+mean = sum(energies) / len(energies)
+relative_energies_meV_per_atom = [(energy - mean) / 0.048 for energy in energies]
+""",
+    "ex1-5": """
+def numerical_force(atoms, index, axis, step_A=1e-3):
+    start = atoms.get_positions()
+    shift = np.zeros_like(start)
+    shift[index, axis] = step_A / 4
+    atoms.set_positions(start + shift)
+    above = atoms.get_potential_energy()
+    atoms.set_positions(start - shift)
+    below = atoms.get_potential_energy()
+    atoms.set_positions(start)
+    return np.array([(below - above) / (step_A / 2)])[0]
+""",
+    "ex1-6": """
+square = {"O": 0.0, "H": 0.0}
+for one in frames:
+    for symbol, force in zip(one.get_chemical_symbols(), one.arrays["dft_forces"]):
+        square[symbol] += float(force @ force)
+rms_force_O = (square["O"] / (100 * 16 * 3)) ** 0.5
+rms_force_H = (square["H"] / (100 * 32 * 3)) ** 0.5
+""",
+    "ex1-7": """
+alpha_per_molecule_A3 = sum(sum(one.info["Polarizability"][::4]) for one in frames) / 100 / 48
+""",
+    "text1-6": "The DFT grid is finite: noise, and no potential becomes better than its noise.",
+}
+# Wrong in the ways that are common; everything runs.
+WRONG = {
+    "ex1-1": "n_lines, n_snapshots = 50, 2500",
+    "ex1-2": "GapConfig().write('my_config.cfg')",
+    "ex1-3": """
+n_molecules = len(atoms) - 1
+density_g_per_cm3 = atoms.get_masses().sum() / atoms.get_volume()
+""",
+    "ex1-4": "relative_energies_meV_per_atom = [one.info['dft_energy'] / 48 for one in frames]",
+    "ex1-5": """
+def numerical_force(atoms, index, axis, step_A=1e-3):
+    atoms.positions[index, axis] += step_A
+    return atoms.get_potential_energy() / step_A
+""",
+    "ex1-6": """
+rms_force_H = np.mean([abs(one.arrays["dft_forces"]).max() for one in frames])
+rms_force_O = np.mean([np.linalg.norm(one.arrays["dft_forces"]) for one in frames])
+""",
+    "ex1-7": "alpha_per_molecule_A3 = atoms.info['Polarizability'][0] / 3",
+}
+# Some of it right: 1 + 1 + 2 + 2 + 1 + 0 points, and the question not answered.
+HALF = {
+    "ex1-1": "n_snapshots = 50\nn_lines = 2501",
+    "ex1-3": "n_molecules = 16\ndensity_g_per_cm3 = 1.66",
+    "ex1-4": RIGHT["ex1-4"],
+    "ex1-5": """
+def numerical_force(atoms, index, axis, step_A=1e-3):
+    atoms.positions[index, axis] += step_A
+    above = atoms.get_potential_energy()
+    atoms.positions[index, axis] -= 2 * step_A
+    return (atoms.get_potential_energy() - above) / (2 * step_A)
+""",
+    "ex1-6": RIGHT["ex1-6"] + "rms_force_H = rms_force_O",
+}
+EXPECTED = {"right": 14, "wrong": 0, "half": 7, "empty": 0}
+
+
+@dataclass
+class Class:
+    course: Course
+    table: pd.DataFrame
+    said: str
+
+    def command(self, step):
+        return subprocess.run(
+            [sys.executable, "-m", "helpers.grading.classroom", step, LESSON]
+            + ["--course", str(self.course.root)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def grade(self):
+        done = self.command("grade")
+        self.said = done.stdout + done.stderr
+        self.table = pd.read_csv(
+            self.course.root / "grading" / f"{LESSON}.csv", index_col="student"
+        )
+        return done.returncode
+
+
+def hand_in(release, answers, path):
+    """Write a notebook in which a student replaced what stands in the answer cells."""
+    notebook = nbformat.read(release, as_version=4)
+    for cell in notebook.cells:
+        if cell.id in answers:
+            cell.source = answers[cell.id].strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The class after the first grading; one of them handed in half a file."""
+    root = tmp_path_factory.mktemp("course")
+    own = Course()
+    shutil.copy(own.root / "nbgrader_config.py", root)
+    shutil.copytree(own.root / "solutions" / LESSON, root / "solutions" / LESSON)
+    group = Class(Course(root), pd.DataFrame(), "")
+    assert group.command("release").returncode == 0
+    release = root / "notebooks" / LESSON / f"{LESSON}.ipynb"
+    committed = own.root / "notebooks" / LESSON / f"{LESSON}.ipynb"
+    assert release.read_bytes() == committed.read_bytes()
+
+    submitted, archive = root / "grading" / "submitted", root / "grading" / "downloaded" / LESSON
+    name = f"{LESSON}.ipynb"
+    hand_in(release, RIGHT, submitted / "right" / LESSON / name)
+    hand_in(release, HALF, archive / "archive" / f"half_{name}")
+    hand_in(release, {}, archive / "archive" / f"empty_{name}")
+    hand_in(release, WRONG, root / "elsewhere" / name)
+    with zipfile.ZipFile(archive / "archive" / "wrong.zip", "w") as packed:
+        packed.write(root / "elsewhere" / name, name)
+    broken = submitted / "broken" / LESSON / name
+    broken.parent.mkdir(parents=True)
+    broken.write_text(release.read_text(encoding="utf-8")[:5000], encoding="utf-8")
+    assert group.grade() == 1, "one of them could not be graded"
+    return group
+
+
+def test_each_gets_the_marks_that_the_work_deserves(graded):
+    scores = graded.table["score"].dropna().to_dict()
+    assert scores == EXPECTED, graded.said
+    assert set(graded.table["max_score"].dropna()) == {MOST}
+
+
+def test_a_file_that_cannot_be_read_stops_nobody_else(graded):
+    row = graded.table.loc["broken"]
+    assert row["status"] == "failed" and pd.isna(row["score"])
+    assert "JSON" in row["problem"]
+    assert list(graded.table.index) == sorted([*EXPECTED, "broken"])
+
+
+def test_points_that_wait_for_a_person_are_told(graded):
+    waiting = graded.table.drop("broken")
+    assert waiting["points_to_mark_by_hand"].to_dict() == {n: 2 * (n == "right") for n in EXPECTED}
+    assert waiting["status"].to_dict() == {
+        name: "to mark by hand" if name == "right" else "graded" for name in EXPECTED
+    }
+
+
+def test_feedback_tells_what_was_expected(graded):
+    pages = {
+        name: (graded.course.root / "grading" / "feedback" / name / LESSON / f"{LESSON}.html")
+        for name in EXPECTED
+    }
+    text = {name: page.read_text(encoding="utf-8") for name, page in pages.items()}
+    for name, score in EXPECTED.items():
+        assert f"Score: {score:.1f} / {MOST:.1f}" in text[name]
+    assert "Count again: wc -l gives the lines" in text["half"]
+    assert "and the positions must be the same afterwards" in text["half"]
+    assert "not the calculator" in text["wrong"] and "in meV per atom" in text["wrong"]
+    assert "NotImplementedError" in text["empty"]
+    assert not (graded.course.root / "grading" / "feedback" / "broken").exists()
+
+
+def test_marks_given_by_hand_stay_when_the_class_is_graded_again(graded):
+    api = graded.course.api()
+    with api.gradebook as gradebook:
+        grade = gradebook.find_grade("text1-6", LESSON, LESSON, "right")
+        assert grade.auto_score is None and grade.needs_manual_grade
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
+    for student in ("broken", "empty", "half", "wrong"):
+        shutil.rmtree(graded.course.root / "grading" / "submitted" / student)
+    shutil.rmtree(graded.course.root / "grading" / "downloaded")
+    assert graded.grade() == 0
+    assert graded.table["score"].to_dict() == {"right": 15.5}
+    assert graded.table["status"].to_dict() == {"right": "to confirm by hand"}
+    assert graded.table["points_to_mark_by_hand"].to_dict() == {"right": 0}

@@ -1,0 +1,194 @@
+"""The estimator: it turns as tensors turn, leaves out in closed form, and knows how sure it is."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from helpers import SymmetryAdaptedKernelRidge
+from helpers.errors import ConfigError, DataError
+from helpers.sagpr.accuracy import component_errors
+
+SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
+KINDS = {
+    "linear": {},
+    "squared": {"zeta": 2, "n_scalars": 4},
+    "selected": {"n_features": 40},
+    "all centres, squared for λ=2": {"centres": ("H", "O"), "zeta": {0: 1, 2: 2}, "n_scalars": 4},
+}
+
+
+@pytest.fixture(params=KINDS)
+def any_model(request, water):
+    frames, tensors, _ = water
+    model = SymmetryAdaptedKernelRidge(**SMALL, **KINDS[request.param])
+    return model.fit(frames[:12], tensors[:12])
+
+
+def test_a_turned_frame_has_the_turned_prediction(any_model, water, turned, rotation):
+    frames = water[0][100:103]
+    before, std_before = any_model.predict(frames, return_std=True)
+    after, std_after = any_model.predict([turned(a) for a in frames], return_std=True)
+    np.testing.assert_allclose(after, rotation @ before @ rotation.T, atol=1e-8)
+    # What the entries have in common turns too: the whole uncertainty stays.
+    np.testing.assert_allclose(
+        np.linalg.norm(std_after, axis=(1, 2)), np.linalg.norm(std_before, axis=(1, 2)), rtol=1e-6
+    )
+
+
+def test_the_default_model_turns_and_does_not_mind_order_or_place(model, water, turned, rotation):
+    atoms = water[0][150]
+    expected = model.predict([atoms])
+    np.testing.assert_allclose(
+        model.predict([turned(atoms)]), rotation @ expected @ rotation.T, atol=1e-8
+    )
+    moved = atoms[np.random.default_rng(0).permutation(len(atoms))]
+    moved.positions += [1.0, -20.0, 0.3]
+    np.testing.assert_allclose(model.predict([moved]), expected, atol=1e-8)
+    np.testing.assert_allclose(
+        model.predict([turned(atoms, -np.eye(3))]), expected, atol=1e-8
+    )  # inversion
+
+
+def test_twice_the_water_has_twice_the_polarizability(model, water):
+    atoms = water[0][0]
+    atoms.info = {}
+    one, two = model.predict([atoms, atoms.repeat((2, 1, 1))])
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-9)
+
+
+def test_predictions_are_symmetric_and_the_same_in_any_batch(model, water):
+    frames = water[0][:60]
+    tensors = model.predict(frames)
+    np.testing.assert_array_equal(tensors, tensors.transpose(0, 2, 1))
+    np.testing.assert_allclose(model.predict(frames[37:38])[0], tensors[37], rtol=1e-12)
+
+
+@pytest.mark.parametrize("by_trajectory", [False, True])
+def test_left_out_is_what_fits_without_the_frames_say(water, by_trajectory):
+    frames, tensors, trajectories = (part[:20] for part in water)
+    groups = trajectories if by_trajectory else None
+    settings = {**SMALL, "regularization": 1e-3}
+    whole = SymmetryAdaptedKernelRidge(**settings).fit(frames, tensors, groups=groups)
+    out = np.flatnonzero(trajectories == 1008) if by_trajectory else np.array([4])
+    assert len(out) > 1 or not by_trajectory
+    kept = np.setdiff1d(np.arange(20), out)
+    others = [frames[k] for k in kept], tensors[kept]
+    # The same noise: its unit, the mean of the kernel's diagonal, changes with the frames.
+    unit = SymmetryAdaptedKernelRidge(**settings).fit(*others).solutions_
+    same = {k: s.noise / unit[k].noise * 1e-3 for k, s in whole.solutions_.items()}
+    without = SymmetryAdaptedKernelRidge(**{**settings, "regularization": same}).fit(*others)
+    predicted = without.predict([frames[k] for k in out])
+    np.testing.assert_allclose(predicted, whole.left_out_[out], rtol=1e-7, atol=1e-7)
+
+
+def test_the_regularization_is_the_one_with_the_smallest_left_out_error(water):
+    frames, tensors, _ = water
+    found = SymmetryAdaptedKernelRidge(**SMALL).fit(frames[:20], tensors[:20])
+    for k, solution in found.solutions_.items():
+        for factor in (0.1, 10):
+            worse = {0: 1e-4, 2: 1e-4, k: factor * solution.regularization}
+            other = SymmetryAdaptedKernelRidge(**SMALL, regularization=worse)
+            other.fit(frames[:20], tensors[:20])
+            assert other.solutions_[k].left_out_rmse >= solution.left_out_rmse
+
+
+def test_the_standard_deviation_is_as_large_as_the_errors(model, water):
+    frames, tensors, _ = water
+    predicted, std = model.predict(frames[50:], return_std=True)
+    assert np.sqrt(np.mean(((predicted - tensors[50:]) / std) ** 2)) == pytest.approx(1, abs=0.25)
+
+
+def test_it_grows_where_nothing_was_learnt(model, water):
+    far = molecule("H2O")
+    usual = model.predict(water[0][60:61], return_std=True)[1].mean() / 48
+    assert model.predict([far], return_std=True)[1].mean() / 3 > 3 * usual
+
+
+def test_samples_spread_as_the_exact_posterior_does(water):
+    frames, tensors, _ = water
+    model = SymmetryAdaptedKernelRidge(**SMALL, regularization=1e-3).fit(frames[:15], tensors[:15])
+    parts = [model.map_.rows(frames[k : k + 15]) for k in (0, 15)]
+    known, asked = (part[2].reshape(75, -1) for part in parts)
+    solution = model.solutions_[2]
+    middle = np.linalg.inv(known @ known.T + solution.noise * np.eye(75))
+    cross = asked @ known.T
+    exact = np.diag(solution.variance * (asked @ asked.T - cross @ middle @ cross.T))
+    sampled = np.var((asked @ model.primal_[2])[:, 1:], axis=1)
+    assert np.mean(sampled) == pytest.approx(np.mean(exact), rel=0.1)
+
+
+def test_more_features_are_better(water):
+    frames, tensors, _ = water
+    errors = []
+    for n in (5, 50, None):
+        model = SymmetryAdaptedKernelRidge(**SMALL, n_features=n).fit(frames[:60], tensors[:60])
+        errors.append(component_errors(tensors[60:], model.predict(frames[60:]))["percent"][1])
+    assert errors[0] > 1.3 * errors[1] and errors[1] > 0.9 * errors[2]
+    model = SymmetryAdaptedKernelRidge(**SMALL, n_features=10_000).fit(frames[:5], tensors[:5])
+    assert len(model.map_.selection["O", 0]) == model.soap.n_features(0)
+
+
+def test_it_is_a_scikit_learn_estimator(water):
+    frames, tensors, _ = water
+    model = SymmetryAdaptedKernelRidge(**SMALL, zeta={0: 1, 2: 2}, n_scalars=4, seed=3)
+    copy = clone(model.set_params(sigma_A=0.5))
+    assert copy.get_params() == model.get_params() and copy.sigma_A == 0.5
+    scores = cross_val_score(copy, frames[:30], tensors[:30], cv=3)
+    assert scores.shape == (3,) and np.all((scores > 0.5) & (scores < 1))
+    search = GridSearchCV(copy, {"cutoff_A": [2.5, 4.0]}, cv=2).fit(frames[:20], tensors[:20])
+    assert search.best_params_ == {"cutoff_A": 4.0}
+
+
+def test_the_same_twice(water):
+    frames, tensors, _ = water
+    pair = [
+        SymmetryAdaptedKernelRidge(**SMALL, n_features=30, n_jobs=jobs)
+        .fit(frames[:30], tensors[:30])
+        .predict(frames[:3], return_std=True)
+        for jobs in (1, 2)
+    ]
+    np.testing.assert_allclose(pair[0], pair[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"regularization": 0}, "regularization=0 cannot be used.*above 0"),
+        ({"regularization": {0: 1e-4, 2: -1.0}}, "regularization=-1.0"),
+        ({"regularization": {0: 1e-4}}, "one for each λ"),
+        ({"zeta": 3}, "zeta=3 cannot be used.*1 or 2"),
+        ({"mixing": 0}, "mixing=0"),
+        ({"n_scalars": 0}, "n_scalars=0"),
+        ({"n_features": 0}, "n_features=0"),
+        ({"cutoff_A": -1}, "cutoff_A=-1"),
+    ],
+)
+def test_settings_that_make_no_sense(water, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        SymmetryAdaptedKernelRidge(**settings).fit(water[0][:5], water[1][:5])
+
+
+def test_frames_that_cannot_be_learnt(water):
+    frames, tensors, trajectories = water
+    model = SymmetryAdaptedKernelRidge(**SMALL)
+    for some, values, options, message in (
+        (frames[:5], tensors[:4], {}, "4 tensors do not fit 5 frames"),
+        (frames[:1], tensors[:1], {}, "1 frames are too few"),
+        ([*frames[:2], molecule("NH3")], tensors[:3], {}, "Frame 3 holds N.*only H and O"),
+        (frames[:5], tensors[:5], {"groups": trajectories[:4]}, "4 groups do not fit 5"),
+        (frames[:5], tensors[:5], {"groups": ["a"] * 5}, "All frames are in one group"),
+        (frames[:5], [None] * 5, {}, "frame 1 cannot be used.*9 numbers"),
+        ([1, 2, 3], tensors[:3], {}, "Frame 1 is int.*ase.Atoms"),
+    ):
+        with pytest.raises(DataError, match=message):
+            model.fit(some, values, **options)
+
+
+def test_atoms_that_it_cannot_be_asked_about(model):
+    with pytest.raises(DataError, match="Frame 1 holds Na"):
+        model.predict([Atoms("NaH", [[0, 0, 0], [0, 0, 1.5]])])
+    with pytest.raises(DataError, match="There are no frames"):
+        model.predict([])

@@ -1,0 +1,179 @@
+#!/usr/bin/env python
+"""Compute what the lessons offer as stored results, because a class could not wait for it.
+
+Example: python tools/store_results.py potential settings
+
+Writes tables and a potential into data/stored/, with provenance.json beside them: for each file the
+command, what it holds, what it took, versions and SHA-256. Without names it computes everything,
+which takes about half an hour on one core. Fits go through the same cache as the lessons' own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import GapConfig, evaluate, fit_gap, learning_curve, load_frames, sweep
+from helpers.files import write_whole
+
+STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
+CACHE = "results/cache"
+SIZES = (50, 100, 200, 400)
+# The small potential of the lessons, which a class fits many times.
+CLASSROOM = GapConfig(n_sparse=100)
+# The one that lesson 5 moves atoms with: twice the frames and the sparse points.
+DYNAMICS = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
+SETTINGS = {
+    "cutoff": [2.5, 3.0, 3.5, 4.5],
+    "atom_sigma": [0.3, 0.4, 0.6],
+    "n_max": [3, 4, 6, 8],
+    "l_max": [0, 1, 2, 4],
+}
+
+
+def main() -> None:
+    """Compute the parts that were asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all of them")
+    parser.add_argument("--workers", type=int, default=1, help="processes, for the sweeps")
+    options = parser.parse_args()
+    STORED.mkdir(exist_ok=True)
+    for name in options.parts or PARTS:
+        started = time.perf_counter()
+        for file, what in PARTS[name](options.workers).items():
+            note(file, what, name, time.perf_counter() - started)
+            print(f"{file}: {what}", flush=True)
+
+
+def learning_curve_default(workers: int) -> dict[str, str]:
+    """Errors against the number of frames, for the default preset."""
+    table = learning_curve(sizes=SIZES, cache=CACHE, workers=workers)
+    write_table(table, "learning_curve_default.csv")
+    return {"learning_curve_default.csv": "learning_curve() of GapConfig(), 50 to 400 frames"}
+
+
+def learning_curve_classroom(workers: int) -> dict[str, str]:
+    """Errors against the number of frames, for the small potential; three draws of few frames."""
+    few = learning_curve(CLASSROOM, sizes=SIZES[:2], repeats=3, cache=CACHE, workers=workers)
+    many = learning_curve(CLASSROOM, sizes=SIZES[2:], cache=CACHE, workers=workers)
+    write_table(pd.concat([few, many]), "learning_curve_classroom.csv")
+    return {
+        "learning_curve_classroom.csv": "learning_curve() of GapConfig(n_sparse=100), 50 to 400 "
+        "frames; three draws of 50 and of 100 frames"
+    }
+
+
+def settings(workers: int) -> dict[str, str]:
+    """Errors of the small potential while one setting after the other is varied."""
+    tables = []
+    for setting, values in SETTINGS.items():
+        table = sweep({setting: values}, sizes=[50], config=CLASSROOM, cache=CACHE, workers=workers)
+        table.insert(0, "setting", setting)
+        tables.append(table.rename(columns={setting: "value"}))
+    write_table(pd.concat(tables), "settings.csv")
+    return {
+        "settings.csv": "sweeps over cutoff, atom_sigma, n_max and l_max, one at a time, of "
+        "GapConfig(n_sparse=100) on 50 frames"
+    }
+
+
+def potential(workers: int) -> dict[str, str]:
+    """The potential that lesson 5 moves atoms with, and what it took to make it."""
+    fit = fit_gap(DYNAMICS, output=STORED / "gap_dynamics.xml")
+    errors = evaluate(fit.model_path, load_frames("water", "validate"), processes=workers)
+    row = {
+        "n_frames": fit.n_frames,
+        "n_sparse": fit.n_sparse,
+        "fit_cpu_seconds": fit.cpu_seconds,
+        "peak_memory_MB": fit.peak_memory_MB,
+        "rmse_energy_meV_per_atom": errors.rmse_energy_meV_per_atom,
+        "rmse_forces_meV_per_A": errors.rmse_forces_meV_per_A,
+    }
+    write_whole(STORED / "gap_dynamics.csv", pd.DataFrame([row]).to_csv(index=False))
+    return {
+        "gap_dynamics.xml": "fit_gap(GapConfig(n_sparse=200)) on 200 frames",
+        "gap_dynamics.csv": "what that fit took, and its errors on the validation frames",
+    }
+
+
+def trajectory(workers: int) -> dict[str, str]:
+    """Polarizabilities along 20 ps of dynamics, and the vibrations of the same run."""
+    import io
+
+    import numpy as np
+
+    from helpers import SymmetryAdaptedKernelRidge, run_nve, run_nvt
+    from helpers.sagpr.tensors import read_tensors
+    from helpers.spectra import vibrational_density_of_states
+
+    frames = load_frames("water", "train", 200)
+    regression = SymmetryAdaptedKernelRidge(n_jobs=workers)
+    regression.fit(frames, read_tensors(frames), [atoms.info["trajectory"] for atoms in frames])
+    model = STORED / "gap_dynamics.xml"
+    warm = run_nvt(model, 0, steps=4000, relaxation_fs=50, seed=1)
+    run = run_nve(model, warm.frames()[-1], steps=40_000, record_every=4, keep_velocities=True)
+    assert run.stable, run.stopped
+    tensors = regression.predict(run.frames(), progress=True)
+    packed = io.BytesIO()
+    np.savez_compressed(
+        packed,
+        times_fs=run.times_fs,
+        polarizability_A3=tensors.astype(np.float32),
+        temperature_K=run.temperature_K.astype(np.float32),
+    )
+    write_whole(STORED / "polarizabilities.npz", packed.getvalue())
+    vibrations = vibrational_density_of_states(run)
+    write_whole(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
+    return {
+        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps of NVE with "
+        "gap_dynamics.xml, after 2 ps at 300 K, by SymmetryAdaptedKernelRidge() of 200 frames",
+        "vibrations.csv": "vibrational density of states of the same run",
+    }
+
+
+def write_table(table: pd.DataFrame, file: str) -> None:
+    """Write a sweep's table without what is true on this machine only."""
+    write_whole(STORED / file, table.drop(columns="model_path").to_csv(index=False))
+
+
+def note(file: str, what: str, part: str, seconds: float) -> None:
+    """Write into provenance.json where a file comes from."""
+    path = STORED / "provenance.json"
+    known = json.loads(path.read_text(encoding="utf-8"))["files"] if path.is_file() else []
+    row = {
+        "file": file,
+        "what": what,
+        "command": f"python tools/store_results.py {part}",
+        "seconds": round(seconds),
+        "python": platform.python_version(),
+        "quippy-ase": metadata.version("quippy-ase"),
+        "sha256": hashlib.sha256((STORED / file).read_bytes()).hexdigest(),
+    }
+    rows = sorted(
+        [row, *(old for old in known if old["file"] != file)], key=lambda row: row["file"]
+    )
+    content = {"licence": "CC-BY-4.0", "made_from": "data/water", "files": rows}
+    write_whole(path, json.dumps(content, indent=2) + "\n")
+
+
+PARTS: dict[str, Callable[[int], dict[str, str]]] = {
+    "potential": potential,
+    "settings": settings,
+    "trajectory": trajectory,
+    "learning_curve_classroom": learning_curve_classroom,
+    "learning_curve_default": learning_curve_default,
+}
+
+
+if __name__ == "__main__":
+    main()
