@@ -24,9 +24,9 @@ def test_a_fit_too_large_for_a_worker_fails_and_others_finish(
     from distributed import Client, LocalCluster
 
     one = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
-    with LocalCluster(memory_limit="30MB", **one) as cluster, Client(cluster) as client:
+    with LocalCluster(memory_limit="8GB", **one) as cluster, Client(cluster) as client:
         table = sweep(
-            {"n_sparse": [5, 10_000]},
+            {"n_sparse": [5, 100_000]},
             sizes=[4],
             config=smallest_config,
             cache=tmp_path,
@@ -35,4 +35,4 @@ def test_a_fit_too_large_for_a_worker_fails_and_others_finish(
         )
     failures = table.groupby("n_sparse")["failure"].first()
     assert failures[5] == ""
-    assert "not enough memory" in failures[10_000] and "Found: 30 MB" in failures[10_000]
+    assert "not enough memory" in failures[100_000] and "Found: 8000 MB" in failures[100_000]
