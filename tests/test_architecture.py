@@ -44,6 +44,7 @@ ROOMS = [
     "md_job",
     "cli_md",
     "cli",
+    "sagpr_commands",
 ]
 HEAVY = {
     "quippy": {"gap.potential"},
