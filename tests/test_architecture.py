@@ -43,6 +43,9 @@ ROOMS = [
     "cli_sweeps",
     "md_job",
     "cli_md",
+    "polarizability_job",
+    "raman_job",
+    "cli_sagpr",
     "cli",
     "sagpr_commands",
 ]

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from helpers.errors import ConfigError
+from helpers.errors import ConfigError, DataError
 from helpers.gap import checks
 
 # Threads of BLAS wait for each other, spinning, where cores are shared: on a busy machine with two
@@ -143,3 +143,15 @@ class Gram:
         names = np.arange(n_frames) if groups is None else np.asarray(groups)
         rows = np.arange(n_frames * self.n_components).reshape(n_frames, -1)
         return [rows[names == name].ravel() for name in np.unique(names)]
+
+
+def check_groups(groups: Sequence | np.ndarray, n_frames: int) -> np.ndarray:
+    """Return the names of what is left out together, or raise a `DataError`."""
+    if len(groups) != n_frames:
+        raise DataError(
+            f"{len(groups)} groups do not fit {n_frames} frames", expected="one name for each frame"
+        )
+    names = np.asarray(groups)
+    if len(np.unique(names)) < 2:
+        raise DataError("All frames are in one group", expected="2 groups or more")
+    return names

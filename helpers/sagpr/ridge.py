@@ -15,7 +15,8 @@ from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
 from helpers.sagpr.features import LambdaSoap, check_frames
 from helpers.sagpr.frame_map import FrameMap, in_batches
-from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution, one_thread
+from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution, check_groups, one_thread
+from helpers.sagpr.posterior import N_SAMPLES, sampled_weights
 from helpers.sagpr.rows import MIXING, N_SCALARS
 from helpers.sagpr.tensors import (
     BASIS,
@@ -25,8 +26,6 @@ from helpers.sagpr.tensors import (
     to_cartesian,
     to_spherical,
 )
-
-N_SAMPLES = 64  # of the posterior: their spread has an error of 9 %
 
 
 class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
@@ -152,13 +151,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         tensors = check_tensors(tensors, len(frames))
         if len(frames) < 2:
             raise DataError(f"{len(frames)} frames are too few to learn from", expected="2 or more")
-        if groups is not None and len(groups) != len(frames):
-            raise DataError(
-                f"{len(groups)} groups do not fit {len(frames)} frames",
-                expected="one name for each frame",
-            )
-        if groups is not None and len(set(groups)) < 2:
-            raise DataError("All frames are in one group", expected="2 groups or more")
+        groups = None if groups is None else check_groups(groups, len(frames))
         soap = self.soap
         check_frames(frames, soap)
         self.antisymmetric_rms_ = antisymmetric_rms(tensors)
@@ -184,7 +177,9 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
                 targets[lambda_] / n_atoms[:, None], regularizations[lambda_], groups
             )
             self.solutions_[lambda_] = solution
-            self.primal_[lambda_], self.constants_[lambda_] = _primal(gram, solution, rows, rng)
+            self.primal_[lambda_], self.constants_[lambda_] = sampled_weights(
+                gram, solution, rows, rng
+            )
             left_out[lambda_] = targets[lambda_] - solution.left_out * n_atoms[:, None]
         self.left_out_ = to_cartesian(left_out)
         self.errors_ = component_errors(tensors, self.left_out_)
@@ -243,6 +238,26 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         found = in_batches(frames, tensors, self.n_jobs, progress=progress)
         return np.moveaxis(np.concatenate(list(found)), 3, 0)
 
+    def predict_centres(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return the parts of a frame's tensor: the centres, and what each contributes.
+
+        Only the sum was learnt: how it is shared out is the model's own choice.
+
+        Returns
+        -------
+        ndarray of int of shape (n_centres,), ndarray of shape (n_centres, 3, 3)
+        """
+        check_is_fitted(self)
+        check_frames([atoms], self.soap)
+        rows = self.map_.centre_rows(atoms)
+        n_centres = len(rows[0])
+        components = {
+            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centres for k in LAMBDAS
+        }
+        symbols = np.array(atoms.get_chemical_symbols())
+        centres = np.concatenate([np.flatnonzero(symbols == e) for e in self.soap.centres])
+        return centres, to_cartesian(components) * len(atoms)
+
     def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
         """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect."""
         tensors = check_tensors(tensors, len(frames))
@@ -278,22 +293,3 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         if set(chosen) != set(LAMBDAS):
             checks.refuse(name, value, "one value, or one for each λ: {0: …, 2: …}")
         return chosen
-
-
-def _primal(
-    gram: Gram, solution: Solution, rows: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights of the features, shape (n, 1 + N_SAMPLES), and constants, the fit's own first.
-
-    The others are samples of the posterior by Matheron's rule: a function drawn from the prior,
-    corrected by the fit to what it gets wrong of noisy targets.
-    """
-    prior = rng.normal(size=(rows.shape[1], N_SAMPLES))
-    noise = np.sqrt(solution.noise) * rng.normal(size=(len(rows), N_SAMPLES))
-    weights, constants = gram.project(solution, rows @ prior + noise)
-    own = rows.T @ solution.weights.ravel()
-    size = np.sqrt(solution.variance)
-    return (
-        np.column_stack([own, own[:, None] + size * (prior - rows.T @ weights)]),
-        np.concatenate([[solution.constant], solution.constant - size * constants]),
-    )
