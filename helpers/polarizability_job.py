@@ -26,7 +26,6 @@ from helpers.sagpr.stages import write_power_spectra
 from helpers.sagpr.tensors import LAMBDAS, read_tensors
 
 SIZES = (10, 20, 40, 80, 150)
-CURVE_SEEDS = range(3)
 MODEL_NAME = "polarizability.npz"
 
 
@@ -91,9 +90,7 @@ def run_polarizability_job(
         write_whole(folder / "polarizability_search.csv", found.table.to_csv(index=False))
     say("Judging on frames held out …")
     errors = judge_splits(model, frames, tensors, trajectories, seeds=seeds, progress=progress)
-    curve = held_out_errors(
-        model, frames, tensors, sizes=SIZES, seeds=CURVE_SEEDS, progress=progress
-    )
+    curve = held_out_errors(model, frames, tensors, sizes=SIZES, seeds=seeds[:3], progress=progress)
     features = compare_features(model, frames, tensors, seeds=seeds)
     for name, table in (("errors", errors), ("curve", curve), ("features", features)):
         text = table.to_csv(index=False, float_format="%.6g")

@@ -170,13 +170,9 @@ def raman_spectrum(
     """
     series = _series(polarizabilities)
     checks.one_of("quantum_correction", quantum_correction, ("harmonic", "none"))
-    for name, value, unit in (
-        ("interval_fs", interval_fs, "fs"),
-        ("temperature_K", temperature_K, "K"),
-        ("laser_nm", laser_nm, "nm"),
-        ("resolution_per_cm", resolution_per_cm, "1/cm"),
-    ):
-        checks.number(name, value, unit=unit)
+    checks.number("temperature_K", temperature_K, unit="K")
+    checks.number("laser_nm", laser_nm, unit="nm")
+    checks.number("interval_fs", interval_fs, unit="fs")
     rates = np.diff(series, axis=1) / interval_fs
     n_runs, n_times, n_signals = rates.shape
     length, n_blocks = raman_segments(n_runs, n_times, interval_fs, resolution_per_cm)
@@ -237,6 +233,7 @@ def raman_segments(
     DataError
         If the runs are too short, or recorded too rarely.
     """
+    checks.number("resolution_per_cm", resolution_per_cm, unit="1/cm")
     _check_interval(interval_fs)
     length = _n_records(n_times, interval_fs, PER_CM_PER_FS / resolution_per_cm)
     n_blocks = min(10, n_times // (2 * length))

@@ -144,8 +144,7 @@ def plot_ellipsoids(
     ax : Axes, optional
         With ``projection="3d"``.
     size_A : float
-        Mean radius of a mean tensor; what differs from it is drawn three times too large, or it
-        could not be seen.
+        Radius of a sphere with the mean polarizability.
     """
     import matplotlib.pyplot as plt
 
@@ -154,8 +153,7 @@ def plot_ellipsoids(
         ax = ax or plt.figure().add_subplot(projection="3d")
         sphere = _sphere()
         for place, tensor in zip(atoms.positions[centres], tensors, strict=True):
-            shape = np.eye(3) + 3 * (tensor / mean - np.eye(3))
-            x, y, z = np.tensordot(size_A * shape, sphere, 1) + place[:, None, None]
+            x, y, z = np.tensordot(size_A * tensor / mean, sphere, 1) + place[:, None, None]
             ax.plot_surface(x, y, z, color=SKY, alpha=0.35, linewidth=0, shade=True)
         for symbol in sorted(set(atoms.symbols)):
             where = atoms.positions[atoms.symbols == symbol]
@@ -167,7 +165,7 @@ def plot_ellipsoids(
             xlabel="x, Å",
             ylabel="y, Å",
             zlabel="z, Å",
-            box_aspect=np.ptp(atoms.positions, axis=0),
+            aspect="equal",
         )
         ax.legend(loc="upper right", fontsize=11)
     return ax

@@ -51,9 +51,9 @@ def plot_raman(
             ax.text(
                 place,
                 0.98,
-                f"{name} ",
+                name,
                 rotation=90,
-                ha="right",
+                ha="left",
                 va="top",
                 fontsize=10,
                 transform=ax.get_xaxis_transform(),

@@ -122,8 +122,8 @@ def _figures(found: PolarizabilityFindings) -> tuple[ReportFigure, ...]:
             ax=figure.add_subplot(projection="3d"),
         )
         caption = (
-            "What the model adds up, molecule by molecule. Only the sum was learnt; deviations "
-            "from the mean are drawn three times too large."
+            "What the model adds up, molecule by molecule: an ellipsoid is long where an electric "
+            "field polarizes it most. Only the sum was learnt."
         )
         made.append(ReportFigure(figure, caption, "Ellipsoids on the oxygen atoms of a frame"))
     return tuple(made)

@@ -58,7 +58,7 @@ def halving_search(
     grid: Mapping[str, Sequence] = GRID,
     model: SymmetryAdaptedKernelRidge | None = None,
     n_candidates: int = 24,
-    factor: int = 2,
+    factor: int = 3,
     seed: int = 0,
     progress: bool = False,
 ) -> SearchResult:
