@@ -11,6 +11,7 @@ from typing import Any
 
 from helpers import __version__
 from helpers.cli_md import EXIT_INTERRUPTED, add_md
+from helpers.cli_sagpr import add_sagpr
 from helpers.cli_sweeps import add_sweeps
 from helpers.errors import DataError, WorkshopError
 
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
     add_sweeps(commands, shared)
     add_md(commands, shared)
+    add_sagpr(commands, shared)
     return parser
 
 

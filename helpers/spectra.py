@@ -21,6 +21,9 @@ PER_CM_PER_FS = 1e15 / (units._c * 100)  # a frequency of 1/fs, in 1/cm
 WATER_BANDS_PER_CM = {"stretch": (2800.0, 4000.0), "bend": (1400.0, 1900.0)}
 LONGEST_INTERVAL_FS = 4.0  # an O–H bond vibrates in 9 fs: rarer records fold its band
 EV_PER_CM = units._hplanck * units._c * 100 / units._e  # energy of a wavenumber
+# Where bands of liquid water were measured, 1/cm: Carey, Korenowski, J. Chem. Phys. 108, 2669
+# (1998); Brooker, Hancock, Rice, Shapter, J. Raman Spectrosc. 20, 683 (1989).
+LITERATURE_PER_CM = {"H bonds": 175.0, "libration": 550.0, "bend": 1640.0, "stretch": 3400.0}
 RAMAN_PARTS = ("VV", "VH", "unpolarized", "isotropic", "anisotropic")
 
 
@@ -167,17 +170,14 @@ def raman_spectrum(
     """
     series = _series(polarizabilities)
     checks.one_of("quantum_correction", quantum_correction, ("harmonic", "none"))
-    for name, value, unit in (
-        ("interval_fs", interval_fs, "fs"),
-        ("temperature_K", temperature_K, "K"),
-        ("laser_nm", laser_nm, "nm"),
-        ("resolution_per_cm", resolution_per_cm, "1/cm"),
-    ):
-        checks.number(name, value, unit=unit)
-    _check_interval(interval_fs)
-    blocks, length = _independent_blocks(
-        np.diff(series, axis=1) / interval_fs, interval_fs, PER_CM_PER_FS / resolution_per_cm
-    )
+    checks.number("temperature_K", temperature_K, unit="K")
+    checks.number("laser_nm", laser_nm, unit="nm")
+    checks.number("interval_fs", interval_fs, unit="fs")
+    rates = np.diff(series, axis=1) / interval_fs
+    n_runs, n_times, n_signals = rates.shape
+    length, n_blocks = raman_segments(n_runs, n_times, interval_fs, resolution_per_cm)
+    used = n_blocks * (n_times // n_blocks)
+    blocks = rates[:, :used].reshape(n_runs * n_blocks, -1, n_signals)
     frequencies, power = welch(
         blocks, fs=1 / interval_fs, window=window, nperseg=length, detrend=False, axis=1
     )
@@ -221,12 +221,21 @@ def _series(polarizabilities: Any) -> np.ndarray:
     return np.concatenate([mean[..., None], rest.reshape(*mean.shape, 9)], axis=2)
 
 
-def _independent_blocks(
-    series: np.ndarray, interval_fs: float, longest_fs: float
-) -> tuple[np.ndarray, int]:
-    """Cut runs into blocks of two segments or more; return them and the length of a segment."""
-    n_runs, n_times, n_signals = series.shape
-    length = _n_records(n_times, interval_fs, longest_fs)
+def raman_segments(
+    n_runs: int, n_times: int, interval_fs: float, resolution_per_cm: float
+) -> tuple[int, int]:
+    """Return the length of a segment, and into how many blocks each run can be cut.
+
+    A block, of two segments or more, gives a spectrum of its own. Called before long work.
+
+    Raises
+    ------
+    DataError
+        If the runs are too short, or recorded too rarely.
+    """
+    checks.number("resolution_per_cm", resolution_per_cm, unit="1/cm")
+    _check_interval(interval_fs)
+    length = _n_records(n_times, interval_fs, PER_CM_PER_FS / resolution_per_cm)
     n_blocks = min(10, n_times // (2 * length))
     if n_blocks * n_runs < 3:
         segment_fs = length * interval_fs
@@ -236,8 +245,7 @@ def _independent_blocks(
             found=f"{n_runs} × {n_times * interval_fs:g} fs",
             fix="run longer, or ask for less resolution",
         )
-    used = n_blocks * (n_times // n_blocks)
-    return series[:, :used].reshape(n_runs * n_blocks, -1, n_signals), length
+    return length, n_blocks
 
 
 def _check_interval(interval_fs: float) -> None:

@@ -43,8 +43,12 @@ ROOMS = [
     "cli_sweeps",
     "md_job",
     "cli_md",
+    "polarizability_job",
+    "raman_job",
+    "cli_sagpr",
     "grading",
     "cli",
+    "sagpr_commands",
 ]
 HEAVY = {
     "quippy": {"gap.potential"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -81,6 +81,19 @@ class FrameMap:
         seen = environments(frames, self.soap, orders, selection=self.selection)
         n_atoms = np.array([len(atoms) for atoms in frames])
         return {k: frame_rows(seen, k, n_atoms, self.scalars_for(k)) for k in self.zetas}
+
+    def centre_rows(self, atoms: Atoms) -> dict[int, np.ndarray]:
+        """Return the rows of the centres of one frame, which add up to its own, for each λ."""
+        orders = sorted({*self.zetas, *([0] if self.contractions else [])})
+        seen = environments([atoms], self.soap, orders, selection=self.selection)
+        start, apart = 0, {}
+        for element in self.soap.centres:
+            end = start + len(seen[element, 0].frame)
+            for k in orders:
+                apart[element, k] = replace(seen[element, k], frame=np.arange(start, end))
+            start = end
+        n_atoms = np.full(start, len(atoms))
+        return {k: frame_rows(apart, k, n_atoms, self.scalars_for(k)) for k in self.zetas}
 
     def scalars_for(self, lambda_: int) -> Mapping[str, Contraction] | None:
         """Return what the kernel of this λ compares environments by, if it does."""

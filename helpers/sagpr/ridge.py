@@ -15,17 +15,17 @@ from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
 from helpers.sagpr.features import LambdaSoap, check_frames
 from helpers.sagpr.frame_map import FrameMap, in_batches
-from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution
+from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution, check_groups, one_thread
+from helpers.sagpr.posterior import N_SAMPLES, sampled_weights
+from helpers.sagpr.rows import MIXING, N_SCALARS
 from helpers.sagpr.tensors import (
     BASIS,
+    LAMBDAS,
     antisymmetric_rms,
     check_tensors,
     to_cartesian,
     to_spherical,
 )
-
-LAMBDAS = (0, 2)
-N_SAMPLES = 64  # of the posterior: their spread has an error of 9 %
 
 
 class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
@@ -84,18 +84,18 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cutoff_A: float = 5.0,
-        smoothing_A: float = 0.5,
-        sigma_A: float = 0.4,
-        n_max: int = 6,
-        l_max: int = 5,
-        scaling_A: float = 2.0,
-        scaling_exponent: float = 4.0,
-        elements: tuple[str, ...] = ("H", "O"),
-        centres: tuple[str, ...] = ("O",),
+        cutoff_A: float = LambdaSoap.cutoff_A,
+        smoothing_A: float = LambdaSoap.smoothing_A,
+        sigma_A: float = LambdaSoap.sigma_A,
+        n_max: int = LambdaSoap.n_max,
+        l_max: int = LambdaSoap.l_max,
+        scaling_A: float = LambdaSoap.scaling_A,
+        scaling_exponent: float = LambdaSoap.scaling_exponent,
+        elements: tuple[str, ...] = LambdaSoap.elements,
+        centres: tuple[str, ...] = LambdaSoap.centres,
         zeta: int | Mapping[int, int] = 1,
-        mixing: float = 0.1,
-        n_scalars: int = 16,
+        mixing: float = MIXING,
+        n_scalars: int = N_SCALARS,
         n_features: int | None = None,
         regularization: float | Mapping[int, float] | None = None,
         n_jobs: int = -1,
@@ -124,6 +124,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         names = LambdaSoap.__dataclass_fields__
         return LambdaSoap(**{name: getattr(self, name) for name in names})
 
+    @one_thread
     def fit(
         self, frames: Sequence[Atoms], tensors: Any, groups: Any = None
     ) -> SymmetryAdaptedKernelRidge:
@@ -150,13 +151,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         tensors = check_tensors(tensors, len(frames))
         if len(frames) < 2:
             raise DataError(f"{len(frames)} frames are too few to learn from", expected="2 or more")
-        if groups is not None and len(groups) != len(frames):
-            raise DataError(
-                f"{len(groups)} groups do not fit {len(frames)} frames",
-                expected="one name for each frame",
-            )
-        if groups is not None and len(set(groups)) < 2:
-            raise DataError("All frames are in one group", expected="2 groups or more")
+        groups = None if groups is None else check_groups(groups, len(frames))
         soap = self.soap
         check_frames(frames, soap)
         self.antisymmetric_rms_ = antisymmetric_rms(tensors)
@@ -182,7 +177,9 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
                 targets[lambda_] / n_atoms[:, None], regularizations[lambda_], groups
             )
             self.solutions_[lambda_] = solution
-            self.primal_[lambda_], self.constants_[lambda_] = _primal(gram, solution, rows, rng)
+            self.primal_[lambda_], self.constants_[lambda_] = sampled_weights(
+                gram, solution, rows, rng
+            )
             left_out[lambda_] = targets[lambda_] - solution.left_out * n_atoms[:, None]
         self.left_out_ = to_cartesian(left_out)
         self.errors_ = component_errors(tensors, self.left_out_)
@@ -211,6 +208,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
         return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
 
+    @one_thread
     def predict_samples(
         self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
     ) -> np.ndarray:
@@ -239,6 +237,26 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
 
         found = in_batches(frames, tensors, self.n_jobs, progress=progress)
         return np.moveaxis(np.concatenate(list(found)), 3, 0)
+
+    def predict_centres(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return the parts of a frame's tensor: the centres, and what each contributes.
+
+        Only the sum was learnt: how it is shared out is the model's own choice.
+
+        Returns
+        -------
+        ndarray of int of shape (n_centres,), ndarray of shape (n_centres, 3, 3)
+        """
+        check_is_fitted(self)
+        check_frames([atoms], self.soap)
+        rows = self.map_.centre_rows(atoms)
+        n_centres = len(rows[0])
+        components = {
+            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centres for k in LAMBDAS
+        }
+        symbols = np.array(atoms.get_chemical_symbols())
+        centres = np.concatenate([np.flatnonzero(symbols == e) for e in self.soap.centres])
+        return centres, to_cartesian(components) * len(atoms)
 
     def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
         """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect."""
@@ -275,22 +293,3 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         if set(chosen) != set(LAMBDAS):
             checks.refuse(name, value, "one value, or one for each λ: {0: …, 2: …}")
         return chosen
-
-
-def _primal(
-    gram: Gram, solution: Solution, rows: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights of the features, shape (n, 1 + N_SAMPLES), and constants, the fit's own first.
-
-    The others are samples of the posterior by Matheron's rule: a function drawn from the prior,
-    corrected by the fit to what it gets wrong of noisy targets.
-    """
-    prior = rng.normal(size=(rows.shape[1], N_SAMPLES))
-    noise = np.sqrt(solution.noise) * rng.normal(size=(len(rows), N_SAMPLES))
-    weights, constants = gram.project(solution, rows @ prior + noise)
-    own = rows.T @ solution.weights.ravel()
-    size = np.sqrt(solution.variance)
-    return (
-        np.column_stack([own, own[:, None] + size * (prior - rows.T @ weights)]),
-        np.concatenate([[solution.constant], solution.constant - size * constants]),
-    )

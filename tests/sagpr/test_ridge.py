@@ -59,6 +59,13 @@ def test_twice_the_water_has_twice_the_polarizability(model, water):
     np.testing.assert_allclose(two, 2 * one, rtol=1e-9)
 
 
+def test_what_the_centres_contribute_adds_up(any_model, water):
+    atoms = water[0][70]
+    centres, parts = any_model.predict_centres(atoms)
+    assert set(atoms.symbols[centres]) == set(any_model.centres)
+    np.testing.assert_allclose(parts.sum(0), any_model.predict([atoms])[0], rtol=1e-9)
+
+
 def test_predictions_are_symmetric_and_the_same_in_any_batch(model, water):
     frames = water[0][:60]
     tensors = model.predict(frames)

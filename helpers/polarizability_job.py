@@ -1,0 +1,174 @@
+"""The job ``mlmd polarizability``: learn polarizabilities, judge, save the model, report."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from sklearn.base import clone
+
+from helpers.files import make_folder, write_whole
+from helpers.frames import load_frames
+from helpers.report.polarizability import PolarizabilityFindings, polarizability_section
+from helpers.report.sections import add_section
+from helpers.sagpr.learning import held_out_errors
+from helpers.sagpr.model_file import save_model
+from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
+from helpers.sagpr.search import halving_search
+from helpers.sagpr.stages import write_power_spectra
+from helpers.sagpr.tensors import LAMBDAS, read_tensors
+
+SIZES = (10, 20, 40, 80, 150)
+MODEL_NAME = "polarizability.npz"
+
+
+@dataclass(frozen=True)
+class PolarizabilityResult:
+    """What the job made.
+
+    Attributes
+    ----------
+    findings : PolarizabilityFindings
+        The model, trained on all labelled frames, and the tables.
+    model_path, report_path : Path
+    """
+
+    findings: PolarizabilityFindings
+    model_path: Path
+    report_path: Path
+
+
+def labelled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
+    """Return the water frames with polarizabilities, these (Å³), and their trajectories."""
+    frames = load_frames("water", "train", 200)
+    return frames, read_tensors(frames), np.array([a.info["trajectory"] for a in frames])
+
+
+def run_polarizability_job(
+    folder: str | os.PathLike = "results",
+    *,
+    model: SymmetryAdaptedKernelRidge | None = None,
+    search: bool = False,
+    seeds: Sequence[int] = range(5),
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> PolarizabilityResult:
+    """Learn the polarizability of water and write everything into `folder`.
+
+    Writes the model, ``polarizability.npz``, tables of errors, and a section of ``report.html``.
+
+    Parameters
+    ----------
+    folder : path
+        Made if its parent exists.
+    model : SymmetryAdaptedKernelRidge, optional
+        Its settings are used.
+    search : bool
+        First search for better settings than those; about a minute.
+    seeds : sequence of int
+        One split into training and test frames for each.
+    say : callable
+        Takes one line of news at a time.
+    """
+    folder = make_folder(folder)
+    frames, tensors, trajectories = labelled_frames()
+    model = model or SymmetryAdaptedKernelRidge()
+    found = None
+    if search:
+        say("Searching for better settings, by leaving out trajectories …")
+        found = halving_search(
+            frames, tensors, trajectories=trajectories, model=model, progress=progress
+        )
+        model = found.best
+        write_whole(folder / "polarizability_search.csv", found.table.to_csv(index=False))
+    say("Judging on frames held out …")
+    errors = judge_splits(model, frames, tensors, trajectories, seeds=seeds, progress=progress)
+    curve = held_out_errors(model, frames, tensors, sizes=SIZES, seeds=seeds[:3], progress=progress)
+    features = compare_features(model, frames, tensors, seeds=seeds)
+    for name, table in (("errors", errors), ("curve", curve), ("features", features)):
+        text = table.to_csv(index=False, float_format="%.6g")
+        write_whole(folder / f"polarizability_{name}.csv", text)
+    final = clone(model).fit(frames, tensors)
+    path = save_model(final, folder / MODEL_NAME)
+    say(summary(errors).to_string(index=False, float_format="{:.1f}".format))
+    say(features.to_string(index=False, float_format="{:.2f}".format))
+    say(f"  {path}: trained on {len(frames)} frames")
+    findings = PolarizabilityFindings(
+        final, frames[0], tensors, errors, curve, features, None if found is None else found.table
+    )
+    return PolarizabilityResult(
+        findings, path, add_section(polarizability_section(findings), folder)
+    )
+
+
+def judge_splits(
+    model: SymmetryAdaptedKernelRidge,
+    frames: Sequence[Atoms],
+    tensors: np.ndarray,
+    trajectories: Sequence | np.ndarray,
+    *,
+    seeds: Sequence[int] = range(5),
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Return the errors of frames held out at random, and of whole trajectories held out.
+
+    Returns
+    -------
+    DataFrame
+        That of `held_out_errors`, and ``held_out``: ``"frames"`` or ``"trajectories"``.
+    """
+    tables = []
+    for name, groups in (("frames", None), ("trajectories", trajectories)):
+        table = held_out_errors(
+            model, frames, tensors, trajectories=groups, seeds=seeds, progress=progress
+        )
+        tables.append(table.assign(held_out=name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and standard deviation over the seeds of the errors of λ = 0 and 2, in %."""
+    groups = errors[errors["component"].str.startswith("λ")].groupby(["held_out", "component"])
+    table = groups["percent"].agg(["mean", "std"]).reset_index()
+    return table.rename(columns={"mean": "percent", "std": "percent_std"})
+
+
+def compare_features(
+    model: SymmetryAdaptedKernelRidge,
+    frames: Sequence[Atoms],
+    tensors: np.ndarray,
+    *,
+    numbers: Sequence[int | None] = (200, 500, None),
+    seeds: Sequence[int] = range(5),
+) -> pd.DataFrame:
+    """Return errors, and sizes of the files of power spectra, by the number of features kept.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``features`` (asked for; all: None), ``kept_0``, ``kept_2``, ``percent_0``,
+        ``percent_2`` (mean over seeds), ``MB_0``, ``MB_2``.
+    """
+    rows = []
+    for number in numbers:
+        chosen = clone(model).set_params(n_features=number)
+        table = held_out_errors(chosen, frames, tensors, seeds=seeds)
+        means = table.groupby("component")["percent"].mean()
+        row: dict[str, Any] = {"features": "all" if number is None else str(number)}
+        with tempfile.TemporaryDirectory() as folder:
+            for k in LAMBDAS:
+                (path, *_) = write_power_spectra(
+                    frames, k, Path(folder, f"PS{k}"), soap=chosen.soap, n_features=number
+                )
+                row[f"kept_{k}"] = np.load(path, mmap_mode="r").shape[-1]
+                row[f"percent_{k}"] = means[f"λ={k}"]
+                row[f"MB_{k}"] = path.stat().st_size / 1e6
+        rows.append(row)
+    return pd.DataFrame(rows)
