@@ -230,8 +230,9 @@ Markdown(
 #
 # *Why:* this is what a spectroscopist would compare with.
 #
-# Two picoseconds are too short for a good spectrum. **Stored result:** polarizabilities along 20 ps at
-# constant energy, made in the same way (`python tools/store_results.py trajectory`).
+# Two picoseconds are too short for a good spectrum. **Stored result:** polarizabilities along 20 ps, made
+# in the same way (`python tools/store_results.py trajectory`), with a bath of 300 K that acts so slowly that
+# it leaves the vibrations alone.
 #
 # **Do.** Compute the spectrum of `stored_alphas` with `raman_spectrum(…, interval_fs)` and keep it as
 # `spectrum`; then, from its column `VV`, the wavenumbers of the highest point of the O–H stretch (between 2800
@@ -287,7 +288,7 @@ described(
     figure,
     f"Top: Raman intensity VV and VH with error bands; a strong stretch band near {stretch_per_cm:.0f} cm⁻¹, "
     f"where VH is {depolarization:.2f} of VV, and a weak bend near {bend_per_cm:.0f}. Below: the "
-    "vibrational density of states of the same run, with a strong bend and stretch at the same places.",
+    "vibrational density of states of the same run, where the bend is as high as the stretch.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test3-7", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -338,8 +339,8 @@ float(_alike) + float(_stretch) + float(_bend) + float(_ratio)
 # why may they differ? Name at least two reasons, and say of each whether machine learning is to blame.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-8a", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# The bend and the stretch are found within some per cent of experiment, and the weak bend and strong,
-# broad stretch come out right. Reasons for differences: (1) the density functional: PBE makes O–H
+# The bend comes out near experiment, the stretch several per cent too low; that the bend is weak and the
+# stretch strong and broad is right. Reasons for differences: (1) the density functional: PBE makes O–H
 # bonds too soft, and the stretch lies too low; the models can only be as good as their labels. (2) Classical
 # nuclei: hydrogen has a zero-point energy that softens the anharmonic stretch; a classical run is
 # missing that, which raises the frequency. (3) A box of 16 molecules and 20 ps: noise, and no long
@@ -386,7 +387,7 @@ Markdown(
 #
 # *Why:* whoever smooths enough sees what they want.
 #
-# Compute the spectrum of `stored_alphas` with `resolution_per_cm` 10, 30 and 100, and keep the three as
+# Compute the spectrum of `stored_alphas` with `resolution_per_cm` 15, 30 and 100, and keep the three as
 # `spectra`, a dict. Which humps survive?
 
 # %% nbgrader={"grade": false, "grade_id": "ex7-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -394,7 +395,7 @@ Markdown(
 ### BEGIN SOLUTION
 spectra = {
     resolution: raman_spectrum(stored_alphas, interval_fs, resolution_per_cm=resolution)
-    for resolution in (10, 30, 100)
+    for resolution in (15, 30, 100)
 }
 ### END SOLUTION
 
