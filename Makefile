@@ -12,6 +12,8 @@ PY   := $(BIN)/python
 # in its turn (nbgrader starts alembic).
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
+# JupyterLab does not ask for news, which need the network, nor for nbgrader's exchange.
+export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
 .PHONY: help setup workshop test lab notebooks release grade desk lint figure lock offline clean
@@ -31,12 +33,8 @@ workshop: setup ## run the whole workshop; the report is results/report.html
 test: setup ## run the tests
 	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
 
-# No news and no updates: they need the network, and a class needs neither.
-LAB := $(PY) -m jupyterlab --LabApp.news_url=None \
-  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate
-
 lab: setup ## open the notebooks in JupyterLab
-	$(LAB) notebooks
+	$(PY) -m jupyterlab notebooks
 
 notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
@@ -48,7 +46,7 @@ grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
 	@$(PY) -m helpers.grading.classroom grade $(ASSIGNMENT)
 
 desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
-	$(LAB)
+	$(PY) -m jupyterlab
 
 lint: setup ## check style, types, and that notebooks hold no output
 	$(PY) -m ruff check .

@@ -24,11 +24,13 @@ c.FileNameCollectorPlugin.named_regexp = (
 )
 c.Exchange.root = str(root.resolve() / "grading" / "exchange")
 
-# Not for students: the text form of a lesson, what running it left behind, and the discussions.
+# Neither for students nor from them: programs (a helpers.py would take the kit's place), and what
+# running a lesson leaves behind. Discussions come with the solution.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "__pycache__",
-    "[0-9][0-9]_*.py",
+    "*.py",
+    "*.pyc",
     "cache",
     "results",
     *(f"*.{kind}" for kind in ("cfg", "csv", "idx", "log", "npz", "traj", "xml", "xml.*", "xyz")),

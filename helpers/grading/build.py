@@ -16,10 +16,11 @@ from typing import Any
 
 from helpers.errors import WorkshopError, nearest
 from helpers.files import write_whole
-from helpers.grading.canaries import canary_code
+from helpers.grading.canaries import CANARIES
 from helpers.grading.course import Course
 
 HIDDEN = "### BEGIN HIDDEN TESTS\n"
+BEGIN_MARKS, END_MARKS = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -57,7 +58,10 @@ def read_lesson(source: Path) -> Any:
         cell.id = _cell_id(cell, ids, source)
         ids.add(cell.id)
         if HIDDEN in cell.source:
-            cell.source = cell.source.replace(HIDDEN, HIDDEN + canary_code(), 1)
+            cell.source = cell.source.replace(HIDDEN, HIDDEN + CANARIES, 1)
+        # Lines of their own, or Markdown takes them for a part of the list.
+        cell.source = cell.source.replace(f"{BEGIN_MARKS}\n", f"{BEGIN_MARKS}\n\n")
+        cell.source = cell.source.replace(f"\n{END_MARKS}", f"\n\n{END_MARKS}")
     return new_notebook(cells=read.cells, metadata=_METADATA, nbformat_minor=5)
 
 
@@ -97,14 +101,13 @@ def mark_scheme(sources: Sequence[Path]) -> str:
 def _how(cell: Any, data: dict[str, Any]) -> str:
     if not data["solution"]:
         return "automatic: " + cell.source.split("\n", 1)[0].lstrip("# ")
-    pattern = "=== BEGIN MARK SCHEME ===\n(.*?)\n=== END MARK SCHEME ==="
-    found = re.search(pattern, cell.source, re.DOTALL)
+    found = re.search(f"{BEGIN_MARKS}\n(.*?)\n{END_MARKS}", cell.source, re.DOTALL)
     if found is None:
         raise LessonError(
             f"The free-text question {data['grade_id']} has no mark scheme",
-            fix="end the model answer with === BEGIN MARK SCHEME === … === END MARK SCHEME ===",
+            fix=f"end the model answer with {BEGIN_MARKS} … {END_MARKS}",
         )
-    return "by hand:\n" + "\n".join("  " + line for line in found[1].splitlines())
+    return "by hand:\n" + "\n".join("  " + line for line in found[1].strip().splitlines())
 
 
 def build(names: Sequence[str], course: Course) -> list[Path]:

@@ -7,47 +7,58 @@ protection is to check plain data outside the student's process.
 
 from __future__ import annotations
 
-import inspect
+import sys
+from types import ModuleType
+
+# What the build puts at the beginning of every hidden test. Whatever was done to the kit's modules
+# is put aside first, so that this very module, too, comes fresh from its file.
+CANARIES = """\
+# Canaries: an assert and an assert_allclose that must fire, no AST transformers, helpers anew.
+import sys
+
+_theirs = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith("helpers")}
+from helpers.grading.canaries import check_canaries
+
+check_canaries(_theirs)
+try:
+    assert not "a canary"
+except AssertionError:
+    pass
+else:
+    raise RuntimeError("asserts do nothing in this notebook; restart the kernel")
+
+"""
 
 
-def check_canaries() -> None:
-    """Raise `RuntimeError` unless asserts, NumPy's checks and the kit are what they should be."""
-    import sys
+def check_canaries(theirs: dict[str, ModuleType]) -> None:
+    """Check that NumPy's checks and code itself are what they should be.
 
+    Until the cell ends, `helpers` is imported anew: nothing that was done to it counts.
+
+    Parameters
+    ----------
+    theirs : dict of modules
+        The modules of the kit as the notebook knows them; it has them back when the cell ends.
+
+    Raises
+    ------
+    RuntimeError
+        If this notebook tampers with what tests are made of.
+    """
     import numpy as np
     from IPython import get_ipython
 
     shell = get_ipython()
-    if shell.ast_transformers or shell.input_transformers_post:
-        raise RuntimeError("this notebook changes code before it runs; remove the transformers")
-    try:
-        assert str(1) == "2"
-    except AssertionError:
-        pass
-    else:
-        raise RuntimeError("asserts do nothing in this notebook; restart the kernel")
-    try:
-        np.testing.assert_allclose([1.0], [2.0])
-    except AssertionError:
-        pass
-    else:
-        raise RuntimeError("numpy.testing was changed in this notebook; restart the kernel")
-    # Until this cell ends, `helpers` is imported anew: nothing that was done to it counts.
-    theirs = {name: module for name, module in sys.modules.items() if name.startswith("helpers")}
-    for name in theirs:
-        del sys.modules[name]
 
     def give_back(*_: object) -> None:
         shell.events.unregister("post_run_cell", give_back)
         sys.modules.update(theirs)
 
     shell.events.register("post_run_cell", give_back)
-
-
-def canary_code() -> str:
-    """Return the code that the build puts at the beginning of a hidden test.
-
-    The function itself, not an import of it: what is imported could have been changed before.
-    """
-    source = inspect.getsource(check_canaries).replace(" -> None", "").replace(": object", "")
-    return f"{source}\n\ncheck_canaries()\n"
+    if shell.ast_transformers or shell.input_transformers_post:
+        raise RuntimeError("this notebook changes code before it runs; remove the transformers")
+    try:
+        np.testing.assert_allclose([1.0], [2.0])
+    except AssertionError:
+        return
+    raise RuntimeError("numpy.testing was changed in this notebook; restart the kernel")

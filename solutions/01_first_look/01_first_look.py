@@ -135,7 +135,7 @@ print((HERE / "gap_config.cfg").read_text(encoding="utf-8"))
 text = (HERE / "gap_config.cfg").read_text(encoding="utf-8")
 before, soap = text.split("soap", 1)
 soap = soap.replace(f"cutoff={GapConfig().cutoff}", "cutoff=4.0")
-(HERE / "my_config.cfg").write_text(f"{before}soap{soap}", encoding="utf-8")
+_ = (HERE / "my_config.cfg").write_text(f"{before}soap{soap}", encoding="utf-8")
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -171,8 +171,8 @@ described(
 )
 
 # %% [markdown]
-# Now in three dimensions: drag to turn (or focus the picture and use the slider below it with the
-# arrow keys to go through ten snapshots).
+# Now in three dimensions. Drag to turn the molecules; the slider below the picture goes through ten
+# snapshots (*Tab* reaches it, arrow keys move it).
 
 # %%
 import chemiscope

@@ -7,16 +7,19 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers.grading.canaries import canary_code
+from helpers.grading.canaries import CANARIES
 
 STRIP_ASSERTS = """
 import ast
 from IPython import get_ipython
 class Strip(ast.NodeTransformer):
     def visit_Assert(self, node):
-        return ast.Pass()
+        return ast.copy_location(ast.Pass(), node)
 get_ipython().ast_transformers.append(Strip())
 """
+STRIP_UNSEEN = STRIP_ASSERTS.replace(
+    "get_ipython().ast_transformers.append(Strip())", "get_ipython().transform_ast = Strip().visit"
+)
 PATCHED_NUMPY = """
 import numpy.testing
 numpy.testing.assert_allclose = lambda *_, **__: None
@@ -25,7 +28,7 @@ PATCHED_HELPERS = """
 import helpers.frames
 helpers.frames.load_frames = helpers.load_frames = lambda *_, **__: []
 """
-TEST = canary_code() + "from helpers import load_frames\nassert load_frames('water', 'train', 50)\n"
+TEST = CANARIES + "from helpers import load_frames\nassert load_frames('water', 'train', 50)\n"
 AFTERWARDS = "import helpers\nprint(len(helpers.load_frames('water', 'train', 50)))"
 
 
@@ -53,7 +56,11 @@ def test_an_honest_notebook_hears_nothing_and_keeps_its_modules(outputs):
 
 @pytest.mark.parametrize(
     ("trick", "heard"),
-    [(STRIP_ASSERTS, "changes code before it runs"), (PATCHED_NUMPY, "numpy.testing was changed")],
+    [
+        (STRIP_ASSERTS, "changes code before it runs"),
+        (STRIP_UNSEEN, "asserts do nothing"),
+        (PATCHED_NUMPY, "numpy.testing was changed"),
+    ],
 )
 def test_tampering_is_heard(outputs, trick, heard):
     assert heard in outputs(trick, TEST)[1]
@@ -65,6 +72,6 @@ def test_a_patched_kit_does_not_count_in_the_test(outputs):
 
 
 def test_modules_come_back_after_a_test_that_fails_too(outputs):
-    failing = canary_code() + "assert False"
+    failing = CANARIES + "assert False"
     shown = outputs(PATCHED_HELPERS, failing, AFTERWARDS)
     assert shown[1].startswith("AssertionError") and shown[2] == "0\n"

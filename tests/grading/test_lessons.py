@@ -8,7 +8,7 @@ import pytest
 from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
 
 from helpers.grading.build import HIDDEN
-from helpers.grading.canaries import canary_code
+from helpers.grading.canaries import CANARIES
 
 EDITIONS = ("solutions", "notebooks")
 STUB = "raise NotImplementedError()"
@@ -55,12 +55,11 @@ def test_headings_promise_the_points_that_are_given(lesson, cells_of, texts):
 
 def test_every_test_has_canaries_and_something_to_see(lesson, cells_of):
     """The visible part uses what the student made, so that *Validate* has something to say."""
-    canaries = canary_code()
     tests = [c for c in cells_of("solutions", lesson, "code") if is_grade(c)]
     assert tests
     for cell in tests:
         assert is_locked(cell) and not is_solution(cell)
-        assert f"{HIDDEN}{canaries}" in cell.source, cell.id
+        assert f"{HIDDEN}{CANARIES}" in cell.source, cell.id
         assert cell.source.startswith("# "), f"{cell.id}: its purpose comes first"
         assert re.search(r"^assert .", cell.source.split(HIDDEN)[0], re.MULTILINE), cell.id
 
@@ -74,7 +73,7 @@ def test_mark_schemes_add_up(lesson, cells_of):
 
 def test_students_get_no_solution_no_hidden_test_and_no_discussion(lesson, cells_of):
     for cell in cells_of("notebooks", lesson):
-        for word in ("BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "check_canaries"):
+        for word in ("BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "canaries"):
             assert word not in cell.source
         assert "discussion" not in cell.metadata.get("tags", [])
         if is_solution(cell):

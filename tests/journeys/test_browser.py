@@ -1,0 +1,237 @@
+"""The course in JupyterLab, in a real browser that reaches nothing but this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.grading.classroom import grade
+from helpers.grading.course import Course
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+OWN = Course()
+FIRST = "01_first_look"
+LESSONS = [source.stem for source in OWN.sources()]
+TOKEN = "for-this-test"
+# chemiscope counts its uses there; it shows all it has to show without an answer.
+NOT_NEEDED = "https://plausible.io/"
+PATIENCE = 120_000  # ms: machines that run tests are busy
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A copy of the course, in which one student handed in an answer to the free-text question."""
+    root = tmp_path_factory.mktemp("desk")
+    shutil.copy(OWN.root / "nbgrader_config.py", root)
+    for folder in ("notebooks", "solutions"):
+        shutil.copytree(OWN.root / folder, root / folder)
+    notebook = nbformat.read(root / "notebooks" / FIRST / f"{FIRST}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.id == "text1-6":
+            cell.source = "It is noise of the grid."
+    path = root / "grading" / "submitted" / "anna" / FIRST / f"{FIRST}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    grade(Course(root), FIRST, progress=False)
+    return Course(root)
+
+
+@pytest.fixture(scope="module")
+def lab(course, tmp_path_factory):
+    """JupyterLab as `make desk` starts it; its address."""
+    settings = tmp_path_factory.mktemp("settings")
+    tracker = settings / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    # All cells at once in the page, not only those in view.
+    tracker.write_text(json.dumps({"windowingMode": "none"}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime")),
+        "JUPYTER_CONFIG_PATH": str(OWN.root / "tools" / "jupyter"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}"]
+    log = tmp_path_factory.mktemp("log") / "lab.log"
+    with log.open("w") as said:
+        server = subprocess.Popen(
+            command, cwd=course.root, env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/api", server, log)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def wait_for(url, server, log):
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(url)
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.5)
+    raise AssertionError(f"JupyterLab does not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, lab):
+    """A page of a browser without internet. In the end: had it wanted to leave the machine?"""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    wanted = []
+
+    def here_only(route):
+        if route.request.url.startswith((lab, "data:", "blob:")):
+            route.continue_()
+        else:
+            wanted.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", here_only)
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    context.close()
+    assert [url for url in wanted if not url.startswith(NOT_NEEDED)] == []
+
+
+def open_notebook(page, lab, edition, lesson):
+    page.goto(f"{lab}/lab/tree/{edition}/{lesson}/{lesson}.ipynb?reset&token={TOKEN}")
+    page.locator(".jp-Notebook h1").first.wait_for()
+    page.get_by_text("| Idle").wait_for()
+
+
+def run_all(page, n_at_least):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.wait_for_function(
+        """least => {
+            const all = [...document.querySelectorAll('.jp-InputPrompt')].map(p => p.textContent);
+            const done = all.filter(text => /\\d/.test(text)).length;
+            return done >= least && !all.some(text => text.includes('*'));
+        }""",
+        arg=n_at_least,
+    )
+
+
+def validate(page):
+    page.get_by_text("Validate", exact=True).first.click()
+    dialog = page.locator(".jp-Dialog").filter(has_text="Validation Results")
+    dialog.wait_for()
+    return dialog.inner_text()
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_each_lesson_opens_with_its_formulas(page, lab, lesson):
+    open_notebook(page, lab, "notebooks", lesson)
+    page.locator("mjx-container").first.wait_for(state="attached")
+    shown = page.locator(".jp-Notebook").inner_text()
+    assert "$$" not in shown, "a formula that was not typeset"
+    assert page.locator("mjx-merror").count() == 0
+    assert page.locator("button, [role=button]").filter(has_text="Validate").count() > 0
+
+
+def test_a_solution_runs_with_figures_and_viewer_and_passes(page, lab):
+    open_notebook(page, lab, "solutions", FIRST)
+    run_all(page, n_at_least=30)
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    texts = page.eval_on_selector_all(
+        ".jp-OutputArea img", "all => all.map(one => [one.alt, one.naturalWidth])"
+    )
+    assert len(texts) >= 5 and all(len(alt) > 20 and width > 300 for alt, width in texts)
+    page.locator(".jp-OutputArea canvas").first.wait_for()  # molecules to turn
+    assert "Success! Your notebook passes all the tests." in validate(page)
+
+
+def test_a_student_who_has_done_nothing_is_told_what_to_do(page, lab):
+    open_notebook(page, lab, "notebooks", FIRST)
+    told = validate(page)
+    assert "failed" in told and "n_lines" in told
+
+
+def test_the_sliders_of_the_explorer_move_with_the_keyboard(page, lab):
+    open_notebook(page, lab, "notebooks", "04_overfitting")
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Escape")
+    words = page.locator(".jp-OutputArea .widget-html-content", has_text="RMSE: training")
+    for _ in range(12):  # cell by cell, to the explorer
+        page.keyboard.press("Shift+Enter")
+        if (
+            page.locator(".jp-CodeCell")
+            .filter(has_text="explorer.widget()")
+            .locator(".jp-InputPrompt", has_text="*")
+            .count()
+        ):
+            break
+        page.wait_for_timeout(300)
+    words.wait_for()
+    before, picture = words.inner_text(), page.locator(".widget-image").get_attribute("src")
+    page.locator(".noUi-handle").first.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "old => ![...document.querySelectorAll('.widget-html-content')].some("
+        "one => one.innerText == old)",
+        arg=before,
+    )
+    assert page.locator(".widget-image").get_attribute("src") != picture
+    assert float(words.inner_text().split("=")[1]) > float(before.split("=")[1]), "overfitted"
+
+
+def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
+    page.goto(f"{lab}/lab?reset&token={TOKEN}")
+    page.get_by_role("menuitem", name="Nbgrader").click()
+    page.get_by_text("Formgrader", exact=True).first.click()
+    frame = page.frame_locator("iframe").first
+    frame.get_by_role("link", name=FIRST).first.wait_for()
+    for name in ("Gradebook", "Manage Students", "Manual Grading"):
+        frame.get_by_role("link", name=name).click()
+        frame.get_by_role("heading", name=name).first.wait_for()
+    frame.get_by_role("link", name=FIRST).click()
+    frame.get_by_role("link", name=FIRST).last.click()
+    frame.locator("table a").filter(has_text="Submission").first.click()
+    score = frame.locator("input.score:not([disabled])").last
+    score.fill("1.5")
+    score.press("Tab")
+    for _ in range(60):
+        with course.api().gradebook as gradebook:
+            if gradebook.find_grade("text1-6", FIRST, FIRST, "anna").manual_score == 1.5:
+                return
+        time.sleep(0.5)
+    raise AssertionError("the mark did not reach the gradebook")
+
+
+def test_no_file_of_a_session_is_left_behind():
+    assert not [path for path in Path(OWN.root / "notebooks").rglob("*") if path.suffix == ".cfg"]
