@@ -287,7 +287,8 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (3): 200 against 500 features (5 points)
 #
-# *Why:* features fill disks. Which of them does the model need?
+# *Why:* features fill disks. Which of them does the model need? (In the terminal edition,
+# `workshop/polarizability`, the command `sagpr_get_PS` writes such files, stage after stage.)
 #
 # **Do.** A model with `n_features=200` keeps, of each λ, those 200 features that differ most from each
 # other (farthest-point sampling). Fit one with 200 and one with 500 features on all training frames, with
