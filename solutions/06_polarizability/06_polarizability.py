@@ -346,7 +346,9 @@ _test = [a for a, kept in zip(_all, _kept, strict=True) if kept]
 _n_oxygens = sum(a.symbols.count("O") for a in _all) - sum(a.symbols.count("O") for a in _test)
 _score = [0.0, 0.0, 0.0]
 for _n in (200, 500):
-    _keeps = [len(columns) for key, columns in models[_n].map_.selection.items() if key[1] == 2]
+    _keeps = [
+        len(columns) for key, columns in (models[_n].map_.selection or {}).items() if key[1] == 2
+    ]
     _score[0] += 0.5 * (_keeps == [_n])
     _errors = component_errors(read_tensors(_test), models[_n].predict(_test))
     _want = float(_errors.set_index("component")["percent"]["λ=2"])
