@@ -379,6 +379,8 @@ Markdown(
     f"{band_maximum_per_cm(vibrations, 'stretch'):.0f} in the density of states, the bend at "
     f"{bend_per_cm:.0f} and {band_maximum_per_cm(vibrations, 'bend'):.0f}. The error band is about "
     f"{100 * noise:.0f} % of the height of the stretch, so that humps narrower than it mean nothing. "
+    f"The bath had 300 K, the mean of these 20 ps is {temperature_K:.0f} K: a box of so few atoms takes "
+    "long to average. "
     "Everything in this picture was made from 200 DFT frames, and nothing of it from experiment."
 )
 
