@@ -388,9 +388,9 @@ Markdown(
     f"The bath had 300 K, the mean of these 20 ps is {temperature_K:.0f} K: a box of so few atoms takes "
     "long to average. And look at the trace: in the last 10 ps it lies "
     f"{(along[-5000:].mean() - known.mean()) / known.std():.1f} standard deviations above that of the DFT "
-    "frames. Left to itself the box settles into a structure that short runs never reached, with "
-    "stronger hydrogen bonds and a lower stretch. There both models extrapolate: before such a "
-    "spectrum is published, some frames of the long run have to be computed with DFT, and learnt. "
+    "frames. Left to itself the box settles into a structure that the short runs behind the frames "
+    "never reached. There both models extrapolate: before such a spectrum is published, some frames "
+    "of the long run have to be computed with DFT, and learnt. "
     "Everything in this picture was made from 200 DFT frames, and nothing of it from experiment."
 )
 
