@@ -45,6 +45,7 @@ ROOMS = [
     "cli_md",
     "grading",
     "cli",
+    "sagpr_commands",
 ]
 HEAVY = {
     "quippy": {"gap.potential"},

@@ -38,7 +38,11 @@ DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
 # conda-forge's name where it is not PyPI's.
 CONDA_NAMES = {"vesin": "python-vesin"}
 # The name to import where it is not PyPI's.
-IMPORT_NAMES = {"quippy-ase": "quippy"}
+IMPORT_NAMES = {
+    "metatensor-core": "metatensor",
+    "quippy-ase": "quippy",
+    "scikit-learn": "sklearn",
+}
 # What environment.yml names and pyproject.toml cannot.
 CONDA_ONLY = {"python", "pip", "make"}
 

@@ -46,13 +46,13 @@ class LambdaSoap(checks.CheckedNames):
 
     cutoff_A: float = 5.0
     smoothing_A: float = 0.5
-    sigma_A: float = 0.3
+    sigma_A: float = 0.4
     n_max: int = 6
     l_max: int = 5
     scaling_A: float = 2.0
-    scaling_exponent: float = 5.0
+    scaling_exponent: float = 4.0
     elements: tuple[str, ...] = ("H", "O")
-    centres: tuple[str, ...] = ("H", "O")
+    centres: tuple[str, ...] = ("O",)
 
     def __post_init__(self) -> None:
         for name in ("cutoff_A", "smoothing_A", "sigma_A", "scaling_A"):

@@ -10,13 +10,20 @@ Dubrule, Math. Geol. 15, 687 (1983), for groups and the constant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from helpers.errors import ConfigError
 from helpers.gap import checks
+
+# Threads of BLAS wait for each other, spinning, where cores are shared: on a busy machine with two
+# cores a fit took 12 CPU s with two threads, 2 with one. Batches have threads of their own.
+Function = TypeVar("Function", bound=Callable)
+one_thread: Callable[[Function], Function] = threadpool_limits.wrap(limits=1, user_api="blas")
 
 # Relative to the mean of the kernel's diagonal.
 REGULARIZATIONS = tuple(float(f"{x:.2g}") for x in 10.0 ** np.arange(-9, 0.1, 0.5))
@@ -65,6 +72,7 @@ class Gram:
         2λ + 1.
     """
 
+    @one_thread
     def __init__(self, kernel: np.ndarray, n_components: int) -> None:
         self.scale = float(np.mean(np.diag(kernel)))
         if not np.isfinite(kernel).all() or self.scale <= 0:

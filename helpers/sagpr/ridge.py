@@ -15,16 +15,17 @@ from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
 from helpers.sagpr.features import LambdaSoap, check_frames
 from helpers.sagpr.frame_map import FrameMap, in_batches
-from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution
+from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution, one_thread
+from helpers.sagpr.rows import MIXING, N_SCALARS
 from helpers.sagpr.tensors import (
     BASIS,
+    LAMBDAS,
     antisymmetric_rms,
     check_tensors,
     to_cartesian,
     to_spherical,
 )
 
-LAMBDAS = (0, 2)
 N_SAMPLES = 64  # of the posterior: their spread has an error of 9 %
 
 
@@ -84,18 +85,18 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cutoff_A: float = 5.0,
-        smoothing_A: float = 0.5,
-        sigma_A: float = 0.4,
-        n_max: int = 6,
-        l_max: int = 5,
-        scaling_A: float = 2.0,
-        scaling_exponent: float = 4.0,
-        elements: tuple[str, ...] = ("H", "O"),
-        centres: tuple[str, ...] = ("O",),
+        cutoff_A: float = LambdaSoap.cutoff_A,
+        smoothing_A: float = LambdaSoap.smoothing_A,
+        sigma_A: float = LambdaSoap.sigma_A,
+        n_max: int = LambdaSoap.n_max,
+        l_max: int = LambdaSoap.l_max,
+        scaling_A: float = LambdaSoap.scaling_A,
+        scaling_exponent: float = LambdaSoap.scaling_exponent,
+        elements: tuple[str, ...] = LambdaSoap.elements,
+        centres: tuple[str, ...] = LambdaSoap.centres,
         zeta: int | Mapping[int, int] = 1,
-        mixing: float = 0.1,
-        n_scalars: int = 16,
+        mixing: float = MIXING,
+        n_scalars: int = N_SCALARS,
         n_features: int | None = None,
         regularization: float | Mapping[int, float] | None = None,
         n_jobs: int = -1,
@@ -124,6 +125,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         names = LambdaSoap.__dataclass_fields__
         return LambdaSoap(**{name: getattr(self, name) for name in names})
 
+    @one_thread
     def fit(
         self, frames: Sequence[Atoms], tensors: Any, groups: Any = None
     ) -> SymmetryAdaptedKernelRidge:
@@ -211,6 +213,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
         return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
 
+    @one_thread
     def predict_samples(
         self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
     ) -> np.ndarray:

@@ -20,6 +20,8 @@ import numpy as np
 
 from helpers.sagpr.features import Environments
 
+MIXING, N_SCALARS = 0.03, 16  # b, and how many principal components: found by leave-one-out
+
 
 @dataclass(frozen=True)
 class Contraction:

@@ -16,6 +16,7 @@ from ase import Atoms
 from helpers.errors import DataError
 from helpers.frames import label
 
+LAMBDAS = (0, 2)
 POLARIZABILITY_NAME = "Polarizability"
 CARTESIAN = ("xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz")
 SPHERICAL = {0: ("trace/√3",), 2: ("xy", "yz", "3z²−r²", "xz", "x²−y²")}
@@ -63,8 +64,15 @@ def antisymmetric_rms(tensors: np.ndarray) -> float:
     return float(np.sqrt(np.mean((tensors - tensors.transpose(0, 2, 1)) ** 2) / 4))
 
 
-def read_tensors(frames: Sequence[Atoms], name: str = POLARIZABILITY_NAME) -> np.ndarray:
+def read_tensors(
+    frames: Sequence[Atoms], name: str = POLARIZABILITY_NAME, *, threshold: float | None = None
+) -> np.ndarray:
     """Return the tensors that frames carry in ``info[name]``, shape (n, 3, 3).
+
+    Parameters
+    ----------
+    threshold : float, optional
+        Largest antisymmetric part to pass over; see `check_tensors`.
 
     Raises
     ------
@@ -82,11 +90,15 @@ def read_tensors(frames: Sequence[Atoms], name: str = POLARIZABILITY_NAME) -> np
                 "first 200 for training)",
             )
         tensors.append(value)
-    return check_tensors(tensors, len(frames), name)
+    return check_tensors(tensors, len(frames), name, threshold=threshold)
 
 
 def check_tensors(
-    tensors: Sequence, n_frames: int | None = None, name: str = "tensors"
+    tensors: Sequence,
+    n_frames: int | None = None,
+    name: str = "tensors",
+    *,
+    threshold: float | None = None,
 ) -> np.ndarray:
     """Return tensors as an array of shape (n, 3, 3), or say what is wrong with them.
 
@@ -97,6 +109,9 @@ def check_tensors(
         How many there must be.
     name : str
         What to call them.
+    threshold : float, optional
+        Largest |α − αᵀ|/2 to pass over, in the unit of the tensors; by default 5 % of the RMS of
+        the anisotropic part.
     """
     if n_frames is not None and len(tensors) != n_frames:
         raise DataError(
@@ -121,16 +136,18 @@ def check_tensors(
             )
         checked.append(numbers.reshape(3, 3))
     array = np.array(checked).reshape(-1, 3, 3)
-    _check_symmetry(array, name)
+    _check_symmetry(array, name, threshold)
     return array
 
 
-def _check_symmetry(tensors: np.ndarray, name: str) -> None:
+def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> None:
     """Refuse what is no symmetric tensor; the noise of DFT is far below the limit."""
     skew = np.abs(tensors - tensors.transpose(0, 2, 1)).max((1, 2)) / 2
-    scale = np.sqrt(np.mean(to_spherical(tensors)[2] ** 2)) if len(tensors) else 0.0
-    # A single isotropic tensor has no anisotropic part to compare with.
-    limit = max(LARGEST_ASYMMETRY * scale, 1e-3 * np.abs(tensors).max(initial=0.0))
+    limit = threshold
+    if limit is None:
+        scale = np.sqrt(np.mean(to_spherical(tensors)[2] ** 2)) if len(tensors) else 0.0
+        # A single isotropic tensor has no anisotropic part to compare with.
+        limit = max(LARGEST_ASYMMETRY * scale, 1e-3 * np.abs(tensors).max(initial=0.0))
     worst = int(skew.argmax()) if len(skew) else 0
     if len(skew) and skew[worst] > limit:
         raise DataError(

@@ -8,7 +8,7 @@ from helpers.errors import ConfigError, DataError
 from helpers.sagpr.features import LambdaSoap, _calculator, environments
 from helpers.sagpr.tensors import BASIS
 
-SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0)
+SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centres=("H", "O"))
 KINDS = {"H": 1, "O": 8}
 
 
@@ -111,7 +111,7 @@ def test_frames_of_several_sizes_and_without_some_element(water):
     from ase.build import molecule
 
     oxygen = molecule("O2")
-    settings = LambdaSoap(n_max=2, l_max=1)
+    settings = LambdaSoap(n_max=2, l_max=1, centres=("H", "O"))
     mixed = environments([water[0][0], oxygen, molecule("H2O")], settings, [0])
     np.testing.assert_array_equal(np.bincount(mixed["O", 0].frame), [16, 2, 1])
     np.testing.assert_array_equal(np.bincount(mixed["H", 0].frame), [32, 0, 2])

@@ -1,0 +1,281 @@
+"""The staged commands: their numbers are the estimator's, and they notice what does not fit."""
+
+import json
+import re
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from ase.io import write
+
+from helpers import SymmetryAdaptedKernelRidge, sagpr_commands
+from helpers.errors import ConfigError, DataError
+from helpers.sagpr.features import LambdaSoap
+from helpers.sagpr.gram import Gram
+from helpers.sagpr.staged_fit import predict_from_kernels, train_on_kernels
+from helpers.sagpr.stages import write_kernel, write_power_spectra
+
+SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
+N, N_NEW = 20, 5
+
+
+def all_stages(folder, water, zetas, n_features, centres, reg=(1e-4, 1e-3)):
+    """Run every stage in a folder, as the two scripts of the workshop do; return predictions."""
+    frames, _, _ = water
+    known, new = frames[:N], frames[N : N + N_NEW]
+    soap = LambdaSoap(**SMALL, centres=centres)
+    kernels = []
+    for k in (0, 2):
+        at = folder / f"PS{k}"
+        write_power_spectra(known, k, at, soap=soap, n_features=n_features)
+        kept = at if n_features else None
+        write_power_spectra(new, k, folder / f"PS{k}_new", soap=soap, selection=kept)
+    for k in (0, 2):
+        names = [folder / f"PS{k}_new", folder / f"PS{k}"]
+        names_0 = [folder / "PS0_new", folder / "PS0"]
+        sizes = [f"{name}_natoms" for name in names]
+        rest = {"zeta": zetas[k]}
+        write_kernel(names[1:], folder / f"K{k}", spectra_0=names_0[1:], n_atoms=sizes[1:], **rest)
+        kernels.append(
+            write_kernel(names, folder / f"K{k}_new", spectra_0=names_0, n_atoms=sizes, **rest)
+        )
+    train_on_kernels(known, [folder / "K0", folder / "K2"], folder / "weights", regularization=reg)
+    return predict_from_kernels(kernels, folder / "trajectory", weights=folder / "weights")
+
+
+@pytest.mark.parametrize(
+    ("zetas", "n_features", "centres"),
+    [
+        ({0: 1, 2: 1}, None, ("O",)),
+        ({0: 1, 2: 1}, 40, ("H", "O")),
+        ({0: 1, 2: 2}, 40, ("O",)),
+        ({0: 2, 2: 2}, 25, ("H", "O")),
+    ],
+)
+def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centres):
+    path, staged = all_stages(tmp_path, water, zetas, n_features, centres)
+    model = SymmetryAdaptedKernelRidge(
+        **SMALL,
+        centres=centres,
+        zeta=zetas,
+        n_features=n_features,
+        regularization={0: 1e-4, 2: 1e-3},
+    ).fit(water[0][:N], water[1][:N])
+    expected = model.predict(water[0][N : N + N_NEW])
+    np.testing.assert_allclose(staged, expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(np.loadtxt(path).reshape(-1, 3, 3), expected, rtol=0, atol=1e-10)
+    assert path.name == "trajectory_cartesian.out"
+
+
+def test_the_kernel_is_a_sum_over_pairs_of_atoms(tmp_path, water):
+    """ζ = 2 by the loops over pairs that the rows avoid."""
+    from helpers.sagpr.features import environments
+    from helpers.sagpr.rows import MIXING
+
+    soap = LambdaSoap(n_max=2, l_max=2)  # fewer features than components: nothing is contracted
+    frames = water[0][:3]
+    for k in (0, 2):
+        write_power_spectra(frames, k, tmp_path / f"PS{k}", soap=soap)
+    path = write_kernel(
+        [tmp_path / "PS2"], tmp_path / "K2", zeta=2, spectra_0=[tmp_path / "PS0"],
+        n_atoms=[tmp_path / "PS2_natoms"],
+    )  # fmt: skip
+    seen = environments(frames, soap, [0, 2])
+    p0, p2 = seen["O", 0].values[:, 0], seen["O", 2].values
+    deviation = p0 - p0.mean(0)
+    values, vectors = np.linalg.eigh(deviation.T @ deviation)
+    main = vectors[:, -16:]
+    scale = len(p0) / np.trace(deviation.T @ deviation)
+    likeness = 1 + MIXING * scale * (deviation @ main) @ (deviation @ main).T
+    expected = np.zeros((3, 3, 5, 5))
+    for i, a in enumerate(seen["O", 2].frame):
+        for j, b in enumerate(seen["O", 2].frame):
+            expected[a, b] += likeness[i, j] * p2[i] @ p2[j].T / 48**2
+    np.testing.assert_allclose(np.load(path), expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.fixture(scope="module")
+def _finished(tmp_path_factory, _water):
+    folder = tmp_path_factory.mktemp("stages")
+    all_stages(folder, _water, {0: 1, 2: 2}, 20, ("O",))
+    write(folder / "known.xyz", _water[0][:N], format="extxyz")
+    write(folder / "new.xyz", _water[0][N : N + N_NEW], format="extxyz")
+    return folder
+
+
+@pytest.fixture
+def finished(_finished, tmp_path, monkeypatch):
+    """A folder where every stage has run, with its frames; the current one."""
+    folder = tmp_path / "stages"
+    shutil.copytree(_finished, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """A function: run a staged command in this process → exit code, stdout, stderr."""
+
+    def run(name, line):
+        monkeypatch.setattr(sys, "argv", [f"sagpr_{name}", *line.split()])
+        code = getattr(
+            sagpr_commands, {"prediction": "prediction", "train": "train"}.get(name, name)
+        )()
+        output, errors = capsys.readouterr()
+        return code, output, errors
+
+    return run
+
+
+FLAGS = "-rc 4.0 -n 3 -l 3 -c O -s H O"
+
+
+def test_a_stage_again_gives_the_same_files(finished, command):
+    before = {path.name: path.read_bytes() for path in finished.glob("*.npy")}
+    for line in (
+        f"get_PS -f known.xyz -lm 0 -p -nc 20 {FLAGS} -o PS0",
+        f"get_PS -f known.xyz -lm 2 -p -nc 20 {FLAGS} -o PS2",
+        "get_kernel -ps PS0.npy -s PS0_natoms.npy -o K0",
+        "get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o K2",
+        "train -r 2 -p Polarizability -f known.xyz -k K0.npy K2.npy -reg 1e-4 1e-3 -w weights",
+    ):
+        name, _, rest = line.partition(" ")
+        code, output, errors = command(name, rest)
+        assert code == 0 and "written: " in output, errors
+    for name in ("PS0.npy", "PS2.npy", "PS0_fps.npy", "K2.npy", "weights_2.npy"):
+        array, again = np.load(finished / name), np.frombuffer(before[name], np.uint8)
+        assert array.size > 0 and len(again) == (finished / name).stat().st_size
+    code, output, _ = command("prediction", "-r 2 -k K0_new.npy K2_new.npy -o again")
+    assert code == 0 and "5 frames" in output
+    old, new = (np.loadtxt(f"{name}_cartesian.out") for name in ("trajectory", "again"))
+    np.testing.assert_allclose(new, old, atol=1e-6)  # the file of frames is rounded
+
+
+def test_training_tells_errors_of_the_frames_it_did_not_see(finished, command):
+    code, output, _ = command(
+        "train", "-r 2 -f known.xyz -k K2.npy K0.npy -rdm 15 -ftr 0.8 -pr -w part --seed 3"
+    )
+    assert code == 0 and output.startswith("12 training frames; regularization ")
+    tables = re.findall(r"^ +xy +\S+ +\S+ +([\d.]+)$", output, re.MULTILINE)
+    assert len(tables) == 2 and all(0 < float(percent) < 100 for percent in tables)
+    assert np.load("part_0.npy").shape == (12, 1) and np.load("part_2.npy").shape == (12, 5)
+    assert "antisymmetric part, not learnt: 0.000" in output
+
+
+def test_features_and_files_shrink_together(water, tmp_path):
+    sizes = {}
+    for n in (10, 25):
+        paths = write_power_spectra(water[0][:N], 2, tmp_path / f"n{n}", n_features=n)
+        sizes[n] = paths[0].stat().st_size
+    assert sizes[25] == pytest.approx(2.5 * sizes[10], rel=0.01)
+    first, second = (np.load(tmp_path / f"n{n}_fps.npy") for n in (10, 25))
+    np.testing.assert_array_equal(first, second[:, :10])
+
+
+BAD_LINES = {
+    "no frames file": ("get_PS", "-f none.xyz -p -o PS0", "There is no file none.xyz"),
+    "other elements": ("get_PS", "-f known.xyz -p -s O -c O -o X", "Frame 1 holds H.*only O"),
+    "periodic, no cell": ("get_PS", "-f molecule.xyz -p -o X", "Frame 1 has no cell, but -p says"),
+    "mixed sizes": ("get_PS", "-f mixed.xyz -p -o X", "Frame 2 has other atoms than frame 1"),
+    "features 0": ("get_PS", "-f known.xyz -p -nc 0 -o X", "n_features=0"),
+    "negative λ": ("get_PS", "-f known.xyz -p -lm -1 -o X", "lambda_=-1"),
+    "two selections": ("get_PS", "-f known.xyz -p -nc 5 -sf PS0 -o X", "-nc and -sf are both"),
+    "no selection file": ("get_PS", f"-f new.xyz -p -sf X {FLAGS} -o Y", "There is no file X_fps"),
+    "other settings than selected": (
+        "get_PS", "-f new.xyz -p -sf PS0 -rc 3 -o Y", "soap of -sf and of this command differ",
+    ),
+    "a missing stage": ("get_kernel", "-ps X.npy -o K", "There is no file X.npy.*run sagpr_get_PS"),
+    "not spectra": ("get_kernel", "-ps K0.npy -o K", "K0.npy is something else.*power spectra"),
+    "no PS0 for zeta 2": ("get_kernel", "-ps PS2 -z 2 -o K", "power spectra of λ = 0 are needed"),
+    "zeta 3": ("get_kernel", "-ps PS0 -z 3 -o K", "zeta=3 cannot be used.*1 or 2"),
+    "other frames in PS0": (
+        "get_kernel", "-ps PS2 -ps0 PS0_new -z 2 -o K", "frames of -ps and -ps0 differ",
+    ),
+    "other frames in natoms": (
+        "get_kernel", "-ps PS0 -s PS0_new_natoms -o K", "frames of -ps and -s differ",
+    ),
+    "λ mixed": ("get_kernel", "-ps PS0 PS2 -o K", "lambda differ"),
+    "other frames than the kernel": (
+        "train", "-r 2 -f new.xyz -k K0 K2", "frames of -k and -f differ",
+    ),
+    "a rectangular kernel": (
+        "train", "-r 2 -f known.xyz -k K0_new K2_new", "made from one -ps",
+    ),
+    "one kernel": ("train", "-r 2 -f known.xyz -k K0", "one of λ = 0 and one of λ = 2.*λ = 0"),
+    "the wrong property": ("train", "-r 2 -p a -f known.xyz -k K0 K2", "Frame 1 has no 'a'"),
+    "regularization 0": ("train", "-r 2 -f known.xyz -k K0 K2 -reg 0 1e-3", "reg=0.0.*above 0"),
+    "regularization below 0": ("train", "-r 2 -f known.xyz -k K0 K2 -reg 1 -1e-3", "reg=-0.001"),
+    "one regularization": ("train", "-r 2 -f known.xyz -k K0 K2 -reg 1e-3", "1 regularizations do"),
+    "fraction 0": ("train", "-r 2 -f known.xyz -k K0 K2 -ftr 0", "-ftr 0.0 cannot.*above 0, and 1"),
+    "fraction above 1": ("train", "-r 2 -f known.xyz -k K0 K2 -ftr 1.5", "-ftr 1.5 cannot be used"),
+    "more frames than there are": ("train", "-r 2 -f known.xyz -k K0 K2 -rdm 21", "rdm=21"),
+    "a selection beyond the end": (
+        "train", "-r 2 -f known.xyz -k K0 K2 -sel 5 21", "-sel 5 21 cannot.*end ≤ 20",
+    ),
+    "both selections": (
+        "train", "-r 2 -f known.xyz -k K0 K2 -sel 5 9 -rdm 4", "-rdm and -sel are both given",
+    ),
+    "antisymmetric beyond -t": (
+        "train", "-r 2 -t 1e-9 -f known.xyz -k K0 K2", "is not symmetric.*at most 1e-09",
+    ),
+    "no weights": ("prediction", "-r 2 -k K0_new K2_new -w w", "no file w_0.npy.*run sagpr_train"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_what_does_not_fit_is_told_in_one_line(finished, command, water, name):
+    from ase.build import molecule
+
+    write("molecule.xyz", molecule("H2O"), format="extxyz")
+    write("mixed.xyz", [water[0][0], water[0][1][:-3]], format="extxyz")
+    program, line, message = BAD_LINES[name]
+    code, output, errors = command(program, line)
+    assert code == 1 and errors.count("\n") == 1, (output, errors)
+    assert errors.startswith(f"sagpr_{program}: ") and re.search(message, errors), errors
+
+
+def test_weights_of_other_kernels_are_noticed(finished, command):
+    note = json.loads((finished / "weights_2.json").read_text())
+    assert note["zeta"] == 2
+    write_kernel(["PS2_new", "PS2"], "K2_new", zeta=1, n_atoms=["PS2_new_natoms", "PS2_natoms"])
+    code, _, errors = command("prediction", "-r 2 -k K0_new K2_new -o t")
+    assert code == 1 and "zeta of kernel and weights differ" in errors
+
+
+def test_a_changed_file_is_noticed(finished, command):
+    array = np.load("K0.npy")
+    np.save("K0.npy", array * 2)
+    code, _, errors = command("train", "-r 2 -f known.xyz -k K0 K2")
+    assert code == 1 and "K0.npy does not fit K0.json" in errors
+    (finished / "K0.json").unlink()
+    code, _, errors = command("train", "-r 2 -f known.xyz -k K0 K2")
+    assert code == 1 and "no sound note K0.json" in errors
+
+
+def test_molecules_without_a_cell(water, tmp_path, command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("known.xyz", water[0][:2], format="extxyz")
+    code, _, errors = command("get_PS", f"-f known.xyz {FLAGS} -o PS0")
+    assert code == 0 and "without -p the frames are taken for molecules" in errors
+    assert command("get_PS", f"-f known.xyz -p {FLAGS} -o P0")[0] == 0
+    assert np.abs(np.load("PS0.npy") - np.load("P0.npy")).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["get_PS", "get_kernel", "train", "prediction"])
+def test_each_command_explains_itself(command, capsys, name):
+    with pytest.raises(SystemExit) as end:
+        command(name, "--help")
+    assert end.value.code == 0
+    assert f"Example: sagpr_{name}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_kernels_that_are_no_kernels():
+    for kernel in (np.full((4, 4), np.nan), np.zeros((4, 4))):
+        with pytest.raises(ConfigError, match="The kernel cannot be used"):
+            Gram(kernel, 1)
+
+
+def test_one_frame_is_too_few(finished, water):
+    with pytest.raises(DataError, match="One frame is too few"):
+        train_on_kernels(water[0][:N], ["K0", "K2"], "w", selected=(3, 4))
