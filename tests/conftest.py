@@ -298,3 +298,10 @@ def mlmd_refuses(mlmd):
         assert "Traceback" not in done.output
 
     return refuses
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """One cache of fits for all lessons and processes of this session: no fit is made twice."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lesson-cache"

@@ -94,7 +94,8 @@ def mark_scheme(sources: Sequence[Path]) -> str:
             data = cell.metadata.get("nbgrader", {})
             if not data.get("grade"):
                 continue
-            lines.append(f"- `{data['grade_id']}`, {data['points']} points, " + _how(cell, data))
+            points = f"{data['points']} point{'' if data['points'] == 1 else 's'}"
+            lines.append(f"- `{data['grade_id']}`, {points}, {_how(cell, data)}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
             fix=f"copy the notebooks there, or as STUDENT_{lesson}.ipynb into "
             f"grading/downloaded/{lesson}/archive",
         )
-    rows = [_grade_one(course, api, lesson, student) for student in _shown(students, progress)]
+    with warnings.catch_warnings():  # nbgrader's own business with its database
+        warnings.filterwarnings("ignore", message="Object of type <Submitted")
+        rows = [_grade_one(course, api, lesson, student) for student in _shown(students, progress)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_whole(course.root / "grading" / f"{lesson}.csv", table.to_csv(index=False))
     return table

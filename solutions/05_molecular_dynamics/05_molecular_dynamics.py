@@ -469,7 +469,7 @@ float(_fast) + 2.0 * float(_paid)
 # === BEGIN MARK SCHEME ===
 # - 1 point: one valid point with its direction (accuracy and range of validity, hardware and load,
 #   wave function from the last step, settings, scaling with size, human time, sampling of frames).
-# - 1 point: a second one.
+# - 1 point: a second valid point, with its direction, too.
 # === END MARK SCHEME ===
 
 # %% tags=["discussion"]

@@ -287,7 +287,8 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (3): 200 against 500 features (5 points)
 #
-# *Why:* features fill disks. Which of them does the model need?
+# *Why:* features fill disks. Which of them does the model need? (In the terminal edition,
+# `workshop/polarizability`, the command `sagpr_get_PS` writes such files, stage after stage.)
 #
 # **Do.** A model with `n_features=200` keeps, of each λ, those 200 features that differ most from each
 # other (farthest-point sampling). Fit one with 200 and one with 500 features on all training frames, with
@@ -345,7 +346,9 @@ _test = [a for a, kept in zip(_all, _kept, strict=True) if kept]
 _n_oxygens = sum(a.symbols.count("O") for a in _all) - sum(a.symbols.count("O") for a in _test)
 _score = [0.0, 0.0, 0.0]
 for _n in (200, 500):
-    _keeps = [len(columns) for key, columns in models[_n].map_.selection.items() if key[1] == 2]
+    _keeps = [
+        len(columns) for key, columns in (models[_n].map_.selection or {}).items() if key[1] == 2
+    ]
     _score[0] += 0.5 * (_keeps == [_n])
     _errors = component_errors(read_tensors(_test), models[_n].predict(_test))
     _want = float(_errors.set_index("component")["percent"]["λ=2"])

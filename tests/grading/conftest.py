@@ -70,13 +70,6 @@ def _moment(text: str) -> datetime:
 
 
 @pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory):
-    """One cache of fits for all processes of this session, as a class would share it."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lesson-cache"
-
-
-@pytest.fixture(scope="session")
 def run_of(tmp_path_factory, shared_cache):
     """A function: edition, lesson → its run, in an empty folder. Each is run once in a session."""
 

@@ -1,0 +1,74 @@
+"""Results that the lessons offer ready-made: whole, and what they say they are."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import evaluate, load_frames, load_potential
+from helpers.frames import data_folder
+from helpers.sagpr.tensors import read_tensors
+
+STORED = data_folder() / "stored"
+FILES = json.loads((STORED / "provenance.json").read_text(encoding="utf-8"))["files"]
+
+
+def test_every_file_says_where_it_comes_from():
+    there = {path.name for path in STORED.iterdir()} - {"provenance.json", "README.md"}
+    assert {row["file"] for row in FILES} == there
+    readme = (STORED / "README.md").read_text(encoding="utf-8")
+    for row in FILES:
+        assert row["command"].startswith("python tools/store_results.py ") and row["what"]
+        assert row["file"] in readme or row["file"] == "gap_dynamics.csv"
+
+
+@pytest.mark.parametrize("row", FILES, ids=lambda row: row["file"])
+def test_no_file_was_changed(row):
+    found = hashlib.sha256((STORED / row["file"]).read_bytes()).hexdigest()
+    assert found == row["sha256"]
+
+
+@pytest.mark.parametrize("name", ["learning_curve_default", "learning_curve_classroom"])
+def test_learning_curves_have_all_sizes_and_no_failure(name):
+    table = pd.read_csv(STORED / f"{name}.csv")
+    first = table[table["repeat"] == 1]
+    assert sorted(first["n_frames"]) == sorted([50, 100, 200, 400] * 2)
+    assert table["failure"].isna().all()
+    errors = first.pivot(index="n_frames", columns="set", values="rmse_forces_meV_per_A")
+    assert errors["validation"][400] < errors["validation"][50]
+
+
+def test_settings_meet_in_the_point_that_they_share():
+    table = pd.read_csv(STORED / "settings.csv")
+    shared = {"cutoff": 3.5, "atom_sigma": 0.4, "n_max": 6, "l_max": 2}
+    assert set(table["setting"]) == set(shared)
+    rows = pd.concat(
+        table[(table["setting"] == k) & (table["value"] == v)] for k, v in shared.items()
+    )
+    assert (rows.groupby("set")["rmse_forces_meV_per_A"].nunique() == 1).all()
+
+
+def test_the_potential_has_the_errors_that_are_stored_with_it():
+    told = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]
+    found = evaluate(load_potential(STORED / "gap_dynamics.xml"), load_frames("water", "validate"))
+    assert found.rmse_energy_meV_per_atom == pytest.approx(
+        told["rmse_energy_meV_per_atom"], rel=1e-5
+    )
+    assert found.rmse_forces_meV_per_A == pytest.approx(told["rmse_forces_meV_per_A"], rel=1e-5)
+
+
+def test_polarizabilities_are_those_of_liquid_water():
+    with np.load(STORED / "polarizabilities.npz") as stored:
+        times, tensors, kelvin = (
+            stored[name] for name in ("times_fs", "polarizability_A3", "temperature_K")
+        )
+    assert times[-1] == 20_000 and np.allclose(np.diff(times), 2)
+    assert tensors.shape == (len(times), 3, 3)
+    assert np.array_equal(tensors, tensors.transpose(0, 2, 1))
+    assert kelvin.mean() == pytest.approx(300, abs=40)  # 48 atoms, 20 ps
+    dft = read_tensors(load_frames("water", "train", 200))
+    mean = np.trace(tensors, axis1=1, axis2=2).mean()
+    # The run settles into structures with a higher polarizability than that of the frames.
+    assert mean == pytest.approx(np.trace(dft, axis1=1, axis2=2).mean(), rel=0.04)
