@@ -20,12 +20,14 @@ from helpers.files import check_target
 from helpers.gap import checks
 from helpers.sagpr.features import Environments, LambdaSoap, check_frames, environments
 from helpers.sagpr.frame_map import FrameMap, in_batches
+from helpers.sagpr.gram import one_thread
 from helpers.sagpr.rows import MIXING, N_SCALARS, Contraction, Moments, frame_rows
 from helpers.sagpr.stage_files import check_same, frames_digest, load_array, save_array
 
 PathLike = str | os.PathLike
 
 
+@one_thread
 def write_power_spectra(
     frames: Sequence[Atoms],
     lambda_: int,
@@ -107,6 +109,7 @@ def write_power_spectra(
     return written
 
 
+@one_thread
 def write_kernel(
     spectra: Sequence[PathLike],
     output: PathLike,
