@@ -16,7 +16,7 @@ def add_sagpr(commands: Any, shared: argparse.ArgumentParser) -> None:
         epilog="Example: mlmd polarizability --features 500 --output results",
     )
     learn.add_argument("--features", type=int, help="to keep of each λ; default: all")
-    learn.add_argument("--zeta", type=int, choices=(1, 2), help="of λ = 2; default: 1")
+    learn.add_argument("--zeta", type=int, choices=(1, 2), default=1, help="of λ = 2; default: 1")
     learn.add_argument("--search", action="store_true", help="search for better settings first")
     learn.add_argument("--seeds", type=int, default=5, help="splits to judge by; default: 5")
     learn.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
@@ -52,7 +52,7 @@ def _polarizability(options: argparse.Namespace) -> int:
     result = run_polarizability_job(
         options.output,
         model=SymmetryAdaptedKernelRidge(
-            n_features=options.features, zeta={0: 1, 2: options.zeta or 1}
+            n_features=options.features, zeta={0: 1, 2: 2} if options.zeta == 2 else 1
         ),
         search=options.search,
         seeds=range(options.seeds),

@@ -17,7 +17,16 @@ from helpers.gap.process import find_gap_fit
 
 OLDEST_PYTHON = (3, 10)
 NEEDED_MEMORY_GB = 2.0
-PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "matplotlib", "jupyterlab", "nbgrader")
+PACKAGES = (
+    "quippy-ase",
+    "featomic",
+    "ase",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "jupyterlab",
+    "nbgrader",
+)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from helpers.sagpr.learning import held_out_errors
 from helpers.sagpr.model_file import save_model
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.search import halving_search
-from helpers.sagpr.stages import write_power_spectra
+from helpers.sagpr.staged_spectra import write_power_spectra
 from helpers.sagpr.tensors import LAMBDAS, read_tensors
 
 SIZES = (10, 20, 40, 80, 150)

@@ -53,7 +53,7 @@ def get_PS() -> int:
 def _get_PS(options: argparse.Namespace) -> int:
     from helpers.frames import find_frames_file, read_frames
     from helpers.sagpr.features import LambdaSoap
-    from helpers.sagpr.stages import write_power_spectra
+    from helpers.sagpr.staged_spectra import write_power_spectra
 
     frames = read_frames(find_frames_file(options.fname))
     if not options.periodic and any(atoms.pbc.any() for atoms in frames):
@@ -99,7 +99,7 @@ def get_kernel() -> int:
 
 
 def _get_kernel(options: argparse.Namespace) -> int:
-    from helpers.sagpr.stages import write_kernel
+    from helpers.sagpr.staged_kernels import write_kernel
 
     settings = {"zeta": options.zeta, "spectra_0": options.power0, "n_atoms": options.scaling}
     _tell([write_kernel(options.power, options.output, **settings)])

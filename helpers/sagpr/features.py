@@ -235,32 +235,27 @@ def _couple(
 ) -> np.ndarray:
     """Return Σ C c_{l₁m₁q} c_{l₂m₂q′} of shape (n_atoms, 2λ + 1, n_features)."""
     n_atoms, q = len(coefficients[0]), coefficients[0].shape[2]
-    size = settings.n_features(lambda_, sigma) if columns is None else len(columns)
-    values = np.empty((n_atoms, 2 * lambda_ + 1, size))
-    offset = 0
+    if columns is None:
+        columns = np.arange(settings.n_features(lambda_, sigma))
+    values = np.empty((n_atoms, 2 * lambda_ + 1, len(columns)))
+    end = 0
     for l1, l2 in settings.pairs(lambda_, sigma):
         kept, weights = settings._columns(l1, l2, sigma)
-        place: Any = slice(offset, offset + len(kept))
-        if columns is not None:
-            place = np.flatnonzero((columns >= offset) & (columns < offset + len(kept)))
-            here = columns[place] - offset
-        offset += len(settings._columns(l1, l2, sigma)[0])
-        if columns is not None:
-            kept, weights = kept[here], weights[here]
-        if len(kept) == 0:
+        start, end = end, end + len(kept)
+        place = np.flatnonzero((columns >= start) & (columns < end))
+        if len(place) == 0:
             continue
+        here = columns[place] - start
         coupling = _clebsch_gordan(l1, l2, lambda_)
         right = np.einsum("abm,nbq->nmaq", coupling, coefficients[l2], optimize=True)
         left = coefficients[l1].transpose(0, 2, 1)[:, None]
         products = (left @ right).reshape(n_atoms, 2 * lambda_ + 1, q * q)
-        values[:, :, place] = products[:, :, kept] * weights
+        values[:, :, place] = products[:, :, kept[here]] * weights[here]
     return values
 
 
-@functools.lru_cache(maxsize=8)
-def _calculator(settings: LambdaSoap) -> Any:
-    from featomic import SphericalExpansion
-
+def expansion_settings(settings: LambdaSoap) -> dict[str, Any]:
+    """Return the settings in featomic's words."""
     density: dict[str, Any] = {"type": "Gaussian", "width": settings.sigma_A}
     if settings.scaling_exponent > 0:
         density["scaling"] = {
@@ -269,19 +264,24 @@ def _calculator(settings: LambdaSoap) -> Any:
             "rate": 1.0,
             "exponent": settings.scaling_exponent,
         }
-    return SphericalExpansion(
-        cutoff={
-            "radius": settings.cutoff_A,
-            "smoothing": {"type": "ShiftedCosine", "width": settings.smoothing_A},
-        },
-        density=density,
-        basis={
+    smoothing = {"type": "ShiftedCosine", "width": settings.smoothing_A}
+    return {
+        "cutoff": {"radius": settings.cutoff_A, "smoothing": smoothing},
+        "density": density,
+        "basis": {
             "type": "TensorProduct",
             "max_angular": settings.l_max,
             # featomic counts radial functions from 0
             "radial": {"type": "Gto", "max_radial": settings.n_max - 1},
         },
-    )
+    }
+
+
+@functools.lru_cache(maxsize=8)
+def _calculator(settings: LambdaSoap) -> Any:
+    from featomic import SphericalExpansion
+
+    return SphericalExpansion(**expansion_settings(settings))
 
 
 @functools.lru_cache(maxsize=512)

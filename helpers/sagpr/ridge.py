@@ -168,7 +168,8 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         n_atoms = np.array([len(atoms) for atoms in frames])
         targets, left_out = to_spherical(tensors), {}
         rng = np.random.default_rng(self.seed)
-        self.solutions_, self.primal_, self.constants_ = {}, {}, {}
+        self.solutions_: dict[int, Solution] = {}
+        self.primal_, self.constants_ = {}, {}
         for lambda_ in LAMBDAS:
             rows = np.concatenate([part[lambda_] for part in parts])
             rows = rows.reshape(-1, rows.shape[2])
@@ -203,7 +204,9 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         if not return_std:
             return samples[0]
         # Noise that is the same for all m is the same for all orientations, too.
-        noise = sum(s.variance * s.noise * np.sum(BASIS[k] ** 2, 0) for k, s in self._solved())
+        noise = sum(
+            s.variance * s.noise * np.sum(BASIS[k] ** 2, 0) for k, s in self.solutions_.items()
+        )
         n_atoms = np.array([len(atoms) for atoms in frames])
         spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
         return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
@@ -263,9 +266,6 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         tensors = check_tensors(tensors, len(frames))
         errors = self.predict(frames) - tensors
         return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
-
-    def _solved(self) -> list[tuple[int, Solution]]:
-        return list(self.solutions_.items())
 
     def _regularizations(self) -> dict[int, Sequence[float]]:
         if self.regularization is None:

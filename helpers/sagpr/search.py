@@ -88,6 +88,8 @@ def halving_search(
     everything = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
     ]
+    own = {name: getattr(base, name) for name in grid}
+    everything = [settings for settings in everything if settings != own]
     drawn = rng.permutation(len(everything))[:n_candidates]
     candidates = [{}, *(everything[k] for k in drawn)]
     n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))

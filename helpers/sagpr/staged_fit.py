@@ -1,4 +1,4 @@
-"""The staged commands, second half: kernels → weights → predictions."""
+"""The last of the staged commands: kernels → weights → predictions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from helpers.sagpr.tensors import (
 )
 
 PathLike = str | os.PathLike
-SHARED = ("lambda", "soap", "periodic", "selection", "zeta")
+SHARED = ("lambda", "soap", "periodic", "zeta", "selection")
 
 
 @dataclass(frozen=True)
@@ -115,15 +115,7 @@ def train_on_kernels(
     others = np.setdiff1d(np.arange(len(frames)), pool)
     for kernel, about in sorted(loaded, key=lambda pair: pair[1]["lambda"]):
         lambda_ = about["lambda"]
-        check_same(
-            "frames of -k and -f", about["training"], digest, "give -f as sagpr_get_PS had it"
-        )
-        check_same(
-            "frames of a kernel and of its training set",
-            about["training"],
-            about["frames"],
-            "train on a kernel that was made from one -ps",
-        )
+        _check_training(about, digest)
         size = about["n_atoms"] or 1
         square = _flat(kernel[np.ix_(training, training)])
         solution = Gram(square, 2 * lambda_ + 1).best(
@@ -193,6 +185,17 @@ def predict_from_kernels(
     tensors = to_cartesian(components)
     lines = "".join(" ".join(f"{x:.15g}" for x in one.ravel()) + "\n" for one in tensors)
     return write_whole(f"{os.fspath(output)}_cartesian.out", lines), tensors
+
+
+def _check_training(about: Mapping[str, Any], digest: str) -> None:
+    """Raise `DataError` unless a kernel is that of these frames with themselves."""
+    check_same("frames of -k and -f", about["training"], digest, "give -f as sagpr_get_PS had it")
+    check_same(
+        "frames of a kernel and of its training set",
+        about["training"],
+        about["frames"],
+        "train on a kernel that was made from one -ps",
+    )
 
 
 def _pool(n_frames: int, random: int, selected: Sequence[int] | None, seed: int) -> np.ndarray:

@@ -58,6 +58,23 @@ def test_molecules_stretch_and_bend(runs):
     assert gap < 0.1 * band  # between the bands there is nothing
 
 
+def test_what_scatters_light_is_where_water_scatters_it(runs):
+    """A Raman spectrum by machine learning alone: dynamics by one model, tensors by another."""
+    from helpers import SymmetryAdaptedKernelRidge, raman_spectrum
+    from helpers.polarizability_job import labelled_frames
+
+    frames, tensors, _ = labelled_frames()
+    model = SymmetryAdaptedKernelRidge().fit(frames, tensors)
+    along = [model.predict(run.after(50).frames()) for run in runs.runs]
+    spectrum = raman_spectrum(along, runs[0].interval_fs, resolution_per_cm=160)
+    assert band_maximum_per_cm(spectrum, "stretch", "VV") == pytest.approx(3300, abs=200)
+    lines = spectrum.set_index("wavenumber_per_cm")
+    gap, bend = (lines["VH"].loc[low:high].max() for low, high in ((2100, 2600), (1500, 1800)))
+    stretch = lines.loc[2900:3700, ["VV", "VH"]].max()
+    assert gap < bend < stretch["VH"]  # the bend scatters little, and mostly across
+    assert stretch["VH"] < 0.5 * stretch["VV"]  # the stretch is polarised
+
+
 def test_the_bath_sets_the_temperature(potential):
     starts = load_frames("water", "validate")[:10]
     settings = {"thermostat": "langevin", "relaxation_fs": 20, **QUIET}

@@ -23,7 +23,7 @@ def test_default_and_best_on_five_random_splits(water):
     frames, tensors, _ = water
     default = percent(held_out_errors(SymmetryAdaptedKernelRidge(), frames, tensors))
     assert np.all(default <= [25, 15]), default
-    best = SymmetryAdaptedKernelRidge(zeta={0: 1, 2: 2}, sigma_A=0.5)
+    best = SymmetryAdaptedKernelRidge(zeta={0: 1, 2: 2})
     best = percent(held_out_errors(best, frames, tensors))
     assert np.all(best <= [22, 13]), best
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.features import LambdaSoap, _calculator, environments
+from helpers.sagpr.features import LambdaSoap, environments, expansion_settings
 from helpers.sagpr.tensors import BASIS
 
 SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centres=("H", "O"))
@@ -14,10 +14,12 @@ KINDS = {"H": 1, "O": 8}
 
 def theirs(frames, settings, order, sigma):
     """Return featomic's own features by element, without the copies."""
+    from featomic import SphericalExpansion
     from featomic.clebsch_gordan import EquivariantPowerSpectrum
     from metatensor import Labels
 
-    calculator = EquivariantPowerSpectrum(_calculator(settings), neighbor_types=[1, 8])
+    expansion = SphericalExpansion(**expansion_settings(settings))
+    calculator = EquivariantPowerSpectrum(expansion, neighbor_types=[1, 8])
     keys = Labels(["o3_lambda", "o3_sigma"], np.array([[order, sigma]]))
     found = calculator.compute(frames, selected_keys=keys, neighbors_to_properties=True)
     values = {}
@@ -45,7 +47,7 @@ def test_of_order_0_they_are_soap(water):
     from featomic import SoapPowerSpectrum
 
     frames = water[0][:2]
-    soap = SoapPowerSpectrum(**_calculator_settings()).compute(frames)
+    soap = SoapPowerSpectrum(**expansion_settings(SMALL)).compute(frames)
     soap = soap.keys_to_properties(["neighbor_1_type", "neighbor_2_type"])
     mine = environments(frames, SMALL, [0])
     for element, kind in KINDS.items():
@@ -53,12 +55,6 @@ def test_of_order_0_they_are_soap(water):
         ours = mine[element, 0].values[:, 0]
         # Pairs of neighbours of different elements appear once in SOAP as well, times √2.
         np.testing.assert_allclose(ours @ ours.T, values @ values.T, rtol=1e-10)
-
-
-def _calculator_settings():
-    import json
-
-    return json.loads(_calculator(SMALL).parameters)
 
 
 @pytest.mark.parametrize("sigma", [1, -1])

@@ -14,7 +14,8 @@ from helpers.errors import ConfigError, DataError
 from helpers.sagpr.features import LambdaSoap
 from helpers.sagpr.gram import Gram
 from helpers.sagpr.staged_fit import predict_from_kernels, train_on_kernels
-from helpers.sagpr.stages import write_kernel, write_power_spectra
+from helpers.sagpr.staged_kernels import write_kernel
+from helpers.sagpr.staged_spectra import write_power_spectra
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 N, N_NEW = 20, 5

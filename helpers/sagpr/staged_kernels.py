@@ -1,0 +1,153 @@
+"""The second of the staged commands: power spectra → kernels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.errors import DataError
+from helpers.gap import checks
+from helpers.sagpr.features import Environments
+from helpers.sagpr.gram import one_thread
+from helpers.sagpr.rows import MIXING, N_SCALARS, Contraction, Moments, frame_rows
+from helpers.sagpr.stage_files import check_same, load_array, save_array
+
+PathLike = str | os.PathLike
+
+
+@dataclass(frozen=True)
+class _Spectra:
+    """Power spectra of a file, as the estimator has them, and the note of the file."""
+
+    seen: Mapping[tuple[str, int], Environments]
+    about: Mapping[str, Any]
+    n_frames: int
+
+    @classmethod
+    def load(cls, path: PathLike) -> _Spectra:
+        array, about = load_array(path, "power spectra")
+        if about["lambda"] == 0:
+            array = array[:, :, None]
+        seen, centres = {}, np.array(about["centres"])
+        for element in about["soap"]["centres"]:
+            values = array[:, centres == element]
+            frame = np.repeat(np.arange(len(values)), values.shape[1])
+            values = values.reshape(-1, *values.shape[2:])
+            seen[element, about["lambda"]] = Environments(values, frame)
+        return cls(seen, about, len(array))
+
+
+@one_thread
+def write_kernel(
+    spectra: Sequence[PathLike],
+    output: PathLike,
+    *,
+    zeta: int = 1,
+    spectra_0: Sequence[PathLike] = (),
+    n_atoms: Sequence[PathLike] = (),
+) -> Path:
+    """Write the kernel of frames with themselves, or of frames with those of a training set.
+
+    Parameters
+    ----------
+    spectra : one or two paths
+        Power spectra; the training set is the last.
+    output : path
+        Of an array of shape (n, n_training) for λ = 0, and (n, n_training, 2λ + 1, 2λ + 1) else.
+    zeta : 1 or 2
+    spectra_0 : one or two paths
+        Power spectra of λ = 0 of the same frames: needed for ζ = 2 with λ > 0.
+    n_atoms : one or two paths, optional
+        Divide by the numbers of atoms.
+
+    Raises
+    ------
+    DataError
+        If the files are missing, or do not fit each other.
+    ConfigError
+        If ζ is neither 1 nor 2.
+    """
+    if zeta not in (1, 2):
+        checks.refuse("zeta", zeta, "1 or 2")
+    loaded = _load_alike("-ps", spectra)
+    new, training = loaded[0].about, loaded[-1].about
+    lambda_ = training["lambda"]
+    scalars = _scalars(loaded, spectra_0) if zeta == 2 and lambda_ > 0 else loaded
+    contractions = None
+    if zeta == 2:
+        contractions = {
+            element: Contraction.of(Moments.of(one), N_SCALARS, MIXING)
+            for (element, _), one in scalars[-1].seen.items()
+        }
+    rows = [
+        frame_rows({**one.seen, **alike.seen}, lambda_, size, contractions)
+        for one, alike, size in zip(loaded, scalars, _sizes(loaded, n_atoms), strict=True)
+    ]
+    first, last = (row.reshape(-1, row.shape[2]) for row in (rows[0], rows[-1]))
+    n_m = 2 * lambda_ + 1
+    kernel = (first @ last.T).reshape(len(rows[0]), n_m, len(rows[-1]), n_m).swapaxes(1, 2)
+    if lambda_ == 0:
+        kernel = kernel[:, :, 0, 0]
+    note = {name: training[name] for name in ("lambda", "soap", "periodic")}
+    note |= {
+        "zeta": zeta,
+        "selection": [training.get("selection"), scalars[-1].about.get("selection")],
+        "n_atoms": new["n_atoms"] if n_atoms else None,
+        "frames": new["frames"],
+        "training": training["frames"],
+    }
+    return save_array(output, "kernel", kernel, note)
+
+
+def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_Spectra]:
+    """Return one or two power spectra that were made with the same settings."""
+    if len(paths) not in (1, 2):
+        raise DataError(f"{flag} takes one file, or two: of new frames, and of the training set")
+    loaded = [_Spectra.load(path) for path in paths]
+    new, training = loaded[0].about, loaded[-1].about
+    for name in ("lambda", "soap", "periodic"):
+        check_same(name, training[name], new[name], "compute both power spectra alike")
+    check_same(
+        "selected features",
+        training.get("selection"),
+        new.get("selection"),
+        "give -sf of the training set to sagpr_get_PS",
+    )
+    return loaded
+
+
+def _scalars(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[_Spectra]:
+    """Return what tells like environments: power spectra of λ = 0 of the same frames."""
+    if len(paths) != len(loaded):
+        raise DataError(
+            "For zeta 2 the power spectra of λ = 0 are needed as well",
+            expected=f"{len(loaded)} files for -ps0",
+            found=str(len(paths)),
+        )
+    scalars = _load_alike("-ps0", paths)
+    for one, alike in zip(loaded, scalars, strict=True):
+        check_same("λ of -ps0", 0, alike.about["lambda"], "give power spectra of λ = 0")
+        for name in ("frames", "soap", "periodic"):
+            what = f"{name} of -ps and -ps0"
+            check_same(what, one.about[name], alike.about[name], "compute them anew")
+    return scalars
+
+
+def _sizes(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[np.ndarray]:
+    """Return what to divide rows by: numbers of atoms, or 1."""
+    if not paths:
+        return [np.ones(one.n_frames) for one in loaded]
+    if len(paths) != len(loaded):
+        raise DataError(f"{len(paths)} files for -s do not fit {len(loaded)} for -ps")
+    sizes = []
+    for one, path in zip(loaded, paths, strict=True):
+        array, note = load_array(path, "numbers of atoms")
+        what = "frames of -ps and -s"
+        check_same(what, one.about["frames"], note["frames"], "give one -s for each -ps")
+        sizes.append(array)
+    return sizes
