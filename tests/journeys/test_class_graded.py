@@ -6,16 +6,9 @@ Everything runs as an instructor runs it, with the real nbgrader, in a course of
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-import zipfile
-from dataclasses import dataclass
 
-import nbformat
 import pandas as pd
 import pytest
-
-from helpers.grading.course import Course
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
@@ -101,64 +94,16 @@ def numerical_force(atoms, index, axis, step_A=1e-3):
 EXPECTED = {"right": 14, "wrong": 0, "half": 7, "empty": 0}
 
 
-@dataclass
-class Class:
-    course: Course
-    table: pd.DataFrame
-    said: str
-
-    def command(self, step):
-        return subprocess.run(
-            [sys.executable, "-m", "helpers.grading.classroom", step, LESSON]
-            + ["--course", str(self.course.root)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def grade(self):
-        done = self.command("grade")
-        self.said = done.stdout + done.stderr
-        self.table = pd.read_csv(
-            self.course.root / "grading" / f"{LESSON}.csv", index_col="student"
-        )
-        return done.returncode
-
-
-def hand_in(release, answers, path):
-    """Write a notebook in which a student replaced what stands in the answer cells."""
-    notebook = nbformat.read(release, as_version=4)
-    for cell in notebook.cells:
-        if cell.id in answers:
-            cell.source = answers[cell.id].strip()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-
-
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(new_class):
     """The class after the first grading; one of them handed in half a file."""
-    root = tmp_path_factory.mktemp("course")
-    own = Course()
-    shutil.copy(own.root / "nbgrader_config.py", root)
-    shutil.copytree(own.root / "solutions" / LESSON, root / "solutions" / LESSON)
-    group = Class(Course(root), pd.DataFrame(), "")
-    assert group.command("release").returncode == 0
-    release = root / "notebooks" / LESSON / f"{LESSON}.ipynb"
-    committed = own.root / "notebooks" / LESSON / f"{LESSON}.ipynb"
-    assert release.read_bytes() == committed.read_bytes()
-
-    submitted, archive = root / "grading" / "submitted", root / "grading" / "downloaded" / LESSON
-    name = f"{LESSON}.ipynb"
-    hand_in(release, RIGHT, submitted / "right" / LESSON / name)
-    hand_in(release, HALF, archive / "archive" / f"half_{name}")
-    hand_in(release, {}, archive / "archive" / f"empty_{name}")
-    hand_in(release, WRONG, root / "elsewhere" / name)
-    with zipfile.ZipFile(archive / "archive" / "wrong.zip", "w") as packed:
-        packed.write(root / "elsewhere" / name, name)
-    broken = submitted / "broken" / LESSON / name
-    broken.parent.mkdir(parents=True)
-    broken.write_text(release.read_text(encoding="utf-8")[:5000], encoding="utf-8")
+    group = new_class(LESSON)
+    group.hand_in("right", RIGHT)
+    group.hand_in("half", HALF, "named")
+    group.hand_in("empty", {}, "named")
+    group.hand_in("wrong", WRONG, "zip")
+    broken = group.hand_in("broken", {})
+    broken.write_text(broken.read_text(encoding="utf-8")[:5000], encoding="utf-8")
     assert group.grade() == 1, "one of them could not be graded"
     return group
 
@@ -185,18 +130,14 @@ def test_points_that_wait_for_a_person_are_told(graded):
 
 
 def test_feedback_tells_what_was_expected(graded):
-    pages = {
-        name: (graded.course.root / "grading" / "feedback" / name / LESSON / f"{LESSON}.html")
-        for name in EXPECTED
-    }
-    text = {name: page.read_text(encoding="utf-8") for name, page in pages.items()}
+    text = {name: graded.page(name) for name in EXPECTED}
     for name, score in EXPECTED.items():
         assert f"Score: {score:.1f} / {MOST:.1f}" in text[name]
     assert "Count again: wc -l gives the lines" in text["half"]
     assert "and the positions must be the same afterwards" in text["half"]
     assert "not the calculator" in text["wrong"] and "in meV per atom" in text["wrong"]
     assert "NotImplementedError" in text["empty"]
-    assert not (graded.course.root / "grading" / "feedback" / "broken").exists()
+    assert not (graded.grading / "feedback" / "broken").exists()
 
 
 def test_marks_given_by_hand_stay_when_the_class_is_graded_again(graded):
@@ -207,8 +148,8 @@ def test_marks_given_by_hand_stay_when_the_class_is_graded_again(graded):
         grade.manual_score, grade.needs_manual_grade = 1.5, False
         gradebook.db.commit()
     for student in ("broken", "empty", "half", "wrong"):
-        shutil.rmtree(graded.course.root / "grading" / "submitted" / student)
-    shutil.rmtree(graded.course.root / "grading" / "downloaded")
+        shutil.rmtree(graded.grading / "submitted" / student)
+    shutil.rmtree(graded.grading / "downloaded")
     assert graded.grade() == 0
     assert graded.table["score"].to_dict() == {"right": 15.5}
     assert graded.table["status"].to_dict() == {"right": "to confirm by hand"}
