@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from matplotlib.figure import Figure
 
 from helpers.plots import polarizability as plots
-from helpers.plots.style import style
-from helpers.report.sections import ReportFigure, ReportTable, Section
+from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 
 
@@ -103,27 +101,33 @@ def _errors_table(found: PolarizabilityFindings) -> pd.DataFrame:
 
 
 def _figures(found: PolarizabilityFindings) -> tuple[ReportFigure, ...]:
-    model, made = found.model, []
-    with style():
-        for k in (0, 2):
-            figure = Figure()
-            plots.plot_tensor_parity(found.tensors, model.left_out_, k, ax=figure.add_subplot())
-            caption = f"λ = {k}: each training frame, predicted by the fit without it."
-            alt = f"Predicted against true components of λ = {k}"
-            made.append(ReportFigure(figure, caption, alt))
-        figure = Figure()
-        plots.plot_component_curves(found.curve, ax=figure.add_subplot())
-        caption = "More frames help; xy and yx are one and the same number."
-        made.append(ReportFigure(figure, caption, "Errors of xx, xy, yx against training frames"))
-        figure = Figure()
-        plots.plot_ellipsoids(
+    model = found.model
+    parity = [
+        draw_figure(
+            f"λ = {k}: each training frame, predicted by the fit without it.",
+            f"Predicted against true components of λ = {k}",
+            plots.plot_tensor_parity,
+            found.tensors,
+            model.left_out_,
+            k,
+        )
+        for k in (0, 2)
+    ]
+    return (
+        *parity,
+        draw_figure(
+            "More frames help; xy and yx are one and the same number.",
+            "Errors of xx, xy, yx against training frames",
+            plots.plot_component_curves,
+            found.curve,
+        ),
+        draw_figure(
+            "What the model adds up, molecule by molecule: an ellipsoid is long where an electric "
+            "field polarizes it most. Only the sum was learnt.",
+            "Ellipsoids on the oxygen atoms of a frame",
+            plots.plot_ellipsoids,
             found.frame,
             *model.predict_centres(found.frame),
-            ax=figure.add_subplot(projection="3d"),
-        )
-        caption = (
-            "What the model adds up, molecule by molecule: an ellipsoid is long where an electric "
-            "field polarizes it most. Only the sum was learnt."
-        )
-        made.append(ReportFigure(figure, caption, "Ellipsoids on the oxygen atoms of a frame"))
-    return tuple(made)
+            projection="3d",
+        ),
+    )

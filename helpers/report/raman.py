@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from helpers.md.trajectory import Trajectory
 from helpers.plots import raman as plots
-from helpers.plots.style import style
-from helpers.report.sections import ReportFigure, ReportTable, Section
+from helpers.report.sections import ReportTable, Section, draw_figure
 from helpers.spectra import LITERATURE_PER_CM
 
 
@@ -49,18 +47,22 @@ def raman_section(found: RamanFindings) -> Section:
     bands = found.bands.set_index("band")
     n = found.polarizabilities[..., 0, 0].size
     peak = found.spectrum.iloc[int(found.spectrum["VV"].argmax())]
-    figures = []
-    with style():
-        figure = Figure()
-        plots.plot_raman(
-            found.spectrum, ax=figure.add_subplot(), literature_per_cm=LITERATURE_PER_CM
-        )
-        caption = "Light polarised as the laser (VV) and across it (VH); dotted: measured bands."
-        figures.append(ReportFigure(figure, caption, "Raman spectrum of water, VV and VH"))
-        figure = Figure()
-        plots.plot_raman_and_vibrations(found.spectrum, found.vibrations, ax=figure.add_subplot())
-        caption = "A vibration that does not change the polarizability scatters no light."
-        figures.append(ReportFigure(figure, caption, "Raman spectra and density of states"))
+    figures = (
+        draw_figure(
+            "Light polarised as the laser (VV) and across it (VH); dotted: measured bands.",
+            "Raman spectrum of water, VV and VH",
+            plots.plot_raman,
+            found.spectrum,
+            literature_per_cm=LITERATURE_PER_CM,
+        ),
+        draw_figure(
+            "A vibration that does not change the polarizability scatters no light.",
+            "Raman spectra and density of states",
+            plots.plot_raman_and_vibrations,
+            found.spectrum,
+            found.vibrations,
+        ),
+    )
     return Section(
         name="raman",
         order=60,
@@ -81,6 +83,6 @@ def raman_section(found: RamanFindings) -> Section:
             f"it is {100 * peak['VV_error'] / peak['VV']:.0f} %; the uncertainty of the model of "
             f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %.",
         ),
-        figures=tuple(figures),
+        figures=figures,
         tables=(ReportTable(found.bands, "Highest points of bands, cm⁻¹", "{:.0f}"),),
     )

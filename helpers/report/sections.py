@@ -38,12 +38,17 @@ class ReportFigure:
 
 
 def draw_figure(
-    caption: str, alt: str, plot: Callable[..., Axes], *tables: object, **options: object
+    caption: str,
+    alt: str,
+    plot: Callable[..., Axes],
+    *tables: object,
+    projection: str | None = None,
+    **options: object,
 ) -> ReportFigure:
     """Draw with a function of `helpers.plots`: its tables and options, on axes of its own."""
     with style():
         figure = Figure()
-        plot(*tables, ax=figure.add_subplot(), **options)
+        plot(*tables, ax=figure.add_subplot(projection=projection), **options)
     return ReportFigure(figure, caption, alt)
 
 
