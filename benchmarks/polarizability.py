@@ -33,7 +33,8 @@ CANDIDATES = {
     "n 8, l 6": {"n_max": 8, "l_max": 6},
 }
 FIT = """
-import resource, time
+import re, resource
+from pathlib import Path
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.polarizability_job import labelled_frames
 frames, tensors, _ = labelled_frames()
@@ -42,7 +43,11 @@ def used():
     return usage.ru_utime + usage.ru_stime
 start = used()
 SymmetryAdaptedKernelRidge(centres={centres}, n_jobs=1).fit(frames, tensors)
-print(used() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+seconds = used() - start
+# Not ru_maxrss: on Linux it counts the process that started this one.
+status = Path("/proc/self/status")
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", status.read_text())[1]) if status.exists() else 0
+print(seconds, peak * 1024 / 1e6)
 """
 
 
