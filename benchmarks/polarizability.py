@@ -76,6 +76,7 @@ def accuracy() -> None:
         labelled_frames,
         summary,
     )
+    from helpers.sagpr.search import halving_search
 
     frames, tensors, trajectories = labelled_frames()
     print("\nErrors of λ = 0 and λ = 2 in % of the standard deviation: 50 frames held out, five")
@@ -88,6 +89,10 @@ def accuracy() -> None:
         ]
         left_out = model.fit(frames, tensors).errors_["percent"][:2]
         print(f"  {name}: {parts}, {left_out.round(1).tolist()}", flush=True)
+    print("\nSearch by halving, trajectories left out: the last two rounds")
+    found = halving_search(frames, tensors, trajectories=trajectories).table
+    last = found[found["rung"] >= found["rung"].max() - 1].sort_values(["rung", "score"])
+    print(last.to_string(index=False, float_format="{:.2f}".format), flush=True)
     print("\nFeatures kept (asked for, and kept of each λ), errors in %, files in MB")
     table = compare_features(SymmetryAdaptedKernelRidge(), frames, tensors)
     print(table.to_string(index=False, float_format="{:.2f}".format), flush=True)
