@@ -78,8 +78,8 @@ def polarizability_section(found: PolarizabilityFindings) -> Section:
         )
         paragraphs.append(
             f"The settings were searched for by halving, {len(last)} fits in all: each candidate "
-            "judged by leaving out trajectories of the training set, the better half judged "
-            "again on twice as many frames."
+            "judged by leaving out trajectories of the training set, the best third judged "
+            "again on more frames. The errors above are of the same frames, so they flatter a little."
         )
     return Section(
         name="polarizability",
