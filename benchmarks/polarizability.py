@@ -33,7 +33,8 @@ CANDIDATES = {
     "n 8, l 6": {"n_max": 8, "l_max": 6},
 }
 FIT = """
-import resource, time
+import re, resource
+from pathlib import Path
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.polarizability_job import labelled_frames
 frames, tensors, _ = labelled_frames()
@@ -42,7 +43,11 @@ def used():
     return usage.ru_utime + usage.ru_stime
 start = used()
 SymmetryAdaptedKernelRidge(centres={centres}, n_jobs=1).fit(frames, tensors)
-print(used() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+seconds = used() - start
+# Not ru_maxrss: on Linux it counts the process that started this one.
+status = Path("/proc/self/status")
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", status.read_text())[1]) if status.exists() else 0
+print(seconds, peak * 1024 / 1e6)
 """
 
 
@@ -71,6 +76,7 @@ def accuracy() -> None:
         labelled_frames,
         summary,
     )
+    from helpers.sagpr.search import halving_search
 
     frames, tensors, trajectories = labelled_frames()
     print("\nErrors of λ = 0 and λ = 2 in % of the standard deviation: 50 frames held out, five")
@@ -83,6 +89,10 @@ def accuracy() -> None:
         ]
         left_out = model.fit(frames, tensors).errors_["percent"][:2]
         print(f"  {name}: {parts}, {left_out.round(1).tolist()}", flush=True)
+    print("\nSearch by halving, trajectories left out: the last two rounds")
+    found = halving_search(frames, tensors, trajectories=trajectories).table
+    last = found[found["rung"] >= found["rung"].max() - 1].sort_values(["rung", "score"])
+    print(last.to_string(index=False, float_format="{:.2f}".format), flush=True)
     print("\nFeatures kept (asked for, and kept of each λ), errors in %, files in MB")
     table = compare_features(SymmetryAdaptedKernelRidge(), frames, tensors)
     print(table.to_string(index=False, float_format="{:.2f}".format), flush=True)

@@ -67,17 +67,17 @@ def polarizability_section(found: PolarizabilityFindings) -> Section:
         ReportTable(found.features, "How many features: errors in %, power spectra in MB"),
     ]
     if found.search is not None:
-        last = found.search
+        fits = found.search
         tables.append(
             ReportTable(
-                last[last["rung"] == last["rung"].max()].sort_values("score"),
+                fits[fits["rung"] == fits["rung"].max()].sort_values("score"),
                 "The last round of the search: left-out errors, %",
             )
         )
         paragraphs.append(
-            f"The settings were searched for by halving, {len(last)} fits in all: each candidate "
-            "judged by leaving out trajectories of the training set, the better half judged "
-            "again on twice as many frames."
+            f"The settings were searched for by halving, {len(fits)} fits in all: each candidate "
+            "judged by leaving out trajectories of the training set, the best third judged again "
+            "on more frames. The errors above are of the same frames, and so flatter a little."
         )
     return Section(
         name="polarizability",

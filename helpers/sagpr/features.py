@@ -2,8 +2,9 @@
 
 featomic expands the density of neighbours (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.*
 **120**, 036002 (2018)). The coupling with Clebsch–Gordan coefficients is done here by batched
-matrix products: the same numbers as featomic's EquivariantPowerSpectrum, several times faster,
-without the copies of a pair (q, q′) and (q′, q) that its columns hold.
+matrix products: the numbers of featomic's EquivariantPowerSpectrum in less than half the time,
+without the copies of a pair (q, q′) and (q′, q) that its columns hold, and only for the columns
+that are asked for.
 """
 
 from __future__ import annotations

@@ -94,20 +94,15 @@ def halving_search(
     candidates = [{}, *(everything[k] for k in drawn)]
     n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))
     order = rng.permutation(len(frames))
-    names = None if trajectories is None else np.asarray(trajectories)
+    names = np.arange(len(frames)) if trajectories is None else np.asarray(trajectories)
     rows: list[dict[str, Any]] = []
     for rung in range(n_rungs):
         size = max(min(25, len(frames)), len(frames) // factor ** (n_rungs - 1 - rung))
         some = order[:size]
         scored = []
         for settings in tqdm(candidates, desc=f"{size} frames", unit="fit", disable=not progress):
-            fitted = (
-                clone(base)
-                .set_params(**settings)
-                .fit(
-                    [frames[k] for k in some], tensors[some], None if names is None else names[some]
-                )
-            )
+            fitted = clone(base).set_params(**settings)
+            fitted.fit([frames[k] for k in some], tensors[some], names[some])
             percent = fitted.errors_["percent"][:2].to_numpy()
             score = float(np.sqrt(percent.prod()))
             scored.append((score, settings, fitted))

@@ -102,39 +102,27 @@ def train_on_kernels(
         Of the random frames.
     """
     tensors = read_tensors(frames, property_name, threshold=threshold)
-    pool = _pool(len(frames), random, selected, seed)
-    if not (isinstance(fraction, (int, float)) and 0 < fraction <= 1):
-        raise ConfigError(f"-ftr {fraction} cannot be used", expected="above 0, and 1 at most")
-    training = pool[: max(1, round(fraction * len(pool)))]
-    if len(training) < 2:
-        raise DataError("One frame is too few to learn from", expected="2 or more")
+    training, others = _divided(len(frames), random, selected, fraction, seed)
     loaded = [load_array(path, "kernel") for path in kernels]
     regularizations = _by_lambda(loaded, regularization)
-    digest, targets = frames_digest(frames), to_spherical(tensors)
-    left_out, predicted, written = {}, {}, []
-    others = np.setdiff1d(np.arange(len(frames)), pool)
-    for kernel, about in sorted(loaded, key=lambda pair: pair[1]["lambda"]):
-        lambda_ = about["lambda"]
+    digest = frames_digest(frames)
+    for _, about in loaded:
         _check_training(about, digest)
-        size = about["n_atoms"] or 1
+    targets, solutions = to_spherical(tensors), {}
+    left_out, predicted = {}, {}
+    for kernel, about in loaded:
+        k, size = about["lambda"], about["n_atoms"] or 1
         square = _flat(kernel[np.ix_(training, training)])
-        solution = Gram(square, 2 * lambda_ + 1).best(
-            targets[lambda_][training] / size, regularizations[lambda_]
-        )
-        left_out[lambda_] = targets[lambda_][training] - size * solution.left_out
+        solution = Gram(square, 2 * k + 1).best(targets[k][training] / size, regularizations[k])
+        left_out[k] = targets[k][training] - size * solution.left_out
         if predict and len(others):
-            predicted[lambda_] = size * _apply(kernel[np.ix_(others, training)], solution)
-        regularizations[lambda_] = [solution.regularization]
-        note = {name: about[name] for name in (*SHARED, "training")}
-        note |= {"columns": training.tolist(), "constant": solution.constant}
-        note |= {
-            "regularization": solution.regularization,
-            "per_atom": about["n_atoms"] is not None,
-        }
-        written.append(save_array(f"{output}_{lambda_}.npy", "weights", solution.weights, note))
+            predicted[k] = size * _apply(
+                kernel[np.ix_(others, training)], solution.weights, solution.constant
+            )
+        solutions[k] = (solution, about)
     return StagedFit(
-        weights=tuple(written),
-        regularization={k: values[0] for k, values in regularizations.items()},
+        weights=tuple(_save_weights(f"{output}_{k}.npy", *solutions[k], training) for k in LAMBDAS),
+        regularization={k: solutions[k][0].regularization for k in LAMBDAS},
         training=training,
         left_out=component_errors(tensors[training], to_cartesian(left_out)),
         test=component_errors(tensors[others], to_cartesian(predicted)) if predicted else None,
@@ -179,8 +167,7 @@ def predict_from_kernels(
         check_same(
             "-s of the kernels", note["per_atom"], about["n_atoms"] is not None, "use -s alike"
         )
-        solution = Solution(values, note["constant"], 1.0, 1.0, values, 1.0)
-        found = _apply(kernel[:, note["columns"]], solution)
+        found = _apply(kernel[:, note["columns"]], values, note["constant"])
         components[lambda_] = found * (about["n_atoms"] or 1)
     tensors = to_cartesian(components)
     lines = "".join(" ".join(f"{x:.15g}" for x in one.ravel()) + "\n" for one in tensors)
@@ -198,21 +185,42 @@ def _check_training(about: Mapping[str, Any], digest: str) -> None:
     )
 
 
-def _pool(n_frames: int, random: int, selected: Sequence[int] | None, seed: int) -> np.ndarray:
-    """Return the frames that may be trained on, in order of use."""
+def _divided(
+    n_frames: int, random: int, selected: Sequence[int] | None, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames to train on, and those that never are."""
     if random and selected:
         raise DataError("-rdm and -sel are both given", fix="keep one of them")
+    if not (isinstance(fraction, (int, float)) and 0 < fraction <= 1):
+        raise ConfigError(f"-ftr {fraction} cannot be used", expected="above 0, and 1 at most")
+    pool = np.arange(n_frames)
     if random:
         checks.whole("rdm", random, 2, n_frames)
-        return np.random.default_rng(seed).permutation(n_frames)[:random]
-    if selected is None:
-        return np.arange(n_frames)
-    start, end = selected
-    if not 0 <= start < end <= n_frames:
-        raise DataError(
-            f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
-        )
-    return np.arange(start, end)
+        pool = np.random.default_rng(seed).permutation(n_frames)[:random]
+    elif selected is not None:
+        start, end = selected
+        if not 0 <= start < end <= n_frames:
+            raise DataError(
+                f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
+            )
+        pool = pool[start:end]
+    training = pool[: round(fraction * len(pool))]
+    if len(training) < 2:
+        raise DataError("One frame is too few to learn from", expected="2 or more")
+    return training, np.setdiff1d(np.arange(n_frames), pool)
+
+
+def _save_weights(
+    path: str, solution: Solution, about: Mapping[str, Any], training: np.ndarray
+) -> Path:
+    note = {name: about[name] for name in (*SHARED, "training")}
+    note |= {
+        "columns": training.tolist(),
+        "constant": solution.constant,
+        "regularization": solution.regularization,
+        "per_atom": about["n_atoms"] is not None,
+    }
+    return save_array(path, "weights", solution.weights, note)
 
 
 def _by_lambda(
@@ -246,6 +254,5 @@ def _flat(kernel: np.ndarray) -> np.ndarray:
     return kernel.swapaxes(1, 2).reshape(n * n_m, other * n_m)
 
 
-def _apply(kernel: np.ndarray, solution: Solution) -> np.ndarray:
-    found = _flat(kernel) @ solution.weights.ravel() + solution.constant
-    return found.reshape(len(kernel), -1)
+def _apply(kernel: np.ndarray, weights: np.ndarray, constant: float) -> np.ndarray:
+    return (_flat(kernel) @ weights.ravel() + constant).reshape(len(kernel), -1)
