@@ -9,8 +9,10 @@ from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
 
 from helpers.grading.build import HIDDEN
 from helpers.grading.canaries import CANARIES
+from helpers.grading.course import Course
 
 EDITIONS = ("solutions", "notebooks")
+LESSONS = [source.stem for source in Course().sources()]
 STUB = "raise NotImplementedError()"
 
 
@@ -80,6 +82,18 @@ def test_students_get_no_solution_no_hidden_test_and_no_discussion(lesson, cells
             assert (STUB if cell.cell_type == "code" else "YOUR ANSWER HERE") in cell.source
     kept = [c for c in cells_of("solutions", lesson) if "discussion" in c.metadata.get("tags", [])]
     assert kept, "a solution discusses its answers"
+
+
+def test_every_exercise_of_the_handout_is_there(cells_of):
+    handout = {"2.1": 6, "2.2": 3, "2.3": 5, "2.4": 5, "3": 4}  # section: how many exercises
+    found = [
+        match
+        for lesson in LESSONS
+        for cell in cells_of("notebooks", lesson, "markdown")
+        for match in re.findall(r"^#+ Exercise ([\d.]+) \((\d+)\)", cell.source, re.MULTILINE)
+    ]
+    wanted = {(section, str(k)) for section, n in handout.items() for k in range(1, n + 1)}
+    assert wanted <= set(found)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
