@@ -136,9 +136,10 @@ def test_a_partial_score_is_a_plain_float(lesson, run_of):
 
 @pytest.mark.slow
 def test_it_is_quick_enough_for_a_class(lesson, run_of):
-    seconds = run_of("solutions", lesson).seconds()
-    print(f"{lesson}: {sum(seconds.values()):.1f} s, slowest cell {max(seconds.values()):.1f} s")
-    assert sum(seconds.values()) < 300
+    """Five minutes even on one core, which a machine that runs other things may leave."""
+    used = {edition: run_of(edition, lesson).cpu_seconds for edition in EDITIONS}
+    print(f"{lesson}: " + ", ".join(f"{name} {value:.0f} CPU s" for name, value in used.items()))
+    assert max(used.values()) < 300
 
 
 @pytest.mark.slow
