@@ -118,7 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
     except WorkshopError as error:
         print(error, file=sys.stderr)
         return 1
-    print(table.to_string(index=False, na_rep=""))
+    shown = table.assign(problem=table["problem"].str.slice(0, 50))  # the file has the whole text
+    print(shown.to_string(index=False, na_rep=""))
     print(f"\nTable: {course.root / 'grading' / chosen.lesson}.csv")
     print(f"Feedback: {course.root / 'grading' / 'feedback'}")
     return 1 if (table["status"] == "failed").any() else 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 from dataclasses import dataclass
-from datetime import datetime
 
 import nbformat
 import pytest
@@ -41,6 +41,7 @@ class Run:
     """A notebook with the outputs of a run that went on after errors."""
 
     notebook: nbformat.NotebookNode
+    cpu_seconds: float
 
     @property
     def code(self):
@@ -55,18 +56,10 @@ class Run:
             if output.output_type == "error"
         }
 
-    def seconds(self) -> dict[str, float]:
-        """Return how long each code cell took."""
-        return {cell.id: _seconds(cell.metadata.execution) for cell in self.code}
 
-
-def _seconds(times) -> float:
-    begin, end = times["iopub.execute_input"], times["shell.execute_reply"]
-    return (_moment(end) - _moment(begin)).total_seconds()
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def cpu_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +74,8 @@ def run_of(tmp_path_factory, shared_cache):
         client = NotebookClient(
             notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": str(folder)}}
         )
+        before = cpu_seconds_of_children()
         client.execute(env={**os.environ, "MLMD_CACHE": str(shared_cache)})
-        return Run(notebook)
+        return Run(notebook, cpu_seconds_of_children() - before)
 
     return run

@@ -9,8 +9,10 @@ from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
 
 from helpers.grading.build import HIDDEN
 from helpers.grading.canaries import CANARIES
+from helpers.grading.course import Course
 
 EDITIONS = ("solutions", "notebooks")
+LESSONS = [source.stem for source in Course().sources()]
 STUB = "raise NotImplementedError()"
 
 
@@ -82,6 +84,18 @@ def test_students_get_no_solution_no_hidden_test_and_no_discussion(lesson, cells
     assert kept, "a solution discusses its answers"
 
 
+def test_every_exercise_of_the_handout_is_there(cells_of):
+    handout = {"2.1": 6, "2.2": 3, "2.3": 5, "2.4": 5, "3": 4}  # section: how many exercises
+    found = [
+        match
+        for lesson in LESSONS
+        for cell in cells_of("notebooks", lesson, "markdown")
+        for match in re.findall(r"^#+ Exercise ([\d.]+) \((\d+)\)", cell.source, re.MULTILINE)
+    ]
+    wanted = {(section, str(k)) for section, n in handout.items() for k in range(1, n + 1)}
+    assert wanted <= set(found)
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_no_output_is_stored(lesson, edition, cells_of):
     cells = cells_of(edition, lesson, "code")
@@ -122,9 +136,10 @@ def test_a_partial_score_is_a_plain_float(lesson, run_of):
 
 @pytest.mark.slow
 def test_it_is_quick_enough_for_a_class(lesson, run_of):
-    seconds = run_of("solutions", lesson).seconds()
-    print(f"{lesson}: {sum(seconds.values()):.1f} s, slowest cell {max(seconds.values()):.1f} s")
-    assert sum(seconds.values()) < 300
+    """Five minutes even on one core, which a machine that runs other things may leave."""
+    used = {edition: run_of(edition, lesson).cpu_seconds for edition in EDITIONS}
+    print(f"{lesson}: " + ", ".join(f"{name} {value:.0f} CPU s" for name, value in used.items()))
+    assert max(used.values()) < 300
 
 
 @pytest.mark.slow
