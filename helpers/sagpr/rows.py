@@ -117,7 +117,7 @@ def frame_rows(
         borders = np.searchsorted(one.frame, np.arange(len(n_atoms) + 1))
         sums = np.empty((len(n_atoms), n_m, scalars.shape[1], n_features))
         for number, (start, end) in enumerate(itertools.pairwise(borders)):
-            products = scalars[start:end].T @ one.values[start:end].reshape(end - start, -1)
+            products = scalars[start:end].T @ one.values[start:end].reshape(-1, n_m * n_features)
             sums[number] = products.reshape(-1, n_m, n_features).swapaxes(0, 1)
         parts.append(sums.reshape(len(n_atoms), n_m, -1))
     return np.concatenate(parts, axis=2) / n_atoms[:, None, None]

@@ -66,6 +66,16 @@ def test_what_the_centres_contribute_adds_up(any_model, water):
     np.testing.assert_allclose(parts.sum(0), any_model.predict([atoms])[0], rtol=1e-9)
 
 
+def test_frames_may_lack_one_of_the_centres(water):
+    frames, tensors, _ = water
+    oxygen = molecule("O2")
+    model = SymmetryAdaptedKernelRidge(**SMALL, centres=("H", "O"))
+    model.fit([*frames[:12], oxygen], [*tensors[:12], np.eye(3)])
+    found = model.predict([oxygen, frames[0]])
+    np.testing.assert_allclose(found[1], model.predict(frames[:1])[0], rtol=1e-9)
+    assert np.isfinite(found).all()
+
+
 def test_predictions_are_symmetric_and_the_same_in_any_batch(model, water):
     frames = water[0][:60]
     tensors = model.predict(frames)
