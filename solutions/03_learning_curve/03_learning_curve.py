@@ -262,6 +262,7 @@ with style():
 law_default = fit_power_law(stored_default, FORCES)
 plot_learning_curve(stored_default, law_default, FORCES, ax=left)
 plot_learning_curve(stored_curve, fit_power_law(stored_curve, ENERGY), ENERGY, ax=right)
+right.legend(fontsize=11, loc="upper right")
 left.set_title("Default settings, forces (stored result)")
 right.set_title("Small potential, energies (stored result)")
 described(

@@ -421,14 +421,14 @@ Markdown(
 # *Why:* the best $\sigma_E$ depends on $\sigma_F$: what counts is who wins.
 #
 # A sweep over $\sigma_E$ and $\sigma_F$ costs no further fit. Sweep over `SIGMA_E` with the values
-# 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.03, 0.3 on 100 frames, and keep the
+# 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.012, 0.3 on 100 frames, and keep the
 # table as `table_both`. Which of the two matters more for the energies?
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_both = …
 ### BEGIN SOLUTION
 table_both = sweep(
-    {SIGMA_E: [1e-4, 1e-3, 1e-2], "sigma_force_eV_per_A": [0.003, 0.03, 0.3]},
+    {SIGMA_E: [1e-4, 1e-3, 1e-2], "sigma_force_eV_per_A": [0.003, 0.012, 0.3]},
     sizes=[100],
     config=CLASSROOM,
     cache=CACHE,
