@@ -77,6 +77,7 @@ def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str,
         "score": submission["score"],
         "max_score": submission["max_score"],
         "points_to_mark_by_hand": waiting,
+        "problem": "",
     }
 
 

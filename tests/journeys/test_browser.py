@@ -191,17 +191,15 @@ def test_the_sliders_of_the_explorer_move_with_the_keyboard(page, lab):
     for _ in range(5):  # goals, imports, theory, what to see, the explorer
         page.keyboard.press("Shift+Enter")
     words.wait_for()
-    before, picture = words.inner_text(), page.locator(".widget-image").get_attribute("src")
+    picture = page.locator(".widget-image").get_attribute("src")
     page.locator(".noUi-handle").first.focus()
-    for _ in range(6):
+    for _ in range(6):  # from 1e-3 to 3e-5 eV/atom: overfitted
         page.keyboard.press("ArrowLeft")
     page.wait_for_function(
-        "old => ![...document.querySelectorAll('.widget-html-content')].some("
-        "one => one.innerText == old)",
-        arg=before,
+        """() => [...document.querySelectorAll('.widget-html-content')].some(
+            one => parseFloat(one.innerText.split('validation / training = ')[1]) > 10)"""
     )
     assert page.locator(".widget-image").get_attribute("src") != picture
-    assert float(words.inner_text().split("=")[1]) > float(before.split("=")[1]), "overfitted"
 
 
 def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
@@ -216,7 +214,7 @@ def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
     for place in (f"gradebook/{FIRST}", f"gradebook/{FIRST}/{FIRST}"):  # lesson, its notebook
         frame.locator(f"a[href$='{place}']").last.click()
     frame.get_by_role("link", name="Submission #1").click()
-    score = frame.locator("input.score#text1-6")
+    score = frame.locator("input.score.needs_manual_grade#text1-6")  # once the page knows marks
     score.fill("1.5")
     score.press("Tab")
     for _ in range(60):
