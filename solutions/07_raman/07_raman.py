@@ -47,8 +47,9 @@ START = load_frames("water", "validate")[0]
 #
 # With polarised light one measures $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered
 # light polarised as the laser) and $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (across it). Both are
-# multiplied by $(\nu_{\text{laser}} - \nu)^4 / \nu$ from the theory of scattering and by a factor
-# that corrects for classical nuclei. Wavenumbers $\nu$ are in cm⁻¹.
+# multiplied by $(\nu_{\text{laser}} - \nu)^4$ from the theory of scattering, and by $x / (1 - e^{-x})$ with
+# $x = h \nu / k_B T$, which corrects for classical nuclei (it is exact for harmonic vibrations).
+# Wavenumbers $\nu$ are in cm⁻¹.
 
 # %% [markdown]
 # ## Exercise 3 (5): polarizabilities of a trajectory (4 points)
