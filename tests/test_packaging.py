@@ -39,6 +39,7 @@ DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
 CONDA_NAMES = {"vesin": "python-vesin"}
 # The name to import where it is not PyPI's.
 IMPORT_NAMES = {
+    "ipython": "IPython",
     "metatensor-core": "metatensor",
     "quippy-ase": "quippy",
     "scikit-learn": "sklearn",
