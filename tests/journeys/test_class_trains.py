@@ -57,26 +57,7 @@ exponent, forecast_800 = np.polyfit(rows["n_frames"], rows["rmse_forces_meV_per_
 forecast_800 = abs(forecast_800) + 800
 """,
 }
-# Own fits are those of other settings (1 of 3 points); no labels (2 of 3); only the exponent (1).
-HALF = {
-    "ex2-2-1": """
-other = learning_curve(
-    GapConfig(n_sparse=20, n_max=3, l_max=2), sizes=[50, 100], cache=CACHE, progress=False
-)
-curve = pd.concat([other, stored_curve.query("repeat == 1 and n_frames > 100")])
-""",
-    "ex2-2-2": """
-figure, ax = plt.subplots()
-for name, rows in curve.groupby("set"):
-    ax.loglog(rows["n_frames"], rows["rmse_forces_meV_per_A"], "o-")
-""",
-    "ex2-2-2b": """
-rows = curve[curve["set"] == "validation"]
-slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows["rmse_forces_meV_per_A"]), 1)
-exponent, forecast_800 = -slope, offset + slope * np.log(800)
-""",
-}
-EXPECTED = {"right": 8, "half": 4, "wrong": 0}
+EXPECTED = {"right": 8, "wrong": 0}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +65,7 @@ def graded(new_class, shared_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLMD_CACHE", str(shared_cache))
         group = new_class(LESSON)
-        for student, answers in {"right": RIGHT, "wrong": WRONG, "half": HALF}.items():
+        for student, answers in {"right": RIGHT, "wrong": WRONG}.items():
             group.hand_in(student, answers)
         assert group.grade() == 0, group.said
     return group
@@ -92,7 +73,7 @@ def graded(new_class, shared_cache):
 
 def test_each_gets_the_marks_that_the_work_deserves(graded):
     assert graded.table["score"].to_dict() == EXPECTED, graded.said
-    assert graded.table["points_to_mark_by_hand"].to_dict() == {"right": 3, "half": 0, "wrong": 0}
+    assert graded.table["points_to_mark_by_hand"].to_dict() == {"right": 3, "wrong": 0}
 
 
 def test_feedback_tells_what_was_expected(graded):
