@@ -1,4 +1,4 @@
-"""Waiting for other processes: until something holds, and whether one still lives."""
+"""Waiting for other processes: until something holds, which ones are there, and which live."""
 
 import contextlib
 import time
@@ -7,11 +7,26 @@ import psutil
 
 
 def until(condition, seconds=120):
-    """Wait until a condition holds, and return whether it did in time."""
+    """Wait until a condition holds, and return what it gave last."""
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (held := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return condition()
+    return held
+
+
+def is_gap_fit(one):
+    return one.name() == "gap_fit"
+
+
+def descendants(process, wanted=is_gap_fit):
+    """Return the wanted descendants of a process, without those that end meanwhile."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if wanted(one):
+                    found.append(one)
+    return found
 
 
 def lives(one):

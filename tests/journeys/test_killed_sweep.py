@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from waiting import lives, until
+from waiting import descendants, lives, until
 
 from helpers.sweeps.cache import Cache
 
@@ -41,16 +40,10 @@ def stored(folder):
     return {path: path.stat().st_mtime_ns for path in Path(folder).glob("cache/*/*/point.json")}
 
 
-def fits(process):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [one for one in process.children(recursive=True) if one.name() == "gap_fit"]
-    return []
-
-
 @pytest.mark.slow
 def test_after_kill_9_nothing_goes_on_and_the_rest_is_computed(tmp_path, small_water):
     sweep = start(tmp_path)
-    assert until(lambda: stored(tmp_path) and fits(sweep)), sweep.communicate()
+    assert until(lambda: stored(tmp_path) and descendants(sweep)), sweep.communicate()
     family = sweep.children(recursive=True)
     os.kill(sweep.pid, signal.SIGKILL)
     sweep.wait()

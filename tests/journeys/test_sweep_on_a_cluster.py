@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 import threading
-import time
 
 import numpy as np
 import psutil
 import pytest
-from waiting import until
+from waiting import descendants, until
 
 from helpers import evaluate, load_frames, sweep
 
@@ -48,16 +47,13 @@ def cluster(tmp_path):
 
 def kill_one_that_fits(workers, killed):
     """Kill the first worker whose gap_fit is computing."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        for worker in workers:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                fits = [one for one in worker.children() if one.name() == "gap_fit"]
-                if fits:
-                    os.kill(worker.pid, signal.SIGKILL)
-                    killed.extend([worker, *fits])
-                    return
-        time.sleep(0.02)
+
+    def one_that_fits():
+        return next(([one, *fits] for one in workers if (fits := descendants(one))), None)
+
+    if family := until(one_that_fits, SECONDS):
+        os.kill(family[0].pid, signal.SIGKILL)
+        killed.extend(family)
 
 
 @pytest.mark.slow

@@ -3,10 +3,10 @@
 import os
 import signal
 import threading
-import time
 
 import psutil
 import pytest
+from waiting import descendants, until
 
 from helpers import load_frames
 from helpers.gap.memory import estimate_memory_MB
@@ -55,16 +55,10 @@ def test_a_worker_that_is_killed_fails_its_point_and_is_replaced(task, tiny_conf
 
 
 def workers():
-    children = psutil.Process().children()
-    return [one for one in children if "helpers.sweeps.worker" in " ".join(one.cmdline())]
+    return descendants(psutil.Process(), lambda one: "helpers.sweeps.worker" in one.cmdline())
 
 
 def kill_the_worker():
     """Kill the worker as soon as its gap_fit computes."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for worker in workers():
-            if any(child.name() == "gap_fit" for child in worker.children()):
-                os.kill(worker.pid, signal.SIGKILL)
-                return
-        time.sleep(0.01)
+    if until(lambda: any(map(descendants, workers())), 60):
+        os.kill(workers()[0].pid, signal.SIGKILL)
