@@ -19,12 +19,8 @@ from bad_models import BAD_MODELS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest test start first: a second process does all others meanwhile."""
-    items.sort(key=lambda item: ("accurate",) not in [m.args for m in group_marks(item)])
-
-
-def group_marks(item: pytest.Item) -> list[pytest.Mark]:
-    return list(item.iter_markers("xdist_group"))
+    """Let a process begin with the longest test while another does others."""
+    items.sort(key=lambda item: item.name != "test_clone_and_make_workshop")
 
 
 # Whoever runs the tests with nohup lets all processes ignore a hangup; some tests send one.

@@ -1,4 +1,4 @@
-"""The default model on 200 frames as a force field for water: stable, right, and honest.
+"""The potential that ships for dynamics as a force field for water: stable, right, and honest.
 
 Short forms of what `benchmarks/molecular_dynamics.py` proves with ten times 10 ps.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers import GapConfig, fit_gap, load_frames, load_potential, run_nve
+from helpers import load_frames, load_potential, run_nve
+from helpers.frames import data_folder
 from helpers.md.compiled import run_replicas
 from helpers.md.quality import energy_drift, energy_fluctuation_meV_per_atom
 from helpers.md.structure import first_peak_A, radial_distributions
@@ -18,14 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("md")]
 QUIET = {"progress": False}
 
 
-@pytest.fixture(scope="session")  # a fit of two minutes: once
-def potential(tmp_path_factory):
-    config = GapConfig(atoms_filename="gap_input_200.xyz")
-    path = tmp_path_factory.mktemp("md") / "gap.xml"
-    return load_potential(fit_gap(config, output=path, progress=False).model_path, engine="jax")
+@pytest.fixture(scope="session")
+def potential():
+    return load_potential(data_folder() / "stored" / "gap_dynamics.xml", engine="jax")
 
 
-@pytest.fixture(scope="session")  # a fit of two minutes: once
+@pytest.fixture(scope="session")  # most of a minute: once
 def runs(potential):
     """Ten validation snapshots, half a picosecond each at constant energy."""
     starts = load_frames("water", "validate")[:10]

@@ -39,10 +39,14 @@ def test_clone_and_make_workshop(tmp_path):
     }
     assert run(["git", "status", "--porcelain"], clone).stdout == ""
 
-    line = r"^ *validation .*RMSE ([\d.]+) meV/atom, ([\d.]+) meV/Å$"
     readme = (clone / "README.md").read_text(encoding="utf-8")
-    (printed,), (stated,) = (re.findall(line, text, re.MULTILINE) for text in (done.stdout, readme))
-    assert [*map(float, printed)] == pytest.approx([*map(float, stated)], rel=0.02)
+    for kind in ("training", "validation"):
+        line = rf"^ *{kind} .*RMSE ([\d.]+) meV/atom, ([\d.]+) meV/Å$"
+        texts = (done.stdout, readme)
+        (printed,), (stated,) = (re.findall(line, text, re.MULTILINE) for text in texts)
+        assert [*map(float, printed)] == pytest.approx([*map(float, stated)], rel=0.02)
+    fit = r"100 frames \(100 energies, .* CPU s, (\d+) MB$"
+    assert float(re.search(fit, done.stdout, re.MULTILINE)[1]) <= 1000
 
     again = run(["make", "setup"], clone)  # which every target begins with
     assert again.returncode == 0 and "Setting up" not in again.stdout
