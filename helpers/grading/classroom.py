@@ -28,8 +28,8 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
     """Grade all that was handed in for a lesson; write feedback pages and a CSV file.
 
     Submissions are taken from ``grading/submitted/STUDENT/LESSON/`` and, sorted there first, from
-    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept. The CSV file grows
-    student by student.
+    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept. The CSV file is
+    written student by student.
 
     Returns
     -------
@@ -46,7 +46,6 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
         If nobody handed anything in, or the lesson itself cannot be entered in the gradebook.
     """
     collected = collect(course.grading, lesson)
-    course.generate(lesson, database=True)
     api = course.api()
     students = sorted({*api.get_submitted_students(lesson), *collected.problems})
     if not students:
@@ -56,14 +55,22 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
             fix=f"copy the notebooks there, or into grading/downloaded/{lesson}/archive as "
             + EXPECTED.format(lesson),
         )
-    rows = {name: {"student": name, "status": "not graded yet"} for name in students}
-    table = pd.DataFrame()
+    course.generate(lesson, database=True)
+    rows: dict[str, dict[str, Any]] = {
+        name: {"student": name, "status": "not graded yet"} for name in students
+    }
+    table = _write_table(course, lesson, rows)
     with warnings.catch_warnings():  # nbgrader's own business with its database
         warnings.filterwarnings("ignore", message="Object of type <Submitted")
         for student in _shown(students, progress):
             rows[student] = _row(course, api, lesson, student, collected)
-            table = pd.DataFrame(rows.values(), columns=COLUMNS)
-            write_whole(course.grading / f"{lesson}.csv", table.to_csv(index=False))
+            table = _write_table(course, lesson, rows)
+    return table
+
+
+def _write_table(course: Course, lesson: str, rows: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows.values(), columns=COLUMNS)
+    write_whole(course.grading / f"{lesson}.csv", table.to_csv(index=False))
     return table
 
 
