@@ -12,9 +12,7 @@ from helpers.grading.course import Course, GradingError
 
 
 def test_a_lesson_that_nobody_handed_in_says_where_files_belong(tmp_path):
-    own = Course()
-    shutil.copy(own.root / "nbgrader_config.py", tmp_path)
-    shutil.copytree(own.root / "solutions" / "01_first_look", tmp_path / "solutions/01_first_look")
+    shutil.copy(Course().root / "nbgrader_config.py", tmp_path)
     message = "Nobody has handed in 01_first_look.*grading/submitted/STUDENT.*downloaded"
     with pytest.raises(GradingError, match=message):
         classroom.grade(Course(tmp_path), "01_first_look")
