@@ -3,6 +3,7 @@
 # PYTHON=python3.12    make the virtual environment with this interpreter
 # PYTEST_ARGS='-k gap' pass options to pytest
 # ASSIGNMENT=01_first_look  the lesson to release or to grade
+# STUDENTS=1           make an offline kit without solutions
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -52,7 +53,7 @@ lint: setup ## check style, types, and that notebooks hold no output
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy helpers
-	@find notebooks solutions -name '*.ipynb' -exec $(PY) -m nbstripout --verify --keep-id {} +
+	@find notebooks solutions -name '*.ipynb' ! -name '*.before-*' -exec $(PY) -m nbstripout --verify --keep-id {} +
 
 figure: setup ## draw the figure of the README again
 	$(PY) tools/readme_figure.py
@@ -60,7 +61,7 @@ figure: setup ## draw the figure of the README again
 lock: ## renew requirements.lock with the newest versions
 	@bash tools/lock.sh
 
-offline: offline-dest setup ## make a kit that installs without a network: DEST=folder
+offline: offline-dest setup ## make a kit that installs without a network: DEST=folder [STUDENTS=1]
 	@PYTHON="$(PY)" bash tools/offline.sh make
 
 .PHONY: offline-dest

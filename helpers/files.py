@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from helpers.errors import WorkshopError
@@ -78,6 +79,20 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
     except OSError as error:
         raise unwritable(path, error) from error
     return path
+
+
+def keep_copy(path: Path, folder: Path) -> Path:
+    """Write a copy of a file that shall be replaced, ``NAME.before-TIME.SUFFIX``; return its path.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    kept = folder / f"{path.stem}.before-{moment}{path.suffix}"
+    return write_whole(kept, path.read_bytes())
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

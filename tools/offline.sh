@@ -4,8 +4,9 @@
 #   tools/offline.sh check   see that DEST will do, before anything slow is done
 #   tools/offline.sh make    fill it: install.sh, source/, wheelhouse/
 #
-# DEST    the folder
-# PYTHON  the interpreter the kit is for: the one of .venv
+# DEST      the folder
+# PYTHON    the interpreter the kit is for: the one of .venv
+# STUDENTS  1 leaves out what holds answers
 set -euo pipefail
 DEST="${DEST:-}"
 
@@ -34,8 +35,17 @@ files() {
       if [ -e "$file" ]; then printf '%s\n' "$file"; fi
     done
   else
-    find . \( -name .venv -o -name results -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' \) -prune \
+    find . \( -name .venv -o -name results -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' -o -path ./grading \) -prune \
       -o -type f -print
+  fi
+}
+
+# Tests hold answers, too: those of the class that they grade.
+without_answers() {
+  if [ -n "${STUDENTS:-}" ]; then
+    grep -vE '^(\./)?(solutions/|tests/|docs/mark_scheme\.md$)'
+  else
+    cat
   fi
 }
 
@@ -58,7 +68,7 @@ END
   rm -rf "$DEST/wheelhouse" "$DEST/source"
   mkdir "$DEST/wheelhouse" "$DEST/source"
 
-  files | tar -cf - -T - | tar -xf - -C "$DEST/source"
+  files | without_answers | tar -cf - -T - | tar -xf - -C "$DEST/source"
   "$PYTHON" -m pip --disable-pip-version-check download --quiet --dest "$DEST/wheelhouse" \
     --only-binary=:all: --no-deps --require-hashes -r requirements.lock
 

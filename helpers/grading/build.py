@@ -132,7 +132,7 @@ def build(names: Sequence[str], course: Course) -> list[Path]:
     written = []
     for source in sources:
         if not names or source.stem in names:
-            written += [build_solution(source), course.release(source.stem)]
+            written += [build_solution(source), *course.release(source.stem)]
     return [*written, write_whole(course.root / "docs" / "mark_scheme.md", mark_scheme(sources))]
 
 

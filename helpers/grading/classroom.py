@@ -6,6 +6,8 @@ Student by student, so that a submission that cannot be graded stops nobody else
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ import pandas as pd
 
 from helpers.errors import WorkshopError, nearest
 from helpers.files import write_whole
+from helpers.grading.collect import EXPECTED, Collected, collect
 from helpers.grading.course import Course, GradingError
 
 COLUMNS = ["student", "status", "score", "max_score", "points_to_mark_by_hand", "problem"]
@@ -25,47 +28,74 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
     """Grade all that was handed in for a lesson; write feedback pages and a CSV file.
 
     Submissions are taken from ``grading/submitted/STUDENT/LESSON/`` and, sorted there first, from
-    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept.
+    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept. The CSV file is
+    written student by student.
 
     Returns
     -------
     DataFrame
         One row per student: `COLUMNS`; also in ``grading/LESSON.csv``. ``status`` is ``graded``,
         ``to mark by hand`` (``score`` lacks ``points_to_mark_by_hand`` at most),
-        ``to confirm by hand`` (marked before, handed in again: the marks still count) or
-        ``failed`` (``problem`` tells why, and there is no score).
+        ``to confirm by hand`` (marked before, handed in again: the marks still count),
+        ``failed`` (``problem`` tells why, there is no score and no feedback) or, in the file of a
+        grading that was stopped, ``not graded yet``.
 
     Raises
     ------
     GradingError
         If nobody handed anything in, or the lesson itself cannot be entered in the gradebook.
     """
-    if (course.root / "grading" / "downloaded" / lesson / "archive").is_dir():
-        course.collect(lesson)
-    course.release(lesson, database=True)
+    collected = collect(course.grading, lesson)
     api = course.api()
-    students = sorted(api.get_submitted_students(lesson))
+    students = sorted({*api.get_submitted_students(lesson), *collected.problems})
     if not students:
         raise GradingError(
             f"Nobody has handed in {lesson}",
             expected=f"grading/submitted/STUDENT/{lesson}/{lesson}.ipynb",
-            fix=f"copy the notebooks there, or as STUDENT_{lesson}.ipynb into "
-            f"grading/downloaded/{lesson}/archive",
+            fix=f"copy the notebooks there, or into grading/downloaded/{lesson}/archive as "
+            + EXPECTED.format(lesson),
         )
+    course.generate(lesson, database=True)
+    rows: dict[str, dict[str, Any]] = {
+        name: {"student": name, "status": "not graded yet"} for name in students
+    }
+    table = _write_table(course, lesson, rows)
     with warnings.catch_warnings():  # nbgrader's own business with its database
         warnings.filterwarnings("ignore", message="Object of type <Submitted")
-        rows = [_grade_one(course, api, lesson, student) for student in _shown(students, progress)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    write_whole(course.root / "grading" / f"{lesson}.csv", table.to_csv(index=False))
+        for student in _shown(students, progress):
+            rows[student] = _row(course, api, lesson, student, collected)
+            table = _write_table(course, lesson, rows)
     return table
 
 
+def _write_table(course: Course, lesson: str, rows: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows.values(), columns=COLUMNS)
+    write_whole(course.grading / f"{lesson}.csv", table.to_csv(index=False))
+    return table
+
+
+def _row(
+    course: Course, api: Any, lesson: str, student: str, collected: Collected
+) -> dict[str, Any]:
+    problem = collected.problems.get(student)
+    if problem is None:
+        try:
+            row = _grade_one(course, api, lesson, student)
+        except GradingError as error:
+            problem = error.found
+        else:
+            former = collected.replaced.get(student)
+            note = "" if former is None else f"handed in again; the former file is {former}"
+            return {**row, "problem": note}
+    page = course.grading / "feedback" / student / lesson
+    if page.exists():  # of an earlier hand-in: it would mislead
+        shutil.rmtree(page)
+    return {"student": student, "status": "failed", "problem": problem}
+
+
 def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str, Any]:
-    try:
-        for step in ("autograde", "generate_feedback"):
-            course.step(step, lesson, student, api=api)
-    except GradingError as error:
-        return {"student": student, "status": "failed", "problem": error.found}
+    for step in ("autograde", "generate_feedback"):
+        course.step(step, lesson, student, api=api)
     submission = api.get_submission(lesson, student)
     waiting = _unmarked_points(api, lesson, student)
     status = "to mark by hand" if waiting else "graded"
@@ -77,7 +107,6 @@ def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str,
         "score": submission["score"],
         "max_score": submission["max_score"],
         "points_to_mark_by_hand": waiting,
-        "problem": "",
     }
 
 
@@ -113,16 +142,25 @@ def main(arguments: list[str] | None = None) -> int:
                 f"There is no lesson {chosen.lesson!r}", fix=nearest(chosen.lesson, known)
             )
         if chosen.step == "release":
-            print(course.release(chosen.lesson, database=True))
+            print(*course.release(chosen.lesson, database=True), sep="\n")
             return 0
+        # Lessons look there for fits that were made before.
+        os.environ.setdefault("MLMD_CACHE", str(course.grading / "cache"))
         table = grade(course, chosen.lesson)
     except WorkshopError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            "\nStopped; no marks are lost. Who was graded is in the table "
+            f"{course.grading / chosen.lesson}.csv. The same command again grades everybody anew.",
+            file=sys.stderr,
+        )
+        return 130
     shown = table.assign(problem=table["problem"].str.slice(0, 50))  # the file has the whole text
     print(shown.to_string(index=False, na_rep=""))
-    print(f"\nTable: {course.root / 'grading' / chosen.lesson}.csv")
-    print(f"Feedback: {course.root / 'grading' / 'feedback'}")
+    print(f"\nTable: {course.grading / chosen.lesson}.csv")
+    print(f"Feedback: {course.grading / 'feedback'}")
     return 1 if (table["status"] == "failed").any() else 0
 
 

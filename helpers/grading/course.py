@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from helpers.errors import WorkshopError
+from helpers.grading.release import place
 
 
 class GradingError(WorkshopError, RuntimeError):
@@ -44,8 +44,28 @@ class Course:
 
         return PyFileConfigLoader("nbgrader_config.py", str(self.root)).load_config()
 
-    def release(self, lesson: str, *, database: bool = False) -> Path:
-        """Make the student's edition of a lesson; return its notebook.
+    @property
+    def grading(self) -> Path:
+        """All that a class hands in and gets back; git ignores it."""
+        return self.root / "grading"
+
+    def release(self, lesson: str, *, database: bool = False) -> list[Path]:
+        """Make the student's edition of a lesson and put it into ``notebooks/``.
+
+        Returns
+        -------
+        list of Path
+            Its notebook; and a copy of the one that was there, if somebody worked in it.
+
+        Raises
+        ------
+        GradingError
+            If nbgrader refuses, with what it said.
+        """
+        return place(self.generate(lesson, database=database), self.root / "notebooks" / lesson)
+
+    def generate(self, lesson: str, *, database: bool) -> Path:
+        """Let nbgrader make the student's edition of a lesson in its own folder.
 
         Parameters
         ----------
@@ -63,27 +83,9 @@ class Course:
         settings.GenerateAssignment.no_database = not database
         settings.SaveCells.enabled = database
         if database:
-            (self.root / "grading" / "exchange").mkdir(parents=True, exist_ok=True)
+            (self.grading / "exchange").mkdir(parents=True, exist_ok=True)
         self.step("generate_assignment", lesson, api=self.api(settings))
-        return self.root / "notebooks" / lesson / f"{lesson}.ipynb"
-
-    def collect(self, lesson: str) -> None:
-        """Sort the files in ``grading/downloaded/LESSON/archive/`` into ``grading/submitted/``.
-
-        Raises
-        ------
-        GradingError
-            If nbgrader cannot read one of them.
-        """
-        command = [sys.executable, "-m", "nbgrader", "zip_collect", lesson, "--force"]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise GradingError(
-                "nbgrader zip_collect failed",
-                expected="NAME_LESSON.ipynb, or NAME.zip with LESSON.ipynb inside",
-                found=done.stderr.strip().splitlines()[-1],
-                fix=f"mend or remove the file in grading/downloaded/{lesson}/archive",
-            )
+        return self.grading / "release" / lesson / f"{lesson}.ipynb"
 
     def step(self, name: str, *arguments: str, api: Any = None) -> None:
         """Run one step of nbgrader's API.
@@ -92,9 +94,13 @@ class Course:
         ------
         GradingError
             If it fails, with its cause.
+        KeyboardInterrupt
+            If it was stopped, which nbgrader reports as a failure.
         """
         done = getattr(self.api() if api is None else api, name)(*arguments)
         if not done["success"]:
+            if done.get("error", "").rstrip().endswith("\nKeyboardInterrupt"):
+                raise KeyboardInterrupt
             raise GradingError(
                 f"nbgrader {name} {' '.join(arguments)} failed",
                 found=_cause(done.get("log") or "", done.get("error") or ""),

@@ -65,12 +65,18 @@ def test_a_free_text_question_needs_a_mark_scheme(copy):
         build([source.stem], copy)
 
 
-def test_what_nbgrader_refuses_is_told_in_its_words(copy):
+def test_what_nbgrader_refuses_is_told_in_its_words_and_costs_no_work(copy, listing):
     (source, *_) = copy.sources()
+    work = copy.root / "notebooks" / source.stem
+    work.mkdir(parents=True)
+    (work / "gap.xml").write_text("a long fit")
+    (work / f"{source.stem}.ipynb").write_text("answers")
+    before = listing(work)
     text = source.read_text(encoding="utf-8")
     source.write_text(text.replace("### END SOLUTION", "", 1), encoding="utf-8")
     with pytest.raises(RuntimeError, match="nbgrader generate_assignment 01_first_look failed"):
         build([source.stem], copy)
+    assert listing(work) == before
 
 
 def test_an_unknown_lesson_is_refused_with_a_hint():

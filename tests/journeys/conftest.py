@@ -33,15 +33,22 @@ class Class:
     def release(self) -> Path:
         return self.course.root / "notebooks" / self.lesson / f"{self.lesson}.ipynb"
 
+    @property
+    def model(self) -> Path:
+        """What somebody who works with the lesson has beside it."""
+        return self.release.with_name("gap.xml")
+
     def command(self, step: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "helpers.grading.classroom", step, self.lesson]
         command += ["--course", str(self.course.root)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def grade(self) -> int:
+        path = self.grading / f"{self.lesson}.csv"
+        path.unlink(missing_ok=True)
         done = self.command("grade")
         self.said = done.stdout + done.stderr
-        path = self.grading / f"{self.lesson}.csv"
+        assert path.exists(), self.said
         self.table = pd.read_csv(path, index_col="student")
         return done.returncode
 
@@ -81,6 +88,8 @@ def new_class(tmp_path_factory):
         shutil.copy(own.root / "nbgrader_config.py", root)
         shutil.copytree(own.root / "solutions" / lesson, root / "solutions" / lesson)
         group = Class(Course(root), lesson)
+        group.model.parent.mkdir(parents=True)
+        group.model.write_text("a long fit")
         done = group.command("release")
         assert done.returncode == 0, done.stderr
         committed = own.root / "notebooks" / lesson / f"{lesson}.ipynb"

@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -223,7 +222,3 @@ def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
                 return
         time.sleep(0.5)
     raise AssertionError("the mark did not reach the gradebook")
-
-
-def test_no_file_of_a_session_is_left_behind():
-    assert not [path for path in Path(OWN.root / "notebooks").rglob("*") if path.suffix == ".cfg"]

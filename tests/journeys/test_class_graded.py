@@ -104,8 +104,18 @@ def graded(new_class):
     group.hand_in("wrong", WRONG, "zip")
     broken = group.hand_in("broken", {})
     broken.write_text(broken.read_text(encoding="utf-8")[:5000], encoding="utf-8")
+    group.release.write_text("answers")
     assert group.grade() == 1, "one of them could not be graded"
     return group
+
+
+def test_releasing_and_grading_leave_the_notebooks_alone(graded):
+    assert graded.release.read_text() == "answers"
+    assert graded.model.read_text() == "a long fit"
+    assert {path.name for path in graded.release.parent.iterdir()} == {
+        graded.release.name,
+        graded.model.name,
+    }
 
 
 def test_each_gets_the_marks_that_the_work_deserves(graded):
