@@ -1,4 +1,4 @@
-"""The course for nbgrader: from solutions/ all goes to grading/, and stays there."""
+"""The course for nbgrader: solutions/ → notebooks/; all that a class hands in stays in grading/."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ c.CourseDirectory.root = str(root.resolve())
 c.CourseDirectory.course_id = "mlmd"
 
 c.CourseDirectory.source_directory = "solutions"
-# Releasing, nbgrader empties the folder; in notebooks/ people work, so the kit copies it there.
-for step in ("release", "submitted", "autograded", "feedback", "source_with_tests", "solution"):
+c.CourseDirectory.release_directory = "notebooks"
+for step in ("submitted", "autograded", "feedback", "source_with_tests", "solution"):
     setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
 c.CourseDirectory.db_url = f"sqlite:///{root.resolve() / 'grading' / 'gradebook.db'}"
 c.Exchange.root = str(root.resolve() / "grading" / "exchange")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,11 @@ class Course:
         GradingError
             If nbgrader refuses, with what it said.
         """
-        from traitlets.config import Config
-
-        settings = Config(self.settings)
+        settings = deepcopy(self.settings)
         settings.GenerateAssignment.no_database = not database
         settings.SaveCells.enabled = database
+        # nbgrader empties the folder that it releases into, and in notebooks/ people work.
+        settings.CourseDirectory.release_directory = "grading/release"
         if database:
             (self.grading / "exchange").mkdir(parents=True, exist_ok=True)
         self.step("generate_assignment", lesson, api=self.api(settings))
