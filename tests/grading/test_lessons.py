@@ -6,6 +6,7 @@ import re
 
 import pytest
 from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+from other_answers import answers_of
 
 from helpers.grading.build import HIDDEN
 from helpers.grading.canaries import CANARIES
@@ -96,6 +97,20 @@ def test_every_exercise_of_the_handout_is_there(cells_of):
     assert wanted <= set(found)
 
 
+def test_every_test_is_asked_about_right_and_wrong_answers(lesson, cells_of):
+    """`answers/NN.py` has for each a right answer in another style, and one that is not."""
+    answers = answers_of(lesson)
+    if not answers:
+        pytest.skip("no answers of other students yet")
+    most = {
+        cell.id: cell.metadata.nbgrader.points
+        for cell in cells_of("solutions", lesson, "code")
+        if is_grade(cell) and cell.metadata.nbgrader.points
+    }
+    assert {answer.test for answer in answers if answer.points == most[answer.test]} == set(most)
+    assert {answer.test for answer in answers if answer.points < most[answer.test]} == set(most)
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_no_output_is_stored(lesson, edition, cells_of):
     cells = cells_of(edition, lesson, "code")
@@ -113,6 +128,11 @@ def test_the_solution_runs_and_gets_full_marks(lesson, run_of):
         if is_grade(cell):
             score, most = determine_grade(cell)
             assert score == most, (cell.id, cell.outputs)
+
+
+@pytest.mark.slow
+def test_other_answers_get_the_points_that_they_deserve(lesson, run_of):
+    assert run_of("solutions", lesson).wrong_marks == []
 
 
 @pytest.mark.slow
@@ -140,6 +160,15 @@ def test_it_is_quick_enough_for_a_class(lesson, run_of):
     used = {edition: run_of(edition, lesson).cpu_seconds for edition in EDITIONS}
     print(f"{lesson}: " + ", ".join(f"{name} {value:.0f} CPU s" for name, value in used.items()))
     assert max(used.values()) < 300
+
+
+@pytest.mark.slow
+def test_what_takes_a_minute_shows_that_it_goes_on(lesson, run_of):
+    for edition in EDITIONS:
+        run = run_of(edition, lesson)
+        took = run.seconds()
+        for cell in run.code:
+            assert took[cell.id] < 60 or re.search(r"\d%\|", str(cell.outputs)), (edition, cell.id)
 
 
 @pytest.mark.slow
