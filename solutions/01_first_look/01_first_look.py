@@ -143,6 +143,16 @@ print(
     f"cutoff {GapConfig().cutoff} Å before, {GapConfig.read(HERE / 'my_config.cfg').cutoff} Å now"
 )
 
+# %% nbgrader={"grade": true, "grade_id": "test1-2", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the copy has a cutoff of 4 Å, and can be read.
+assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy beside gap_config.cfg."
+### BEGIN HIDDEN TESTS
+from helpers import GapConfig
+
+_config = GapConfig.read(HERE / "my_config.cfg")
+assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 Å."
+### END HIDDEN TESTS
+
 # %% [markdown] tags=["discussion"]
 # **Discussion.** `gap_fit` silently ignores a misspelt key inside `gap={}`: it would have trained
 # with its own cutoff. `GapConfig.read` refuses such a file and tells which key it does not know.

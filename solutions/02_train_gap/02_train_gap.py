@@ -202,6 +202,15 @@ assert _right.any(), (
 float(_right.sum())
 ### END HIDDEN TESTS
 
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** {rmse_energy_validation:.2f} meV/atom beside a thermal energy $k_B T$ of "
+    f"{1000 * units.kB * 300:.0f} meV at 300 K; and the forces, "
+    f"{100 * rmse_forces_validation / (1000 * validation.forces['true'].std()):.0f} % of the standard "
+    "deviation of those of DFT. An error without such a comparison tells little. Quote the error of "
+    "frames that had no part in the fit, and say where they come from."
+)
+
 # %% [markdown]
 # ## Exercise 2.1 (3): and on frames that it knows? (2 points)
 #
@@ -252,6 +261,15 @@ assert _right.any(), (
 )
 float(_right.sum())
 ### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+ratios = errors.loc["validation / training"]
+Markdown(
+    "**Discussion.** The validation error is "
+    f"{ratios['energy, meV/atom']:.2f} times the training error for the energies and "
+    f"{ratios['forces, meV/Å']:.2f} times for the forces. The training error alone would have promised too "
+    "much, by as much as that; that it is not 0 shows that the fit does not reproduce every label."
+)
 
 # %% [markdown]
 # ## Exercise 2.1 (4): why do they differ? (2 points)
@@ -442,6 +460,30 @@ relative_error = {
 # %% nbgrader={"grade": false, "grade_id": "ex2-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 for element, share in relative_error.items():
     print(f"{element}: the error is {100 * share:.1f} % of the spread of its forces")
+
+# %% nbgrader={"grade": true, "grade_id": "test2-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the error of each element, relative to the spread of its forces.
+assert set(relative_error) == {"H", "O"}, "Keys H and O."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+for _element, _rows in validation.forces.groupby("element"):
+    _off = float(np.sqrt(np.mean((_rows["predicted"] - _rows["true"]) ** 2)))
+    _want = _off / float(_rows["true"].std())
+    _found = float(relative_error[_element])
+    assert any(abs(_found / (_unit * _want) - 1) < 0.02 for _unit in (1, 100)), (
+        f"{_element}: expected {_want:.4f}, found {_found:.4f}: RMSE divided by standard deviation."
+    )
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    "**Discussion.** "
+    + ", ".join(f"{element}: {share:.1%}" for element, share in relative_error.items())
+    + " of the spread of the forces of that element. One number for all atoms is mostly that of hydrogen, "
+    f"of which there are {np.mean(validation.forces['element'] == 'H'):.0%}. Look at each element before "
+    "you trust a potential with it."
+)
 
 # %% [markdown]
 # ## Summary

@@ -248,6 +248,14 @@ assert any(_right), (
 float(sum(_right))
 ### END HIDDEN TESTS
 
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** With b = {exponent:.3f} twice the data lowers the error by "
+    f"{1 - 2**-exponent:.1%}: to halve it, {2 ** (1 / exponent):.0g} times the data would be needed. The "
+    "points are few and each has its luck, so that the forecast is no better than its interval, and it "
+    "takes for granted that the law goes on. It ends where the model is the limit."
+)
+
 # %% [markdown]
 # ## Another potential, and the luck of the draw
 #
@@ -334,6 +342,31 @@ spread_50 = float(validation[validation["n_frames"] == 50][ENERGY].std())
 means = stored_curve[stored_curve["set"] == "validation"].groupby("n_frames")[ENERGY].mean()
 print(f"spread over draws of 50 frames: {spread_50:.2f} meV/atom")
 print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
+
+# %% nbgrader={"grade": true, "grade_id": "test3-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the spread over the draws of 50 frames.
+assert spread_50 > 0, "A standard deviation is above 0."
+### BEGIN HIDDEN TESTS
+import numpy as np
+import pandas as pd
+
+from helpers.frames import data_folder
+
+_table = pd.read_csv(data_folder() / "stored" / "learning_curve_classroom.csv")
+_rows = _table[(_table["set"] == "validation") & (_table["n_frames"] == 50)]
+_draws = _rows["rmse_energy_meV_per_atom"]
+assert any(np.isclose(float(spread_50), _draws.std(ddof=k), rtol=0.01) for k in (0, 1)), (
+    f"spread_50: expected {_draws.std():.3f} meV/atom, found {float(spread_50):.3f}."
+)
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** The draws of 50 frames differ by {spread_50:.2f} meV/atom (standard deviation), "
+    f"the means of 50 and of 200 frames by {abs(means[50] - means[200]):.2f}. With a single draw of each "
+    "size the two are hard to tell apart: a curve needs several draws where the frames are few, or error "
+    "bars."
+)
 
 # %% [markdown]
 # ## Summary

@@ -104,6 +104,15 @@ described(
 # - 1 point: another sign: training points exactly on the diagonal, unphysical or rough energy curve.
 # === END MARK SCHEME ===
 
+# %% tags=["discussion"]
+Markdown(
+    "**Discussion.** In the figure above the validation errors are "
+    + ", ".join(f"{view.rmse_energy['validation']:.2f}" for view in positions)
+    + " meV/atom from the smallest sigmas to the largest, and the training errors "
+    + ", ".join(f"{view.rmse_energy['training']:.2f}" for view in positions)
+    + ". Neither row alone tells: it is the two together that do."
+)
+
 # %% [markdown]
 # ## Exercise 2.3 (2): which sigma is best for 100 snapshots? (4 points)
 #
@@ -374,6 +383,14 @@ assert _score > 0, (
 float(_score)
 ### END HIDDEN TESTS
 
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** Less: validation / training is {ratio_at_100:.1f} with 100 frames and "
+    f"{ratio_at_200:.1f} with 200. The best sigma goes from {best_sigma_100:g} to {best_sigma_200:g} "
+    "eV/atom, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
+    "of them exactly and still be wrong between them."
+)
+
 # %% [markdown]
 # ## Exercise 2.3 (5): what does it teach? (3 points)
 #
@@ -447,6 +464,24 @@ described(
     "worst value of each sigma is than its best; "
     + ", ".join(f"{row.setting} {100 * (row.effect - 1):.0f} %" for row in effects.itertuples())
     + ".",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test4-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: three values of each sigma, all combinations, on 100 frames.
+assert {100} == set(table_both["n_frames"]), "The sweep should use 100 frames."
+### BEGIN HIDDEN TESTS
+_names = ["sigma_energy_eV_per_atom", "sigma_force_eV_per_A"]
+assert set(_names) <= set(table_both.columns), "Sweep over both sigmas."
+_rows = table_both[table_both["set"] == "validation"]
+assert (_rows.groupby(_names).size() >= 1).sum() >= 9, "Three values of each: nine combinations."
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** `{effects['setting'].iloc[0]}` matters most here: between its best and its worst "
+    f"value the error of the energies changes by a factor of {effects['effect'].iloc[0]:.1f}; with "
+    f"`{effects['setting'].iloc[-1]}` it is {effects['effect'].iloc[-1]:.1f}. What counts is the weight of "
+    "energies against forces: a small sigma of one is much the same as a large sigma of the other."
 )
 
 # %% [markdown]
