@@ -138,7 +138,7 @@ def trajectory(workers: int) -> dict[str, str]:
     regression.fit(frames, read_tensors(frames), [atoms.info["trajectory"] for atoms in frames])
     model = STORED / "gap_dynamics.xml"
     warm = run_nvt(model, 0, steps=4000, relaxation_fs=50, seed=1)
-    # A bath that acts slowly, on all velocities alike: it keeps 300 K and leaves vibrations alone.
+    # A bath of 300 K that acts slowly, on all velocities alike, leaves vibrations alone.
     gentle = {"thermostat": "bussi", "relaxation_fs": 1000.0, "keep_velocities": True}
     run = run_nvt(model, warm.frames()[-1], steps=40_000, record_every=4, seed=2, **gentle)
     assert run.stable, run.stopped
@@ -153,10 +153,19 @@ def trajectory(workers: int) -> dict[str, str]:
     write_whole(STORED / "polarizabilities.npz", packed.getvalue())
     vibrations = vibrational_density_of_states(run)
     write_whole(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
+    return what_the_trajectory_is()
+
+
+def what_the_trajectory_is() -> dict[str, str]:
+    """Tell of the stored trajectory what provenance.json should say."""
+    import numpy as np
+
+    with np.load(STORED / "polarizabilities.npz") as stored:
+        mean_K = float(stored["temperature_K"].astype(float).mean())
     return {
-        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps at 300 K with "
-        "gap_dynamics.xml, after 2 ps with a stronger bath, by SymmetryAdaptedKernelRidge() of "
-        "200 frames",
+        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps in a bath of "
+        f"300 K (mean of the run: {mean_K:.0f} K) with gap_dynamics.xml, after 2 ps with a "
+        "stronger bath, by SymmetryAdaptedKernelRidge() of 200 frames",
         "vibrations.csv": "vibrational density of states of the same run",
     }
 

@@ -127,6 +127,7 @@ float(_score)
 # see its neighbours up to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
 #
 # If you used an editor, or skip this, delete the line with `raise` below, or *Run All* stops there.
+# (If you skip it, *Validate* will name its test. You lose no points.)
 
 # %%
 GapConfig().write(HERE / "gap_config.cfg")
@@ -147,6 +148,16 @@ if my_config.is_file():
     print(f"cutoff {GapConfig().cutoff} Å before, {GapConfig.read(my_config).cutoff} Å now")
 else:
     print("There is no my_config.cfg beside this notebook: it was left out, or is elsewhere.")
+
+# %% nbgrader={"grade": true, "grade_id": "test1-2", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the copy has a cutoff of 4 Å, and can be read.
+assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy beside gap_config.cfg."
+### BEGIN HIDDEN TESTS
+from helpers import GapConfig as _GapConfig
+
+_config = _GapConfig.read(HERE / "my_config.cfg")
+assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 Å."
+### END HIDDEN TESTS
 
 # %% [markdown] tags=["discussion"]
 # **Discussion.** Without `cutoff`, which it must have, `gap_fit` stops, and so it does if you misspell

@@ -475,7 +475,7 @@ Markdown(
 # Find out with `validation.summary()` or from `validation.forces`: the RMSE of each element, and the
 # RMSE relative to the spread (standard deviation) of its DFT forces. Keep the two relative errors as
 # a dictionary `relative_error` with keys `"H"` and `"O"`. No points, but worth knowing. (If you skip it,
-# *Run All* stops here. Nothing but the summary follows, and you lose no points.)
+# *Run All* stops here and *Validate* names its test. Only the summary follows, and you lose no points.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # relative_error = {"H": …, "O": …}
@@ -489,6 +489,21 @@ relative_error = {
 # %% nbgrader={"grade": false, "grade_id": "ex2-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 for element, share in relative_error.items():
     print(f"{element}: the error is {100 * share:.1f} % of the spread of its forces")
+
+# %% nbgrader={"grade": true, "grade_id": "test2-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the error of each element, relative to the spread of its forces.
+assert set(relative_error) == {"H", "O"}, "Keys H and O."
+### BEGIN HIDDEN TESTS
+import numpy as _np
+
+for _element, _rows in validation.forces.groupby("element"):
+    _off = float(_np.sqrt(_np.mean((_rows["predicted"] - _rows["true"]) ** 2)))
+    _want = _off / float(_rows["true"].std())
+    _found = float(relative_error[_element])
+    assert any(abs(_found / (_unit * _want) - 1) < 0.02 for _unit in (1, 100)), (
+        f"{_element}: expected {_want:.4f}, found {_found:.4f}: RMSE divided by standard deviation."
+    )
+### END HIDDEN TESTS
 
 # %% tags=["discussion"]
 Markdown(

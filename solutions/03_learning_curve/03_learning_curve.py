@@ -359,7 +359,8 @@ Markdown(
 #
 # From `stored_curve`: the standard deviation of the validation error of the energies over the three
 # draws of 50 frames, `spread_50` (float, meV/atom). Compare with the difference between 50 and 200.
-# (If you skip it, *Run All* stops here. Nothing but the summary follows, and you lose no points.)
+# (If you skip it, *Run All* stops here and *Validate* names its test. Only the summary follows, and you
+# lose no points.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex3-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # spread_50 = …
@@ -372,6 +373,23 @@ spread_50 = float(validation[validation["n_frames"] == 50][ENERGY].std())
 means = stored_curve[stored_curve["set"] == "validation"].groupby("n_frames")[ENERGY].mean()
 print(f"spread over draws of 50 frames: {spread_50:.2f} meV/atom")
 print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
+
+# %% nbgrader={"grade": true, "grade_id": "test3-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: the spread over the draws of 50 frames.
+assert spread_50 > 0, "A standard deviation is above 0."
+### BEGIN HIDDEN TESTS
+import numpy as _np
+import pandas as _pd
+
+from helpers.frames import data_folder as _data_folder
+
+_table = _pd.read_csv(_data_folder() / "stored" / "learning_curve_classroom.csv")
+_rows = _table[(_table["set"] == "validation") & (_table["n_frames"] == 50)]
+_draws = _rows["rmse_energy_meV_per_atom"]
+assert any(_np.isclose(float(spread_50), _draws.std(ddof=k), rtol=0.01) for k in (0, 1)), (
+    f"spread_50: expected {_draws.std():.3f} meV/atom, found {float(spread_50):.3f}."
+)
+### END HIDDEN TESTS
 
 # %% tags=["discussion"]
 Markdown(

@@ -453,6 +453,14 @@ assert _score > 0, (
 float(_score)
 ### END HIDDEN TESTS
 
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** Less: validation / training is {ratio_at_100:.1f} with 100 frames and "
+    f"{ratio_at_200:.1f} with 200. The best sigma is {best_sigma_100:g} eV/atom with 100 frames and "
+    f"{best_sigma_200:g} with 200, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
+    "of them exactly and still be wrong between them."
+)
+
 # %% [markdown]
 # ## Exercise 2.3 (5): what does it teach? (3 points)
 #
@@ -483,8 +491,7 @@ forces = {
     for n, t in ((100, table_100), (200, table_200))
 }
 Markdown(
-    f"**Discussion.** At 1e-4 eV/atom validation / training falls from {ratio_at_100:.1f} to "
-    f"{ratio_at_200:.1f} with twice the frames, and the validation error from "
+    "**Discussion.** At 1e-4 eV/atom the validation error falls with twice the frames, from "
     f"{errors_100['validation'][1e-4]:.2f} to {errors_200['validation'][1e-4]:.2f} meV/atom. With a "
     f"sensible sigma nothing changes ({errors_100['validation'].min():.2f} and "
     f"{errors_200['validation'].min():.2f} meV/atom at best, each known to about "
@@ -504,7 +511,7 @@ Markdown(
 # A sweep over $\sigma_E$ and $\sigma_F$ costs no further fit. Sweep over `SIGMA_E` with the values
 # 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.012, 0.3 on 100 frames, and keep the
 # table as `table_both`. Which of the two matters more for the energies? (If you skip it, *Run All* stops
-# here. Nothing but the summary follows, and you lose no points.)
+# here and *Validate* names its test. Only the summary follows, and you lose no points.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_both = …
@@ -532,6 +539,16 @@ described(
     + ", ".join(f"{row.setting} {100 * (row.effect - 1):.0f} %" for row in effects.itertuples())
     + ".",
 )
+
+# %% nbgrader={"grade": true, "grade_id": "test4-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# No points: three values of each sigma, all combinations, on 100 frames.
+assert {100} == set(table_both["n_frames"]), "The sweep should use 100 frames."
+### BEGIN HIDDEN TESTS
+_names = ["sigma_energy_eV_per_atom", "sigma_force_eV_per_A"]
+assert set(_names) <= set(table_both.columns), "Sweep over both sigmas."
+_rows = table_both[table_both["set"] == "validation"]
+assert (_rows.groupby(_names).size() >= 1).sum() >= 9, "Three values of each: nine combinations."
+### END HIDDEN TESTS
 
 # %% tags=["discussion"]
 larger, smaller = effects.itertuples()

@@ -7,6 +7,7 @@
 
 The id of a test, the points that it should give, what the student did; then code that makes the
 variables of the solution those of this student. It runs where the test stands in the notebook.
+A test without points gives 0, or -1 where it fails.
 Give names new values; never change what they hold: only the names are put back afterwards.
 """
 
@@ -76,7 +77,9 @@ def judge(asked):
     wrong = []
     for answer, code, test in asked:
         failed = [o.evalue for o in code.outputs if o.output_type == "error"]
-        score, _ = determine_grade(test)
+        score, most = determine_grade(test)
+        if not most:  # an optional exercise: such a test can only fail or not
+            score = -float(any(o.output_type == "error" for o in test.outputs))
         if failed:
             wrong.append(f"{answer.test}, {answer.what}: its own code fails, {failed[0]}")
         elif abs(score - answer.points) > 0.01:

@@ -49,6 +49,24 @@ def test_every_exercise_says_why_and_what_it_is_worth(lesson, texts):
         assert "*Why:*" in text, heading
 
 
+def test_every_exercise_has_all_its_parts(lesson, cells_of):
+    """A place to answer, a check, something that judges, and a discussion, before what is next."""
+    exercises, own = {}, []
+    for cell in cells_of("solutions", lesson):
+        heading = re.match(r"## (.*)", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            own = exercises.setdefault(heading[1], []) if "Exercise" in heading[1] else []
+        own.append(cell)
+    for heading, cells in exercises.items():
+        code = [cell for cell in cells if is_solution(cell) and cell.cell_type == "code"]
+        checks = [cell for cell in cells if cell.id.endswith("-check") and is_locked(cell)]
+        assert code or any(is_solution(cell) for cell in cells), f"{heading}: no place to answer"
+        assert len(checks) >= len(code), f"{heading}: no check"
+        assert any(is_grade(cell) for cell in cells), f"{heading}: nothing judges the answer"
+        tags = {tag for cell in cells for tag in cell.metadata.get("tags", [])}
+        assert "discussion" in tags, f"{heading}: no discussion"
+
+
 def test_headings_promise_the_points_that_are_given(lesson, cells_of, texts):
     headings = "\n".join(texts)
     promised = re.findall(r"^#+ Exercise .*\((\d+) points?\)$", headings, re.MULTILINE)
@@ -102,13 +120,12 @@ def test_every_test_is_asked_about_right_and_wrong_answers(lesson, cells_of):
     answers = answers_of(lesson)
     if not answers:
         pytest.skip("no answers of other students yet")
-    most = {
-        cell.id: cell.metadata.nbgrader.points
-        for cell in cells_of("solutions", lesson, "code")
-        if is_grade(cell) and cell.metadata.nbgrader.points
-    }
-    assert {answer.test for answer in answers if answer.points == most[answer.test]} == set(most)
-    assert {answer.test for answer in answers if answer.points < most[answer.test]} == set(most)
+    tests = [cell for cell in cells_of("solutions", lesson, "code") if is_grade(cell)]
+    most = {cell.id: cell.metadata.nbgrader.points for cell in tests}
+    assert {answer.test for answer in answers} <= set(most)
+    with_points = {test for test, points in most.items() if points}
+    assert {one.test for one in answers if one.points == most[one.test]} >= with_points
+    assert {one.test for one in answers if one.points < most[one.test]} >= with_points
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

@@ -6,6 +6,9 @@ n_lines, n_snapshots = np.int64(2500), np.float64(50)
 # %% test1-1 | 1 | one line too many
 n_lines = 2501
 
+# %% test1-2 | 0 | with Python
+_ = GapConfig(cutoff=4).write("my_config.cfg")
+
 # %% test1-3 | 3 | from molar masses
 n_molecules = len(atoms) // 3
 density_g_per_cm3 = n_molecules * 18.015 / 6.022e23 / (atoms.cell.lengths()[0] * 1e-8) ** 3

@@ -62,3 +62,9 @@ exponent = float(np.log(chosen[200] / chosen[400]) / np.log(2))
 chosen = curve.query("set == 'training'")
 exponent, a = np.polyfit(np.log(chosen["n_frames"]), np.log(chosen[FORCES]), 1)
 forecast_800 = np.exp(a + exponent * np.log(800))
+
+# %% test3-optional | 0 | standard deviation of the population
+spread_50 = np.std(validation[validation["n_frames"] == 50][ENERGY])
+
+# %% test3-optional | -1 | of all rows
+spread_50 = stored_curve[ENERGY].std()

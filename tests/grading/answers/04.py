@@ -65,3 +65,11 @@ best_sigma_200 = 1e-4
 
 # %% test2-3-4 | 1 | ratios upside down
 ratio_at_100, ratio_at_200 = 1 / ratio_at_100, 1 / ratio_at_200
+
+# %% test4-optional | 0 | four values of one of them
+table_both = pd.concat(
+    [table_both, table_both.query(f"{SIGMA_E} == 1e-3").assign(**{SIGMA_E: 3e-3})]
+)
+
+# %% test4-optional | -1 | one sigma only
+table_both = table_100

@@ -79,6 +79,9 @@ nvt = run_nvt(potential, START, steps=50, engine="ase", record_every=1, progress
 speed_up = np.float64(dft_s) / step_s
 break_even_steps = np.ceil(n_training_frames + training_s / dft_s)
 
+# %% test2-4-5 | 3 | to a tenth of a step
+break_even_steps = round(break_even_steps, 1)
+
 # %% test2-4-5 | 1 | training and steps for nothing
 break_even_steps = n_training_frames
 
@@ -87,3 +90,6 @@ break_even_steps = training_s / (dft_s - step_s)
 
 # %% test2-4-5 | 2 | the ratio upside down
 speed_up = step_s / dft_s
+
+# %% test5-optional | 0 | numbers of NumPy as keys
+runs, longest_fs = {np.float64(fs): run for fs, run in runs.items()}, 1
