@@ -348,8 +348,10 @@ Markdown(
     f"settings on 50 frames: {large[50]:.1f} meV/Å, for an eighth of the DFT, which took "
     f"{np.median(seconds):.0f} s of a core for each frame (median). Ten times the sparse "
     "points bring more than eight times the data. This is the use of a learning curve: it tells "
-    "whether to ask the DFT code or the model for more. But all these validation frames come from "
-    "the same kind of run as the training frames; for ice, or for steam, all curves start again."
+    "whether to ask the DFT code or the model for more. What is printed of the forces of the small "
+    "potential, *more data still helps*, rests on the power law: that line falls because of the points "
+    "with 50 frames alone. And all these validation frames come from the same kind of run as the "
+    "training frames; for ice, or for steam, all curves start again."
 )
 
 # %% [markdown]

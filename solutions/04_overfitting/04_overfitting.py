@@ -89,7 +89,7 @@ described(
         for view in views
     )
     + ". With the small sigma E the training points lie on the diagonal and the validation points "
-    "beside it. With the large one all lie below it. The stretched bond departs from the dashed line "
+    "beside it. With the large one all lie below it. The stretched bond departs far from the dashed line "
     "only in the last row, where the forces hardly count.",
 )
 
@@ -366,17 +366,19 @@ price = stored_settings.query("setting == 'n_max' and set == 'validation'").set_
 far = stored_settings.query("setting == 'cutoff'").pivot(
     index="value", columns="set", values=FORCES
 )
-tried = stored_settings.query("setting == @most_important and set == 'validation'")
-tried = tried.set_index("value")[FORCES]
-without_worst = tried.drop(tried.idxmax())
+narrower = {}
+for setting, rows in stored_settings[stored_settings["set"] == "validation"].groupby("setting"):
+    all_but_worst = rows[FORCES].sort_values().iloc[:-1]
+    narrower[setting] = all_but_worst.max() / all_but_worst.min()
 Markdown(
     "**Discussion.** The angular and radial resolution decide what the potential can see at all: "
-    f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. Which setting "
-    f"matters most depends on the range that was tried, though: without `{most_important}` = "
-    f"{tried.idxmax():g} the factor would be {without_worst.max() / without_worst.min():.1f}. A coarse basis "
+    f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. Such "
+    "factors depend on the range that was tried, though. Without the worst value of each they would be "
+    + ", ".join(f"{factor:.1f} (`{name}`)" for name, factor in narrower.items())
+    + ". A coarse basis "
     "is bad for training and validation frames alike: this is underfitting, and no sigma mends it. "
-    "The price is memory, and time in every step of dynamics: with `n_max` "
-    + " and ".join(f"{n} the fit took {price['peak_memory_MB'][n]:.0f} MB" for n in (4, 8))
+    "The price is memory, and time in every step of dynamics: the fit took "
+    + " and ".join(f"{price['peak_memory_MB'][n]:.0f} MB with `n_max` {n}" for n in (4, 8))
     + ", for the same 50 frames. A cutoff can be too long as well as too short: from 3.5 to 4.5 Å the "
     f"validation error rises from {far['validation'][3.5]:.0f} to {far['validation'][4.5]:.0f} meV/Å, "
     f"and the training error as much, from {far['training'][3.5]:.0f} to {far['training'][4.5]:.0f}. So "
