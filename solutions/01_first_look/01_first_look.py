@@ -150,7 +150,7 @@ else:
     print("There is no my_config.cfg beside this notebook: it was left out, or is elsewhere.")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-2", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# No points: the copy has a cutoff of 4 Å, and can be read.
+# Optional: the copy has a cutoff of 4 Å, and can be read.
 assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy beside gap_config.cfg."
 ### BEGIN HIDDEN TESTS
 from helpers import GapConfig as _GapConfig

@@ -491,7 +491,7 @@ for element, share in relative_error.items():
     print(f"{element}: the error is {100 * share:.1f} % of the spread of its forces")
 
 # %% nbgrader={"grade": true, "grade_id": "test2-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# No points: the error of each element, relative to the spread of its forces.
+# Optional: the error of each element, relative to the spread of its forces.
 assert set(relative_error) == {"H", "O"}, "Keys H and O."
 ### BEGIN HIDDEN TESTS
 import numpy as _np

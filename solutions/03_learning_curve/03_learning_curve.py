@@ -377,7 +377,7 @@ print(f"spread over draws of 50 frames: {spread_50:.2f} meV/atom")
 print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
 
 # %% nbgrader={"grade": true, "grade_id": "test3-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# No points: the spread over the draws of 50 frames.
+# Optional: the spread over the draws of 50 frames.
 assert spread_50 > 0, "A standard deviation is above 0."
 ### BEGIN HIDDEN TESTS
 import numpy as _np

@@ -543,7 +543,7 @@ described(
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test4-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# No points: three values of each sigma, all combinations, on 100 frames.
+# Optional: three values of each sigma, all combinations, on 100 frames.
 assert {100} == set(table_both["n_frames"]), "The sweep should use 100 frames."
 ### BEGIN HIDDEN TESTS
 _names = ["sigma_energy_eV_per_atom", "sigma_force_eV_per_A"]

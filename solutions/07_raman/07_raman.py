@@ -345,9 +345,9 @@ Markdown(
     f"{indexed['VV'][stretch_per_cm] / indexed['VV'][bend_per_cm]:.0f} times as high as the bend at "
     f"{bend_per_cm:.0f} cm⁻¹; the points lie {wide:.0f} cm⁻¹ apart, so that no maximum is known better than "
     f"that. The run was {temperature_K - 300:.0f} K warmer than its bath: {halves[0]:.0f} K in the first "
-    f"half, {halves[1]:.0f} K in the second. Few atoms fluctuate, but the more likely cause is that the box "
-    "relaxes slowly: while its structure settles, energy of the bonds becomes heat, faster than so gentle a "
-    "bath takes it away. The correction for classical nuclei asks for the temperature that the atoms had; "
+    f"half, {halves[1]:.0f} K in the second. Few atoms fluctuate. And the box relaxes slowly, which is "
+    "a likely cause, too: while its structure settles, energy of its bonds becomes heat, faster than so "
+    "gentle a bath takes it away. The correction for classical nuclei asks for the temperature that the atoms had; "
     "with 300 K the height of the stretch would change by "
     f"{cold[stretch_per_cm] / indexed['VV'][stretch_per_cm] - 1:+.1%}."
 )
@@ -460,7 +460,7 @@ described(
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test7-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# No points: spectra with three resolutions, and how many humps each of them has.
+# Optional: spectra with three resolutions, and how many humps each of them has.
 assert set(spectra) == set(humps) == {15, 30, 100}, "Keys 15, 30 and 100."
 ### BEGIN HIDDEN TESTS
 for _name, _one in spectra.items():
@@ -478,8 +478,8 @@ blocks = spectra[15][spectra[15]["wavenumber_per_cm"].between(2800, 4000)]
 Markdown(
     f"**Discussion.** {humps[15]} humps with 15 cm⁻¹, {humps[30]} with 30, {humps[100]} with 100: what is "
     "a hump depends on whoever chooses the resolution. With 15 cm⁻¹ the error band is "
-    f"{(blocks['VV_error'] / blocks['VV']).median():.0%} of the height: most of the humps are no higher than "
-    "it, and another 20 ps would put them elsewhere. What stays, at each resolution, is one broad band. "
+    f"{(blocks['VV_error'] / blocks['VV']).median():.0%} of the height: a hump that is no higher than "
+    "this means nothing, and another 20 ps would put it elsewhere. What stays, at each resolution, is one broad band. "
     "Choose the resolution before you look, and show the error."
 )
 

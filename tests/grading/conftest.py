@@ -64,14 +64,14 @@ class Run:
     def seconds(self) -> dict[str, float]:
         """Return what each cell took, as on a machine of its own: the clock, less its waiting."""
         share = min(1.0, self.cpu_seconds / self.wall_seconds)
-        found = {}
-        for cell in self.code:
-            busy, idle = (
-                datetime.fromisoformat(cell.metadata.execution[f"iopub.status.{name}"].rstrip("Z"))
-                for name in ("busy", "idle")
-            )
-            found[cell.id] = share * (idle - busy).total_seconds()
-        return found
+        return {cell.id: share * seconds_of(cell) for cell in self.code}
+
+
+def seconds_of(cell) -> float:
+    """Return what a cell took on the clock."""
+    times = cell.metadata.execution
+    busy, idle = (times[f"iopub.status.{name}"].rstrip("Z") for name in ("busy", "idle"))
+    return (datetime.fromisoformat(idle) - datetime.fromisoformat(busy)).total_seconds()
 
 
 def cpu_seconds_of_children() -> float:
@@ -100,7 +100,9 @@ def run_of(tmp_path_factory, shared_cache):
         before, started = cpu_seconds_of_children(), time.perf_counter()
         client.execute(env={**os.environ, "MLMD_CACHE": str(shared_cache)})
         used, took = cpu_seconds_of_children() - before, time.perf_counter() - started
+        took_of = {c.id: seconds_of(c) for c in notebook.cells if c.cell_type == "code"}
+        share = sum(took_of[name] for name in own & set(took_of)) / sum(took_of.values())
         notebook.cells = [cell for cell in notebook.cells if cell.id in own]
-        return Run(notebook, used, took, judge(asked))
+        return Run(notebook, share * used, share * took, judge(asked))
 
     return run

@@ -149,7 +149,8 @@ def test_the_solution_runs_and_gets_full_marks(lesson, run_of):
 
 @pytest.mark.slow
 def test_other_answers_get_the_points_that_they_deserve(lesson, run_of):
-    assert run_of("solutions", lesson).wrong_marks == []
+    wrong = run_of("solutions", lesson).wrong_marks
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.slow

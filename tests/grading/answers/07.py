@@ -81,8 +81,8 @@ depolarization = depolarization / (1 + depolarization)
 # %% test3-7 | 3 | depolarisation guessed
 depolarization = 0.1
 
-# %% test3-7 | 2 | the highest point of all as the stretch
-stretch_per_cm = float(indexed["VV"].idxmax())
+# %% test3-7 | 2 | the maximum of VH as the stretch
+stretch_per_cm = float(indexed["VH"].loc[2800:4000].idxmax())
 
 # %% test3-7 | 0 | frames counted as one every femtosecond
 spectrum = raman_spectrum(stored_alphas, 1.0)
