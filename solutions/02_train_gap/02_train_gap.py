@@ -76,14 +76,14 @@ print(GapConfig().to_cfg())
 # potential to `HERE / "gap.xml"`, and keep what `fit_gap` returns as `fit`. `help(fit_gap)` tells how:
 # it takes the settings first, and `output=`. It takes one to three minutes; a bar shows how far it is.
 #
-# Meanwhile read on. The **stored result** below tells what the same fit gave and took when it was made
-# beforehand. The potential itself is not stored, since it is too large, so everyone needs a fit.
+# Meanwhile read on. The **stored result** below tells what the same fit gave when it was made beforehand.
+# The potential itself is not stored, since it is too large, so everyone needs a fit.
 
 # %%
 # Stored result: made by `python tools/store_results.py learning_curve_default`, see data/stored.
 stored = pd.read_csv(STORED / "learning_curve_default.csv")
 stored_fit = stored[stored["n_frames"] == 100].set_index("set")
-stored_fit[[ENERGY, FORCES, "fit_seconds", "peak_memory_MB"]].round(2)
+stored_fit[[ENERGY, FORCES, "peak_memory_MB"]].round(2)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # fit = …
