@@ -251,7 +251,8 @@ float(sum(_right))
 # %% tags=["discussion"]
 Markdown(
     f"**Discussion.** With b = {exponent:.3f} twice the data lowers the error by "
-    f"{1 - 2**-exponent:.1%}: to halve it, {2 ** (1 / exponent):.0g} times the data would be needed. The "
+    f"{1 - 2**-exponent:.1%}: to halve it, it would take about 10 to the power of "
+    f"{np.log10(2) / exponent:.0f} times as much. The "
     "points are few and each has its luck, so that the forecast is no better than its interval, and it "
     "takes for granted that the law goes on. It ends where the model is the limit."
 )

@@ -110,7 +110,8 @@ Markdown(
     + ", ".join(f"{view.rmse_energy['validation']:.2f}" for view in positions)
     + " meV/atom from the smallest sigmas to the largest, and the training errors "
     + ", ".join(f"{view.rmse_energy['training']:.2f}" for view in positions)
-    + ". Neither row alone tells: it is the two together that do."
+    + ". Where both are large, the fit is too loose; where the validation error alone is large, it is "
+    "overfitted. One of them without the other tells neither."
 )
 
 # %% [markdown]
@@ -386,8 +387,8 @@ float(_score)
 # %% tags=["discussion"]
 Markdown(
     f"**Discussion.** Less: validation / training is {ratio_at_100:.1f} with 100 frames and "
-    f"{ratio_at_200:.1f} with 200. The best sigma goes from {best_sigma_100:g} to {best_sigma_200:g} "
-    "eV/atom, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
+    f"{ratio_at_200:.1f} with 200. The best sigma is {best_sigma_100:g} with 100 and "
+    f"{best_sigma_200:g} eV/atom with 200, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
     "of them exactly and still be wrong between them."
 )
 
