@@ -366,7 +366,7 @@ float(_bath) + float(_there and _moving)
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** In 100 steps the bath took or gave {gained:+.1f} meV/atom, beside "
+    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, beside "
     f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom by which the total energy of the NVE run "
     "changed at all. The temperature goes on fluctuating, as it does in a real vessel of this size: a "
     "bath fixes the mean, not each moment. How fast it acts is a choice (`relaxation_fs` of "
@@ -557,7 +557,7 @@ Markdown(
     "together ("
     + ", ".join(f"{step:g} fs: {change:.1f} meV/atom" for step, change in changes.items())
     + "). An O–H vibration of 9 fs is cut into "
-    + ", ".join(f"{9 / step:.0f}" for step in runs)
+    + ", ".join(f"{9 / step:.1f}" for step in runs)
     + " pieces: with a few of them the curve that the atoms should follow is not met any more, each "
     "step overshoots, and what is gained in time is lost in energy that nobody put in. Heavier "
     "hydrogen, or bonds that are held fixed, allow longer steps."

@@ -22,13 +22,16 @@ from nbformat.v4 import new_code_cell
 from nbgrader.utils import determine_grade
 
 FOLDER = Path(__file__).with_name("answers")
+# Kept where no test can reach it: their names begin with _, too.
 PUT_ASIDE = """\
-_own = {name: value for name, value in globals().items() if not name.startswith("_")}
+import builtins
+builtins.put_aside = {k: v for k, v in globals().items() if not k.startswith("_")}
 """
 PUT_BACK = """\
-for _name in [name for name in globals() if not name.startswith("_") and name not in _own]:
+import builtins
+for _name in [k for k in globals() if not k.startswith("_") and k not in builtins.put_aside]:
     del globals()[_name]
-globals().update(_own)
+globals().update(builtins.put_aside)
 """
 
 
