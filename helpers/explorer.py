@@ -2,7 +2,7 @@
 
 Every position of the sliders is a whole new fit, solved from one K_NM (`helpers.gap.regression`).
 Sliders take the keyboard: Tab to reach one, arrow keys to move it. Where widgets cannot run (a
-printed notebook, a preview), a figure for three pairs of sigmas stands in their place.
+printed notebook, a preview), a figure for a few pairs of sigmas stands in their place.
 """
 
 from __future__ import annotations
@@ -71,11 +71,19 @@ class SigmaExplorer:
             energy_eV=energies - energies.min(),
         )
 
-    def static_figure(self) -> Any:
-        """Return a figure for small sigmas, those of the fit, and large ones, one below another."""
-        energy, force = self.start
-        views = [self.view(energy * f, force * f) for f in (0.01, 1.0, 100.0)]
-        return ExplorerFigure(views, views[1]).figure
+    def static_figure(self, sigmas: Sequence[tuple[float, float]] | None = None) -> Any:
+        """Return a figure with one row of panels for each pair of sigmas.
+
+        Parameters
+        ----------
+        sigmas : sequence of pairs of float, optional
+            Of the energies (eV per atom) and of the forces (eV/Å). By default the smallest of the
+            energies, those of the fit, and the largest of the energies.
+        """
+        force = self.start[1]
+        ends = [(10.0**power, force) for power in SIGMA_ENERGY]
+        pairs = [ends[0], self.start, ends[1]] if sigmas is None else sigmas
+        return ExplorerFigure([self.view(*pair) for pair in pairs], self.view(*self.start)).figure
 
     def widget(self) -> Any:
         """Return the sliders with their figure, an ipywidgets box.

@@ -98,6 +98,9 @@ def test_a_front_end_without_widgets_gets_a_picture(explorer, monkeypatch):
 def test_every_panel_has_a_title_and_units(explorer):
     panels = explorer.static_figure().axes
     assert len(panels) == 9, "three views of three panels"
+    assert len(explorer.static_figure([(1e-5, 1.0)]).axes) == 3
+    of_energies = [float(ax.get_lines()[1].get_xdata()[0]) for ax in panels[::3]]
+    assert of_energies == sorted(of_energies) and len(set(of_energies)) == 3
     for ax in panels:
         assert ax.get_title()
         assert "eV" in ax.get_ylabel() and ("eV" in ax.get_xlabel() or "Å" in ax.get_xlabel())

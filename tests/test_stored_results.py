@@ -50,6 +50,19 @@ def test_settings_meet_in_the_point_that_they_share():
     assert (rows.groupby("set")["rmse_forces_meV_per_A"].nunique() == 1).all()
 
 
+def test_sigmas_go_from_overfitted_to_underfitted_on_both_sizes():
+    table = pd.read_csv(STORED / "sigmas.csv")
+    assert table["failure"].isna().all() and set(table["n_frames"]) == {100, 200}
+    for _, rows in table.groupby("n_frames"):
+        errors = rows.pivot(
+            index="sigma_energy_eV_per_atom", columns="set", values="rmse_energy_meV_per_atom"
+        )
+        best = errors["validation"].argmin()
+        assert 0 < best < len(errors) - 1
+        assert errors["validation"].iloc[0] > 10 * errors["training"].iloc[0]
+        assert errors["training"].iloc[-1] > 0.9 * errors["validation"].iloc[-1]
+
+
 def test_the_potential_has_the_errors_that_are_stored_with_it():
     told = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]
     found = evaluate(load_potential(STORED / "gap_dynamics.xml"), load_frames("water", "validate"))

@@ -23,12 +23,12 @@ import pandas as pd
 
 from helpers import GapConfig, evaluate, fit_gap, learning_curve, load_frames, sweep
 from helpers.files import write_whole
+from helpers.gap.config import CLASSROOM
+from helpers.sweeps.table import ENERGY, FORCES
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
 CACHE = "results/cache"
 SIZES = (50, 100, 200, 400)
-# The small potential of the lessons, which a class fits many times.
-CLASSROOM = GapConfig(n_sparse=100)
 # The one that lesson 5 moves atoms with: twice the frames and the sparse points.
 DYNAMICS = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
 SETTINGS = {
@@ -37,6 +37,7 @@ SETTINGS = {
     "n_max": [3, 4, 6, 8],
     "l_max": [0, 1, 2, 4],
 }
+SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 
 
 def main() -> None:
@@ -87,6 +88,22 @@ def settings(workers: int) -> dict[str, str]:
     }
 
 
+def sigmas(workers: int) -> dict[str, str]:
+    """Errors of the small potential against the sigma of the energies, for two sizes."""
+    table = sweep(
+        {"sigma_energy_eV_per_atom": SIGMAS},
+        sizes=[100, 200],
+        config=CLASSROOM,
+        cache=CACHE,
+        workers=workers,
+    )
+    write_table(table, "sigmas.csv")
+    return {
+        "sigmas.csv": "sweep over the sigma of the energies of GapConfig(n_sparse=100) on 100 and "
+        "200 frames"
+    }
+
+
 def potential(workers: int) -> dict[str, str]:
     """The potential that lesson 5 moves atoms with, and what it took to make it."""
     fit = fit_gap(DYNAMICS, output=STORED / "gap_dynamics.xml")
@@ -96,8 +113,8 @@ def potential(workers: int) -> dict[str, str]:
         "n_sparse": fit.n_sparse,
         "fit_cpu_seconds": fit.cpu_seconds,
         "peak_memory_MB": fit.peak_memory_MB,
-        "rmse_energy_meV_per_atom": errors.rmse_energy_meV_per_atom,
-        "rmse_forces_meV_per_A": errors.rmse_forces_meV_per_A,
+        ENERGY: errors.rmse_energy_meV_per_atom,
+        FORCES: errors.rmse_forces_meV_per_A,
     }
     write_whole(STORED / "gap_dynamics.csv", pd.DataFrame([row]).to_csv(index=False))
     return {
@@ -121,7 +138,7 @@ def trajectory(workers: int) -> dict[str, str]:
     regression.fit(frames, read_tensors(frames), [atoms.info["trajectory"] for atoms in frames])
     model = STORED / "gap_dynamics.xml"
     warm = run_nvt(model, 0, steps=4000, relaxation_fs=50, seed=1)
-    # A bath that acts slowly, on all velocities alike: it keeps 300 K and leaves vibrations alone.
+    # A bath of 300 K that acts slowly, on all velocities alike, leaves vibrations alone.
     gentle = {"thermostat": "bussi", "relaxation_fs": 1000.0, "keep_velocities": True}
     run = run_nvt(model, warm.frames()[-1], steps=40_000, record_every=4, seed=2, **gentle)
     assert run.stable, run.stopped
@@ -136,10 +153,19 @@ def trajectory(workers: int) -> dict[str, str]:
     write_whole(STORED / "polarizabilities.npz", packed.getvalue())
     vibrations = vibrational_density_of_states(run)
     write_whole(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
+    return what_the_trajectory_is()
+
+
+def what_the_trajectory_is() -> dict[str, str]:
+    """Tell of the stored trajectory what provenance.json should say."""
+    import numpy as np
+
+    with np.load(STORED / "polarizabilities.npz") as stored:
+        mean_K = float(stored["temperature_K"].astype(float).mean())
     return {
-        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps at 300 K with "
-        "gap_dynamics.xml, after 2 ps with a stronger bath, by SymmetryAdaptedKernelRidge() of "
-        "200 frames",
+        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps in a bath of "
+        f"300 K (mean of the run: {mean_K:.0f} K) with gap_dynamics.xml, after 2 ps with a "
+        "stronger bath, by SymmetryAdaptedKernelRidge() of 200 frames",
         "vibrations.csv": "vibrational density of states of the same run",
     }
 
@@ -172,6 +198,7 @@ def note(file: str, what: str, part: str, seconds: float) -> None:
 PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "potential": potential,
     "settings": settings,
+    "sigmas": sigmas,
     "trajectory": trajectory,
     "learning_curve_classroom": learning_curve_classroom,
     "learning_curve_default": learning_curve_default,

@@ -281,3 +281,7 @@ SOAP_KEYS = (
     "sparse_method",
 )
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
+
+
+# The small potential of the lessons, which a class fits many times.
+CLASSROOM = GapConfig(n_sparse=100)

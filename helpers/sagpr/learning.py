@@ -52,6 +52,24 @@ def split(
     return order[~held_out[order]], order[held_out[order]]
 
 
+def split_by_trajectory(
+    frames: Sequence[Atoms], n_test: int, seed: int
+) -> tuple[list[Atoms], list[Atoms]]:
+    """Return training and test frames, each in their own order, that share no trajectory.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        ``info["trajectory"]`` says where each comes from.
+    n_test : int
+        So many are held out, or a few more: trajectories stay whole.
+    seed : int
+    """
+    names = [atoms.info["trajectory"] for atoms in frames]
+    training, test = split(len(frames), n_test, seed, names)
+    return [frames[k] for k in sorted(training)], [frames[k] for k in sorted(test)]
+
+
 def held_out_errors(
     model: SymmetryAdaptedKernelRidge,
     frames: Sequence[Atoms],

@@ -10,7 +10,7 @@
 #
 # **Time:** 60 minutes, of which the computer needs about two.
 #
-# **Before you start:** lessons 02 (errors) and 03 (learning curves).
+# **Before you start:** lessons 02 (errors) and 03 (learning curves, tables with pandas).
 
 # %%
 import os
@@ -22,22 +22,20 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import GapConfig, explore_sigmas, load_frames, sweep
+from helpers import explore_sigmas, load_frames, sweep
 from helpers.frames import data_folder
+from helpers.gap.config import CLASSROOM  # few sparse points: trains in seconds
 from helpers.plots.notebook import described
 from helpers.plots.style import style
 from helpers.plots.sweeps import plot_effects, plot_heat_map, plot_setting, plot_sigma_curve
-from helpers.sweeps.analysis import overfitting_onset, rank_effects
+from helpers.sweeps.table import ENERGY, FORCES  # names of columns
 
 warnings.filterwarnings("ignore")
 
 STORED = data_folder() / "stored"  # results that took too long for a class
 CACHE = Path(os.environ.get("MLMD_CACHE", "cache"))  # what was fitted once is not fitted again
 
-ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 SIGMA_E = "sigma_energy_eV_per_atom"
-CLASSROOM = GapConfig(n_sparse=100)  # a tenth of the default's sparse points: trains in seconds
-SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 
 # %% [markdown]
 # ## Theory in one paragraph
@@ -51,15 +49,17 @@ SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 # $\sigma_E$ (eV per atom; $N$ atoms) and $\sigma_F$ (eV/Å) say how much error is expected in the data
 # *and* how much may be left. The smaller they are, the more the fit cares for its training frames and
 # the less for smoothness: with small ones it follows every accident of the frames (overfitting),
-# with large ones it follows nothing (underfitting). The kernels $\mathbf K$ do not depend on them,
-# so that a whole row of sigmas costs little more than one fit.
+# with large ones it follows nothing (underfitting). $\mathbf K$ holds the kernels between the sparse
+# points; kernels do not depend on the sigmas, so that a whole row of sigmas costs little more than one
+# fit.
 
 # %% [markdown]
 # ## See it first
 #
 # A small potential is trained on 50 frames, then every position of the two sliders is a new fit.
 # (Tab takes you to a slider, the arrow keys move it.) Make `sigma E` as small as it goes, then as
-# large; then `sigma F`. Watch both errors, and the O–H bond that is stretched on the right.
+# large. Then make it small again, and `sigma F` large. Watch both errors, the points beside the
+# diagonal, and the O–H bond that is stretched on the right.
 
 # %%
 small = sweep({}, sizes=[50], config=CLASSROOM, cache=CACHE)
@@ -72,18 +72,25 @@ explorer = explore_sigmas(
 explorer.widget()
 
 # %% [markdown]
-# Three positions of the sliders, for those who read this on paper:
+# Four positions of the sliders, for those who read this on paper:
 
 # %%
 sigma_E, sigma_F = CLASSROOM.sigma_energy_eV_per_atom, CLASSROOM.sigma_force_eV_per_A
-positions = [explorer.view(sigma_E * f, sigma_F * f) for f in (0.01, 1, 100)]
+positions = [(1e-5, sigma_F), (sigma_E, sigma_F), (1e-1, sigma_F), (1e-5, 1.0)]
+views = [explorer.view(*pair) for pair in positions]
 described(
-    explorer.static_figure(),
-    "Three rows of panels: sigmas a hundred times smaller than those of the fit, as fitted, and a "
-    "hundred times larger. In each row the energy errors against sigma E, the energies against DFT, "
-    "and the energy of one O–H bond that is stretched. The validation errors of the energies are "
-    + ", ".join(f"{view.rmse_energy['validation']:.2f}" for view in positions)
-    + " meV/atom.",
+    explorer.static_figure(positions),
+    "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy of one "
+    "O–H bond that is stretched. "
+    + "; ".join(
+        f"sigma E {view.sigma_energy_eV_per_atom:g} eV/atom, sigma F {view.sigma_force_eV_per_A:g} "
+        f"eV/Å: energy error {view.rmse_energy['training']:.2g} in training, "
+        f"{view.rmse_energy['validation']:.2g} meV/atom in validation"
+        for view in views
+    )
+    + ". With the small sigma E the training points lie on the diagonal and the validation points "
+    "beside it. With the large one all lie below it. The stretched bond departs far from the dashed line "
+    "only in the last row, where the forces hardly count.",
 )
 
 # %% [markdown]
@@ -91,18 +98,33 @@ described(
 #
 # *Why:* whoever knows the signs finds them in the papers of others, too.
 #
-# **Question.** Which numbers do you compare, and what do you see in them? Name one more sign from the figure.
+# **Question.** Which two numbers do you compare, and how do they look when a potential is overfitted? Name
+# one more sign that you saw above.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The error on the training frames becomes much smaller than the error on validation frames that share
 # no trajectory with them, and while the former still falls, the latter rises. In the figure the
-# training energies lie exactly on the diagonal while the validation energies scatter; and
-# quantities that were not fitted, such as the energy of a stretched bond, become wild.
+# training energies lie exactly on the diagonal while the validation energies scatter. With a small
+# sigma E and a large sigma F, where the forces hardly count, even the energy of a stretched bond
+# departs from what it was.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: validation error much larger than training error, or rising while the other falls.
-# - 1 point: another sign: training points exactly on the diagonal, unphysical or rough energy curve.
+# - 1 point: another sign: training points exactly on the diagonal while validation points scatter; the
+#   result depends strongly on a small sigma; an unphysical energy curve where one is seen.
 # === END MARK SCHEME ===
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** At sigma E = {positions[0][0]:g} eV/atom the training error is "
+    f"{views[0].rmse_energy['training']:.1g} meV/atom, the validation error "
+    f"{views[0].rmse_energy['validation']:.2f}: the former is far below the latter. As fitted they are "
+    f"{views[1].rmse_energy['training']:.2f} and {views[1].rmse_energy['validation']:.2f}. The stretched "
+    "bond looks fine in both cases, because the forces hold it: a sign that is missing proves nothing. "
+    f"With sigma F = {positions[3][1]:g} eV/Å they no longer do, and its energy at "
+    f"{views[3].distance_A[0]:.2f} Å is {views[3].energy_eV[0]:.2f} eV in place of "
+    f"{views[1].energy_eV[0]:.2f} eV."
+)
 
 # %% [markdown]
 # ## Exercise 2.3 (2): which sigma is best for 100 snapshots? (4 points)
@@ -116,6 +138,16 @@ described(
 # - `best_sigma_100` (float, eV per atom): the one with the lowest **validation** error of the energies;
 # - `ratios_100` (a `pd.Series` or dict, $\sigma_E$ → number): validation / training error of the energies
 #   for each sigma.
+#
+# It takes about a minute. If you cannot wait, use the **stored result** below, which is the same sweep
+# on 100 and on 200 frames: `table_100` is then its rows with `n_frames == 100`.
+
+# %%
+# Stored result: made by `python tools/store_results.py sigmas`, see data/stored.
+stored_sigmas = pd.read_csv(STORED / "sigmas.csv")
+SIGMAS = stored_sigmas[SIGMA_E].unique().tolist()  # eV per atom
+print("SIGMAS =", SIGMAS)
+stored_sigmas[[SIGMA_E, "n_frames", "set", ENERGY, FORCES, "method"]].round(5).head(4)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_100 = …
@@ -132,9 +164,11 @@ ratios_100 = errors_100["validation"] / errors_100["training"]
 # **Check yourself.** The dotted line is where the validation error is 1.5 times the training error.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from helpers.sweeps.analysis import overfitting_onset
+
 onset = overfitting_onset(table_100)
 print(f"best sigma: {best_sigma_100:g} eV/atom")
-print("validation / training: " + ", ".join(f"{s:g}: {dict(ratios_100)[s]:.3g}" for s in SIGMAS))
+print("validation / training: " + ", ".join(f"{s:g}: {r:.3g}" for s, r in dict(ratios_100).items()))
 described(
     plot_sigma_curve(table_100, onset),
     "Energy RMSE against sigma E on logarithmic axes, 100 frames. The training error falls all the "
@@ -146,27 +180,34 @@ described(
 # Two points for the best sigma, two for the ratios.
 assert {100} == set(table_100["n_frames"]), "The sweep should use 100 frames."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
+import pandas as _pd
+
+from helpers.frames import data_folder as _data_folder
 
 _name, _value = "sigma_energy_eV_per_atom", "rmse_energy_meV_per_atom"
 _errors = table_100.pivot_table(index=_name, columns="set", values=_value)
-assert len(_errors) >= 5, "Sweep over at least five sigmas."
-# What the same sweep gave when this test was written, meV/atom: is it this potential?
-_known = {1e-4: 1.690, 1e-3: 1.204, 1e-2: 1.226, 1e-1: 4.001}
-for _sigma, _want in _known.items():
-    _near = _errors.index[np.isclose(_errors.index, _sigma, rtol=0.01)]
-    for _found in _errors.loc[_near, "validation"]:
-        assert abs(_found / _want - 1) < 0.05, (
-            f"sigma {_sigma:g}: validation error {_found:.2f} instead of {_want:.2f} meV/atom. "
-            "Is it the small potential (CLASSROOM), with all else as it was?"
+_known = _pd.read_csv(_data_folder() / "stored" / "sigmas.csv").query("n_frames == 100")
+_known = _known.pivot_table(index=_name, columns="set", values=_value)
+_met = 0
+for _sigma, _row in _known.iterrows():
+    for _found in _errors[_np.isclose(_errors.index, _sigma, rtol=0.01)].itertuples():
+        _met += 1
+        _same = abs(_found.training / _row["training"] - 1) < 0.1
+        _same = _same and abs(_found.validation / _row["validation"] - 1) < 0.05
+        assert _same or _sigma < 0.9e-4, (  # below, errors depend on rounding
+            f"sigma {_sigma:g}: training error {_found.training:.3f}, validation error "
+            f"{_found.validation:.3f} instead of {_row['training']:.3f} and {_row['validation']:.3f} "
+            "meV/atom. Is it the small potential (CLASSROOM), with all else as it was?"
         )
+assert _met >= 5, f"Sweep over SIGMAS, at least five of them; {_met} are in your table."
 _lowest = _errors["validation"].min()
-_at = _errors["validation"][np.isclose(_errors.index, float(best_sigma_100), rtol=0.01)]
+_at = _errors["validation"][_np.isclose(_errors.index, float(best_sigma_100), rtol=0.01)]
 _best = len(_at) == 1 and float(_at.iloc[0]) <= 1.005 * _lowest
 _given = {float(k): float(v) for k, v in dict(ratios_100).items()}
 _want = (_errors["validation"] / _errors["training"]).to_dict()
 _ratios = len(_given) == len(_want) and all(
-    any(np.isclose(s, k, rtol=0.01) and np.isclose(v, w, rtol=0.02) for s, v in _given.items())
+    any(_np.isclose(s, k, rtol=0.01) and _np.isclose(v, w, rtol=0.02) for s, v in _given.items())
     for k, w in _want.items()
 )
 assert _best or _ratios, (
@@ -178,6 +219,7 @@ assert _best or _ratios, (
 
 # %% tags=["discussion"]
 good = errors_100.index[errors_100["validation"] < 1.15 * errors_100["validation"].min()]
+n_validation = len(load_frames("water", "validate"))
 Markdown(
     f"**Discussion.** The lowest error, {onset.best_error:.2f} meV/atom, is found at "
     f"{onset.best_sigma:g} eV/atom, but the curve is flat: everything from {good.min():g} to "
@@ -187,6 +229,9 @@ Markdown(
     f"factor of {errors_100['training'][best_sigma_100] / errors_100['training'].min():.0f} while the "
     "validation error grows by "
     f"{100 * (errors_100['validation'].iloc[0] / errors_100['validation'].min() - 1):.0f} %. "
+    f"And an RMSE from {n_validation} frames is itself known to about "
+    f"{100 / np.sqrt(2 * n_validation):.0f} % only (one over the root of {2 * n_validation}): smaller "
+    "differences mean nothing. "
     "One more thing: we have now used the validation frames to choose a setting. For an honest "
     "final error a third set of frames is needed, which had no part in anything."
 )
@@ -195,6 +240,11 @@ Markdown(
 # ## Exercise 2.3 (3): cutoff, atom_sigma, n_max, l_max (4 points)
 #
 # *Why:* Sigmas are not the only settings. Which of the others is worth your time?
+#
+# - `cutoff` (Å): how far an atom sees;
+# - `atom_sigma` (Å): how blurred it sees each neighbour;
+# - `n_max`, `l_max`: how many radial functions describe what it sees, and up to which angular momentum:
+#   the resolution in distance and in angle.
 #
 # **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3.0 and 3.5 Å (and
 # more, if you have the time) with the small potential on **50** frames. Keep the table as
@@ -222,9 +272,21 @@ described(
 # The best cutoff is the one with the lowest validation error of the forces.
 assert {3.0, 3.5} <= set(table_cutoff["cutoff"]), "Try 3.0 and 3.5 Å."
 ### BEGIN HIDDEN TESTS
+import pandas as _pd
+
+from helpers.frames import data_folder as _data_folder
+
 _rows = table_cutoff[(table_cutoff["set"] == "validation") & (table_cutoff["n_frames"] == 50)]
 assert len(_rows) >= 2, "The sweep should use 50 frames."
 _errors = _rows.set_index("cutoff")["rmse_forces_meV_per_A"]
+_known = _pd.read_csv(_data_folder() / "stored" / "settings.csv")
+_known = _known.query("setting == 'cutoff' and set == 'validation'").set_index("value")
+for _value, _want in _known["rmse_forces_meV_per_A"].items():
+    if _value in _errors:
+        assert abs(_errors[_value] / _want - 1) < 0.02, (
+            f"cutoff {_value} Å: validation error {_errors[_value]:.1f} instead of {_want:.1f} meV/Å. "
+            "Is it the small potential (CLASSROOM), with all else as it was?"
+        )
 assert float(best_cutoff) == _errors.idxmin(), (
     f"At {float(best_cutoff)} Å the validation error is not the lowest: look at the forces, "
     "and at the rows whose set is 'validation'."
@@ -232,7 +294,7 @@ assert float(best_cutoff) == _errors.idxmin(), (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Do, second part.** Fifteen fits take too long for a class, so here is a **stored
+# **Do, second part.** So many fits take too long for a class, so here is a **stored
 # result**: one setting varied at a time on 50 frames, all others as in `CLASSROOM`. Make
 #
 # - `best` (dict, setting → value): the value with the lowest validation error of the **forces**;
@@ -277,20 +339,20 @@ described(
 # One point each: the best values, the effects, the most important setting.
 assert set(best) == set(effect) == {"cutoff", "atom_sigma", "n_max", "l_max"}, "Four settings."
 ### BEGIN HIDDEN TESTS
-import numpy as np
-import pandas as pd
+import numpy as _np
+import pandas as _pd
 
-from helpers.frames import data_folder
+from helpers.frames import data_folder as _data_folder
 
-_all = pd.read_csv(data_folder() / "stored" / "settings.csv")
+_all = _pd.read_csv(_data_folder() / "stored" / "settings.csv")
 _rows = _all[_all["set"] == "validation"]
 _lowest, _effect = {}, {}
 for _setting, _part in _rows.groupby("setting"):
     _values = _part.set_index("value")["rmse_forces_meV_per_A"]
     _lowest[_setting] = float(_values.idxmin())
     _effect[_setting] = float(_values.max() / _values.min())
-_score = float(all(np.isclose(float(best[s]), v) for s, v in _lowest.items()))
-_score += float(all(np.isclose(float(effect[s]), v, rtol=0.01) for s, v in _effect.items()))
+_score = float(all(_np.isclose(float(best[s]), v) for s, v in _lowest.items()))
+_score += float(all(_np.isclose(float(effect[s]), v, rtol=0.01) for s, v in _effect.items()))
 _score += float(str(most_important) == max(_effect, key=_effect.get))
 assert _score > 0, (
     "None is right. Take the rows with set == 'validation', column rmse_forces_meV_per_A, group "
@@ -301,14 +363,28 @@ float(_score)
 
 # %% tags=["discussion"]
 price = stored_settings.query("setting == 'n_max' and set == 'validation'").set_index("value")
+far = stored_settings.query("setting == 'cutoff'").pivot(
+    index="value", columns="set", values=FORCES
+)
+narrower = {}
+for setting, rows in stored_settings[stored_settings["set"] == "validation"].groupby("setting"):
+    all_but_worst = rows[FORCES].sort_values().iloc[:-1]
+    narrower[setting] = all_but_worst.max() / all_but_worst.min()
 Markdown(
     "**Discussion.** The angular and radial resolution decide what the potential can see at all: "
-    f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. A coarse basis "
+    f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. Such "
+    "factors depend on the range that was tried, though. Without the worst value of each they would be "
+    + ", ".join(f"{factor:.1f} (`{name}`)" for name, factor in narrower.items())
+    + ". A coarse basis "
     "is bad for training and validation frames alike: this is underfitting, and no sigma mends it. "
-    "The price is memory, and time in every step of dynamics: with `n_max` "
-    + " and ".join(f"{n} the fit took {price['peak_memory_MB'][n]:.0f} MB" for n in (4, 8))
-    + ", for the same 50 frames. A cutoff can be too long as well as too short: "
-    "with few frames, what far neighbours do is noise that the fit has to learn to ignore."
+    "The price is memory, and time in every step of dynamics: the fit took "
+    + " and ".join(f"{price['peak_memory_MB'][n]:.0f} MB with `n_max` {n}" for n in (4, 8))
+    + ", for the same 50 frames. A cutoff can be too long as well as too short: from 3.5 to 4.5 Å the "
+    f"validation error rises from {far['validation'][3.5]:.0f} to {far['validation'][4.5]:.0f} meV/Å, "
+    f"and the training error as much, from {far['training'][3.5]:.0f} to {far['training'][4.5]:.0f}. So "
+    "this is underfitting, too: the same `n_max` radial functions must cover a longer range, and the "
+    "many far neighbours outweigh the few near ones in a SOAP vector of length 1. A longer cutoff "
+    "needs a larger `n_max`."
 )
 
 # %% [markdown]
@@ -316,8 +392,8 @@ Markdown(
 #
 # *Why:* is overfitting a fault of the settings, or of too little data?
 #
-# **Do.** The same sweep over `SIGMAS` as in (2) on 200 frames: `table_200`, `best_sigma_200` (float,
-# eV per atom), and the ratio validation / training of the energies at $\sigma_E = 10^{-4}$ eV per
+# **Do.** The same sweep over `SIGMAS` as in (2) on 200 frames (or the **stored result**,
+# `stored_sigmas`, its rows with `n_frames == 200`): `table_200`, `best_sigma_200` (float, eV per atom), and the ratio validation / training of the energies at $\sigma_E = 10^{-4}$ eV per
 # atom for both sizes: `ratio_at_100` and `ratio_at_200` (float). Less overfitted or more?
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -347,32 +423,45 @@ described(
 # One point for the best sigma at 200 frames, one for each ratio.
 assert {200} == set(table_200["n_frames"]), "The sweep should use 200 frames."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
+import pandas as _pd
 
+from helpers.frames import data_folder as _data_folder
 
-def _pivot(table):
-    return table.pivot_table(
-        index="sigma_energy_eV_per_atom", columns="set", values="rmse_energy_meV_per_atom"
+_name, _value = "sigma_energy_eV_per_atom", "rmse_energy_meV_per_atom"
+_all = _pd.read_csv(_data_folder() / "stored" / "sigmas.csv")
+_known = _all.pivot_table(index=["n_frames", _name], columns="set", values=_value)
+_ratio = _known["validation"] / _known["training"]
+_errors = table_200.pivot_table(index=_name, columns="set", values=_value)["validation"]
+_pairs = [
+    (_found, _want)
+    for _sigma, _want in _known["validation"][200].items()
+    if _sigma > 0.9e-4  # below, errors depend on rounding
+    for _found in _errors[_np.isclose(_errors.index, _sigma, rtol=0.01)]
+]
+_sound = len(_pairs) >= 5 and all(abs(f / w - 1) < 0.05 for f, w in _pairs)
+if not _sound:
+    print(
+        "table_200 is not a sweep of the small potential on 200 frames over SIGMAS, five at least."
     )
-
-
-def _ratio(table):
-    errors = _pivot(table)
-    row = errors.iloc[int(np.argmin(np.abs(np.log(errors.index / 1e-4))))]
-    return float(row["validation"] / row["training"])
-
-
-_errors = _pivot(table_200)["validation"]
-_at = _errors[np.isclose(_errors.index, float(best_sigma_200), rtol=0.01)]
-_score = float(len(_at) == 1 and float(_at.iloc[0]) <= 1.005 * _errors.min())
-_score += float(np.isclose(float(ratio_at_100), _ratio(table_100), rtol=0.02))
-_score += float(np.isclose(float(ratio_at_200), _ratio(table_200), rtol=0.02))
+_at = _errors[_np.isclose(_errors.index, float(best_sigma_200), rtol=0.01)]
+_score = float(_sound and len(_at) == 1 and float(_at.iloc[0]) <= 1.005 * _errors.min())
+_score += float(_np.isclose(float(ratio_at_100), _ratio[100, 1e-4], rtol=0.1))
+_score += float(_np.isclose(float(ratio_at_200), _ratio[200, 1e-4], rtol=0.1))
 assert _score > 0, (
-    f"Expected ratios near {_ratio(table_100):.2f} and {_ratio(table_200):.2f} at 1e-4 eV/atom: "
+    f"Expected ratios near {_ratio[100, 1e-4]:.2f} and {_ratio[200, 1e-4]:.2f} at 1e-4 eV/atom: "
     "validation error divided by training error."
 )
 float(_score)
 ### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** Less: validation / training is {ratio_at_100:.1f} with 100 frames and "
+    f"{ratio_at_200:.1f} with 200. The best sigma is {best_sigma_100:g} eV/atom with 100 frames and "
+    f"{best_sigma_200:g} with 200, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
+    "of them exactly and still be wrong between them."
+)
 
 # %% [markdown]
 # ## Exercise 2.3 (5): what does it teach? (3 points)
@@ -384,11 +473,11 @@ float(_score)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-5", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Choose settings by the error on frames that had no part in the fit, never by the training error,
-# which always prefers the smallest sigma. A sigma near the error that the model can reach is a
-# good first guess; both much smaller and much larger ones make the potential worse. With twice the
-# frames the gap between training and validation narrows: a small sigma overfits less. Nothing
-# but a better model lowers the error where the gap is closed already. Too coarse a description (`n_max`, `l_max`, cutoff) underfits, which
-# shows in both errors. And whoever tries many settings on the same validation frames adapts
+# which always prefers the smallest sigma. The optimum of sigma is broad: start near the error that you
+# expect, and sweep; it is nearly free. With twice the frames the gap between training and validation
+# narrows: a small sigma overfits less. Where both errors are equal and high, first see whether a
+# smaller sigma lowers both; if not, the description is too coarse (`n_max`, `l_max`, cutoff), and
+# no sigma mends that. And whoever tries many settings on the same validation frames adapts
 # to them: keep a third set for the final number.
 #
 # === BEGIN MARK SCHEME ===
@@ -404,12 +493,13 @@ forces = {
     for n, t in ((100, table_100), (200, table_200))
 }
 Markdown(
-    f"**Discussion.** At 1e-4 eV/atom validation / training falls from {ratio_at_100:.1f} to "
-    f"{ratio_at_200:.1f} with twice the frames, and the validation error from "
+    "**Discussion.** At 1e-4 eV/atom the validation error falls with twice the frames, from "
     f"{errors_100['validation'][1e-4]:.2f} to {errors_200['validation'][1e-4]:.2f} meV/atom. With a "
     f"sensible sigma nothing changes ({errors_100['validation'].min():.2f} and "
-    f"{errors_200['validation'].min():.2f} meV/atom at best): there the model is the limit, as in "
-    "lesson 03. At the smallest sigma more frames do harm: the fit must meet twice as many energies "
+    f"{errors_200['validation'].min():.2f} meV/atom at best, each known to about "
+    f"{100 / np.sqrt(2 * n_validation):.0f} %): there the model is the limit, as in "
+    f"lesson 03. The best sigma, {best_sigma_100:g} and {best_sigma_200:g} eV/atom, is many times the "
+    "error that is reached: the optimum is broad, and a sigma is no forecast of an error. At the smallest sigma more frames do harm: the fit must meet twice as many energies "
     "exactly with the same few weights, and pays with the forces, "
     f"{forces[100].iloc[0]:.0f} meV/Å with 100 frames and {forces[200].iloc[0]:.0f} with 200. A good "
     "sigma and more data are two cures for the same illness, and one of them is free."
@@ -422,7 +512,8 @@ Markdown(
 #
 # A sweep over $\sigma_E$ and $\sigma_F$ costs no further fit. Sweep over `SIGMA_E` with the values
 # 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.012, 0.3 on 100 frames, and keep the
-# table as `table_both`. Which of the two matters more for the energies?
+# table as `table_both`. Which of the two matters more for the energies? (If you skip it, *Run All* stops
+# here and *Validate* names its test. Only the summary follows, and you lose no points.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_both = …
@@ -436,6 +527,8 @@ table_both = sweep(
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from helpers.sweeps.analysis import rank_effects
+
 effects = rank_effects(table_both)
 with style():
     both, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
@@ -449,11 +542,30 @@ described(
     + ".",
 )
 
+# %% nbgrader={"grade": true, "grade_id": "test4-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# Optional: three values of each sigma, all combinations, on 100 frames.
+assert {100} == set(table_both["n_frames"]), "The sweep should use 100 frames."
+### BEGIN HIDDEN TESTS
+_names = ["sigma_energy_eV_per_atom", "sigma_force_eV_per_A"]
+assert set(_names) <= set(table_both.columns), "Sweep over both sigmas."
+_rows = table_both[table_both["set"] == "validation"]
+assert (_rows.groupby(_names).size() >= 1).sum() >= 9, "Three values of each: nine combinations."
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+larger, smaller = effects.itertuples()
+Markdown(
+    f"**Discussion.** `{larger.setting}` matters more: its worst value, {larger.worst}, gives "
+    f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` it is "
+    f"{smaller.effect:.2f} times. What counts is the ratio of the two sigmas, which decides whether "
+    "energies or forces win, so this, too, depends on the range that was tried."
+)
+
 # %% [markdown]
 # ## Summary
 #
 # - Overfitting: validation error well above training error, and rising while the latter falls.
-# - A sigma near the error that can be reached is a good first guess; a sweep is nearly free.
+# - The optimum of sigma is broad: start near the error that you expect, and sweep; it is nearly free.
 # - The basis (`n_max`, `l_max`) and the cutoff decide what can be learnt, and what it costs.
 # - More data and a larger sigma are cures for the same illness.
 #
@@ -471,7 +583,8 @@ described(
 #
 #    <details><summary>Answer</summary>
 #
-#    The model is too coarse: a larger basis, more sparse points, another cutoff.
+#    It underfits. First see whether a smaller sigma lowers both; if not, the model is too coarse: a
+#    larger basis, more sparse points, another cutoff.
 #
 #    </details>
 #

@@ -41,8 +41,7 @@ from helpers.plots.style import style
 warnings.filterwarnings("ignore")
 
 STORED = data_folder() / "stored"
-# Stored result: a potential trained on 200 frames (data/stored). Your own gap.xml of lesson 02 does
-# as well: change this path.
+# Stored result: a potential trained on 200 frames (data/stored).
 MODEL = STORED / "gap_dynamics.xml"
 potential = load_potential(MODEL)
 START = load_frames("water", "validate")[0]  # a snapshot that the potential has never seen
@@ -57,7 +56,8 @@ N_ATOMS = len(START)
 # $$\mathbf r' = \mathbf r + \mathbf v \, \Delta t + \frac{\mathbf F}{2m} \Delta t^2, \qquad
 # \mathbf v' = \mathbf v + \frac{\mathbf F + \mathbf F'}{2m} \Delta t$$
 #
-# ($\mathbf r$ in Å, $\mathbf v$ in Å/fs, $\Delta t$ in fs.) Number of atoms, volume and total
+# ($\mathbf r$ in Å, $\mathbf v$ in Å/fs, $\Delta t$ in fs; $\mathbf F$ in eV/Å and $m$ in u, so that
+# $\mathbf F / m$ is in eV/(Å u), of which one is $9.65 \cdot 10^{-3}$ Å/fs².) Number of atoms, volume and total
 # energy stay the same: **NVE**. The temperature is measured, not set: with $n$ degrees of freedom the
 # kinetic energy is $\tfrac{n}{2} k_B T$. A *Langevin* thermostat adds friction and random kicks,
 #
@@ -221,11 +221,14 @@ for step in (0.25, 0.5, 1.0, 2.0):
     spreads.append((step, energy_fluctuation_meV_per_atom(run), run.stopped))
 table = pd.DataFrame(spreads, columns=["step, fs", "spread, meV/atom", "stopped"])
 table["spread / step²"] = table["spread, meV/atom"] / table["step, fs"] ** 2
+shares = table["spread / step²"] / table["spread / step²"][0]
 Markdown(
     "**Discussion.** The same 100 fs with four time steps:\n\n"
     + table.round(4).to_html(index=False)
-    + "\n\nUp to 1 fs the spread grows as the square of the step, which is what velocity Verlet "
-    "promises; 2 fs is too large a part of an O–H vibration for the promise to hold. "
+    + "\n\nVelocity Verlet promises that the spread grows as the square of the step: then the last "
+    "column stays the same. From 0.25 fs it changes by a factor of "
+    f"{shares[1]:.2f} at 0.5 fs, {shares[2]:.2f} at 1 fs and {shares[3]:.2f} at 2 fs, which is a good "
+    "part of an O–H vibration: the promise holds for short steps. "
     f"At 0.5 fs it is {table['spread, meV/atom'][1] / spread_potential:.2%} of what the potential "
     "energy does."
 )
@@ -257,11 +260,12 @@ assert sigma_T_box > sigma_T_glass > 0, "The larger the system, the smaller the 
 ### BEGIN HIDDEN TESTS
 _box = 300 * (2 / 141) ** 0.5
 _glass = 300 * (2 / 7.5e25) ** 0.5
-assert abs(float(sigma_T_box) / _box - 1) < 0.02, (
+# Without the centre of mass it is 1 % less.
+assert abs(float(sigma_T_box) / _box - 1) < 0.005, (
     f"sigma_T_box = {float(sigma_T_box):.2f} K, expected {_box:.2f} K: three degrees of freedom for "
     "each atom, less three for the centre of mass."
 )
-assert abs(float(sigma_T_glass) / _glass - 1) < 0.02, "The same formula for the glass."
+assert abs(float(sigma_T_glass) / _glass - 1) < 0.005, "The same formula for the glass."
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -360,6 +364,15 @@ float(_bath) + float(_there and _moving)
 # - 1 point: at constant pressure, not volume; or an open system, evaporation, a surface.
 # === END MARK SCHEME ===
 
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, beside "
+    f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom by which the total energy of the NVE run "
+    "changed at all. The temperature goes on fluctuating, as it does in a real vessel of this size: a "
+    "bath fixes the mean, not each moment. How fast it acts is a choice (`relaxation_fs` of "
+    "`run_nvt`), and no experiment tells which: means do not depend on it, motions do."
+)
+
 # %% [markdown]
 # ## A longer look
 #
@@ -379,11 +392,17 @@ tables = {
     "DFT frames": radial_distributions(load_frames("water", "train")),
     "2 ps with the potential": radial_distributions(long_run.after(500)),
 }
-r_A, g = tables["2 ps with the potential"]["r_A"], tables["2 ps with the potential"]["OO"]
+told = []
+for name, g in tables.items():
+    begins, top = g["r_A"][(g["OO"] > 0.1).idxmax()], g["r_A"][g["OO"].idxmax()]
+    jumps = g["OO"][g["r_A"] > 3.2].diff().std()
+    told.append(
+        f"{name}: above 0.1 from {begins:.2f} Å, highest at {top:.2f} Å ({g['OO'].max():.1f}), "
+        f"beyond 3.2 Å jumps of {jumps:.2f} from point to point"
+    )
 described(
     plot_radial_distribution(tables, "OO"),
-    "Radial distribution function of O–O pairs: both curves are nearly 0 below 2.4 Å, have their "
-    f"first peak near {r_A[g.idxmax()]:.2f} Å and go on around 1. The curve of the run is noisier.",
+    "Radial distribution function of O–O pairs. " + "; ".join(told) + ".",
 )
 
 # %% [markdown]
@@ -394,8 +413,8 @@ described(
 # **Do.** The next cell collects what is known. Compute
 #
 # - `speed_up` (float): how many steps of the potential fit into the time of one DFT step;
-# - `break_even_steps` (float): after how many steps of dynamics the potential, **with** its training
-#   frames and its training, has cost less than DFT would have. (3 points: 1 and 2.)
+# - `break_even_steps` (float, right to half a step): after how many steps of dynamics the potential,
+#   **with** its training frames and its training, has cost less than DFT would have. (3 points: 1 and 2.)
 
 # %%
 made = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]  # stored with the potential
@@ -403,7 +422,8 @@ dft_s = recorded_dft_seconds(load_frames("water", "validate"))
 step_s = step_cost(long_run).clock_s
 n_training_frames = int(made["n_frames"])
 training_s = float(made["fit_cpu_seconds"])
-print(f"one step with DFT (recorded with the data, one core): {dft_s:.1f} s")
+print(f"one step with DFT (recorded with the data, one core of a busy machine): {dft_s:.1f} s")
+print("  (an idle core takes about half of that)")
 print(f"one step with the potential (this machine): {1000 * step_s:.2f} ms")
 print(f"training: {n_training_frames} frames with DFT, then {training_s:.0f} s of gap_fit")
 
@@ -445,10 +465,11 @@ _dft, _step = float(np.median(_seconds)), float(step_s)
 _made = pd.read_csv(data_folder() / "stored" / "gap_dynamics.csv").iloc[0]
 _even = (_made["n_frames"] * _dft + _made["fit_cpu_seconds"]) / (_dft - _step)
 _fast = abs(float(speed_up) * _step / _dft - 1) < 0.02
-_paid = abs(float(break_even_steps) / _even - 1) < 0.02
+# Training costs less than one step of DFT: who forgets it is off by more than half a step.
+_paid = abs(float(break_even_steps) - _even) < 0.5
 if not (_fast and _paid):
     print(
-        f"Expected {_dft / _step:.0f} and {_even:.1f}. The potential costs the DFT of its training "
+        f"Expected {_dft / _step:.0f} and {_even:.2f}. The potential costs the DFT of its training "
         "frames and the training once, then its own step each time; DFT costs its step each time."
     )
 float(_fast) + 2.0 * float(_paid)
@@ -488,10 +509,12 @@ Markdown(
 # *Why:* every doubling halves the cost.
 #
 # Repeat the NVE run over 100 fs with `timestep_fs=` 1, 2 and 3. Keep the runs in a dictionary `runs`,
-# time step → run. Which is the longest that you would use, and what went wrong with the next one?
+# time step → run, and `longest_fs` (float): the longest of these time steps with which the total energy stays
+# within 5 meV/atom, from its lowest value to its highest. What went wrong with the next one? Look at the check.
 
 # %% nbgrader={"grade": false, "grade_id": "ex5-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # runs = …
+# longest_fs = …
 ### BEGIN SOLUTION
 runs = {
     step: run_nve(
@@ -499,6 +522,11 @@ runs = {
     )
     for step in (1.0, 2.0, 3.0)
 }
+longest_fs = max(
+    step
+    for step, run in runs.items()
+    if not run.stopped and 1000 * np.ptp(run.total_eV) / N_ATOMS < 5
+)
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex5-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -506,6 +534,34 @@ for step, run in runs.items():
     change = 1000 * np.ptp(run.total_eV) / N_ATOMS
     print(f"{step:g} fs: total energy within {change:.2f} meV/atom  {run.stopped}")
 print(f"for comparison, k_B T at 300 K is {1000 * units.kB * 300:.0f} meV")
+
+# %% nbgrader={"grade": true, "grade_id": "test5-optional", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
+# Optional: runs with three time steps, and the longest that can be used.
+assert {1, 2, 3} <= {round(float(step)) for step in runs}, "Runs with 1, 2 and 3 fs."
+### BEGIN HIDDEN TESTS
+import numpy as np
+
+_good = []
+for _fs, _one in runs.items():
+    assert abs(float(_one.timestep_fs) - float(_fs)) < 1e-9, f"runs[{_fs}] has another time step."
+    assert _one.stopped or abs(float(_one.times_fs[-1]) - 100) < 3, f"runs[{_fs}]: 100 fs."
+    if not _one.stopped and 1000 * np.ptp(_one.total_eV) / len(_one.start) < 5:
+        _good.append(float(_fs))
+assert abs(float(longest_fs) - max(_good)) < 1e-9, f"longest_fs: expected {max(_good):g} fs."
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+changes = {step: 1000 * np.ptp(run.total_eV) / N_ATOMS for step, run in runs.items()}
+Markdown(
+    f"**Discussion.** {longest_fs:g} fs is the longest of the three that keeps the total energy "
+    "together ("
+    + ", ".join(f"{step:g} fs: {change:.1f} meV/atom" for step, change in changes.items())
+    + "). An O–H vibration of 9 fs is cut into "
+    + ", ".join(f"{9 / step:.1f}" for step in runs)
+    + " pieces: with a few of them the curve that the atoms should follow is not met any more, each "
+    "step overshoots, and what is gained in time is lost in energy that nobody put in. Heavier "
+    "hydrogen, or bonds that are held fixed, allow longer steps."
+)
 
 # %% [markdown]
 # ## Summary

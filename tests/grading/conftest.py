@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import resource
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from other_answers import answers_of, insert, judge
 
 from helpers.grading.course import Course
 
@@ -42,6 +45,8 @@ class Run:
 
     notebook: nbformat.NotebookNode
     cpu_seconds: float
+    wall_seconds: float
+    wrong_marks: list[str] = field(default_factory=list)  # of the answers of other students
 
     @property
     def code(self):
@@ -55,6 +60,18 @@ class Run:
             for output in cell.outputs
             if output.output_type == "error"
         }
+
+    def seconds(self) -> dict[str, float]:
+        """Return what each cell took, as on a machine of its own: the clock, less its waiting."""
+        share = min(1.0, self.cpu_seconds / self.wall_seconds)
+        return {cell.id: share * seconds_of(cell) for cell in self.code}
+
+
+def seconds_of(cell) -> float:
+    """Return what a cell took on the clock."""
+    times = cell.metadata.execution
+    busy, idle = (times[f"iopub.status.{name}"].rstrip("Z") for name in ("busy", "idle"))
+    return (datetime.fromisoformat(idle) - datetime.fromisoformat(busy)).total_seconds()
 
 
 def cpu_seconds_of_children() -> float:
@@ -70,12 +87,22 @@ def run_of(tmp_path_factory, shared_cache):
     def run(edition: str, lesson: str) -> Run:
         path = COURSE.root / edition / lesson / f"{lesson}.ipynb"
         notebook = nbformat.read(path, as_version=4)
+        own = {cell.id for cell in notebook.cells}
+        asked = insert(notebook, answers_of(lesson) if edition == "solutions" else [])
         folder = tmp_path_factory.mktemp(f"{edition}-{lesson}")
         client = NotebookClient(
-            notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": str(folder)}}
+            notebook,
+            timeout=600,
+            startup_timeout=300,
+            allow_errors=True,
+            resources={"metadata": {"path": str(folder)}},
         )
-        before = cpu_seconds_of_children()
+        before, started = cpu_seconds_of_children(), time.perf_counter()
         client.execute(env={**os.environ, "MLMD_CACHE": str(shared_cache)})
-        return Run(notebook, cpu_seconds_of_children() - before)
+        used, took = cpu_seconds_of_children() - before, time.perf_counter() - started
+        took_of = {c.id: seconds_of(c) for c in notebook.cells if c.cell_type == "code"}
+        share = sum(took_of[name] for name in own & set(took_of)) / sum(took_of.values())
+        notebook.cells = [cell for cell in notebook.cells if cell.id in own]
+        return Run(notebook, share * used, share * took, judge(asked))
 
     return run

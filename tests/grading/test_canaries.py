@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
+from helpers.grading.build import HIDDEN, read_lesson
 from helpers.grading.canaries import CANARIES
+from helpers.grading.course import Course
 
 STRIP_ASSERTS = """
 import ast
@@ -75,3 +79,37 @@ def test_modules_come_back_after_a_test_that_fails_too(outputs):
     failing = CANARIES + "assert False"
     shown = outputs(PATCHED_HELPERS, failing, AFTERWARDS)
     assert shown[1].startswith("AssertionError") and shown[2] == "0\n"
+
+
+OWN_SCOPE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def bound_names(tree):
+    """Return the names that a piece of code gives a meaning where it stands, not in functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif not isinstance(node, OWN_SCOPE):
+            if isinstance(node, ast.alias):
+                yield node.asname or node.name.partition(".")[0]
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            yield from bound_names(node)
+
+
+LATE = pytest.mark.xfail(reason="these lessons are still to be mended", strict=False)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(path, id=path.stem, marks=[LATE] if path.stem >= "05" else [])
+        for path in Course().sources()
+    ],
+)
+def test_a_test_leaves_the_names_of_the_student_alone(source):
+    """Or what follows would mean another thing in grading than it did to the student."""
+    for cell in read_lesson(source).cells:
+        if HIDDEN in cell.source:
+            own = set(bound_names(ast.parse(cell.source))) - {"sys", "check_canaries"}
+            assert [name for name in own if not name.startswith("_")] == [], cell.id

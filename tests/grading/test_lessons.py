@@ -6,6 +6,7 @@ import re
 
 import pytest
 from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+from other_answers import answers_of
 
 from helpers.grading.build import HIDDEN
 from helpers.grading.canaries import CANARIES
@@ -46,6 +47,24 @@ def test_every_exercise_says_why_and_what_it_is_worth(lesson, texts):
         heading = text.splitlines()[0]
         assert re.search(r"\((\d+ points?|optional)\)$", heading), heading
         assert "*Why:*" in text, heading
+
+
+def test_every_exercise_has_all_its_parts(lesson, cells_of):
+    """A place to answer, a check, something that judges, and a discussion, before what is next."""
+    exercises, own = {}, []
+    for cell in cells_of("solutions", lesson):
+        heading = re.match(r"## (.*)", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            own = exercises.setdefault(heading[1], []) if "Exercise" in heading[1] else []
+        own.append(cell)
+    for heading, cells in exercises.items():
+        code = [cell for cell in cells if is_solution(cell) and cell.cell_type == "code"]
+        checks = [cell for cell in cells if cell.id.endswith("-check") and is_locked(cell)]
+        assert code or any(is_solution(cell) for cell in cells), f"{heading}: no place to answer"
+        assert len(checks) >= len(code), f"{heading}: no check"
+        assert any(is_grade(cell) for cell in cells), f"{heading}: nothing judges the answer"
+        tags = {tag for cell in cells for tag in cell.metadata.get("tags", [])}
+        assert "discussion" in tags, f"{heading}: no discussion"
 
 
 def test_headings_promise_the_points_that_are_given(lesson, cells_of, texts):
@@ -96,6 +115,19 @@ def test_every_exercise_of_the_handout_is_there(cells_of):
     assert wanted <= set(found)
 
 
+def test_every_test_is_asked_about_right_and_wrong_answers(lesson, cells_of):
+    """`answers/NN.py` has for each a right answer in another style, and one that is not."""
+    answers = answers_of(lesson)
+    if not answers:
+        pytest.skip("no answers of other students yet")
+    tests = [cell for cell in cells_of("solutions", lesson, "code") if is_grade(cell)]
+    most = {cell.id: cell.metadata.nbgrader.points for cell in tests}
+    assert {answer.test for answer in answers} <= set(most)
+    with_points = {test for test, points in most.items() if points}
+    assert {one.test for one in answers if one.points == most[one.test]} >= with_points
+    assert {one.test for one in answers if one.points < most[one.test]} >= with_points
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_no_output_is_stored(lesson, edition, cells_of):
     cells = cells_of(edition, lesson, "code")
@@ -113,6 +145,12 @@ def test_the_solution_runs_and_gets_full_marks(lesson, run_of):
         if is_grade(cell):
             score, most = determine_grade(cell)
             assert score == most, (cell.id, cell.outputs)
+
+
+@pytest.mark.slow
+def test_other_answers_get_the_points_that_they_deserve(lesson, run_of):
+    wrong = run_of("solutions", lesson).wrong_marks
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.slow
@@ -140,6 +178,15 @@ def test_it_is_quick_enough_for_a_class(lesson, run_of):
     used = {edition: run_of(edition, lesson).cpu_seconds for edition in EDITIONS}
     print(f"{lesson}: " + ", ".join(f"{name} {value:.0f} CPU s" for name, value in used.items()))
     assert max(used.values()) < 300
+
+
+@pytest.mark.slow
+def test_what_takes_a_minute_shows_that_it_goes_on(lesson, run_of):
+    for edition in EDITIONS:
+        run = run_of(edition, lesson)
+        took = run.seconds()
+        for cell in run.code:
+            assert took[cell.id] < 60 or re.search(r"% ?\|", str(cell.outputs)), (edition, cell.id)
 
 
 @pytest.mark.slow

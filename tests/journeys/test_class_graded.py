@@ -22,7 +22,7 @@ import subprocess
 n_lines = int(subprocess.run(["wc", "-l", file], capture_output=True, text=True).stdout.split()[0])
 n_snapshots = np.int64(n_lines // 50)
 """,
-    "ex1-2": "GapConfig(cutoff=4.0).write('my_config.cfg')",
+    "ex1-2": "my_config = GapConfig(cutoff=4.0).write('my_config.cfg')",
     "ex1-3": """
 n_molecules = len(atoms) // 3
 density_g_per_cm3 = n_molecules * 18.015 / 6.022e23 / (7.83017820e-8) ** 3
@@ -60,7 +60,7 @@ alpha_per_molecule_A3 = sum(sum(one.info["Polarizability"][::4]) for one in fram
 # Wrong in the ways that are common; everything runs.
 WRONG = {
     "ex1-1": "n_lines, n_snapshots = 50, 2500",
-    "ex1-2": "GapConfig().write('my_config.cfg')",
+    "ex1-2": "my_config = GapConfig().write('my_config.cfg')",
     "ex1-3": """
 n_molecules = len(atoms) - 1
 density_g_per_cm3 = atoms.get_masses().sum() / atoms.get_volume()

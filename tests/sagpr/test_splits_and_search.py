@@ -5,7 +5,7 @@ import pytest
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError, ModelFileError
-from helpers.sagpr.learning import held_out_errors, split
+from helpers.sagpr.learning import held_out_errors, split, split_by_trajectory
 from helpers.sagpr.model_file import load_model, save_model
 from helpers.sagpr.search import halving_search
 
@@ -24,6 +24,16 @@ def test_a_split_by_trajectory_shares_no_trajectory(water):
     training, test = split(200, 50, 0, trajectories)
     assert not set(trajectories[training]) & set(trajectories[test])
     assert 50 <= len(test) < 60 and len(training) + len(test) == 200
+
+
+def test_frames_split_by_trajectory_stay_in_order(water):
+    frames = water[0]
+    training, test = split_by_trajectory(frames, 48, seed=0)
+    order = [frames.index(atoms) for atoms in training]
+    assert order == sorted(order) and len(test) == 48 and len(training) == 152
+    names = [{atoms.info["trajectory"] for atoms in part} for part in (training, test)]
+    assert not names[0] & names[1]
+    assert split_by_trajectory(frames, 48, seed=0)[1] == test
 
 
 def test_learning_curves_fall_and_the_same_parts_learn_alike(water):
