@@ -11,10 +11,11 @@ from ase.io import write
 
 from helpers import SymmetryAdaptedKernelRidge, sagpr_commands
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.features import LambdaSoap
 from helpers.sagpr.gram import Gram
-from helpers.sagpr.staged_fit import predict_from_kernels, train_on_kernels
+from helpers.sagpr.soap import LambdaSoap
+from helpers.sagpr.staged_fit import train_on_kernels
 from helpers.sagpr.staged_kernels import write_kernel
+from helpers.sagpr.staged_prediction import predict_from_kernels
 from helpers.sagpr.staged_spectra import write_power_spectra
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
