@@ -106,7 +106,8 @@ def times() -> None:
     from numpy import array
 
     from helpers.polarizability_job import labelled_frames
-    from helpers.sagpr.features import LambdaSoap, batches, environments, expansion_settings
+    from helpers.sagpr.features import batches, environments
+    from helpers.sagpr.soap import LambdaSoap, expansion_settings
 
     print("\n200 frames on one core: descriptors, kernels, fit with leave-one-out, in CPU s and MB")
     for centres in (("O",), ("H", "O")):
