@@ -9,6 +9,7 @@ that are asked for.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Environments:
 
 
 Selection = Mapping[tuple[str, int], np.ndarray]
+_idle: dict[LambdaSoap, list[Any]] = {}  # calculators of the last few settings
 
 
 def environments(
@@ -98,7 +100,8 @@ def _expand(
     from metatensor import Labels
 
     kinds = np.array([atomic_numbers[symbol] for symbol in settings.elements], np.int32)
-    found = _calculator(settings).compute(list(frames))
+    with _calculator(settings) as calculator:
+        found = calculator.compute(list(frames))
     found = found.keys_to_properties(Labels(["neighbor_type"], kinds[:, None]))
     expansion = {}
     for element in settings.centres:
@@ -145,11 +148,20 @@ def _couple(
     return values
 
 
-@functools.lru_cache(maxsize=8)
-def _calculator(settings: LambdaSoap) -> Any:
+@contextlib.contextmanager
+def _calculator(settings: LambdaSoap) -> Iterator[Any]:
+    """Lend a calculator of featomic, which changes as it computes: to one thread at a time."""
     from featomic import SphericalExpansion
 
-    return SphericalExpansion(**expansion_settings(settings))
+    if len(_idle) > 8:
+        _idle.clear()
+    others = _idle.setdefault(settings, [])
+    try:
+        calculator = others.pop()
+    except IndexError:
+        calculator = SphericalExpansion(**expansion_settings(settings))
+    yield calculator
+    others.append(calculator)
 
 
 @functools.lru_cache(maxsize=512)
