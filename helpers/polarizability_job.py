@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from helpers.files import make_folder, write_whole
 from helpers.frames import load_frames
 from helpers.report.polarizability import PolarizabilityFindings, polarizability_section
 from helpers.report.sections import add_section
+from helpers.sagpr.frame_map import FrameMap
 from helpers.sagpr.learning import held_out_errors, split
 from helpers.sagpr.model_file import save_model
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.search import halving_search
-from helpers.sagpr.staged_spectra import write_power_spectra
 from helpers.sagpr.tensors import LAMBDAS, read_tensors
 
 SIZES = (10, 20, 40, 80, 150)
@@ -198,18 +197,28 @@ def compare_features(
         ``percent_2`` (mean over seeds), ``MB_0``, ``MB_2``.
     """
     rows = []
+    n_centres = sum(symbol in model.centres for atoms in frames for symbol in atoms.symbols)
     for number in numbers:
         chosen = clone(model).set_params(n_features=number)
         table = held_out_errors(chosen, frames, tensors, **settings)
         means = table.groupby("component")["percent"].mean()
         row: dict[str, Any] = {"features": "all" if number is None else str(number)}
-        with tempfile.TemporaryDirectory() as folder:
-            for k in LAMBDAS:
-                (path, *_) = write_power_spectra(
-                    frames, k, Path(folder, f"PS{k}"), soap=chosen.soap, n_features=number
-                )
-                row[f"kept_{k}"] = np.load(path, mmap_mode="r").shape[-1]
-                row[f"percent_{k}"] = means[f"λ={k}"]
-                row[f"MB_{k}"] = path.stat().st_size / 1e6
+        kept = _kept(chosen, frames)
+        for k in LAMBDAS:
+            row[f"kept_{k}"] = kept[k]
+            row[f"percent_{k}"] = means[f"λ={k}"]
+            row[f"MB_{k}"] = n_centres * (2 * k + 1) * kept[k] * 8 / 1e6
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _kept(model: SymmetryAdaptedKernelRidge, frames: Sequence[Atoms]) -> dict[int, int]:
+    """Return how many features of each λ every element has, as `sagpr_get_PS` writes them."""
+    soap, number = model.soap, model.n_features
+    if number is None:
+        return {k: soap.n_features(k) for k in LAMBDAS}
+    found = FrameMap.learn(
+        frames, soap, dict.fromkeys(LAMBDAS, 1), n_features=number, n_scalars=1, mixing=1.0
+    ).selection
+    assert found is not None
+    return {k: min(len(found[element, k]) for element in soap.centres) for k in LAMBDAS}
