@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from helpers import spectra
 from helpers.files import check_target, make_folder, write_whole
 from helpers.frames import load_frames
+from helpers.gap import checks
 from helpers.md.trajectory import Trajectory
 from helpers.raman_runs import INTERVAL_FS, TIMESTEP_FS, planned_steps, thermal_runs
 from helpers.report.raman import RamanFindings, raman_section
@@ -97,6 +98,7 @@ def run_raman_job(
     from helpers.md.compiled import jax_calculator
 
     steps = planned_steps(picoseconds, replicas, resolution_per_cm)
+    checks.number("temperature_K", temperature_K, unit="K")
     folder = make_folder(folder)
     check_target(folder / "raman.csv")
     calculator = jax_calculator(potential)

@@ -15,8 +15,9 @@ QUIET = ["--no-progress", "--output"]
 
 
 @pytest.mark.slow
-def test_the_job_from_the_terminal(mlmd, tmp_path, _water_of_the_job):
+def test_the_job_from_the_terminal(mlmd, tmp_path, monkeypatch, _water_of_the_job):
     frames, tensors = _water_of_the_job
+    monkeypatch.setattr(polarizability_job, "SIZES", (10, 150))
     folder = tmp_path / "out"
     done = mlmd("polarizability", "--seeds", 1, "--features", 100, *QUIET, folder)
     assert (done.code, done.errors) == (0, [])
@@ -27,7 +28,7 @@ def test_the_job_from_the_terminal(mlmd, tmp_path, _water_of_the_job):
     means = errors.groupby(["held_out", "component"])["percent"].mean()
     assert means["frames", "λ=2"] < 20 and means["trajectories", "λ=0"] < 50
     curve = pd.read_csv(folder / "polarizability_curve.csv")
-    assert sorted(curve["n_frames"].unique()) == [10, 20, 40, 80, 150]
+    assert sorted(curve["n_frames"].unique()) == [10, 150]
     features = pd.read_csv(folder / "polarizability_features.csv")
     assert list(features["kept_2"]) == [200, 500, 966]
     assert features["MB_2"][1] == pytest.approx(2.5 * features["MB_2"][0], rel=0.01)

@@ -15,6 +15,7 @@ from helpers.sagpr import staged_kernels, staged_prediction
 from helpers.sagpr.frame_map import FrameMap
 from helpers.sagpr.gram import Gram
 from helpers.sagpr.soap import LambdaSoap
+from helpers.sagpr.stage_files import save_pieces
 from helpers.sagpr.staged_fit import train_on_kernels
 from helpers.sagpr.staged_kernels import write_kernel
 from helpers.sagpr.staged_prediction import predict_from_kernels
@@ -294,6 +295,17 @@ def test_long_trajectories_are_taken_piece_by_piece(finished, monkeypatch):
     _, tensors = predict_from_kernels(["K0_new", "K2_new"], "pieces")
     expected = np.loadtxt("trajectory_cartesian.out").reshape(-1, 3, 3)
     np.testing.assert_allclose(tensors, expected, rtol=1e-9)
+
+
+def test_what_ends_halfway_leaves_the_old_files(finished):
+    def pieces():
+        yield np.zeros((2, 3))
+        raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        save_pieces("K0", "kernel", pieces(), 4, {})
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
 
 
 def test_weights_of_other_kernels_are_noticed(finished, command):
