@@ -17,7 +17,11 @@ def add_sagpr(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     learn.add_argument("--features", type=int, help="to keep of each element and λ; default: all")
     learn.add_argument("--zeta", type=int, choices=(1, 2), default=1, help="of λ = 2; default: 1")
-    learn.add_argument("--search", action="store_true", help="search for better settings first")
+    learn.add_argument(
+        "--search",
+        action="store_true",
+        help="search for better settings first; one split judges them",
+    )
     learn.add_argument("--seeds", type=int, default=5, help="splits to judge by; default: 5")
     learn.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
     learn.set_defaults(run=_polarizability)
