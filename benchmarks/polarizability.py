@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import numpy as np
+
 # Settings that were tried, and what leave-one-out said of them.
 CANDIDATES = {
     "default": {},
@@ -76,7 +78,6 @@ def accuracy() -> None:
         labelled_frames,
         summary,
     )
-    from helpers.sagpr.search import halving_search
 
     frames, tensors, trajectories = labelled_frames()
     print("\nErrors of λ = 0 and λ = 2 in % of the standard deviation: 50 frames held out, five")
@@ -89,13 +90,33 @@ def accuracy() -> None:
         ]
         left_out = model.fit(frames, tensors).errors_["percent"][:2]
         print(f"  {name}: {parts}, {left_out.round(1).tolist()}", flush=True)
-    print("\nSearch by halving, trajectories left out: the last two rounds")
-    found = halving_search(frames, tensors, trajectories=trajectories).table
-    last = found[found["rung"] >= found["rung"].max() - 1].sort_values(["rung", "score"])
-    print(last.to_string(index=False, float_format="{:.2f}".format), flush=True)
+    search(frames, tensors, trajectories)
     print("\nFeatures kept (asked for, and kept of each λ), errors in %, files in MB")
     table = compare_features(SymmetryAdaptedKernelRidge(), frames, tensors)
     print(table.to_string(index=False, float_format="{:.2f}".format), flush=True)
+
+
+def search(frames: list, tensors: np.ndarray, trajectories: np.ndarray) -> None:
+    """Print what the search finds without the trajectories held out, and errors of these."""
+    from helpers import SymmetryAdaptedKernelRidge
+    from helpers.sagpr.accuracy import component_errors
+    from helpers.sagpr.learning import split
+    from helpers.sagpr.search import halving_search
+
+    known, unseen = split(len(frames), 50, 0, trajectories)
+    some = [frames[k] for k in known]
+    found = halving_search(some, tensors[known], trajectories=trajectories[known])
+    print(f"\nSearch by halving on {len(known)} frames, trajectories left out: the last two rounds")
+    table = found.table
+    last = table[table["rung"] >= table["rung"].max() - 1].sort_values(["rung", "score"])
+    print(last.to_string(index=False, float_format="{:.2f}".format), flush=True)
+    default = SymmetryAdaptedKernelRidge().fit(some, tensors[known], groups=trajectories[known])
+    for name, model in (("found", found.best), ("default", default)):
+        predicted = model.predict([frames[k] for k in unseen])
+        percent = component_errors(tensors[unseen], predicted)["percent"][:2]
+        print(
+            f"  {name}, {len(unseen)} frames never seen: {percent.round(1).tolist()} %", flush=True
+        )
 
 
 def times() -> None:
@@ -103,10 +124,10 @@ def times() -> None:
     from featomic import SphericalExpansion
     from featomic.clebsch_gordan import EquivariantPowerSpectrum
     from metatensor import Labels
-    from numpy import array
 
     from helpers.polarizability_job import labelled_frames
-    from helpers.sagpr.features import LambdaSoap, batches, environments, expansion_settings
+    from helpers.sagpr.features import batches, environments
+    from helpers.sagpr.soap import LambdaSoap, expansion_settings
 
     print("\n200 frames on one core: descriptors, kernels, fit with leave-one-out, in CPU s and MB")
     for centres in (("O",), ("H", "O")):
@@ -116,7 +137,7 @@ def times() -> None:
         print(f"  centres {' and '.join(centres)}: {seconds:.1f} s, {memory:.0f} MB", flush=True)
     frames, _, _ = labelled_frames()
     settings = LambdaSoap(centres=("H", "O"))
-    keys = Labels(["o3_lambda", "o3_sigma"], array([[0, 1], [2, 1]]))
+    keys = Labels(["o3_lambda", "o3_sigma"], np.array([[0, 1], [2, 1]]))
     theirs = EquivariantPowerSpectrum(
         SphericalExpansion(**expansion_settings(settings)), neighbor_types=[1, 8]
     )

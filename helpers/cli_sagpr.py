@@ -15,9 +15,13 @@ def add_sagpr(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="learn polarizabilities: train, judge, report",
         epilog="Example: mlmd polarizability --features 500 --output results",
     )
-    learn.add_argument("--features", type=int, help="to keep of each λ; default: all")
+    learn.add_argument("--features", type=int, help="to keep of each element and λ; default: all")
     learn.add_argument("--zeta", type=int, choices=(1, 2), default=1, help="of λ = 2; default: 1")
-    learn.add_argument("--search", action="store_true", help="search for better settings first")
+    learn.add_argument(
+        "--search",
+        action="store_true",
+        help="search for better settings first; one split judges them",
+    )
     learn.add_argument("--seeds", type=int, default=5, help="splits to judge by; default: 5")
     learn.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
     learn.set_defaults(run=_polarizability)
@@ -36,7 +40,11 @@ def add_sagpr(commands: Any, shared: argparse.ArgumentParser) -> None:
     raman.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
     raman.add_argument("--replicas", type=int, default=4, help="runs at once; default: 4")
     raman.add_argument(
-        "--resolution", type=float, default=30.0, help="of the spectrum, 1/cm; default: %(default)s"
+        "--resolution",
+        type=float,
+        default=30.0,
+        help="distance of the spectrum's points, 1/cm: bands twice as far apart are told apart; "
+        "default: %(default)s",
     )
     raman.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
     raman.add_argument("--output", type=Path, default=Path("results"), help="folder for results")

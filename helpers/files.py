@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from helpers.errors import WorkshopError
 
@@ -63,14 +66,27 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
         If the folder is missing, may not be written to, or the disk is full.
     """
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
+    with written_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write into piece by piece; it becomes `path` at the end, or does not appear.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing, may not be written to, or the disk is full.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     if not path.parent.is_dir():
         check_target(path)
     try:
         try:
             with aside.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, path)
@@ -78,7 +94,6 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    return path
 
 
 def keep_copy(path: Path, folder: Path) -> Path:

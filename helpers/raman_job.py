@@ -12,21 +12,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from helpers import spectra
-from helpers.errors import DataError
 from helpers.files import check_target, make_folder, write_whole
 from helpers.frames import load_frames
 from helpers.gap import checks
 from helpers.md.trajectory import Trajectory
+from helpers.raman_runs import INTERVAL_FS, TIMESTEP_FS, planned_steps, thermal_runs
 from helpers.report.raman import RamanFindings, raman_section
 from helpers.report.sections import add_section
 from helpers.sagpr.model_file import load_model
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
+from helpers.sagpr.soap import check_frames
 
-TIMESTEP_FS, RECORD_EVERY = 0.5, 4
-WARM_UP_PS = 1.0
-N_SAMPLES = 8  # of the model of polarizabilities: each gives a spectrum
+# Of the model of polarizabilities: each gives a spectrum. The spread of so many has an error of a
+# quarter of itself (1/√(2·8)).
+N_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -74,32 +76,47 @@ def run_raman_job(
     replicas : int
         In how many runs, from different snapshots, at the same time.
     resolution_per_cm : float
-        Smallest distance of bands that are told apart.
+        Distance of points of the spectrum, 1/cm: bands twice as far apart are told apart.
     seed : int
         Of the first run.
+    progress : bool
+        Show bars.
+    say : callable
+        Takes one line of news at a time.
+
+    Raises
+    ------
+    ConfigError
+        If a number cannot be used.
+    DataError
+        If the runs are too short for the resolution, or one became unstable.
+    ModelFileError, NotFittedError
+        If the potential or the model of polarizabilities cannot be used.
+    OutputError
+        If the folder cannot be written to.
     """
     from helpers.md.compiled import jax_calculator
 
-    checks.number("picoseconds", picoseconds, unit="ps")
-    checks.whole("replicas", replicas, 1, 100)
-    each_fs = 1000 * picoseconds / replicas
-    interval_fs = TIMESTEP_FS * RECORD_EVERY
-    spectra.raman_segments(replicas, round(each_fs / interval_fs), interval_fs, resolution_per_cm)
+    steps = planned_steps(picoseconds, replicas, resolution_per_cm)
+    checks.number("temperature_K", temperature_K, unit="K")
     folder = make_folder(folder)
     check_target(folder / "raman.csv")
     calculator = jax_calculator(potential)
     fitted = _model(model)
+    check_is_fitted(fitted)
+    check_frames(load_frames("water", "validate"), fitted.map_.soap)
     start = time.perf_counter()
     runs = thermal_runs(
         calculator,
-        steps=round(each_fs / TIMESTEP_FS),
+        steps=steps,
         temperature_K=temperature_K,
         seeds=range(seed, seed + replicas),
         progress=progress,
     )
     seconds = {"dynamics": time.perf_counter() - start}
     kelvin = np.mean([run.temperature_K.mean() for run in runs])
-    say(f"{replicas} × {each_fs / 1000:g} ps at {kelvin:.0f} K: {seconds['dynamics']:.0f} s")
+    each_ps = steps * TIMESTEP_FS / 1000
+    say(f"{replicas} × {each_ps:g} ps at {kelvin:.0f} K: {seconds['dynamics']:.0f} s")
     start = time.perf_counter()
     samples = np.stack(
         [fitted.predict_samples(run.frames(), N_SAMPLES, progress=progress) for run in runs], axis=1
@@ -107,68 +124,20 @@ def run_raman_job(
     seconds["polarizabilities"] = time.perf_counter() - start
     n = samples[0, ..., 0, 0].size
     say(f"{n} polarizabilities: {seconds['polarizabilities']:.0f} s")
+    _write_array(folder / "raman_polarizabilities.npy", samples[0])
     spectrum = spectrum_of_samples(
         samples,
-        interval_fs,
+        INTERVAL_FS,
         temperature_K=temperature_K,
         resolution_per_cm=resolution_per_cm,
     )
+    _write_table(folder / "raman.csv", spectrum)
     vibrations = mean_vibrations(runs, resolution_per_cm)
     bands = compare_bands(spectrum, vibrations)
-    _write(folder, spectrum, bands, samples[0])
+    _write_table(folder / "raman_bands.csv", bands)
     say(bands.to_string(index=False, float_format="{:.0f}".format, na_rep="–"))
     findings = RamanFindings(runs, samples[0], spectrum, vibrations, bands, seconds)
     return RamanResult(findings, add_section(raman_section(findings), folder))
-
-
-def thermal_runs(
-    calculator: Any,
-    *,
-    steps: int,
-    temperature_K: float = 300.0,
-    seeds: range = range(4),
-    progress: bool = True,
-) -> tuple[Trajectory, ...]:
-    """Return runs from validation snapshots at a temperature, settled for a picosecond before.
-
-    The bath of the runs themselves rescales all velocities, gently (Bussi), and so does not blur
-    what vibrates.
-
-    Raises
-    ------
-    DataError
-        If a run became unstable.
-    """
-    from helpers.md.compiled import run_replicas
-
-    snapshots = load_frames("water", "validate")
-    shared: dict[str, Any] = {
-        "temperature_K": temperature_K,
-        "timestep_fs": TIMESTEP_FS,
-        "progress": progress,
-    }
-    warm = run_replicas(
-        calculator,
-        [snapshots[seed % len(snapshots)] for seed in seeds],
-        seeds=list(seeds),
-        steps=round(1000 * WARM_UP_PS / TIMESTEP_FS),
-        thermostat="langevin",
-        **shared,
-    )
-    _check_stable(warm.runs)
-    runs = run_replicas(
-        calculator,
-        [run.frames()[-1] for run in warm.runs],
-        seeds=list(seeds),
-        steps=steps,
-        thermostat="bussi",
-        relaxation_fs=500.0,
-        keep_velocities=True,
-        record_every=RECORD_EVERY,
-        **shared,
-    ).runs
-    _check_stable(runs)
-    return runs
 
 
 def spectrum_of_samples(samples: np.ndarray, interval_fs: float, **settings: Any) -> pd.DataFrame:
@@ -178,8 +147,17 @@ def spectrum_of_samples(samples: np.ndarray, interval_fs: float, **settings: Any
     ----------
     samples : ndarray of shape (1 + n_samples, n_runs, n_times, 3, 3)
         The prediction, and samples of what the model holds possible.
+    interval_fs : float
+        Between two times.
     **settings
         Those of `spectra.raman_spectrum`.
+
+    Returns
+    -------
+    DataFrame
+        That of `spectra.raman_spectrum`, and ``VV_model`` and others: the RMS difference of the
+        samples from the prediction. Each has 1 as the integral of its own unpolarized spectrum, so
+        what the samples differ in overall is not in it.
     """
     first, *others = (spectra.raman_spectrum(one, interval_fs, **settings) for one in samples)
     for name in spectra.RAMAN_PARTS:
@@ -219,26 +197,15 @@ def _model(
         return given
     if given is not None:
         return load_model(given)
-    frames, tensors, _ = labelled_frames()
-    return SymmetryAdaptedKernelRidge().fit(frames, tensors)
+    frames, tensors, trajectories = labelled_frames()
+    return SymmetryAdaptedKernelRidge().fit(frames, tensors, groups=trajectories)
 
 
-def _check_stable(runs: tuple[Trajectory, ...]) -> None:
-    for number, run in enumerate(runs, start=1):
-        if run.interrupted:
-            raise KeyboardInterrupt
-        if run.stopped:
-            raise DataError(
-                f"Run {number} became unstable: {run.stopped}",
-                fix="train the potential on more frames, or lower the temperature",
-            )
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    write_whole(path, table.to_csv(index=False, float_format="%.6g"))
 
 
-def _write(
-    folder: Path, spectrum: pd.DataFrame, bands: pd.DataFrame, polarizabilities: np.ndarray
-) -> None:
-    write_whole(folder / "raman.csv", spectrum.to_csv(index=False, float_format="%.6g"))
-    write_whole(folder / "raman_bands.csv", bands.to_csv(index=False, float_format="%.6g"))
+def _write_array(path: Path, array: np.ndarray) -> None:
     buffer = io.BytesIO()
-    np.save(buffer, polarizabilities)
-    write_whole(folder / "raman_polarizabilities.npy", buffer.getvalue())
+    np.save(buffer, array)
+    write_whole(path, buffer.getvalue())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from helpers.cli import teaching_script
 
 def get_PS() -> int:
     """Be ``sagpr_get_PS``."""
-    from helpers.sagpr.features import LambdaSoap
+    from helpers.sagpr.soap import LambdaSoap
 
     usual = LambdaSoap()
     parser = _parser(
@@ -51,8 +52,10 @@ def get_PS() -> int:
 
 
 def _get_PS(options: argparse.Namespace) -> int:
+    import numpy as np
+
     from helpers.frames import find_frames_file, read_frames
-    from helpers.sagpr.features import LambdaSoap
+    from helpers.sagpr.soap import LambdaSoap
     from helpers.sagpr.staged_spectra import write_power_spectra
 
     frames = read_frames(find_frames_file(options.fname))
@@ -75,6 +78,9 @@ def _get_PS(options: argparse.Namespace) -> int:
         selection=options.sparsefile,
         progress=True,
     )
+    kept = np.load(written[0], mmap_mode="r").shape[-1]
+    if kept < options.ncut:
+        print(f"note: no more than {kept} features differ, for each element", file=sys.stderr)
     _tell(written)
     return 0
 
@@ -102,7 +108,11 @@ def _get_kernel(options: argparse.Namespace) -> int:
     from helpers.sagpr.staged_kernels import write_kernel
 
     settings = {"zeta": options.zeta, "spectra_0": options.power0, "n_atoms": options.scaling}
-    _tell([write_kernel(options.power, options.output, **settings)])
+    path = write_kernel(options.power, options.output, **settings)
+    lambda_ = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["lambda"]
+    if options.power0 and (options.zeta == 1 or lambda_ == 0):
+        print("note: -ps0 is not needed here, and was not read", file=sys.stderr)
+    _tell([path])
     return 0
 
 
@@ -156,6 +166,8 @@ def _train(options: argparse.Namespace) -> int:
         if table is not None:
             print(f"\n{title}: RMSE, standard deviation, and the first in % of the second")
             print(table.to_string(index=False, float_format="{:.4g}".format))
+    if options.prediction and fit.test is None:
+        print("note: there are no other frames for -pr; see -rdm and -sel", file=sys.stderr)
     _tell(fit.weights)
     return 0
 
@@ -177,7 +189,7 @@ def prediction() -> int:
 
 
 def _prediction(options: argparse.Namespace) -> int:
-    from helpers.sagpr.staged_fit import predict_from_kernels
+    from helpers.sagpr.staged_prediction import predict_from_kernels
 
     path, tensors = predict_from_kernels(options.kernel, options.ofile, weights=options.weights)
     print(f"{len(tensors)} frames")

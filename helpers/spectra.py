@@ -13,13 +13,13 @@ import pandas as pd
 from ase import units
 from scipy.signal import correlate, find_peaks, welch
 
-from helpers.errors import DataError
 from helpers.gap import checks
 from helpers.md.trajectory import Trajectory
+from helpers.segments import PER_CM_PER_FS as PER_CM_PER_FS
+from helpers.segments import check_interval, n_records, polarizability_series, raman_segments, taper
 
-PER_CM_PER_FS = 1e15 / (units._c * 100)  # a frequency of 1/fs, in 1/cm
 WATER_BANDS_PER_CM = {"stretch": (2800.0, 4000.0), "bend": (1400.0, 1900.0)}
-LONGEST_INTERVAL_FS = 4.0  # an O–H bond vibrates in 9 fs: rarer records fold its band
+LONGEST_LASER_NM = 2500.0  # its light has 4000 1/cm: less could not excite the stretch of O–H
 EV_PER_CM = units._hplanck * units._c * 100 / units._e  # energy of a wavenumber
 # Where bands of liquid water were measured, 1/cm: Carey, Korenowski, J. Chem. Phys. 108, 2669
 # (1998); Brooker, Hancock, Rice, Shapter, J. Raman Spectrosc. 20, 683 (1989).
@@ -30,12 +30,23 @@ RAMAN_PARTS = ("VV", "VH", "unpolarized", "isotropic", "anisotropic")
 def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> pd.DataFrame:
     """Return ⟨v(t₀)·v(t₀ + t)⟩ / ⟨v²⟩ of each element, over atoms and origins t₀.
 
+    Parameters
+    ----------
+    run : Trajectory
+    longest_fs : float
+        Up to which t, fs.
+
     Returns
     -------
     DataFrame
         Columns ``lag_fs`` and one per element.
+
+    Raises
+    ------
+    DataError
+        If the run is too short.
     """
-    n_lags = _n_records(len(run.times_fs), run.interval_fs, longest_fs)
+    n_lags = n_records(len(run.times_fs), run.interval_fs, longest_fs)
     table = {"lag_fs": run.interval_fs * np.arange(n_lags)}
     n_times = len(run.times_fs)
     for element in sorted(set(run.start.symbols)):
@@ -61,7 +72,8 @@ def vibrational_density_of_states(
         At constant energy, or with a gentle thermostat: friction broadens bands. It must hold a
         record every 4 fs at least.
     resolution_per_cm : float
-        Smallest distance of bands that are told apart; the run must be long enough for it.
+        Distance of points, 1/cm; bands twice as far apart are told apart. The run must be long
+        enough for it.
 
     Returns
     -------
@@ -73,8 +85,8 @@ def vibrational_density_of_states(
     DataError
         If the run is too short, or was recorded too rarely.
     """
-    _check_interval(run.interval_fs)
-    length = _n_records(len(run.times_fs), run.interval_fs, PER_CM_PER_FS / resolution_per_cm)
+    check_interval(run.interval_fs)
+    length = n_records(len(run.times_fs), run.interval_fs, PER_CM_PER_FS / resolution_per_cm)
     weights = np.sqrt(run.start.get_masses())[None, :, None]
     frequencies, power = welch(
         weights * run.velocities_A_per_fs,
@@ -99,13 +111,23 @@ def band_maximum_per_cm(spectrum: pd.DataFrame, band: str, column: str = "all") 
     Parameters
     ----------
     spectrum : DataFrame
-        Of `vibrational_density_of_states`.
+        Of `vibrational_density_of_states` or `raman_spectrum`.
     band : str
         ``"stretch"`` or ``"bend"``.
+    column : str
+        Of the spectrum.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such band.
     """
+    checks.one_of("band", band, tuple(WATER_BANDS_PER_CM))
     low, high = WATER_BANDS_PER_CM[band]
     wavenumbers, density = spectrum["wavenumber_per_cm"].to_numpy(), spectrum[column].to_numpy()
     inside = (wavenumbers > low) & (wavenumbers < high)
+    if not inside.any():
+        return float("nan")
     # A peak rises over its surroundings by a good part of its own height.
     peaks, _ = find_peaks(density, prominence=0.5 * density[inside].max())
     peaks = peaks[inside[peaks]]
@@ -124,14 +146,14 @@ def raman_spectrum(
 ) -> pd.DataFrame:
     """Return the Raman spectrum of a liquid from polarizabilities along molecular dynamics.
 
-    With α = a·1 + β (β without trace), the isotropic part is the power spectrum of a, the
-    anisotropic one that of Tr β², and
+    With α = a·1 + β (β symmetric and without trace; an antisymmetric part is dropped), the
+    isotropic part is the spectrum of ⟨a(0) a(t)⟩, the anisotropic one that of ⟨Tr β(0) β(t)⟩, and
 
         VV = isotropic + 2/15 anisotropic,    VH = 1/10 anisotropic
 
     for light that is polarised as the laser, and across it; unpolarized = VV + VH. Each is the
-    power of dα/dt (Welch's method) times (ν_laser − ν)⁴ / ν² of scattering and the quantum
-    correction of the classical amplitudes.
+    power of dα/dt (Welch's method) times (ν_laser − ν)⁴ / ν² of scattering (0 beyond the laser) and
+    the quantum correction of the classical amplitudes.
 
     Parameters
     ----------
@@ -142,10 +164,11 @@ def raman_spectrum(
     temperature_K : float
         For the quantum correction.
     laser_nm : float
-        Wavelength of the laser.
+        Wavelength of the laser: 2500 nm at most.
     resolution_per_cm : float
-        Smallest distance of bands that are told apart. The runs must be six times as long, in all,
-        as that needs (1.1 ps for 30 cm⁻¹), each at least twice.
+        Distance of points, 1/cm, 200 at most; with the Hann window, bands twice as far apart are
+        told apart. One run must be six times as long as a segment with that resolution (1.1 ps for
+        30 cm⁻¹), each of two runs four times, each of more runs twice.
     window : str
         Of each segment, as scipy names it; ``"boxcar"`` is none.
     quantum_correction : str
@@ -162,16 +185,20 @@ def raman_spectrum(
     ------
     DataError
         If the tensors cannot be used, or are too few or too far apart in time.
+    ConfigError
+        If a setting cannot be used.
 
     References
     ----------
     McQuarrie, Statistical Mechanics, section 21-3; Ramírez, López-Ciudad, Kumar P, Marx,
     *J. Chem. Phys.* **121**, 3973 (2004), on quantum corrections.
     """
-    series = _series(polarizabilities)
+    series = polarizability_series(polarizabilities)
     checks.one_of("quantum_correction", quantum_correction, ("harmonic", "none"))
     checks.number("temperature_K", temperature_K, unit="K")
     checks.number("laser_nm", laser_nm, unit="nm")
+    if laser_nm > LONGEST_LASER_NM:
+        checks.refuse("laser_nm", laser_nm, f"at most {LONGEST_LASER_NM:g} nm: O–H takes as much")
     checks.number("interval_fs", interval_fs, unit="fs")
     rates = np.diff(series, axis=1) / interval_fs
     n_runs, n_times, n_signals = rates.shape
@@ -179,13 +206,18 @@ def raman_spectrum(
     used = n_blocks * (n_times // n_blocks)
     blocks = rates[:, :used].reshape(n_runs * n_blocks, -1, n_signals)
     frequencies, power = welch(
-        blocks, fs=1 / interval_fs, window=window, nperseg=length, detrend=False, axis=1
+        blocks,
+        fs=1 / interval_fs,
+        window=taper(window, length),
+        detrend=False,
+        axis=1,
     )
     # At 0 the static part is infinite.
     wavenumbers, power = PER_CM_PER_FS * frequencies[1:], power[:, 1:]
     half_phase = np.pi * frequencies[1:] * interval_fs
     power = power * (half_phase / np.sin(half_phase))[:, None] ** 2  # differences → derivatives
-    power *= ((1 - wavenumbers * laser_nm * 1e-7) ** 2 / wavenumbers)[:, None] ** 2
+    left = np.maximum(0, 1 - wavenumbers * laser_nm * 1e-7)  # what light that lost ν has left
+    power *= (left**2 / wavenumbers)[:, None] ** 2
     if quantum_correction == "harmonic":
         energy = wavenumbers * EV_PER_CM / (units.kB * temperature_K)
         power *= (energy / -np.expm1(-energy))[:, None]
@@ -203,69 +235,3 @@ def raman_spectrum(
         table[name] = parts[name].mean(0) / total
         table[f"{name}_error"] = parts[name].std(0, ddof=1) / np.sqrt(len(blocks)) / total
     return pd.DataFrame(table)
-
-
-def _series(polarizabilities: Any) -> np.ndarray:
-    """Return, of shape (n_runs, n_times, 10), the mean of the diagonal and what is left of α."""
-    tensors = np.asarray(polarizabilities, float)
-    if tensors.ndim not in (3, 4) or tensors.shape[-2:] != (3, 3):
-        raise DataError(
-            f"Polarizabilities of shape {tensors.shape} cannot be used",
-            expected="(n_times, 3, 3) or (n_runs, n_times, 3, 3)",
-        )
-    if not np.isfinite(tensors).all():
-        raise DataError("The polarizabilities are not finite numbers everywhere")
-    tensors = tensors.reshape(-1, *tensors.shape[-3:])
-    mean = np.trace(tensors, axis1=2, axis2=3) / 3
-    rest = (tensors + tensors.swapaxes(2, 3)) / 2 - mean[..., None, None] * np.eye(3)
-    return np.concatenate([mean[..., None], rest.reshape(*mean.shape, 9)], axis=2)
-
-
-def raman_segments(
-    n_runs: int, n_times: int, interval_fs: float, resolution_per_cm: float
-) -> tuple[int, int]:
-    """Return the length of a segment, and into how many blocks each run can be cut.
-
-    A block, of two segments or more, gives a spectrum of its own. Called before long work.
-
-    Raises
-    ------
-    DataError
-        If the runs are too short, or recorded too rarely.
-    """
-    checks.number("resolution_per_cm", resolution_per_cm, unit="1/cm")
-    _check_interval(interval_fs)
-    length = _n_records(n_times, interval_fs, PER_CM_PER_FS / resolution_per_cm)
-    n_blocks = min(10, n_times // (2 * length))
-    if n_blocks * n_runs < 3:
-        segment_fs = length * interval_fs
-        raise DataError(
-            "The runs are too short for the error of a spectrum",
-            expected=f"{6 * segment_fs:.0f} fs or more in all, {2 * segment_fs:.0f} fs each",
-            found=f"{n_runs} × {n_times * interval_fs:g} fs",
-            fix="run longer, or ask for less resolution",
-        )
-    return length, n_blocks
-
-
-def _check_interval(interval_fs: float) -> None:
-    if interval_fs > LONGEST_INTERVAL_FS:
-        raise DataError(
-            "The run was recorded too rarely for a spectrum",
-            expected=f"a record every {LONGEST_INTERVAL_FS:g} fs or more often",
-            found=f"every {interval_fs:g} fs",
-            fix="run again with a smaller record_every",
-        )
-
-
-def _n_records(n_times: int, interval_fs: float, longest_fs: float) -> int:
-    """Return how many records such a time is, if there are so many."""
-    n_records = round(longest_fs / interval_fs) if n_times > 1 else 0
-    if not 2 <= n_records <= n_times:
-        raise DataError(
-            "The run is too short",
-            expected=f"{longest_fs:.0f} fs or more",
-            found=f"{max(0, n_times - 1) * interval_fs:g} fs",
-            fix="run longer, or ask for less resolution",
-        )
-    return n_records

@@ -1,12 +1,18 @@
 """``mlmd raman``: dynamics, polarizabilities, a spectrum, a section of the report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
-from helpers import SymmetryAdaptedKernelRidge
-from helpers.raman_job import spectrum_of_samples
-from helpers.sagpr.model_file import save_model
+from helpers import SymmetryAdaptedKernelRidge, raman_runs, raman_spectrum
+from helpers.errors import DataError
+from helpers.raman_job import run_raman_job, spectrum_of_samples
+from helpers.raman_runs import INTERVAL_FS, RECORD_EVERY, planned_steps
+from helpers.sagpr.model_file import load_model, save_model
+from helpers.sagpr.soap import LambdaSoap
 
 QUIET = ["--no-progress", "--output"]
 
@@ -21,19 +27,20 @@ def model_path(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_job_from_the_terminal(mlmd, walled_model, model_path, tmp_path):
+def test_the_job_from_the_terminal(mlmd, walled_model, model_path, tmp_path, monkeypatch):
     folder = tmp_path / "out"
-    brief = ["--picoseconds", 2.7, "--replicas", 3, "--resolution", 80, "--temperature", 200]
+    monkeypatch.setattr(raman_runs, "WARM_UP_PS", 0.3)
+    brief = ["--picoseconds", 2.1, "--replicas", 3, "--resolution", 100, "--temperature", 200]
     done = mlmd("raman", walled_model, "--model", model_path, *brief, *QUIET, folder)
     assert (done.code, done.errors) == (0, [])
-    assert done.output.startswith("3 × 0.9 ps at ")
+    assert done.output.startswith("3 × 0.7 ps at ")
     assert done.output.endswith(f"The report is {folder / 'report.html'}\n")
     polarizabilities = np.load(folder / "raman_polarizabilities.npy")
-    assert polarizabilities.shape == (3, 451, 3, 3)
+    assert polarizabilities.shape == (3, 351, 3, 3)
     mean = np.trace(polarizabilities, axis1=2, axis2=3).mean() / 3
     assert mean == pytest.approx(25, abs=1.5)  # Å³ of 16 molecules
     spectrum = pd.read_csv(folder / "raman.csv").set_index("wavenumber_per_cm")
-    assert np.diff(spectrum.index)[0] == pytest.approx(80, rel=0.02)
+    assert np.diff(spectrum.index)[0] == pytest.approx(100, rel=0.02)
     stretch, gap = (
         spectrum["VV"].loc[low:high].max() for low, high in ((3000, 3800), (2200, 2600))
     )
@@ -51,6 +58,31 @@ def test_samples_of_the_model_spread_the_spectrum():
     assert np.all(same["VV_model"] == 0) and np.all(other["VV_model"] > 0)
 
 
+def test_what_passes_the_check_is_enough_for_the_spectrum():
+    rng = np.random.default_rng(0)
+    for picoseconds in (8.8928, 8.8960):
+        steps = planned_steps(picoseconds, 4, 30.0)
+        n_records = steps // RECORD_EVERY + 1
+        assert steps % RECORD_EVERY == 0
+        raman_spectrum(rng.normal(size=(4, n_records, 3, 3)), INTERVAL_FS)
+    with pytest.raises(DataError, match="too short"):
+        planned_steps(8.8, 4, 30.0)
+    with pytest.raises(DataError, match="too short"):
+        raman_spectrum(rng.normal(size=(4, n_records - 1, 3, 3)), INTERVAL_FS)
+
+
+def test_the_model_is_looked_at_before_the_dynamics(smallest_fit, tmp_path, model_path):
+    settings = {"picoseconds": 9.0, "progress": False}
+    only_oxygen = load_model(model_path)
+    only_oxygen.map_ = replace(only_oxygen.map_, soap=LambdaSoap(elements=("O",)))
+    for model, error, message in (
+        (SymmetryAdaptedKernelRidge(), NotFittedError, "not fitted"),
+        (only_oxygen, DataError, "Frame 1 holds H.*only O"),
+    ):
+        with pytest.raises(error, match=message):
+            run_raman_job(smallest_fit.model_path, tmp_path, model=model, **settings)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -60,6 +92,7 @@ def test_samples_of_the_model_spread_the_spectrum():
         (["gap.xml", "--picoseconds", "1"], "The run is too short|too short for the error"),
         (["gap.xml", "--replicas", "0"], "replicas=0"),
         (["gap.xml", "--resolution", "0"], "resolution_per_cm=0"),
+        (["gap.xml", "--resolution", "1000"], "resolution_per_cm=1000.*at most 200"),
         (["gap.xml", "--temperature", "0"], "temperature_K=0"),
         (["gap.xml", "--output", "none/out"], "no folder .*none.*mkdir -p"),
     ],

@@ -1,11 +1,15 @@
 """Spectra of vibrations that we made ourselves."""
 
+import re
+
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.signal import find_peaks
 
 from helpers.errors import ConfigError, DataError
 from helpers.md.trajectory import Trajectory
+from helpers.segments import raman_segments
 from helpers.spectra import (
     PER_CM_PER_FS,
     band_maximum_per_cm,
@@ -180,9 +184,51 @@ def test_the_error_band_is_as_wide_as_spectra_differ():
 
 
 def test_runs_and_one_run_are_treated_alike():
-    series = lines({1640: 0.1 * ANISOTROPIC}, 12_000).reshape(4, 3000, 3, 3)
-    spectrum = raman_spectrum(series, 2.0)
-    assert band_maximum_per_cm(spectrum, "bend", "VV") == pytest.approx(1640, abs=15)
+    runs = lines({1640: 0.1 * ANISOTROPIC}, 12_000).reshape(2, 6000, 3, 3)
+    one, other, both = (raman_spectrum(series, 2.0) for series in (runs[0], runs[1], runs))
+    assert one.equals(raman_spectrum(runs[:1], 2.0))
+    mean = (one + other)["isotropic"] / (one + other)["VV"]
+    # The shape of the mean; each spectrum has a total of its own.
+    np.testing.assert_allclose(both["isotropic"] / both["VV"], mean, rtol=0.1)
+    assert both["VV"].between(*np.sort([one["VV"], other["VV"]], axis=0) * [[0.99], [1.01]]).all()
+
+
+def test_bands_twice_as_far_apart_as_points_are_told_apart():
+    times = 2.0 * np.arange(20_000)
+    for apart, n_peaks in ((30, 1), (70, 2)):
+        waves = sum(
+            np.cos(2 * np.pi * place / PER_CM_PER_FS * times + 1)
+            for place in (1640 - apart / 2, 1640 + apart / 2)
+        )
+        spectrum = raman_spectrum(waves[:, None, None] * ISOTROPIC, 2.0)
+        near = spectrum[spectrum["wavenumber_per_cm"].between(1500, 1780)]["VV"].to_numpy()
+        peaks, _ = find_peaks(near, prominence=0.05 * near.max())
+        assert len(peaks) == n_peaks
+
+
+@pytest.mark.parametrize("n_runs", [1, 2, 3, 7])
+def test_the_length_that_is_asked_for_is_enough(n_runs):
+    with pytest.raises(DataError, match=f"Found: {n_runs} × 1200 fs") as told:
+        raman_segments(n_runs, 600, 2.0, 30.0)
+    each_fs = int(re.search(r"× (\d+) fs or more", str(told.value))[1])
+    _, n_blocks = raman_segments(n_runs, each_fs // 2, 2.0, 30.0)
+    assert n_blocks * n_runs >= 3
+    with pytest.raises(DataError, match="too short for the error"):
+        raman_segments(n_runs, each_fs // 2 - 1, 2.0, 30.0)
+
+
+def test_light_cannot_lose_more_than_it_has():
+    series = lines({1640: 0.1 * ANISOTROPIC}, 10_000, interval_fs=0.5)
+    spectrum = raman_spectrum(series, 0.5, laser_nm=1064.0, resolution_per_cm=60.0)
+    spectrum = spectrum.set_index("wavenumber_per_cm")
+    assert np.all(spectrum["VV"].loc[1e7 / 1064 :] == 0) and spectrum["VV"].max() > 0
+
+
+def test_a_band_without_points_has_no_maximum():
+    spectrum = vibrational_density_of_states(vibrating(), resolution_per_cm=1000)
+    assert np.isnan(band_maximum_per_cm(spectrum, "bend"))
+    with pytest.raises(ConfigError, match="band='bent' cannot be used.*'bend'"):
+        band_maximum_per_cm(spectrum, "bent")
 
 
 @pytest.mark.parametrize(
@@ -193,8 +239,14 @@ def test_runs_and_one_run_are_treated_alike():
         ({"temperature_K": -1}, "temperature_K=-1"),
         ({"quantum_correction": "magic"}, "'magic' cannot be used.*'harmonic' or 'none'"),
         ({"resolution_per_cm": 1.0}, "The run is too short"),
-        ({"resolution_per_cm": 15.0}, "too short for the error.*13344 fs or more in all"),
+        ({"resolution_per_cm": 15.0}, "too short for the error.*1 × 13344 fs or more"),
+        ({"resolution_per_cm": 1000.0}, "resolution_per_cm=1000.0 cannot be used.*at most 200"),
+        ({"window": "magic"}, "window='magic' cannot be used.*'hann'"),
+        ({"laser_nm": 5000}, "laser_nm=5000 cannot be used.*at most 2500 nm"),
         ({"polarizabilities": np.zeros((9, 6))}, r"shape \(9, 6\).*\(n_times, 3, 3\)"),
+        ({"polarizabilities": np.zeros((0, 3, 3))}, r"shape \(0, 3, 3\) cannot be used"),
+        ({"polarizabilities": np.zeros((2, 0, 3, 3))}, r"shape \(2, 0, 3, 3\) cannot be used"),
+        ({"polarizabilities": ["a"]}, "cannot be used.*Expected: numbers of shape"),
         ({"polarizabilities": np.full((3000, 3, 3), np.nan)}, "not finite numbers"),
     ],
 )

@@ -35,8 +35,6 @@ def plot_tensor_parity(
     predictions: np.ndarray,
     lambda_: int = 0,
     ax: Axes | None = None,
-    *,
-    std: np.ndarray | None = None,
 ) -> Axes:
     """Predicted against true spherical components of one λ.
 
@@ -44,24 +42,12 @@ def plot_tensor_parity(
     ----------
     tensors, predictions : ndarray of shape (n, 3, 3), Å³
     lambda_ : 0 or 2
-    std : ndarray of shape (n,), optional
-        Expected error of each frame, for bars.
     """
     true, found = to_spherical(tensors)[lambda_], to_spherical(predictions)[lambda_]
     with style():
         ax = ax or new_axes()
         for m, name in enumerate(SPHERICAL[lambda_]):
-            ax.errorbar(
-                true[:, m],
-                found[:, m],
-                yerr=std,
-                fmt="o",
-                ms=4,
-                alpha=0.6,
-                elinewidth=0.8,
-                color=TURNING[m],
-                label=name,
-            )
+            ax.plot(true[:, m], found[:, m], "o", ms=4, alpha=0.6, color=TURNING[m], label=name)
         ends = [min(true.min(), found.min()), max(true.max(), found.max())]
         ax.plot(ends, ends, color=BLACK, lw=1)
         error, spread = np.sqrt(np.mean((found - true) ** 2)), np.sqrt(true.var(0).mean())
@@ -161,7 +147,7 @@ def plot_ellipsoids(
             color = ELEMENT_COLORS.get(symbol, PURPLE)
             ax.scatter(*where.T, s=90 * radius, color=color, label=symbol, depthshade=False)
         ax.set(
-            title="What each molecule contributes",
+            title="What each centre contributes",
             xlabel="x, Å",
             ylabel="y, Å",
             zlabel="z, Å",

@@ -49,7 +49,8 @@ def raman_section(found: RamanFindings) -> Section:
     peak = found.spectrum.iloc[int(found.spectrum["VV"].argmax())]
     figures = (
         draw_figure(
-            "Light polarised as the laser (VV) and across it (VH); dotted: measured bands.",
+            "Light polarised as the laser (VV) and across it (VH); dotted: bands as measured "
+            "(Brooker and others 1989; Carey, Korenowski 1998), H bonds and libration very broad.",
             "Raman spectrum of water, VV and VH",
             plots.plot_raman,
             found.spectrum,
@@ -71,7 +72,7 @@ def raman_section(found: RamanFindings) -> Section:
             (f"{length_ps:.0f} ps", "of dynamics by the potential"),
             (f"{n}", "polarizabilities by the model"),
             (f"{sum(found.seconds.values()):.0f} s", "for both, on the clock"),
-            (f"{bands['VV']['stretch']:.0f} cm⁻¹", "O–H stretch, VV"),
+            (_wavenumber(bands["VV"]["stretch"]), "O–H stretch, VV"),
         ),
         paragraphs=(
             "The power spectrum of the polarizability along molecular dynamics, times "
@@ -81,8 +82,14 @@ def raman_section(found: RamanFindings) -> Section:
             "too low, so agreement with experiment is partly luck; compare with DFT first.",
             f"Shaded: standard error from blocks of {len(runs)} runs. At the highest point of VV "
             f"it is {100 * peak['VV_error'] / peak['VV']:.0f} %; the uncertainty of the model of "
-            f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %.",
+            f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %, which is known to "
+            "a quarter of itself: it is the spread of the spectra of eight samples of the model, "
+            "each relative to its own total.",
         ),
         figures=figures,
         tables=(ReportTable(found.bands, "Highest points of bands, cm⁻¹", "{:.0f}"),),
     )
+
+
+def _wavenumber(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.0f} cm⁻¹"

@@ -9,6 +9,7 @@ that are asked for.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,91 +19,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from helpers.errors import DataError
-from helpers.gap import checks
-
-
-@dataclass(frozen=True)
-class LambdaSoap(checks.CheckedNames):
-    """Settings of the features.
-
-    Attributes
-    ----------
-    cutoff_A : float
-        How far an atom sees, Å.
-    smoothing_A : float
-        Over which range before the cutoff a neighbour fades out, Å.
-    sigma_A : float
-        How blurred it sees the neighbours, Å.
-    n_max, l_max : int
-        Number of radial functions; largest angular momentum.
-    scaling_A, scaling_exponent : float
-        Neighbours count 1/(1 + (r/scaling_A)^exponent) (Willatt, Musil, Ceriotti,
-        *Phys. Chem. Chem. Phys.* **20**, 29661 (2018)). An exponent of 0 means no scaling.
-    elements : tuple of str
-        That are seen as neighbours.
-    centres : tuple of str
-        Whose surroundings are described.
-    """
-
-    cutoff_A: float = 5.0
-    smoothing_A: float = 0.5
-    sigma_A: float = 0.4
-    n_max: int = 6
-    l_max: int = 5
-    scaling_A: float = 2.0
-    scaling_exponent: float = 4.0
-    elements: tuple[str, ...] = ("H", "O")
-    centres: tuple[str, ...] = ("O",)
-
-    def __post_init__(self) -> None:
-        for name in ("cutoff_A", "smoothing_A", "sigma_A", "scaling_A"):
-            checks.number(name, getattr(self, name), unit="Å")
-        checks.number("scaling_exponent", self.scaling_exponent, positive=False)
-        checks.whole("n_max", self.n_max, 1, 20)
-        checks.whole("l_max", self.l_max, 0, 20)
-        if self.smoothing_A > self.cutoff_A:
-            checks.refuse("smoothing_A", self.smoothing_A, "at most cutoff_A")
-        for name in ("elements", "centres"):
-            symbols = tuple(getattr(self, name))
-            if (
-                not symbols
-                or len(set(symbols)) < len(symbols)
-                or set(symbols) - set(atomic_numbers)
-            ):
-                checks.refuse(name, symbols, "chemical symbols, each once, such as ('H', 'O')")
-            object.__setattr__(self, name, symbols)
-        if set(self.centres) - set(self.elements):
-            checks.refuse("centres", self.centres, f"some of the elements {self.elements}")
-
-    def pairs(self, lambda_: int, sigma: int = 1) -> list[tuple[int, int]]:
-        """Return the pairs l₁ ≤ l₂ that couple to λ with the parity σ·(−1)^λ."""
-        checks.whole("lambda_", lambda_, 0, 2 * self.l_max)
-        if sigma not in (1, -1):
-            checks.refuse("sigma", sigma, "1 (a true tensor) or -1 (a pseudotensor)")
-        return [
-            (l1, l2)
-            for l1 in range(self.l_max + 1)
-            for l2 in range(l1, self.l_max + 1)
-            if l2 - l1 <= lambda_ <= l1 + l2 and (-1) ** (l1 + l2 + lambda_) == sigma
-        ]
-
-    def n_features(self, lambda_: int, sigma: int = 1) -> int:
-        """Return how many features an environment has (of each m)."""
-        return sum(len(self._columns(l1, l2, sigma)[0]) for l1, l2 in self.pairs(lambda_, sigma))
-
-    def _columns(self, l1: int, l2: int, sigma: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return which (q, q′) of a pair are kept, and their weights.
-
-        For l₁ = l₂ the pairs (q, q′) and (q′, q) are equal, or opposite for σ = −1: one stands for
-        both. Likewise l₁ < l₂ stands for l₁ > l₂. So scalar products are those of all.
-        """
-        q = self.n_max * len(self.elements)
-        first, second = np.indices((q, q)).reshape(2, -1)
-        if l1 < l2:
-            return np.arange(q * q), np.full(q * q, np.sqrt(2))
-        kept = np.flatnonzero(first <= second if sigma == 1 else first < second)
-        return kept, np.where(first[kept] == second[kept], 1, np.sqrt(2))
+from helpers.sagpr.soap import LambdaSoap, check_frames, expansion_settings
 
 
 @dataclass(frozen=True)
@@ -121,6 +38,7 @@ class Environments:
 
 
 Selection = Mapping[tuple[str, int], np.ndarray]
+_idle: dict[LambdaSoap, list[Any]] = {}  # calculators of the last few settings
 
 
 def environments(
@@ -147,7 +65,9 @@ def environments(
     Raises
     ------
     DataError
-        If a frame holds an element that the settings do not name, or none of the centres.
+        If a frame cannot be described; see `soap.check_frames`.
+    ConfigError
+        If λ or σ cannot be used.
     """
     check_frames(frames, settings)
     expansion = _expand(frames, settings)
@@ -167,34 +87,6 @@ def environments(
     }
 
 
-def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
-    """Raise `DataError` where there is nothing to describe, or an unknown element."""
-    if len(frames) == 0:
-        raise DataError("There are no frames", expected="at least one")
-    for number, atoms in enumerate(frames, start=1):
-        if not isinstance(atoms, Atoms):
-            raise DataError(
-                f"Frame {number} is {type(atoms).__name__}", expected="ase.Atoms", fix="load_frames"
-            )
-        unknown = sorted(set(atoms.symbols) - set(settings.elements))
-        if unknown:
-            raise DataError(
-                f"Frame {number} holds {', '.join(unknown)}",
-                expected="only " + " and ".join(settings.elements),
-                fix="use other frames, or name these elements in the settings and train anew",
-            )
-        if not set(atoms.symbols) & set(settings.centres):
-            raise DataError(
-                f"Frame {number} holds none of the centres", expected=", ".join(settings.centres)
-            )
-        if atoms.pbc.any() and not (atoms.pbc.all() and abs(atoms.cell.volume) > 0):
-            raise DataError(
-                f"Frame {number} is periodic without a whole cell",
-                expected="three cell vectors and pbc along all of them, or pbc=False",
-                found=f"cell {atoms.cell.lengths().round(3).tolist()}, pbc {atoms.pbc.tolist()}",
-            )
-
-
 def batches(frames: Sequence[Atoms], size: int = 25) -> Iterator[Sequence[Atoms]]:
     """Cut frames into pieces whose features fit into memory together."""
     for start in range(0, len(frames), size):
@@ -208,7 +100,8 @@ def _expand(
     from metatensor import Labels
 
     kinds = np.array([atomic_numbers[symbol] for symbol in settings.elements], np.int32)
-    found = _calculator(settings).compute(list(frames))
+    with _calculator(settings) as calculator:
+        found = calculator.compute(list(frames))
     found = found.keys_to_properties(Labels(["neighbor_type"], kinds[:, None]))
     expansion = {}
     for element in settings.centres:
@@ -241,7 +134,7 @@ def _couple(
     values = np.empty((n_atoms, 2 * lambda_ + 1, len(columns)))
     end = 0
     for l1, l2 in settings.pairs(lambda_, sigma):
-        kept, weights = settings._columns(l1, l2, sigma)
+        kept, weights = settings.columns(l1, l2, sigma)
         start, end = end, end + len(kept)
         place = np.flatnonzero((columns >= start) & (columns < end))
         if len(place) == 0:
@@ -255,34 +148,20 @@ def _couple(
     return values
 
 
-def expansion_settings(settings: LambdaSoap) -> dict[str, Any]:
-    """Return the settings in featomic's words."""
-    density: dict[str, Any] = {"type": "Gaussian", "width": settings.sigma_A}
-    if settings.scaling_exponent > 0:
-        density["scaling"] = {
-            "type": "Willatt2018",
-            "scale": settings.scaling_A,
-            "rate": 1.0,
-            "exponent": settings.scaling_exponent,
-        }
-    smoothing = {"type": "ShiftedCosine", "width": settings.smoothing_A}
-    return {
-        "cutoff": {"radius": settings.cutoff_A, "smoothing": smoothing},
-        "density": density,
-        "basis": {
-            "type": "TensorProduct",
-            "max_angular": settings.l_max,
-            # featomic counts radial functions from 0
-            "radial": {"type": "Gto", "max_radial": settings.n_max - 1},
-        },
-    }
-
-
-@functools.lru_cache(maxsize=8)
-def _calculator(settings: LambdaSoap) -> Any:
+@contextlib.contextmanager
+def _calculator(settings: LambdaSoap) -> Iterator[Any]:
+    """Lend a calculator of featomic, which changes as it computes: to one thread at a time."""
     from featomic import SphericalExpansion
 
-    return SphericalExpansion(**expansion_settings(settings))
+    if len(_idle) > 8:
+        _idle.clear()
+    others = _idle.setdefault(settings, [])
+    try:
+        calculator = others.pop()
+    except IndexError:
+        calculator = SphericalExpansion(**expansion_settings(settings))
+    yield calculator
+    others.append(calculator)
 
 
 @functools.lru_cache(maxsize=512)

@@ -11,14 +11,11 @@ from ase import Atoms
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from helpers.sagpr.features import (
-    LambdaSoap,
-    Selection,
-    batches,
-    environments,
-)
+from helpers.gap import checks
+from helpers.sagpr.features import Selection, batches, environments
 from helpers.sagpr.rows import Contraction, Moments, frame_rows
 from helpers.sagpr.selection import farthest_columns
+from helpers.sagpr.soap import LambdaSoap
 
 Result = TypeVar("Result")
 
@@ -108,7 +105,15 @@ def in_batches(
     progress: bool = False,
     task: str = "polarizabilities",
 ) -> Iterator[Result]:
-    """Yield what a function makes of frames, some at a time, in order, in so many threads."""
+    """Yield what a function makes of frames, some at a time, in order, in so many threads.
+
+    Raises
+    ------
+    ConfigError
+        If ``n_jobs`` is neither a number of threads nor −1, one for each core.
+    """
+    if n_jobs != -1:
+        checks.whole("n_jobs", n_jobs, 1)
     pieces = list(batches(frames))
     run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     results = run(delayed(function)(piece) for piece in pieces)

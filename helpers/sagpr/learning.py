@@ -15,6 +15,7 @@ from helpers.errors import DataError
 from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
+from helpers.sagpr.tensors import check_tensors
 
 
 def split(
@@ -30,7 +31,20 @@ def split(
     seed : int
     trajectories : sequence of n_frames names, optional
         Hold out whole trajectories, so that no test frame has a sibling among the training frames.
+
+    Returns
+    -------
+    ndarray of int, ndarray of int
+        Numbers of the frames, from 0.
+
+    Raises
+    ------
+    DataError
+        If the trajectories do not fit, or holding them out leaves nothing to train on.
+    ConfigError
+        If ``n_test`` or the seed is not a whole number that fits.
     """
+    checks.whole("seed", seed, 0)
     checks.whole("n_test", n_test, 1, n_frames - 2)
     rng = np.random.default_rng(seed)
     order = rng.permutation(n_frames)
@@ -89,7 +103,8 @@ def held_out_errors(
         Its settings are used.
     tensors : ndarray of shape (n_frames, 3, 3)
     trajectories : sequence, optional
-        Hold out whole trajectories; by default single frames at random.
+        Hold out whole trajectories, and let each fit choose its regularisation by leaving out
+        trajectories, too; by default single frames at random.
     sizes : sequence of int, optional
         Train on the first so many training frames: a learning curve. By default on all.
     n_test : int
@@ -101,12 +116,20 @@ def held_out_errors(
     -------
     DataFrame
         Columns ``n_frames``, ``seed`` and those of `component_errors`.
+
+    Raises
+    ------
+    DataError
+        If frames, tensors, trajectories or sizes cannot be used.
+    ConfigError
+        If a setting of the model or of the splits cannot be used.
     """
+    tensors = check_tensors(tensors, len(frames), threshold=model.threshold)
     splits = {seed: split(len(frames), n_test, seed, trajectories) for seed in seeds}
     tasks = [
         (seed, size)
         for seed, (training, _) in splits.items()
-        for size in (sizes or [len(training)])
+        for size in ([len(training)] if sizes is None else sizes)
         if 2 <= size <= len(training)
     ]
     if not tasks:
@@ -114,7 +137,8 @@ def held_out_errors(
     tables = []
     for seed, size in tqdm(tasks, desc="fits", unit="fit", disable=not progress):
         training, test = splits[seed][0][:size], splits[seed][1]
-        fitted = clone(model).fit(*_pick(frames, tensors, training))
+        groups = None if trajectories is None else np.asarray(trajectories)[training]
+        fitted = clone(model).fit(*_pick(frames, tensors, training), groups=groups)
         some, true = _pick(frames, tensors, test)
         table = component_errors(true, fitted.predict(some))
         tables.append(table.assign(n_frames=size, seed=seed))

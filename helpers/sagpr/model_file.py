@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from helpers.errors import ModelFileError
 from helpers.files import write_whole
+from helpers.sagpr.by_lambda import zeta_of_each
 from helpers.sagpr.frame_map import FrameMap
 from helpers.sagpr.gram import Solution
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
@@ -25,7 +27,16 @@ FORMAT = "symmetry-adapted kernel ridge, 1"
 
 
 def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Path:
-    """Write a fitted model to ``path`` (.npz), whole or not at all."""
+    """Write a fitted model to ``path`` (.npz), whole or not at all.
+
+    Raises
+    ------
+    NotFittedError
+        If it was not fitted.
+    OutputError
+        If it cannot be written.
+    """
+    check_is_fitted(model)
     arrays: dict[str, Any] = {"left_out": model.left_out_}
     for k in LAMBDAS:
         arrays |= {f"primal_{k}": model.primal_[k], f"constants_{k}": model.constants_[k]}
@@ -88,7 +99,9 @@ def _assemble(note: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRidge:
         for element in model.soap.centres
         if f"mean_{element}" in arrays
     }
-    model.map_ = FrameMap(model.soap, model._zetas(), selection or None, contractions or None)
+    model.map_ = FrameMap(
+        model.soap, zeta_of_each(model.zeta), selection or None, contractions or None
+    )
     model.primal_ = {k: arrays[f"primal_{k}"] for k in LAMBDAS}
     model.constants_ = {k: arrays[f"constants_{k}"] for k in LAMBDAS}
     model.solutions_ = {

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from helpers.errors import DataError
 from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.features import LambdaSoap, check_frames
+from helpers.sagpr.by_lambda import regularizations_to_try, zeta_of_each
 from helpers.sagpr.frame_map import FrameMap, in_batches
-from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution, check_groups, one_thread
-from helpers.sagpr.posterior import N_SAMPLES, sampled_weights
+from helpers.sagpr.gram import Gram, Solution, check_groups, one_thread
+from helpers.sagpr.posterior import sampled_weights
+from helpers.sagpr.predictions import Predictions
 from helpers.sagpr.rows import MIXING, N_SCALARS
+from helpers.sagpr.soap import LambdaSoap, check_frames
 from helpers.sagpr.tensors import (
-    BASIS,
     LAMBDAS,
     antisymmetric_rms,
     check_tensors,
@@ -28,7 +28,7 @@ from helpers.sagpr.tensors import (
 )
 
 
-class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
+class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     """Symmetry-adapted Gaussian process regression of symmetric tensors of rank 2.
 
     The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learnt apart, with
@@ -38,7 +38,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centres
-        Those of `features.LambdaSoap`.
+        Those of `soap.LambdaSoap`.
     zeta : 1 or 2, or {0: …, 2: …}
         1: linear in the features. 2: pairs of like environments count more (see `rows`).
     mixing : float
@@ -50,6 +50,8 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
     regularization : float or {0: …, 2: …}, optional
         Relative to the mean of the kernel's diagonal. By default, the one with the smallest
         leave-one-out error, for each λ.
+    threshold : float, optional
+        Largest antisymmetric part to pass over; see `tensors.check_tensors`.
     n_jobs : int
         Threads; −1: one for each core.
     seed : int
@@ -98,6 +100,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         n_scalars: int = N_SCALARS,
         n_features: int | None = None,
         regularization: float | Mapping[int, float] | None = None,
+        threshold: float | None = None,
         n_jobs: int = -1,
         seed: int = 0,
     ) -> None:
@@ -115,6 +118,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         self.n_scalars = n_scalars
         self.n_features = n_features
         self.regularization = regularization
+        self.threshold = threshold
         self.n_jobs = n_jobs
         self.seed = seed
 
@@ -147,12 +151,13 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         ConfigError
             If a setting cannot be used.
         """
-        regularizations, zetas = self._regularizations(), self._zetas()
-        tensors = check_tensors(tensors, len(frames))
+        regularizations = regularizations_to_try(self.regularization)
+        zetas, soap = zeta_of_each(self.zeta), self.soap
+        self._check_numbers()
+        tensors = check_tensors(tensors, len(frames), threshold=self.threshold)
         if len(frames) < 2:
             raise DataError(f"{len(frames)} frames are too few to learn from", expected="2 or more")
         groups = None if groups is None else check_groups(groups, len(frames))
-        soap = self.soap
         check_frames(frames, soap)
         self.antisymmetric_rms_ = antisymmetric_rms(tensors)
         self.map_ = FrameMap.learn(
@@ -186,110 +191,9 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         self.errors_ = component_errors(tensors, self.left_out_)
         return self
 
-    def predict(
-        self, frames: Sequence[Atoms], *, return_std: bool = False, progress: bool = False
-    ) -> Any:
-        """Return the tensors of frames, shape (n_frames, 3, 3), in the unit of the training set.
-
-        Parameters
-        ----------
-        frames : sequence of ase.Atoms
-        return_std : bool
-            Return a tuple: the tensors, and the standard deviation that the fit expects of each
-            entry, in the same shape, calibrated by the left-out residuals.
-        progress : bool
-            Show a bar.
-        """
-        samples = self.predict_samples(frames, N_SAMPLES if return_std else 0, progress=progress)
-        if not return_std:
-            return samples[0]
-        # Noise that is the same for all m is the same for all orientations, too.
-        noise = sum(
-            s.variance * s.noise * np.sum(BASIS[k] ** 2, 0) for k, s in self.solutions_.items()
-        )
-        n_atoms = np.array([len(atoms) for atoms in frames])
-        spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
-        return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
-
-    @one_thread
-    def predict_samples(
-        self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
-    ) -> np.ndarray:
-        """Return the prediction and samples of what the fit holds possible.
-
-        A sample is one smooth function of the frames: what is computed from all of them, such as a
-        spectrum, then spreads as the uncertainty of the fit says.
-
-        Returns
-        -------
-        ndarray of shape (1 + n_samples, n_frames, 3, 3)
-            The prediction first.
-        """
-        check_is_fitted(self)
-        check_frames(frames, self.soap)
-        checks.whole("n_samples", n_samples, 0, N_SAMPLES)
-        kept = slice(0, 1 + n_samples)
-
-        def tensors(some: Sequence[Atoms]) -> np.ndarray:
-            rows = self.map_.rows(some)
-            n_atoms = np.array([len(atoms) for atoms in some])
-            components = {
-                k: rows[k] @ self.primal_[k][:, kept] + self.constants_[k][kept] for k in LAMBDAS
-            }
-            return to_cartesian(components) * n_atoms[:, None, None, None]
-
-        found = in_batches(frames, tensors, self.n_jobs, progress=progress)
-        return np.moveaxis(np.concatenate(list(found)), 3, 0)
-
-    def predict_centres(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return the parts of a frame's tensor: the centres, and what each contributes.
-
-        Only the sum was learnt: how it is shared out is the model's own choice.
-
-        Returns
-        -------
-        ndarray of int of shape (n_centres,), ndarray of shape (n_centres, 3, 3)
-        """
-        check_is_fitted(self)
-        check_frames([atoms], self.soap)
-        rows = self.map_.centre_rows(atoms)
-        n_centres = len(rows[0])
-        components = {
-            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centres for k in LAMBDAS
-        }
-        symbols = np.array(atoms.get_chemical_symbols())
-        centres = np.concatenate([np.flatnonzero(symbols == e) for e in self.soap.centres])
-        return centres, to_cartesian(components) * len(atoms)
-
-    def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
-        """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect."""
-        tensors = check_tensors(tensors, len(frames))
-        errors = self.predict(frames) - tensors
-        return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
-
-    def _regularizations(self) -> dict[int, Sequence[float]]:
-        if self.regularization is None:
-            return dict.fromkeys(LAMBDAS, REGULARIZATIONS)
-        chosen = self._of_each_lambda("regularization", self.regularization)
-        for value in chosen.values():
-            checks.number("regularization", value)
-        return {k: [value] for k, value in chosen.items()}
-
-    def _zetas(self) -> dict[int, int]:
-        """Check what decides which environments are alike, and return ζ by λ."""
-        zetas = self._of_each_lambda("zeta", self.zeta)
-        for value in zetas.values():
-            if value not in (1, 2):
-                checks.refuse("zeta", value, "1 or 2")
+    def _check_numbers(self) -> None:
         checks.number("mixing", self.mixing)
         checks.whole("n_scalars", self.n_scalars, 1)
         if self.n_features is not None:
             checks.whole("n_features", self.n_features, 1)
-        return zetas
-
-    def _of_each_lambda(self, name: str, value: Any) -> dict[int, Any]:
-        """Return a setting by λ, whether it was given once or for each."""
-        chosen = dict(value) if isinstance(value, Mapping) else dict.fromkeys(LAMBDAS, value)
-        if set(chosen) != set(LAMBDAS):
-            checks.refuse(name, value, "one value, or one for each λ: {0: …, 2: …}")
-        return chosen
+        checks.whole("seed", self.seed, 0)

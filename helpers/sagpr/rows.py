@@ -39,12 +39,16 @@ class Contraction:
 
     @classmethod
     def of(cls, moments: Moments, n_scalars: int, mixing: float) -> Contraction:
-        """Make it from what the λ = 0 features are on average."""
-        mean = moments.sum / moments.count
-        covariance = moments.products / moments.count - np.outer(mean, mean)
-        values, vectors = np.linalg.eigh(covariance)
-        axes = vectors[:, ::-1][:, :n_scalars] * np.sqrt(mixing / values.clip(0).sum())
-        return cls(mean, axes)
+        """Make it from what the λ = 0 features are on average.
+
+        Where they do not vary, or there are none, no pair counts more than another: axes are 0.
+        """
+        count = max(moments.count, 1)
+        mean = moments.sum / count
+        values, vectors = np.linalg.eigh(moments.products / count - np.outer(mean, mean))
+        spread, rounding = values.clip(0).sum(), 1e-12 * mean @ mean
+        scale = np.sqrt(mixing / spread) if spread > rounding else 0.0
+        return cls(mean, vectors[:, ::-1][:, :n_scalars] * scale)
 
     def __call__(self, environments: Environments) -> np.ndarray:
         """Return (1, √b δp⁰) of shape (n_atoms, 1 + n_scalars)."""

@@ -20,8 +20,11 @@ from ase import Atoms
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
-from helpers.errors import DataError
+from helpers.errors import ConfigError, nearest
+from helpers.gap import checks
+from helpers.sagpr.gram import check_groups
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
+from helpers.sagpr.tensors import check_tensors
 
 # What is tried by default: 144 candidates, of which some are drawn at random.
 GRID: Mapping[str, Sequence] = {
@@ -66,9 +69,10 @@ def halving_search(
 
     Parameters
     ----------
-    frames, tensors
+    frames : sequence of ase.Atoms
+    tensors : array-like of shape (n_frames, 3, 3)
         The training set, and nothing else.
-    trajectories : sequence, optional
+    trajectories : sequence of n_frames names, optional
         What is left out together; by default single frames.
     grid : mapping of str to sequence
         Values of settings of the estimator.
@@ -80,21 +84,39 @@ def halving_search(
         Each rung keeps one of so many candidates, and looks at so many times more frames.
     seed : int
         Of the draw and of the order of frames.
+    progress : bool
+        Show a bar for each round.
+
+    Raises
+    ------
+    DataError
+        If frames, tensors and trajectories cannot be used, or do not fit each other.
+    ConfigError
+        If a setting cannot be used, or the grid names one that the estimator does not have.
     """
-    if factor < 2 or n_candidates < 1:
-        raise DataError("factor must be 2 or more, n_candidates 1 or more")
+    checks.whole("factor", factor, 2)
+    checks.whole("n_candidates", n_candidates, 1)
     base = model or SymmetryAdaptedKernelRidge()
+    known = base.get_params()
+    for name, values in grid.items():
+        if name not in known:
+            raise ConfigError(f"The estimator has no setting {name!r}", fix=nearest(name, known))
+        if len(values) == 0:
+            raise ConfigError(f"The grid has no value of {name!r}", expected="one or more")
+    tensors = check_tensors(tensors, len(frames), threshold=base.threshold)
+    names = np.arange(len(frames))
+    if trajectories is not None:
+        names = check_groups(trajectories, len(frames))
     rng = np.random.default_rng(seed)
     everything = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
     ]
-    own = {name: getattr(base, name) for name in grid}
+    own = {name: known[name] for name in grid}
     everything = [settings for settings in everything if settings != own]
     drawn = rng.permutation(len(everything))[:n_candidates]
     candidates = [{}, *(everything[k] for k in drawn)]
     n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))
     order = rng.permutation(len(frames))
-    names = np.arange(len(frames)) if trajectories is None else np.asarray(trajectories)
     rows: list[dict[str, Any]] = []
     for rung in range(n_rungs):
         size = max(min(25, len(frames)), len(frames) // factor ** (n_rungs - 1 - rung))

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import check_target, write_whole
+from helpers.files import check_target, write_whole, written_whole
 
 COMMANDS = {
     "power spectra": "sagpr_get_PS",
@@ -29,10 +29,14 @@ COMMANDS = {
 }
 
 
+def without_ending(name: str | os.PathLike) -> str:
+    """Return how the files of a stage begin, whether ``.npy`` was given or not."""
+    return os.fspath(name).removesuffix(".npy")
+
+
 def npy_path(name: str | os.PathLike) -> Path:
     """Return the path of an array, whether its ending was given or not."""
-    path = Path(name)
-    return path if path.suffix == ".npy" else path.with_name(f"{path.name}.npy")
+    return Path(f"{without_ending(name)}.npy")
 
 
 def frames_digest(frames: Sequence[Atoms]) -> str:
@@ -47,6 +51,17 @@ def frames_digest(frames: Sequence[Atoms]) -> str:
 def save_array(
     path: str | os.PathLike, kind: str, array: np.ndarray, about: Mapping[str, Any]
 ) -> Path:
+    """Write an array and its note, as `save_pieces` does."""
+    return save_pieces(path, kind, [array], len(array), about)
+
+
+def save_pieces(
+    path: str | os.PathLike,
+    kind: str,
+    pieces: Iterable[np.ndarray],
+    length: int,
+    about: Mapping[str, Any],
+) -> Path:
     """Write an array and its note, whole or not at all; return the path of the array.
 
     Parameters
@@ -55,23 +70,43 @@ def save_array(
         With or without ``.npy``.
     kind : str
         One of `COMMANDS`.
+    pieces : iterable of ndarray
+        Parts of the array along its first axis, one in memory at a time.
+    length : int
+        Of the first axis, in all.
     about : mapping
         What the next stage must know.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
     """
     path = npy_path(path)
     check_target(path)
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    data = buffer.getvalue()
-    note = {"kind": kind, "sha256": hashlib.sha256(data).hexdigest(), **about}
-    path.with_suffix(".json").unlink(missing_ok=True)  # an old note must not describe a new array
-    write_whole(path, data)
-    write_whole(path.with_suffix(".json"), json.dumps(note, indent=1) + "\n")
+    digest, header, written = hashlib.sha256(), io.BytesIO(), 0
+    with written_whole(path) as file:
+        for piece in pieces:
+            if not written:
+                whole = {"shape": (length, *piece.shape[1:]), "fortran_order": False}
+                whole["descr"] = np.lib.format.dtype_to_descr(piece.dtype)
+                np.lib.format.write_array_header_1_0(header, whole)
+                digest.update(header.getvalue())
+                file.write(header.getvalue())
+            data = np.ascontiguousarray(piece).data
+            digest.update(data)
+            file.write(data)
+            written += len(piece)
+        assert written == length
+        note_path = path.with_suffix(".json")
+        note_path.unlink(missing_ok=True)  # an old note must not describe a new array
+    note = {"kind": kind, "sha256": digest.hexdigest(), **about}
+    write_whole(note_path, json.dumps(note, indent=1) + "\n")
     return path
 
 
 def load_array(name: str | os.PathLike, kind: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return an array and its note.
+    """Return an array, which stays on disk until it is used, and its note.
 
     Raises
     ------
@@ -95,10 +130,13 @@ def load_array(name: str | os.PathLike, kind: str) -> tuple[np.ndarray, dict[str
         raise DataError(
             f"{path} is something else", expected=kind, found=str(found), fix="check the order"
         )
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != note.get("sha256"):
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    if digest.hexdigest() != note.get("sha256"):
         raise DataError(f"{path} does not fit {note_path.name}: one of them was changed", fix=again)
-    return np.load(io.BytesIO(data), allow_pickle=False), note
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)), note
 
 
 def check_same(name: str, expected: Any, found: Any, fix: str) -> None:

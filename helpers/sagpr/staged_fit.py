@@ -1,4 +1,4 @@
-"""The last of the staged commands: kernels → weights → predictions."""
+"""The third of the staged commands: kernels → weights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ import pandas as pd
 from ase import Atoms
 
 from helpers.errors import ConfigError, DataError
-from helpers.files import write_whole
 from helpers.gap import checks
 from helpers.sagpr.accuracy import component_errors
 from helpers.sagpr.gram import REGULARIZATIONS, Gram, Solution
-from helpers.sagpr.stage_files import check_same, frames_digest, load_array, save_array
+from helpers.sagpr.stage_files import (
+    check_same,
+    frames_digest,
+    load_array,
+    save_array,
+    without_ending,
+)
 from helpers.sagpr.tensors import (
     LAMBDAS,
     POLARIZABILITY_NAME,
@@ -100,11 +105,20 @@ def train_on_kernels(
         Also predict the frames that are not for training.
     seed : int
         Of the random frames.
+
+    Raises
+    ------
+    DataError
+        If frames, tensors and kernels cannot be used, or do not fit each other.
+    ConfigError
+        If a number cannot be used.
+    OutputError
+        If a file cannot be written.
     """
     tensors = read_tensors(frames, property_name, threshold=threshold)
     training, others = _divided(len(frames), random, selected, fraction, seed)
     loaded = [load_array(path, "kernel") for path in kernels]
-    regularizations = _by_lambda(loaded, regularization)
+    regularizations = by_lambda(loaded, regularization)
     digest = frames_digest(frames)
     for _, about in loaded:
         _check_training(about, digest)
@@ -116,62 +130,21 @@ def train_on_kernels(
         solution = Gram(square, 2 * k + 1).best(targets[k][training] / size, regularizations[k])
         left_out[k] = targets[k][training] - size * solution.left_out
         if predict and len(others):
-            predicted[k] = size * _apply(
+            predicted[k] = size * apply(
                 kernel[np.ix_(others, training)], solution.weights, solution.constant
             )
         solutions[k] = (solution, about)
     return StagedFit(
-        weights=tuple(_save_weights(f"{output}_{k}.npy", *solutions[k], training) for k in LAMBDAS),
+        weights=tuple(
+            _save_weights(f"{without_ending(output)}_{k}.npy", *solutions[k], training)
+            for k in LAMBDAS
+        ),
         regularization={k: solutions[k][0].regularization for k in LAMBDAS},
         training=training,
         left_out=component_errors(tensors[training], to_cartesian(left_out)),
         test=component_errors(tensors[others], to_cartesian(predicted)) if predicted else None,
         antisymmetric_rms=antisymmetric_rms(tensors),
     )
-
-
-def predict_from_kernels(
-    kernels: Sequence[PathLike], output: PathLike, *, weights: PathLike = "weights"
-) -> tuple[Path, np.ndarray]:
-    """Predict tensors, and write ``OUT_cartesian.out``: xx xy xz yx yy yz zx zy zz per frame.
-
-    Parameters
-    ----------
-    kernels : two paths
-        Of the frames with those of the training set, for λ = 0 and 2.
-    output : path
-        ``trajectory`` for ``trajectory_cartesian.out``.
-    weights : path
-        How the files of the weights begin.
-
-    Returns
-    -------
-    Path, ndarray of shape (n_frames, 3, 3)
-    """
-    loaded = [load_array(path, "kernel") for path in kernels]
-    _by_lambda(loaded, None)
-    check_same(
-        "frames of the kernels", loaded[0][1]["frames"], loaded[1][1]["frames"], "make both anew"
-    )
-    components = {}
-    for kernel, about in loaded:
-        lambda_ = about["lambda"]
-        values, note = load_array(f"{weights}_{lambda_}.npy", "weights")
-        for name in (*SHARED, "training"):
-            check_same(
-                f"{name} of kernel and weights",
-                note[name],
-                about[name],
-                "make the kernel of the new frames with the training set of the weights",
-            )
-        check_same(
-            "-s of the kernels", note["per_atom"], about["n_atoms"] is not None, "use -s alike"
-        )
-        found = _apply(kernel[:, note["columns"]], values, note["constant"])
-        components[lambda_] = found * (about["n_atoms"] or 1)
-    tensors = to_cartesian(components)
-    lines = "".join(" ".join(f"{x:.15g}" for x in one.ravel()) + "\n" for one in tensors)
-    return write_whole(f"{os.fspath(output)}_cartesian.out", lines), tensors
 
 
 def _check_training(about: Mapping[str, Any], digest: str) -> None:
@@ -223,7 +196,7 @@ def _save_weights(
     return save_array(path, "weights", solution.weights, note)
 
 
-def _by_lambda(
+def by_lambda(
     loaded: Sequence[tuple[np.ndarray, Mapping[str, Any]]], regularization: Sequence[float] | None
 ) -> dict[int, Sequence[float]]:
     """Check that there is one kernel of each λ, and return what to try for each."""
@@ -254,5 +227,6 @@ def _flat(kernel: np.ndarray) -> np.ndarray:
     return kernel.swapaxes(1, 2).reshape(n * n_m, other * n_m)
 
 
-def _apply(kernel: np.ndarray, weights: np.ndarray, constant: float) -> np.ndarray:
+def apply(kernel: np.ndarray, weights: np.ndarray, constant: float) -> np.ndarray:
+    """Return components of shape (n, 2λ + 1): a kernel of n frames with those of the weights."""
     return (_flat(kernel) @ weights.ravel() + constant).reshape(len(kernel), -1)

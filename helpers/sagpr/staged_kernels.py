@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,31 +15,35 @@ from helpers.gap import checks
 from helpers.sagpr.features import Environments
 from helpers.sagpr.gram import one_thread
 from helpers.sagpr.rows import MIXING, N_SCALARS, Contraction, Moments, frame_rows
-from helpers.sagpr.stage_files import check_same, load_array, save_array
+from helpers.sagpr.stage_files import check_same, load_array, save_pieces
 
 PathLike = str | os.PathLike
+BATCH = 25  # frames that are looked at together
 
 
 @dataclass(frozen=True)
 class _Spectra:
-    """Power spectra of a file, as the estimator has them, and the note of the file."""
+    """Power spectra of a file, which stay there, and the note of the file."""
 
-    seen: Mapping[tuple[str, int], Environments]
+    array: np.ndarray
     about: Mapping[str, Any]
-    n_frames: int
 
-    @classmethod
-    def load(cls, path: PathLike) -> _Spectra:
-        array, about = load_array(path, "power spectra")
-        if about["lambda"] == 0:
+    def seen(self, some: slice) -> dict[tuple[str, int], Environments]:
+        """Return those of some frames as the estimator has them."""
+        array = self.array[some]
+        if self.about["lambda"] == 0:
             array = array[:, :, None]
-        seen, centres = {}, np.array(about["centres"])
-        for element in about["soap"]["centres"]:
+        seen, centres = {}, np.array(self.about["centres"])
+        for element in self.about["soap"]["centres"]:
             values = array[:, centres == element]
             frame = np.repeat(np.arange(len(values)), values.shape[1])
             values = values.reshape(-1, *values.shape[2:])
-            seen[element, about["lambda"]] = Environments(values, frame)
-        return cls(seen, about, len(array))
+            seen[element, self.about["lambda"]] = Environments(values, frame)
+        return seen
+
+    def pieces(self) -> list[slice]:
+        """Cut the frames into pieces whose features fit into memory together."""
+        return [slice(k, k + BATCH) for k in range(0, len(self.array), BATCH)]
 
 
 @one_thread
@@ -65,6 +69,11 @@ def write_kernel(
     n_atoms : one or two paths, optional
         Divide by the numbers of atoms.
 
+    Returns
+    -------
+    Path
+        Of the kernel.
+
     Raises
     ------
     DataError
@@ -78,21 +87,11 @@ def write_kernel(
     new, training = loaded[0].about, loaded[-1].about
     lambda_ = training["lambda"]
     scalars = _scalars(loaded, spectra_0) if zeta == 2 and lambda_ > 0 else loaded
-    contractions = None
-    if zeta == 2:
-        contractions = {
-            element: Contraction.of(Moments.of(one), N_SCALARS, MIXING)
-            for (element, _), one in scalars[-1].seen.items()
-        }
-    rows = [
-        frame_rows({**one.seen, **alike.seen}, lambda_, size, contractions)
-        for one, alike, size in zip(loaded, scalars, _sizes(loaded, n_atoms), strict=True)
-    ]
-    first, last = (row.reshape(-1, row.shape[2]) for row in (rows[0], rows[-1]))
-    n_m = 2 * lambda_ + 1
-    kernel = (first @ last.T).reshape(len(rows[0]), n_m, len(rows[-1]), n_m).swapaxes(1, 2)
-    if lambda_ == 0:
-        kernel = kernel[:, :, 0, 0]
+    contractions = _contractions(scalars[-1]) if zeta == 2 else None
+    sizes = _sizes(loaded, n_atoms)
+    known = np.concatenate(list(_rows(loaded[-1], scalars[-1], sizes[-1], contractions)))
+    found = _rows(loaded[0], scalars[0], sizes[0], contractions)
+    pieces = (_kernel(some, known) for some in found)
     note = {name: training[name] for name in ("lambda", "soap", "periodic")}
     note |= {
         "zeta": zeta,
@@ -101,14 +100,47 @@ def write_kernel(
         "frames": new["frames"],
         "training": training["frames"],
     }
-    return save_array(output, "kernel", kernel, note)
+    return save_pieces(output, "kernel", pieces, len(loaded[0].array), note)
+
+
+def _contractions(spectra: _Spectra) -> dict[str, Contraction]:
+    """Return by what environments are compared, learnt from the training set."""
+    moments: dict[str, Moments] = {}
+    for some in spectra.pieces():
+        for (element, _), one in spectra.seen(some).items():
+            found = Moments.of(one)
+            moments[element] = moments[element] + found if element in moments else found
+    return {e: Contraction.of(one, N_SCALARS, MIXING) for e, one in moments.items()}
+
+
+def _rows(
+    spectra: _Spectra,
+    scalars: _Spectra,
+    sizes: np.ndarray,
+    contractions: Mapping[str, Contraction] | None,
+) -> Iterator[np.ndarray]:
+    """Yield the rows of frames, some frames at a time."""
+    lambda_ = spectra.about["lambda"]
+    for some in spectra.pieces():
+        seen = spectra.seen(some)
+        if contractions and scalars is not spectra:
+            seen |= scalars.seen(some)
+        yield frame_rows(seen, lambda_, sizes[some], contractions)
+
+
+def _kernel(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return scalar products of rows, shape (n, n_known), or (n, n_known, 2λ + 1, 2λ + 1)."""
+    n_m = rows.shape[1]
+    products = rows.reshape(-1, rows.shape[2]) @ known.reshape(-1, known.shape[2]).T
+    kernel = products.reshape(len(rows), n_m, len(known), n_m).swapaxes(1, 2)
+    return kernel[:, :, 0, 0] if n_m == 1 else kernel
 
 
 def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_Spectra]:
     """Return one or two power spectra that were made with the same settings."""
     if len(paths) not in (1, 2):
         raise DataError(f"{flag} takes one file, or two: of new frames, and of the training set")
-    loaded = [_Spectra.load(path) for path in paths]
+    loaded = [_Spectra(*load_array(path, "power spectra")) for path in paths]
     new, training = loaded[0].about, loaded[-1].about
     for name in ("lambda", "soap", "periodic"):
         check_same(name, training[name], new[name], "compute both power spectra alike")
@@ -141,7 +173,7 @@ def _scalars(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[_Spe
 def _sizes(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[np.ndarray]:
     """Return what to divide rows by: numbers of atoms, or 1."""
     if not paths:
-        return [np.ones(one.n_frames) for one in loaded]
+        return [np.ones(len(one.array)) for one in loaded]
     if len(paths) != len(loaded):
         raise DataError(f"{len(paths)} files for -s do not fit {len(loaded)} for -ps")
     sizes = []

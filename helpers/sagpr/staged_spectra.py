@@ -20,10 +20,18 @@ from ase import Atoms
 from helpers.errors import DataError
 from helpers.files import check_target
 from helpers.gap import checks
-from helpers.sagpr.features import Environments, LambdaSoap, check_frames, environments
+from helpers.sagpr.features import Environments, environments
 from helpers.sagpr.frame_map import FrameMap, in_batches
 from helpers.sagpr.gram import one_thread
-from helpers.sagpr.stage_files import check_same, frames_digest, load_array, save_array
+from helpers.sagpr.soap import LambdaSoap, check_frames
+from helpers.sagpr.stage_files import (
+    check_same,
+    frames_digest,
+    load_array,
+    save_array,
+    save_pieces,
+    without_ending,
+)
 
 
 @one_thread
@@ -52,19 +60,32 @@ def write_power_spectra(
     periodic : bool
         False: molecules without neighbours across the cell.
     n_features : int, optional
-        Select so many by farthest-point sampling on these frames; by default keep all.
+        Select so many by farthest-point sampling on these frames; by default keep all. If some
+        element has fewer that differ, so many are kept of each: the file has one width.
     selection : path, optional
         ``PS0`` for the selection of ``PS0_fps.npy``, made before.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of Path
+        Of the files, the power spectra first.
 
     Raises
     ------
     DataError
         If the frames cannot be used, or the selection was made with other settings.
+    ConfigError
+        If λ or the number of features cannot be used.
+    OutputError
+        If a file cannot be written.
     """
     if n_features is not None and selection is not None:
         raise DataError("-nc and -sf are both given", fix="keep one of them")
     soap = soap or LambdaSoap()
     soap.pairs(lambda_)  # checks it
+    output = without_ending(output)
     check_target(f"{output}.npy")
     frames, about = _prepared(frames, lambda_, soap, periodic)
     columns = None
@@ -82,12 +103,12 @@ def write_power_spectra(
         progress=progress,
         task=f"power spectra, λ = {lambda_}",
     )
-    spectra = np.concatenate([_side_by_side(part) for part in parts])
+    spectra = (_side_by_side(part) for part in parts)
     if lambda_ == 0:
-        spectra = spectra[:, :, 0]
+        spectra = (piece[:, :, 0] for piece in spectra)
     n_atoms = np.array([len(atoms) for atoms in frames])
     written = [
-        save_array(f"{output}.npy", "power spectra", spectra, about),
+        save_pieces(output, "power spectra", spectra, len(frames), about),
         save_array(
             f"{output}_natoms.npy", "numbers of atoms", n_atoms, {"frames": about["frames"]}
         ),
@@ -113,6 +134,10 @@ def _prepared(
                 fix="one file for each kind, or SymmetryAdaptedKernelRidge, which takes all",
             )
     centres = [str(symbol) for symbol in frames[0].symbols if symbol in soap.centres]
+    if missing := set(soap.centres) - set(centres):
+        raise DataError(
+            f"No frame holds {', '.join(sorted(missing))}, to look from", fix="leave it out of -c"
+        )
     return frames, {
         "lambda": lambda_,
         "soap": json.loads(json.dumps(asdict(soap))),  # as it will be read
@@ -135,7 +160,7 @@ def _with_boundaries(atoms: Atoms, number: int, periodic: bool) -> Atoms:
 
 
 def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features: int) -> np.ndarray:
-    """Return the columns to keep, shape (n_elements, n), as the estimator selects them."""
+    """Return the columns to keep, shape (n_elements, n): the first that the estimator selects."""
     checks.whole("n_features", n_features, 1)
     found = FrameMap.learn(
         frames, soap, {lambda_: 1}, n_features=n_features, n_scalars=1, mixing=1.0
@@ -143,15 +168,11 @@ def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features:
     assert found is not None
     columns = [found[element, lambda_] for element in soap.centres]
     fewest = min(len(kept) for kept in columns)
-    if any(len(kept) > fewest for kept in columns):
-        raise DataError(
-            f"A centre has only {fewest} different features", fix=f"select {fewest} (-nc) or fewer"
-        )
-    return np.array(columns)
+    return np.array([kept[:fewest] for kept in columns])
 
 
 def _read_selection(name: str | os.PathLike, about: Mapping[str, Any]) -> np.ndarray:
-    columns, note = load_array(f"{os.fspath(name).removesuffix('.npy')}_fps.npy", "selection")
+    columns, note = load_array(f"{without_ending(name)}_fps.npy", "selection")
     for key in ("lambda", "soap", "periodic"):
         what = f"{key} of -sf and of this command"
         check_same(what, note[key], about[key], "give the same flags")
@@ -161,8 +182,6 @@ def _read_selection(name: str | os.PathLike, about: Mapping[str, Any]) -> np.nda
 def _side_by_side(part: Mapping[tuple[str, int], Environments]) -> np.ndarray:
     """Return features of shape (n_frames, n_centres, 2λ + 1, n) of frames that are alike."""
     blocks = [
-        one.values.reshape(one.frame[-1] + 1, -1, *one.values.shape[1:])
-        for one in part.values()
-        if len(one.frame)
+        one.values.reshape(one.frame[-1] + 1, -1, *one.values.shape[1:]) for one in part.values()
     ]
     return np.concatenate(blocks, axis=1)

@@ -15,6 +15,7 @@ from ase import Atoms
 
 from helpers.errors import DataError
 from helpers.frames import label
+from helpers.gap import checks
 
 LAMBDAS = (0, 2)
 POLARIZABILITY_NAME = "Polarizability"
@@ -71,6 +72,9 @@ def read_tensors(
 
     Parameters
     ----------
+    frames : sequence of ase.Atoms
+    name : str
+        Of the property.
     threshold : float, optional
         Largest antisymmetric part to pass over; see `check_tensors`.
 
@@ -78,6 +82,8 @@ def read_tensors(
     ------
     DataError
         If a frame has none, or not 9 finite numbers, or they are far from symmetric.
+    ConfigError
+        If the threshold is not a number of at least 0.
     """
     tensors = []
     for number, atoms in enumerate(frames, start=1):
@@ -94,13 +100,13 @@ def read_tensors(
 
 
 def check_tensors(
-    tensors: Sequence,
+    tensors: Sequence | np.ndarray,
     n_frames: int | None = None,
     name: str = "tensors",
     *,
     threshold: float | None = None,
 ) -> np.ndarray:
-    """Return tensors as an array of shape (n, 3, 3), or say what is wrong with them.
+    """Return symmetric tensors as an array of shape (n, 3, 3), or say what is wrong with them.
 
     Parameters
     ----------
@@ -111,7 +117,33 @@ def check_tensors(
         What to call them.
     threshold : float, optional
         Largest |α − αᵀ|/2 to pass over, in the unit of the tensors; by default 5 % of the RMS of
-        the anisotropic part.
+        the anisotropic part, or 0.1 % of the largest entry if that is more.
+
+    Raises
+    ------
+    DataError
+        If they are not 9 finite numbers each, as many as frames, and symmetric so far.
+    ConfigError
+        If the threshold is not a number of at least 0.
+    """
+    if threshold is not None:
+        checks.number("threshold", threshold, positive=False)
+    array = as_tensors(tensors, n_frames, name)
+    _check_symmetry(array, name, threshold)
+    return array
+
+
+def as_tensors(
+    tensors: Sequence | np.ndarray, n_frames: int | None = None, name: str = "tensors"
+) -> np.ndarray:
+    """Return tensors as an array of shape (n, 3, 3), symmetric or not.
+
+    Parameters are those of `check_tensors`.
+
+    Raises
+    ------
+    DataError
+        If they are not 9 finite numbers each, or not as many as frames.
     """
     if n_frames is not None and len(tensors) != n_frames:
         raise DataError(
@@ -135,9 +167,7 @@ def check_tensors(
                 fix="remove the frame or compute it again",
             )
         checked.append(numbers.reshape(3, 3))
-    array = np.array(checked).reshape(-1, 3, 3)
-    _check_symmetry(array, name, threshold)
-    return array
+    return np.array(checked).reshape(-1, 3, 3)
 
 
 def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> None:

@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.features import LambdaSoap, environments, expansion_settings
+from helpers.sagpr.features import environments
+from helpers.sagpr.soap import LambdaSoap, expansion_settings
 from helpers.sagpr.tensors import BASIS
 
 SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centres=("H", "O"))

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
 from helpers.sagpr.accuracy import component_errors
+from helpers.sagpr.learning import split
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 KINDS = {
@@ -76,11 +77,36 @@ def test_frames_may_lack_one_of_the_centres(water):
     assert np.isfinite(found).all()
 
 
+def test_an_element_that_no_training_frame_held_adds_nothing(water):
+    """ζ = 2 has nothing to compare its environments by."""
+    oxygen = [molecule("O2"), molecule("O2").copy()]
+    oxygen[1].positions[0, 2] += 0.2
+    tensors = [np.diag([1.0, 1, 2]), np.diag([1.0, 1, 2.2])]
+    settings = {**SMALL, "zeta": 2, "n_scalars": 4, "regularization": 1e-3}
+    with_h, without = (
+        SymmetryAdaptedKernelRidge(**settings, centres=centres).fit(oxygen, tensors)
+        for centres in (("H", "O"), ("O",))
+    )
+    found, expected = (model.predict(water[0][:1]) for model in (with_h, without))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_what_is_antisymmetric_can_be_passed_over(water):
+    frames, tensors, _ = water
+    tensors = tensors[:5].copy()
+    tensors[2, 0, 1] += 0.5
+    model = SymmetryAdaptedKernelRidge(**SMALL)
+    with pytest.raises(DataError, match="frame 3 is not symmetric"):
+        model.fit(frames[:5], tensors)
+    model = clone(model.set_params(threshold=0.3)).fit(frames[:5], tensors)
+    assert model.antisymmetric_rms_ > 0.05 and 0 < model.score(frames[:5], tensors) < 1
+
+
 def test_predictions_are_symmetric_and_the_same_in_any_batch(model, water):
-    frames = water[0][:60]
+    frames = water[0][:30]
     tensors = model.predict(frames)
     np.testing.assert_array_equal(tensors, tensors.transpose(0, 2, 1))
-    np.testing.assert_allclose(model.predict(frames[37:38])[0], tensors[37], rtol=1e-12)
+    np.testing.assert_allclose(model.predict(frames[27:28])[0], tensors[27], rtol=1e-12)
 
 
 @pytest.mark.parametrize("by_trajectory", [False, True])
@@ -114,8 +140,20 @@ def test_the_regularization_is_the_one_with_the_smallest_left_out_error(water):
 
 def test_the_standard_deviation_is_as_large_as_the_errors(model, water):
     frames, tensors, _ = water
-    predicted, std = model.predict(frames[50:], return_std=True)
-    assert np.sqrt(np.mean(((predicted - tensors[50:]) / std) ** 2)) == pytest.approx(1, abs=0.25)
+    predicted, std = model.predict(frames[50:125], return_std=True)
+    assert np.mean(((predicted - tensors[50:125]) / std) ** 2) ** 0.5 == pytest.approx(1, abs=0.25)
+
+
+def test_it_holds_for_trajectories_never_seen(water):
+    frames, tensors, trajectories = water
+    ratios = []
+    for seed in (0, 1):
+        known, others = split(200, 50, seed, trajectories)
+        model = SymmetryAdaptedKernelRidge(**SMALL)
+        model.fit([frames[k] for k in known], tensors[known], groups=trajectories[known])
+        predicted, std = model.predict([frames[k] for k in others], return_std=True)
+        ratios.append(np.mean(((predicted - tensors[others]) / std) ** 2))
+    assert np.sqrt(np.mean(ratios)) == pytest.approx(1, abs=0.15)
 
 
 def test_it_grows_where_nothing_was_learnt(model, water):
@@ -124,17 +162,21 @@ def test_it_grows_where_nothing_was_learnt(model, water):
     assert model.predict([far], return_std=True)[1].mean() / 3 > 3 * usual
 
 
-def test_samples_spread_as_the_exact_posterior_does(water):
+@pytest.mark.parametrize("k", [0, 2])
+def test_samples_spread_as_the_exact_posterior_does(water, k):
     frames, tensors, _ = water
     model = SymmetryAdaptedKernelRidge(**SMALL, regularization=1e-3).fit(frames[:15], tensors[:15])
-    parts = [model.map_.rows(frames[k : k + 15]) for k in (0, 15)]
-    known, asked = (part[2].reshape(75, -1) for part in parts)
-    solution = model.solutions_[2]
-    middle = np.linalg.inv(known @ known.T + solution.noise * np.eye(75))
+    n = 15 * (2 * k + 1)
+    parts = [model.map_.rows(frames[start : start + 15]) for start in (0, 15)]
+    known, asked = (part[k].reshape(n, -1) for part in parts)
+    solution = model.solutions_[k]
+    middle = np.linalg.inv(known @ known.T + solution.noise * np.eye(n))
     cross = asked @ known.T
-    exact = np.diag(solution.variance * (asked @ asked.T - cross @ middle @ cross.T))
-    sampled = np.var((asked @ model.primal_[2])[:, 1:], axis=1)
-    assert np.mean(sampled) == pytest.approx(np.mean(exact), rel=0.1)
+    exact = np.diag(asked @ asked.T - cross @ middle @ cross.T)
+    if k == 0:  # what is not known of the constant adds to it
+        exact = exact + (1 - cross @ middle.sum(1)) ** 2 / middle.sum()
+    sampled = np.var((asked @ model.primal_[k] + model.constants_[k])[:, 1:], axis=1)
+    assert np.mean(sampled) == pytest.approx(solution.variance * np.mean(exact), rel=0.15)
 
 
 def test_more_features_are_better(water):
@@ -142,7 +184,8 @@ def test_more_features_are_better(water):
     errors = []
     for n in (5, 50, None):
         model = SymmetryAdaptedKernelRidge(**SMALL, n_features=n).fit(frames[:60], tensors[:60])
-        errors.append(component_errors(tensors[60:], model.predict(frames[60:]))["percent"][1])
+        found = model.predict(frames[60:110])
+        errors.append(component_errors(tensors[60:110], found)["percent"][1])
     assert errors[0] > 1.3 * errors[1] and errors[1] > 0.9 * errors[2]
     model = SymmetryAdaptedKernelRidge(**SMALL, n_features=10_000).fit(frames[:5], tensors[:5])
     assert len(model.map_.selection["O", 0]) == model.soap.n_features(0)
@@ -181,6 +224,9 @@ def test_the_same_twice(water):
         ({"n_scalars": 0}, "n_scalars=0"),
         ({"n_features": 0}, "n_features=0"),
         ({"cutoff_A": -1}, "cutoff_A=-1"),
+        ({"n_jobs": 0}, "n_jobs=0 cannot be used.*at least 1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"threshold": float("nan")}, "threshold=nan.*at least 0"),
     ],
 )
 def test_settings_that_make_no_sense(water, settings, message):
@@ -199,12 +245,26 @@ def test_frames_that_cannot_be_learnt(water):
         (frames[:5], tensors[:5], {"groups": ["a"] * 5}, "All frames are in one group"),
         (frames[:5], [None] * 5, {}, "frame 1 cannot be used.*9 numbers"),
         ([1, 2, 3], tensors[:3], {}, "Frame 1 is int.*ase.Atoms"),
+        ([frames[0], *spoilt(frames[1])], tensors[:3], {}, "Frame 2 has a position or a cell"),
     ):
         with pytest.raises(DataError, match=message):
             model.fit(some, values, **options)
 
 
-def test_atoms_that_it_cannot_be_asked_about(model):
+def spoilt(atoms):
+    """Return copies with a position and with a cell that are no numbers."""
+    copies = atoms.copy(), atoms.copy()
+    copies[0].positions[3, 1] = np.nan
+    copies[1].cell[2, 2] = np.inf
+    return copies
+
+
+def test_atoms_that_it_cannot_be_asked_about(model, water):
+    for number, atoms in enumerate(spoilt(water[0][0])):
+        with pytest.raises(DataError, match="Frame 2 has a position or a cell.*not a finite"):
+            model.predict([water[0][number], atoms])
+        with pytest.raises(DataError, match="Frame 1 has a position or a cell"):
+            model.predict_centres(atoms)
     with pytest.raises(DataError, match="Frame 1 holds Na"):
         model.predict([Atoms("NaH", [[0, 0, 0], [0, 0, 1.5]])])
     with pytest.raises(DataError, match="There are no frames"):

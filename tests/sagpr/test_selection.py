@@ -24,8 +24,9 @@ def test_copies_are_not_taken():
 
 
 def test_the_selection_does_not_depend_on_the_orientation(water, turned):
-    from helpers.sagpr.features import LambdaSoap, environments
+    from helpers.sagpr.features import environments
     from helpers.sagpr.rows import Moments
+    from helpers.sagpr.soap import LambdaSoap
 
     settings, atoms = LambdaSoap(n_max=3, l_max=2), water[0][0]
     chosen = [

@@ -11,10 +11,14 @@ from ase.io import write
 
 from helpers import SymmetryAdaptedKernelRidge, sagpr_commands
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.features import LambdaSoap
+from helpers.sagpr import staged_kernels, staged_prediction
+from helpers.sagpr.frame_map import FrameMap
 from helpers.sagpr.gram import Gram
-from helpers.sagpr.staged_fit import predict_from_kernels, train_on_kernels
+from helpers.sagpr.soap import LambdaSoap
+from helpers.sagpr.stage_files import save_pieces
+from helpers.sagpr.staged_fit import train_on_kernels
 from helpers.sagpr.staged_kernels import write_kernel
+from helpers.sagpr.staged_prediction import predict_from_kernels
 from helpers.sagpr.staged_spectra import write_power_spectra
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
@@ -133,22 +137,24 @@ FLAGS = "-rc 4.0 -n 3 -l 3 -c O -s H O"
 
 
 def test_a_stage_again_gives_the_same_files(finished, command):
-    before = {path.name: path.read_bytes() for path in finished.glob("*.npy")}
+    before = {path.name: np.load(path) for path in finished.glob("*.npy")}
     for line in (
         f"get_PS -f known.xyz -lm 0 -p -nc 20 {FLAGS} -o PS0",
-        f"get_PS -f known.xyz -lm 2 -p -nc 20 {FLAGS} -o PS2",
+        f"get_PS -f known.xyz -lm 2 -p -nc 20 {FLAGS} -o PS2.npy",
         "get_kernel -ps PS0.npy -s PS0_natoms.npy -o K0",
         "get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o K2",
-        "train -r 2 -p Polarizability -f known.xyz -k K0.npy K2.npy -reg 1e-4 1e-3 -w weights",
+        "train -r 2 -p Polarizability -f known.xyz -k K0.npy K2.npy -reg 1e-4 1e-3 -w weights.npy",
     ):
         name, _, rest = line.partition(" ")
         code, output, errors = command(name, rest)
         assert code == 0 and "written: " in output, errors
     for name in ("PS0.npy", "PS2.npy", "PS0_fps.npy", "K2.npy", "weights_2.npy"):
-        array, again = np.load(finished / name), np.frombuffer(before[name], np.uint8)
-        assert array.size > 0 and len(again) == (finished / name).stat().st_size
+        # The file of frames is rounded.
+        scale = np.abs(before[name]).max()
+        np.testing.assert_allclose(np.load(name), before[name], rtol=0, atol=1e-5 * scale)
     code, output, _ = command("prediction", "-r 2 -k K0_new.npy K2_new.npy -o again")
     assert code == 0 and "5 frames" in output
+    assert not [*finished.glob("*.npy.*"), *finished.glob("*.npy_*")]
     old, new = (np.loadtxt(f"{name}_cartesian.out") for name in ("trajectory", "again"))
     np.testing.assert_allclose(new, old, atol=1e-6)  # the file of frames is rounded
 
@@ -167,7 +173,8 @@ def test_training_tells_errors_of_the_frames_it_did_not_see(finished, command):
 def test_features_and_files_shrink_together(water, tmp_path):
     sizes = {}
     for n in (10, 25):
-        paths = write_power_spectra(water[0][:N], 2, tmp_path / f"n{n}", n_features=n)
+        settings = {"soap": LambdaSoap(**SMALL), "n_features": n}
+        paths = write_power_spectra(water[0][:N], 2, tmp_path / f"n{n}", **settings)
         sizes[n] = paths[0].stat().st_size
     assert sizes[25] == pytest.approx(2.5 * sizes[10], rel=0.01)
     first, second = (np.load(tmp_path / f"n{n}_fps.npy") for n in (10, 25))
@@ -217,6 +224,11 @@ BAD_LINES = {
     "both selections": (
         "train", "-r 2 -f known.xyz -k K0 K2 -sel 5 9 -rdm 4", "-rdm and -sel are both given",
     ),
+    "a threshold that is no number": (
+        "train", "-r 2 -t nan -f known.xyz -k K0 K2", "threshold=nan cannot.*at least 0",
+    ),
+    "a threshold below 0": ("train", "-r 2 -t -1 -f known.xyz -k K0 K2", "threshold=-1.0"),
+    "none of a centre": ("get_PS", "-f oxygen.xyz -c H O -o X", "No frame holds H.*leave it out"),
     "antisymmetric beyond -t": (
         "train", "-r 2 -t 1e-9 -f known.xyz -k K0 K2", "is not symmetric.*at most 1e-09",
     ),
@@ -229,11 +241,71 @@ def test_what_does_not_fit_is_told_in_one_line(finished, command, water, name):
     from ase.build import molecule
 
     write("molecule.xyz", molecule("H2O"), format="extxyz")
+    write("oxygen.xyz", molecule("O2"), format="extxyz")
     write("mixed.xyz", [water[0][0], water[0][1][:-3]], format="extxyz")
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
     program, line, message = BAD_LINES[name]
     code, output, errors = command(program, line)
     assert code == 1 and errors.count("\n") == 1, (output, errors)
     assert errors.startswith(f"sagpr_{program}: ") and re.search(message, errors), errors
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_elements_with_fewer_features_than_others_set_the_width(finished, command):
+    from ase.build import molecule
+
+    soap, frames = LambdaSoap(**SMALL, centres=("H", "O")), [molecule("H2O")]
+    found = FrameMap.learn(frames, soap, {0: 1}, n_features=70, n_scalars=1, mixing=1.0).selection
+    assert len(found["O", 0]) < len(found["H", 0]) == 70
+    write("molecule.xyz", frames, format="extxyz")
+    flags = "-rc 4.0 -n 3 -l 3 -c H O -nc 70 -o M"
+    code, output, errors = command("get_PS", f"-f molecule.xyz {flags}")
+    width = len(found["O", 0])
+    assert code == 0 and f"no more than {width} features differ" in errors
+    assert np.load("M.npy").shape == (1, 3, width)
+    for columns, element in zip(np.load("M_fps.npy"), soap.centres, strict=True):
+        np.testing.assert_array_equal(columns, found[element, 0][:width])
+
+
+def test_what_does_not_count_is_told(finished, command):
+    lines = {
+        "-ps PS2 -ps0 PS0 -z 1 -o K": True,
+        "-ps PS0 -ps0 PS0 -z 2 -o K": True,
+        "-ps PS2 -ps0 PS0 -z 2 -o K": False,
+    }
+    for line, told in lines.items():
+        code, _, errors = command("get_kernel", line)
+        assert code == 0 and ("-ps0 is not needed here" in errors) == told
+    code, _, errors = command("train", "-r 2 -f known.xyz -k K0 K2 -reg 1 1 -pr -w w")
+    assert code == 0 and "no other frames for -pr" in errors
+
+
+def test_long_trajectories_are_taken_piece_by_piece(finished, monkeypatch):
+    names = ["K0.npy", "K2.npy", "K0_new.npy", "K2_new.npy"]
+    before = {name: np.load(name) for name in names}
+    monkeypatch.setattr(staged_kernels, "BATCH", 3)
+    monkeypatch.setattr(staged_prediction, "BATCH", 2)
+    for new in ("", "_new"):
+        for k, zeta in ((0, 1), (2, 2)):
+            at, at_0 = ([f"PS{order}{new}", f"PS{order}"][-1 - bool(new) :] for order in (k, 0))
+            sizes = [f"{name}_natoms" for name in at]
+            write_kernel(at, f"K{k}{new}", zeta=zeta, spectra_0=at_0, n_atoms=sizes)
+    for name in names:
+        np.testing.assert_allclose(np.load(name), before[name], rtol=1e-9, atol=1e-15)
+    _, tensors = predict_from_kernels(["K0_new", "K2_new"], "pieces")
+    expected = np.loadtxt("trajectory_cartesian.out").reshape(-1, 3, 3)
+    np.testing.assert_allclose(tensors, expected, rtol=1e-9)
+
+
+def test_what_ends_halfway_leaves_the_old_files(finished):
+    def pieces():
+        yield np.zeros((2, 3))
+        raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        save_pieces("K0", "kernel", pieces(), 4, {})
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
 
 
 def test_weights_of_other_kernels_are_noticed(finished, command):
