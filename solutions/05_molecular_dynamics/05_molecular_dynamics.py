@@ -163,17 +163,17 @@ described(
 # One point for a run of 200 steps at constant energy, one for each spread.
 assert len(log) == len(nve.times_fs), "log should be the log of your run."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
-from helpers import load_potential
-from helpers.frames import data_folder
+from helpers import load_potential as _load_potential
+from helpers.frames import data_folder as _data_folder
 
 assert nve.thermostat == "none", "This run has a thermostat: use run_nve."
 assert not nve.stopped, f"The run was stopped: {nve.stopped}"
 _steps = float(nve.times_fs[-1]) / float(nve.timestep_fs)
 _run = round(_steps) == 200 and abs(float(nve.timestep_fs) - 0.5) < 1e-9 and len(nve.times_fs) > 100
 # Energies of two of its frames, asked for again: was it this potential, or another good one?
-_asked = load_potential(data_folder() / "stored" / "gap_dynamics.xml")
+_asked = _load_potential(_data_folder() / "stored" / "gap_dynamics.xml")
 _made = []
 for _k in (0, -1):
     _atoms = nve.start.copy()
@@ -183,8 +183,8 @@ for _k in (0, -1):
 _change = float(nve.potential_eV[-1] - nve.potential_eV[0])
 _run = _run and abs(_change - (_made[1] - _made[0])) < 0.004 * len(nve.start)
 _n = len(nve.start)
-_total = 1000 * float(np.std(nve.potential_eV + nve.kinetic_eV)) / _n
-_potential = 1000 * float(np.std(nve.potential_eV)) / _n
+_total = 1000 * float(_np.std(nve.potential_eV + nve.kinetic_eV)) / _n
+_potential = 1000 * float(_np.std(nve.potential_eV)) / _n
 _right = [
     abs(float(a) / b - 1) < 0.02
     for a, b in ((spread_total, _total), (spread_potential, _potential))
@@ -335,13 +335,13 @@ described(
 # The run has a bath of 300 K (1 point) and goes on where the first one ended (1 point).
 assert len(nvt.times_fs) > 1, "nvt should be a run."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
 assert not nvt.stopped, f"The run was stopped: {nvt.stopped}"
 _bath = nvt.thermostat in ("langevin", "bussi") and float(nvt.target_temperature_K) == 300.0
 _bath = _bath and round(float(nvt.times_fs[-1] / nvt.timestep_fs)) == 100
-_there = np.allclose(nvt.positions_A[0], nve.positions_A[-1], atol=1e-6)
-_moving = np.allclose(nvt.velocities_A_per_fs[0], nve.velocities_A_per_fs[-1], atol=1e-6)
+_there = _np.allclose(nvt.positions_A[0], nve.positions_A[-1], atol=1e-6)
+_moving = _np.allclose(nvt.velocities_A_per_fs[0], nve.velocities_A_per_fs[-1], atol=1e-6)
 if not _bath:
     print("Expected 100 steps of run_nvt with temperature_K=300.")
 if not (_there and _moving):
@@ -450,19 +450,19 @@ described(
 # One point for the ratio of two steps, two for the break-even with data and training.
 assert speed_up > 0 and break_even_steps > 0, "Both are above 0."
 ### BEGIN HIDDEN TESTS
-import numpy as np
-import pandas as pd
+import numpy as _np
+import pandas as _pd
 
-from helpers import load_frames
-from helpers.frames import data_folder
+from helpers import load_frames as _load_frames
+from helpers.frames import data_folder as _data_folder
 
 _seconds = [
     a.info["dft_seconds"]
-    for a in load_frames("water", "validate")
+    for a in _load_frames("water", "validate")
     if "Polarizability" not in a.info
 ]
-_dft, _step = float(np.median(_seconds)), float(step_s)
-_made = pd.read_csv(data_folder() / "stored" / "gap_dynamics.csv").iloc[0]
+_dft, _step = float(_np.median(_seconds)), float(step_s)
+_made = _pd.read_csv(_data_folder() / "stored" / "gap_dynamics.csv").iloc[0]
 _even = (_made["n_frames"] * _dft + _made["fit_cpu_seconds"]) / (_dft - _step)
 _fast = abs(float(speed_up) * _step / _dft - 1) < 0.02
 # Training costs less than one step of DFT: who forgets it is off by more than half a step.
@@ -539,13 +539,13 @@ print(f"for comparison, k_B T at 300 K is {1000 * units.kB * 300:.0f} meV")
 # Optional: runs with three time steps, and the longest that can be used.
 assert {1, 2, 3} <= {round(float(step)) for step in runs}, "Runs with 1, 2 and 3 fs."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
 _good = []
 for _fs, _one in runs.items():
     assert abs(float(_one.timestep_fs) - float(_fs)) < 1e-9, f"runs[{_fs}] has another time step."
     assert _one.stopped or abs(float(_one.times_fs[-1]) - 100) < 3, f"runs[{_fs}]: 100 fs."
-    if not _one.stopped and 1000 * np.ptp(_one.total_eV) / len(_one.start) < 5:
+    if not _one.stopped and 1000 * _np.ptp(_one.total_eV) / len(_one.start) < 5:
         _good.append(float(_fs))
 assert abs(float(longest_fs) - max(_good)) < 1e-9, f"longest_fs: expected {max(_good):g} fs."
 ### END HIDDEN TESTS

@@ -144,16 +144,16 @@ described(
 assert {20, 40, 80, 150} <= set(predictions), "Predictions for 20, 40, 80 and 150 frames."
 assert hasattr(curves, "index") and hasattr(curves, "columns"), "curves should be a DataFrame."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
-from helpers import load_frames
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import read_tensors
+from helpers import load_frames as _load_frames
+from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
+from helpers.sagpr.tensors import read_tensors as _read_tensors
 
-_true = read_tensors(split_by_trajectory(load_frames("water", "train", 200), 48, seed=0)[1])
+_true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
 _sizes = (20, 40, 80, 150)
-_made = {n: np.asarray(predictions[n], float).reshape(len(_true), 3, 3) for n in _sizes}
-_rmse = {n: np.sqrt(np.mean((_made[n] - _true) ** 2, axis=0)) for n in _sizes}
+_made = {n: _np.asarray(predictions[n], float).reshape(len(_true), 3, 3) for n in _sizes}
+_rmse = {n: _np.sqrt(_np.mean((_made[n] - _true) ** 2, axis=0)) for n in _sizes}
 # Well above what the default model reaches; and far below it only for frames that it has seen.
 _percent = 100 * _rmse[150] / _true.std(axis=0)
 _learns = _rmse[150][0, 1] < _rmse[20][0, 1] and _percent[0, 0] < 30 and 7 < _percent[0, 1] < 14
@@ -249,20 +249,20 @@ described(
 # One point for the predictions of both, one for the difference between them.
 assert np.shape(alpha) == np.shape(alpha_turned) == (48, 3, 3), "Shapes (48, 3, 3)."
 ### BEGIN HIDDEN TESTS
-import numpy as np
-from scipy.spatial.transform import Rotation
+import numpy as _np
+from scipy.spatial.transform import Rotation as _Rotation
 
-from helpers import load_frames
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import read_tensors
+from helpers import load_frames as _load_frames
+from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
+from helpers.sagpr.tensors import read_tensors as _read_tensors
 
-_true = read_tensors(split_by_trajectory(load_frames("water", "train", 200), 48, seed=0)[1])
-_R = Rotation.from_rotvec(0.7 * np.array([1.0, 1.0, 0.0]) / np.sqrt(2)).as_matrix()
-assert np.allclose(_R, R), "R was changed: run its cell again."
-_alpha, _turned = np.asarray(alpha, float), np.asarray(alpha_turned, float)
-_off = float(np.abs(_turned - _R @ _alpha @ _R.T).max())
-_moved = float(np.abs(_turned - _alpha).max())
-_percent = 100 * np.sqrt(np.mean((_alpha - _true) ** 2, axis=0)) / _true.std(axis=0)
+_true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
+_R = _Rotation.from_rotvec(0.7 * _np.array([1.0, 1.0, 0.0]) / _np.sqrt(2)).as_matrix()
+assert _np.allclose(_R, R), "R was changed: run its cell again."
+_alpha, _turned = _np.asarray(alpha, float), _np.asarray(alpha_turned, float)
+_off = float(_np.abs(_turned - _R @ _alpha @ _R.T).max())
+_moved = float(_np.abs(_turned - _alpha).max())
+_percent = 100 * _np.sqrt(_np.mean((_alpha - _true) ** 2, axis=0)) / _true.std(axis=0)
 _learnt = _percent[0, 0] < 30 and 7 < _percent[0, 1] < 14  # frames that it has seen: below 7
 _good = _off < 1e-6 and _moved > 0.01 and _learnt
 _told = _learnt and abs(float(difference)) < 1e-6 and abs(float(difference) - _off) < 1e-9
@@ -351,12 +351,12 @@ for n in (200, 500):
 # One point each: the models, their errors, the sizes of the files.
 assert set(models) == set(percent) == set(size_MB) == {200, 500}, "Keys 200 and 500."
 ### BEGIN HIDDEN TESTS
-from helpers import load_frames
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import read_tensors
+from helpers import load_frames as _load_frames
+from helpers.sagpr.accuracy import component_errors as _component_errors
+from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
+from helpers.sagpr.tensors import read_tensors as _read_tensors
 
-_known, _test = split_by_trajectory(load_frames("water", "train", 200), 48, seed=0)
+_known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _n_oxygens = sum(a.symbols.count("O") for a in _known)
 _score = [0.0, 0.0, 0.0]
 for _n in (200, 500):
@@ -365,7 +365,7 @@ for _n in (200, 500):
     ]
     _honest = len(models[_n].left_out_) == len(_known)  # not fitted to the test frames
     _score[0] += 0.5 * (_keeps == [_n] and _honest)
-    _errors = component_errors(read_tensors(_test), models[_n].predict(_test))
+    _errors = _component_errors(_read_tensors(_test), models[_n].predict(_test))
     _want = float(_errors.set_index("component")["percent"]["λ=2"])
     _score[1] += 0.5 * (abs(float(percent[_n]) - _want) < 0.2)
     _bytes = _n_oxygens * 5 * _n * 8
@@ -480,14 +480,14 @@ described(
 # One point for the trials, two for a best model chosen by leaving out, one for its final error.
 assert len(tried) >= 4, f"{len(tried)} settings were tried: at least four."
 ### BEGIN HIDDEN TESTS
-from pathlib import Path
+from pathlib import Path as _Path
 
-from helpers import load_frames
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import read_tensors
+from helpers import load_frames as _load_frames
+from helpers.sagpr.accuracy import component_errors as _component_errors
+from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
+from helpers.sagpr.tensors import read_tensors as _read_tensors
 
-_known, _test = split_by_trajectory(load_frames("water", "train", 200), 48, seed=0)
+_known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _settings, _lowest = min(tried, key=lambda trial: float(trial[1]))
 _trials = len({str(settings) for settings, _ in tried}) >= 4 and float(_lowest) > 5
 _own = float(best_model.errors_.set_index("component")["percent"]["λ=2"])
@@ -504,7 +504,7 @@ _chosen = (
     and _own < 16.0  # the default reaches 15.7
     and len(best_model.left_out_) == len(_known)
 )
-_errors = component_errors(read_tensors(_test), best_model.predict(_test)).set_index("component")
+_errors = _component_errors(_read_tensors(_test), best_model.predict(_test)).set_index("component")
 _final = abs(float(final_percent) - float(_errors["percent"]["λ=2"])) < 0.1
 if not _chosen:
     print(
@@ -514,7 +514,7 @@ if not _chosen:
     )
 if not _final:
     print(f"On the test frames best_model has {float(_errors['percent']['λ=2']):.2f} %.")
-_saved = Path("results", "polarizability.joblib").is_file()
+_saved = _Path("results", "polarizability.joblib").is_file()
 if not _saved:
     print("Save the model: joblib.dump(best_model, RESULTS / 'polarizability.joblib').")
 float(_trials) + float(_chosen) + float(_chosen and _saved) + float(_final)

@@ -100,27 +100,27 @@ described(
 # Two points for the run, two for its polarizabilities.
 assert len(alphas) == len(run.times_fs), "One polarizability for each frame of the run."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
-from helpers import load_frames
-from helpers.sagpr.tensors import read_tensors
+from helpers import load_frames as _load_frames
+from helpers.sagpr.tensors import read_tensors as _read_tensors
 
 _run = not run.stopped and run.thermostat == "none" and float(run.interval_fs) <= 4.0
 _run = _run and float(run.times_fs[-1]) >= 1999
 if not _run:
     print("Expected a stable run of 2 ps at constant energy with a record every 4 fs at most.")
 _few = run.frames()[:: max(1, len(run.times_fs) // 5)]
-_again = np.asarray(model.predict(_few))
-_taken = np.asarray(alphas, float)[:: max(1, len(run.times_fs) // 5)]
-_same = _taken.shape == _again.shape and np.allclose(_taken, _again, atol=1e-6)
+_again = _np.asarray(model.predict(_few))
+_taken = _np.asarray(alphas, float)[:: max(1, len(run.times_fs) // 5)]
+_same = _taken.shape == _again.shape and _np.allclose(_taken, _again, atol=1e-6)
 # Is it a model of this water? Frames that it learnt from come out nearly right.
-_known = load_frames("water", "train", 50)[:20]
-_off = np.asarray(model.predict(_known)) - read_tensors(_known)
-_knows = float(np.sqrt(np.mean(_off**2))) < 0.15
+_known = _load_frames("water", "train", 50)[:20]
+_off = _np.asarray(model.predict(_known)) - _read_tensors(_known)
+_knows = float(_np.sqrt(_np.mean(_off**2))) < 0.15
 if not (_same and _knows):
     print(
         "alphas should be what your model predicts for run.frames(), and the model should be fitted "
-        f"to the DFT polarizabilities (off by {float(np.sqrt(np.mean(_off**2))):.2f} Å³ on known frames)."
+        f"to the DFT polarizabilities (off by {float(_np.sqrt(_np.mean(_off**2))):.2f} Å³ on known frames)."
     )
 float(2.0 * _run + 1.0 * _same + 1.0 * _knows)
 ### END HIDDEN TESTS
@@ -188,31 +188,31 @@ described(
 # Two points for the function, one for the isotropic autocorrelation of the run.
 assert callable(autocorrelation) and len(C) >= 100, "A function, and at least 100 lags."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
 
 def _direct(series, n_lags):
-    x = np.asarray(series, float) - np.mean(series)
-    return np.array([np.mean(x[: len(x) - k] * x[k:]) for k in range(n_lags)])
+    x = _np.asarray(series, float) - _np.mean(series)
+    return _np.array([_np.mean(x[: len(x) - k] * x[k:]) for k in range(n_lags)])
 
 
-_rng = np.random.default_rng(3)
-_walk = np.cumsum(_rng.normal(size=400)) * 0.1 + 5
-_want, _got = _direct(_walk, 40), np.asarray(autocorrelation(_walk, 40), float)
+_rng = _np.random.default_rng(3)
+_walk = _np.cumsum(_rng.normal(size=400)) * 0.1 + 5
+_want, _got = _direct(_walk, 40), _np.asarray(autocorrelation(_walk, 40), float)
 assert _got.shape == (40,), f"autocorrelation(series, 40) has shape {_got.shape} instead of (40,)."
 # Dividing by all n times in place of the n − k pairs, or normalising, is a good part of the way.
-_exact = np.allclose(_got, _want, rtol=1e-6, atol=1e-9)
-_shares = (400 - np.arange(40)) / 400
-_nearly = np.allclose(_got, _want * _shares, rtol=1e-6) or np.allclose(
+_exact = _np.allclose(_got, _want, rtol=1e-6, atol=1e-9)
+_shares = (400 - _np.arange(40)) / 400
+_nearly = _np.allclose(_got, _want * _shares, rtol=1e-6) or _np.allclose(
     _got, _want / _want[0], rtol=1e-6
 )
 if not _exact:
     print(
         "Check on a short series by hand: subtract the mean; average over n − k pairs; C[0] = variance."
     )
-_iso = np.trace(np.asarray(alphas, float), axis1=1, axis2=2)
+_iso = _np.trace(_np.asarray(alphas, float), axis1=1, axis2=2)
 _wanted = _direct(_iso, len(C))
-_shape = np.corrcoef(np.asarray(C, float), _wanted)[0, 1] > 0.99
+_shape = _np.corrcoef(_np.asarray(C, float), _wanted)[0, 1] > 0.99
 _unit = any(abs(float(C[0]) * f / _wanted[0] - 1) < 0.01 for f in (9.0,)) or not _exact
 if not (_shape and _unit):
     print("C should be the autocorrelation of a third of the trace of alphas.")
@@ -308,25 +308,25 @@ described(
 # One point each: the spectrum, the stretch, the bend, the depolarisation.
 assert {"wavenumber_per_cm", "VV", "VH"} <= set(spectrum.columns), "spectrum: a Raman spectrum."
 ### BEGIN HIDDEN TESTS
-import numpy as np
+import numpy as _np
 
-from helpers import raman_spectrum
-from helpers.frames import data_folder
+from helpers import raman_spectrum as _raman_spectrum
+from helpers.frames import data_folder as _data_folder
 
-with np.load(data_folder() / "stored" / "polarizabilities.npz") as _stored:
+with _np.load(_data_folder() / "stored" / "polarizabilities.npz") as _stored:
     _tensors, _times, _kelvin = (
         _stored[name].astype(float) for name in ("polarizability_A3", "times_fs", "temperature_K")
     )
-_want = raman_spectrum(_tensors, float(_times[1] - _times[0]), temperature_K=float(_kelvin.mean()))
+_want = _raman_spectrum(_tensors, float(_times[1] - _times[0]), temperature_K=float(_kelvin.mean()))
 _grid = _want["wavenumber_per_cm"].to_numpy()
-_shown = np.interp(_grid, spectrum["wavenumber_per_cm"], spectrum["VV"])
+_shown = _np.interp(_grid, spectrum["wavenumber_per_cm"], spectrum["VV"])
 _middle = (_grid > 500) & (_grid < 4000)
-_alike = float(np.corrcoef(_shown[_middle], _want["VV"][_middle])[0, 1]) > 0.9
+_alike = float(_np.corrcoef(_shown[_middle], _want["VV"][_middle])[0, 1]) > 0.9
 # Maxima are read off the student's own spectrum, whose grid may be another, if it is a right one.
 _read = (spectrum if _alike else _want).set_index("wavenumber_per_cm")
 _stretch = abs(float(_read["VV"].loc[2800:4000].idxmax()) - float(stretch_per_cm)) < 5
 _bend = abs(float(_read["VV"].loc[1400:1900].idxmax()) - float(bend_per_cm)) < 5
-_there = _read.iloc[int(np.abs(_read.index - float(stretch_per_cm)).argmin())]
+_there = _read.iloc[int(_np.abs(_read.index - float(stretch_per_cm)).argmin())]
 _ratio = abs(float(depolarization) / float(_there["VH"] / _there["VV"]) - 1) < 0.03
 if not (_alike and _stretch and _bend and _ratio):
     print(

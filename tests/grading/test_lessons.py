@@ -118,8 +118,6 @@ def test_every_exercise_of_the_handout_is_there(cells_of):
 def test_every_test_is_asked_about_right_and_wrong_answers(lesson, cells_of):
     """`answers/NN.py` has for each a right answer in another style, and one that is not."""
     answers = answers_of(lesson)
-    if not answers:
-        pytest.skip("no answers of other students yet")
     tests = [cell for cell in cells_of("solutions", lesson, "code") if is_grade(cell)]
     most = {cell.id: cell.metadata.nbgrader.points for cell in tests}
     assert {answer.test for answer in answers} <= set(most)
