@@ -134,16 +134,14 @@ def open_notebook(page, lab, edition, lesson):
     page.get_by_text("| Idle").wait_for()
 
 
-def run_all(page, n_at_least):
+def run_all(page):
+    """Run all cells and wait until each has its number, or one fails."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     page.wait_for_function(
-        """least => {
-            const all = [...document.querySelectorAll('.jp-InputPrompt')].map(p => p.textContent);
-            const done = all.filter(text => /\\d/.test(text)).length;
-            return done >= least && !all.some(text => text.includes('*'));
-        }""",
-        arg=n_at_least,
+        """() => document.querySelector('.jp-OutputArea-output[data-mime-type*=error]') ||
+            [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(
+                prompt => /\\d/.test(prompt.textContent))"""
     )
 
 
@@ -164,16 +162,18 @@ def test_each_lesson_opens_with_its_formulas(page, lab, lesson):
     assert page.get_by_text("Validate", exact=True).first.is_visible()
 
 
-def test_a_solution_runs_with_figures_and_viewer_and_passes(page, lab):
-    open_notebook(page, lab, "solutions", FIRST)
-    run_all(page, n_at_least=30)
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_each_solution_runs_and_shows_its_figures(page, lab, lesson):
+    open_notebook(page, lab, "solutions", lesson)
+    run_all(page)
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
     texts = page.eval_on_selector_all(
-        ".jp-OutputArea img", "all => all.map(one => [one.alt, one.naturalWidth])"
+        ".jp-OutputArea img[alt]", "all => all.map(one => [one.alt, one.naturalWidth])"
     )
-    assert len(texts) >= 5 and all(len(alt) > 20 and width > 300 for alt, width in texts)
-    page.locator(".jp-OutputArea canvas").first.wait_for()  # molecules to turn
-    assert "Success! Your notebook passes all the tests." in validate(page)
+    assert len(texts) >= 2 and all(len(alt) > 20 and width > 300 for alt, width in texts)
+    if lesson == FIRST:
+        page.locator(".jp-OutputArea canvas").first.wait_for()  # molecules to turn
+        assert "Success! Your notebook passes all the tests." in validate(page)
 
 
 def test_a_student_who_has_done_nothing_is_told_what_to_do(page, lab):

@@ -12,6 +12,7 @@ from helpers.frames import label_arrays
 from helpers.gap.jax.design import design_matrix
 from helpers.gap.regression import isolated_energies, sigma_family
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("learning")]  # both ask one minute's work
 SIZES = (50, 100, 200, 400)
 HONEST, TINY = (0.001, 0.025), (1e-5, 0.025)
 # The class-room preset with fewer sparse points (a minute for everything) and with forces that it
@@ -46,7 +47,6 @@ def errors(tmp_path_factory):
     return found
 
 
-@pytest.mark.slow
 def test_the_validation_error_falls_and_the_gap_to_training_closes(errors):
     unseen = np.array([errors[size, HONEST, "validation"] for size in SIZES])
     seen = np.array([errors[size, HONEST, "training"] for size in SIZES])
@@ -57,7 +57,6 @@ def test_the_validation_error_falls_and_the_gap_to_training_closes(errors):
     assert (gap[0] > 0.05).all()
 
 
-@pytest.mark.slow
 def test_tiny_sigma_learns_the_training_frames_by_heart(errors):
     for size in (50, 100):
         seen, unseen = (errors[size, TINY, name][0] for name in ("training", "validation"))
