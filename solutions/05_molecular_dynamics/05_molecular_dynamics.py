@@ -382,7 +382,7 @@ Markdown(
 
 # %%
 long_run = run_nvt(potential, START, steps=4000, temperature_K=300, seed=1)
-print(judge(long_run.after(500)).round(3).to_string(index=False))
+print(judge(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
 
 # %%
 show_trajectory(long_run, n_frames=50)
