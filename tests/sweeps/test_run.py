@@ -117,7 +117,7 @@ def test_repeats_draw_other_frames_always_the_same_ones(small_water):
         ({"over": {}, "workers": 0}, ConfigError, "workers=0 cannot be used"),
         ({"over": {}, "repeats": 0}, ConfigError, "repeats=0 cannot be used"),
         ({"over": {}, "memory_MB": 0}, ConfigError, "memory_MB=0 cannot be used.*above 0 MB"),
-        ({"over": {}, "output": "table.txt"}, DataError, r"no ending.*\.csv or \.parquet"),
+        ({"over": {}, "output": "table.txt"}, DataError, r"table\.txt cannot hold a table.*ends in \.csv"),
         ({"over": {}, "output": "none/table.csv"}, OutputError, "no folder none"),
         ({"over": {}, "dataset": "watr"}, DataError, "did you mean 'water'"),
     ],
@@ -144,12 +144,11 @@ def test_frames_without_labels_are_refused(run, smallest_config):
         run({}, config=config)
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_tables_survive_being_written(tmp_path, ending):
+def test_tables_survive_being_written(tmp_path):
     table = pd.DataFrame(
         {"cutoff": [3.0], "n_frames": [4], "rmse": [math.nan], "method": [""], "failure": ["no"]}
     )
-    path = save_table(table, tmp_path / f"t{ending}")
+    path = save_table(table, tmp_path / "t.csv")
     pd.testing.assert_frame_equal(load_table(path), table)
     with pytest.raises(DataError, match="There is no table .*run the sweep first"):
-        load_table(tmp_path / f"none{ending}")
+        load_table(tmp_path / "none.csv")
