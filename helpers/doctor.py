@@ -56,10 +56,11 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at Python, packages, gap_fit, threads, memory and data; return one `Check` each."""
+    """Look at Python, packages, JAX, gap_fit, threads, memory and data; return one `Check` each."""
     parts: tuple[Callable[[], list[Check]], ...] = (
         _python,
         _packages,
+        _jax,
         _gap_fit,
         _threads,
         _memory,
@@ -100,6 +101,20 @@ def _packages() -> list[Check]:
             )
         )
     return checks
+
+
+def _jax() -> list[Check]:
+    from helpers.gap.jax.runtime import miscomputed_cases
+
+    version, cases = metadata.version("jax"), miscomputed_cases()
+    return [
+        Check(
+            "JAX computes known cases right",
+            not cases,
+            f"jax {version}" + "".join(f"; {case}" for case in cases),
+            f"pip install 'jax!={version}', which takes the newest other version",
+        )
+    ]
 
 
 def _gap_fit() -> list[Check]:
