@@ -85,7 +85,7 @@ def what_they_show(runs: list) -> None:
     from helpers.errors import DataError
     from helpers.md.diffusion import diffusion_coefficient
     from helpers.md.structure import compare_structure, radial_distributions
-    from helpers.spectra import band_maximum_per_cm, vibrational_density_of_states
+    from helpers.md.vibrations import band_maximum_per_cm, vibrational_density_of_states
 
     frames = [atoms for run in runs for atoms in run.frames(every=50)]
     theirs = load_frames("water", "train") + load_frames("water", "validate")

@@ -38,7 +38,7 @@ FIT = """
 import re, resource
 from pathlib import Path
 from helpers import SymmetryAdaptedKernelRidge
-from helpers.polarizability_job import labelled_frames
+from helpers.sagpr.tensors import labelled_frames
 frames, tensors, _ = labelled_frames()
 def used():
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -72,12 +72,8 @@ def main() -> None:
 def accuracy() -> None:
     """Print errors of frames held out, of trajectories held out, and by leaving out."""
     from helpers import SymmetryAdaptedKernelRidge
-    from helpers.polarizability_job import (
-        compare_features,
-        judge_splits,
-        labelled_frames,
-        summary,
-    )
+    from helpers.sagpr.model_selection import compare_features, judge_splits, summary
+    from helpers.sagpr.tensors import labelled_frames
 
     frames, tensors, trajectories = labelled_frames()
     print("\nErrors of λ = 0 and λ = 2 in % of the standard deviation: 50 frames held out, five")
@@ -99,9 +95,8 @@ def accuracy() -> None:
 def search(frames: list, tensors: np.ndarray, trajectories: np.ndarray) -> None:
     """Print what the search finds without the trajectories held out, and errors of these."""
     from helpers import SymmetryAdaptedKernelRidge
-    from helpers.sagpr.accuracy import component_errors
-    from helpers.sagpr.learning import split
-    from helpers.sagpr.search import halving_search
+    from helpers.sagpr.model_selection import halving_search, split
+    from helpers.sagpr.tensors import component_errors
 
     known, unseen = split(len(frames), 50, 0, trajectories)
     some = [frames[k] for k in known]
@@ -125,9 +120,8 @@ def times() -> None:
     from featomic.clebsch_gordan import EquivariantPowerSpectrum
     from metatensor import Labels
 
-    from helpers.polarizability_job import labelled_frames
-    from helpers.sagpr.features import batches, environments
-    from helpers.sagpr.soap import LambdaSoap, expansion_settings
+    from helpers.sagpr.lambda_soap import LambdaSoap, batches, environments, expansion_settings
+    from helpers.sagpr.tensors import labelled_frames
 
     print("\n200 frames on one core: descriptors, kernels, fit with leave-one-out, in CPU s and MB")
     for centres in (("O",), ("H", "O")):
@@ -164,7 +158,7 @@ def times() -> None:
 
 def raman(potential: str, picoseconds: float) -> None:
     """Print how long a Raman spectrum takes, and where its bands are."""
-    from helpers.raman_job import run_raman_job
+    from helpers.raman.command import run_raman_job
 
     print(f"\nRaman spectrum of {picoseconds:g} ps", flush=True)
     start = time.perf_counter()

@@ -117,7 +117,7 @@ def evaluate(
 
     Parameters
     ----------
-    potential : path, GapCalculator or another ASE calculator
+    potential : path, QuippyCalculator or another ASE calculator
         What `load_potential` takes or returns. A path is evaluated with quippy, for which
         nothing has to be compiled. Other calculators run in this process only.
     frames : sequence of ase.Atoms
@@ -142,7 +142,8 @@ def evaluate(
     ModelFileError, PredictionError
         If the model file is damaged, or does not know an element of the frames.
     """
-    from helpers.gap.potential import GapCalculator, load_potential
+    from helpers.gap.potential import load_potential
+    from helpers.gap.quippy_calculator import QuippyCalculator
 
     frames = list(frames)
     if not frames:
@@ -152,7 +153,7 @@ def evaluate(
         potential = load_potential(potential, engine="quippy")
     n_processes = _choose_processes(processes, len(frames))
     bare = [_without_labels(atoms) for atoms in frames]
-    if n_processes > 1 and isinstance(potential, GapCalculator):
+    if n_processes > 1 and isinstance(potential, QuippyCalculator):
         potential.check_frames(frames)
         parts = _in_processes(potential.path, bare, n_processes)
     elif hasattr(potential, "predict_frames"):

@@ -10,11 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from helpers.errors import WorkshopError
-
-
-class OutputError(WorkshopError, OSError):
-    """A result that cannot be written; what stood there before is untouched."""
+from helpers.errors import OutputError
 
 
 def check_target(path: str | os.PathLike) -> Path:

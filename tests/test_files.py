@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from helpers.files import OutputError, check_target, write_whole
+from helpers.errors import OutputError
+from helpers.files import check_target, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path):

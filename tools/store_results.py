@@ -130,8 +130,8 @@ def trajectory(workers: int) -> dict[str, str]:
     import numpy as np
 
     from helpers import SymmetryAdaptedKernelRidge, run_nvt
+    from helpers.md.vibrations import vibrational_density_of_states
     from helpers.sagpr.tensors import read_tensors
-    from helpers.spectra import vibrational_density_of_states
 
     frames = load_frames("water", "train", 200)
     regression = SymmetryAdaptedKernelRidge(n_jobs=workers)

@@ -12,7 +12,7 @@ The compiled loop does the same several times faster: mlmd md gap.xml.
 import argparse
 import sys
 
-from helpers.cli import teaching_script
+from helpers.terminal import teaching_script
 
 
 def main(options: argparse.Namespace) -> int:
@@ -24,10 +24,7 @@ def main(options: argparse.Namespace) -> int:
     from ase.md.verlet import VelocityVerlet
 
     from helpers import load_potential
-    from helpers.md.ase_runs import LogFile
-    from helpers.md.runs import snapshot
-    from helpers.md.trajectory import A_PER_FS
-    from helpers.md.velocities import thermal_velocities
+    from helpers.md import A_PER_FS, LogFile, snapshot, thermal_velocities
 
     # A snapshot of liquid water that the potential has never seen.
     atoms = snapshot(options.snapshot)

@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.runtime import double_precision
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.verlet_list import VerletList
+from helpers.jax_setup import double_precision
 from helpers.md.loop import Limits, compiled_loop
 from helpers.md.settings import RunSettings
 from helpers.md.steps import Ensemble, State

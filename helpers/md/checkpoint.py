@@ -14,15 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from helpers.errors import WorkshopError
-from helpers.files import OutputError, check_target, write_whole
+from helpers.errors import CheckpointError, OutputError
+from helpers.files import check_target, write_whole
 from helpers.md.trajectory import Records
 
 CALLS_PER_PIECE = 10  # calls of the engine; at worst so many are computed again
-
-
-class CheckpointError(WorkshopError, ValueError):
-    """An interrupted run that does not fit what was asked for."""
 
 
 class Checkpoints:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ase import units
 
 from helpers.gap.jax.energy import energy_and_forces
-from helpers.gap.jax.plan import Plan
+from helpers.gap.jax.layout import Plan
 from helpers.md.steps import Ensemble, State, finish_step, kinetic_energy, start_step
 
 

@@ -9,7 +9,16 @@ import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLACK, BLUE, ELEMENT_COLORS, GREEN, ORANGE, PURPLE, new_axes, style
+from helpers.plots.style import (
+    BLACK,
+    BLUE,
+    ELEMENT_COLORS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    new_axes,
+    style,
+)
 
 _OTHERS = (BLUE, GREEN, ORANGE, PURPLE)
 

@@ -16,11 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from helpers.errors import ModelFileError
 from helpers.files import write_whole
-from helpers.sagpr.by_lambda import zeta_of_each
-from helpers.sagpr.frame_map import FrameMap
-from helpers.sagpr.gram import Solution
-from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
-from helpers.sagpr.rows import Contraction
+from helpers.sagpr.feature_map import Contraction, FrameMap
+from helpers.sagpr.kernel_ridge import Solution
+from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge, zeta_of_each
 from helpers.sagpr.tensors import LAMBDAS
 
 FORMAT = "symmetry-adapted kernel ridge, 1"

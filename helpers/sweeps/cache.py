@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import WorkshopError
+from helpers.errors import CacheError
 from helpers.files import check_target, unwritable, write_whole
 from helpers.frames import label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
 
 FORMAT = 1  # raised when entries change their form
+
+
 _MARK = "cache.json"
+
+
 # These change where things are written, not what is computed.
 _NO_MATTER = ("atoms_filename", "gap_file", "do_copy_atoms_file", "sparse_separate_file")
-
-
-class CacheError(WorkshopError):
-    """A cache folder that this version cannot use."""
 
 
 def versions() -> dict[str, str]:

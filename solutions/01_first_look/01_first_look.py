@@ -26,13 +26,13 @@ from IPython.display import Markdown
 
 from helpers import GapConfig, load_frames
 from helpers.frames import data_folder
-from helpers.plots.frames import (
+from helpers.plots import (
+    described,
     plot_curve_and_slope,
     plot_distribution,
     plot_snapshot,
     plot_tensor,
 )
-from helpers.plots.notebook import described
 
 warnings.filterwarnings("ignore")
 HERE = Path(".")

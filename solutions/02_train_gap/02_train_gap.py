@@ -25,10 +25,8 @@ from IPython.display import Markdown
 
 from helpers import GapConfig, evaluate, fit_gap, load_frames, load_potential
 from helpers.frames import data_folder
-from helpers.plots.errors import plot_error_histogram, plot_force_residuals
-from helpers.plots.notebook import described
-from helpers.plots.style import SET_COLORS, style
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.plots import SET_COLORS, described, plot_error_histogram, plot_force_residuals, style
+from helpers.sweeps import ENERGY, FORCES  # names of columns
 
 warnings.filterwarnings("ignore")
 

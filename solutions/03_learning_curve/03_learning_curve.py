@@ -25,10 +25,9 @@ from IPython.display import Markdown
 
 from helpers import learning_curve, load_frames
 from helpers.frames import data_folder
-from helpers.gap.config import CLASSROOM  # few sparse points: trains in seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import SET_COLORS, style
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.plots import SET_COLORS, described, style
+from helpers.sweeps import ENERGY, FORCES  # names of columns
 
 warnings.filterwarnings("ignore")
 
@@ -234,8 +233,7 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 # **Check yourself.** The kit fits the same line, and adds how sure it is:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.plots.sweeps import plot_learning_curve
-from helpers.sweeps.learning import fit_power_law
+from helpers.sweeps import fit_power_law, plot_learning_curve
 
 law = fit_power_law(curve, FORCES)
 middle, low, high = law.predict(800)
@@ -285,8 +283,7 @@ Markdown(
 # frames. The bars are the standard deviation over the draws.
 
 # %%
-from helpers.plots.sweeps import plot_learning_curve
-from helpers.sweeps.learning import does_more_data_help, fit_power_law
+from helpers.sweeps import does_more_data_help, fit_power_law, plot_learning_curve
 
 stored_default = pd.read_csv(STORED / "learning_curve_default.csv")
 with style():

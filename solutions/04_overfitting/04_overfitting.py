@@ -24,11 +24,16 @@ from IPython.display import Markdown
 
 from helpers import explore_sigmas, load_frames, sweep
 from helpers.frames import data_folder
-from helpers.gap.config import CLASSROOM  # few sparse points: trains in seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import style
-from helpers.plots.sweeps import plot_effects, plot_heat_map, plot_setting, plot_sigma_curve
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.plots import described, style
+from helpers.sweeps import (  # names of columns
+    ENERGY,
+    FORCES,
+    plot_effects,
+    plot_heat_map,
+    plot_setting,
+    plot_sigma_curve,
+)
 
 warnings.filterwarnings("ignore")
 
@@ -164,7 +169,7 @@ ratios_100 = errors_100["validation"] / errors_100["training"]
 # **Check yourself.** The dotted line is where the validation error is 1.5 times the training error.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.sweeps.analysis import overfitting_onset
+from helpers.sweeps import overfitting_onset
 
 onset = overfitting_onset(table_100)
 print(f"best sigma: {best_sigma_100:g} eV/atom")
@@ -527,7 +532,7 @@ table_both = sweep(
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.sweeps.analysis import rank_effects
+from helpers.sweeps import rank_effects
 
 effects = rank_effects(table_both)
 with style():

@@ -25,18 +25,20 @@ from IPython.display import Markdown
 import helpers
 from helpers import load_frames, load_potential, run_nve, run_nvt
 from helpers.frames import data_folder
-from helpers.md.cost import Cost, recorded_dft_seconds, step_cost
-from helpers.md.quality import energy_fluctuation_meV_per_atom, judge
-from helpers.md.structure import radial_distributions
-from helpers.md.view import show_trajectory
-from helpers.plots.dynamics import (
+from helpers.md import (
+    Cost,
+    energy_fluctuation_meV_per_atom,
+    judge,
     plot_cost,
     plot_energies,
     plot_radial_distribution,
     plot_temperature,
+    radial_distributions,
+    recorded_dft_seconds,
+    show_trajectory,
+    step_cost,
 )
-from helpers.plots.notebook import described
-from helpers.plots.style import style
+from helpers.plots import described, style
 
 warnings.filterwarnings("ignore")
 

@@ -24,12 +24,15 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import SymmetryAdaptedKernelRidge, load_frames
-from helpers.plots.notebook import described
-from helpers.plots.style import BLUE, GREEN, ORANGE, PURPLE, RED, SET_COLORS, style
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.features import environments
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import antisymmetric_rms, read_tensors, to_spherical
+from helpers.plots import BLUE, GREEN, ORANGE, PURPLE, RED, SET_COLORS, described, style
+from helpers.sagpr import (
+    antisymmetric_rms,
+    component_errors,
+    environments,
+    read_tensors,
+    split_by_trajectory,
+    to_spherical,
+)
 
 warnings.filterwarnings("ignore")
 
@@ -147,8 +150,8 @@ assert hasattr(curves, "index") and hasattr(curves, "columns"), "curves should b
 import numpy as _np
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
 _sizes = (20, 40, 80, 150)
@@ -253,8 +256,8 @@ import numpy as _np
 from scipy.spatial.transform import Rotation as _Rotation
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
 _R = _Rotation.from_rotvec(0.7 * _np.array([1.0, 1.0, 0.0]) / _np.sqrt(2)).as_matrix()
@@ -352,9 +355,9 @@ for n in (200, 500):
 assert set(models) == set(percent) == set(size_MB) == {200, 500}, "Keys 200 and 500."
 ### BEGIN HIDDEN TESTS
 from helpers import load_frames as _load_frames
-from helpers.sagpr.accuracy import component_errors as _component_errors
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import component_errors as _component_errors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _n_oxygens = sum(a.symbols.count("O") for a in _known)
@@ -483,9 +486,9 @@ assert len(tried) >= 4, f"{len(tried)} settings were tried: at least four."
 from pathlib import Path as _Path
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.accuracy import component_errors as _component_errors
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import component_errors as _component_errors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _settings, _lowest = min(tried, key=lambda trial: float(trial[1]))

@@ -22,11 +22,9 @@ from IPython.display import Markdown
 
 from helpers import SymmetryAdaptedKernelRidge, load_frames, raman_spectrum, run_nve
 from helpers.frames import data_folder
-from helpers.md.cost import recorded_dft_seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, style
-from helpers.sagpr.tensors import read_tensors
-from helpers.spectra import PER_CM_PER_FS, band_maximum_per_cm
+from helpers.md import PER_CM_PER_FS, band_maximum_per_cm, recorded_dft_seconds
+from helpers.plots import BLACK, BLUE, ORANGE, PURPLE, RED, described, style
+from helpers.sagpr import read_tensors
 
 warnings.filterwarnings("ignore")
 
@@ -103,7 +101,7 @@ assert len(alphas) == len(run.times_fs), "One polarizability for each frame of t
 import numpy as _np
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
 
 _run = not run.stopped and run.thermostat == "none" and float(run.interval_fs) <= 4.0
 _run = _run and float(run.times_fs[-1]) >= 1999

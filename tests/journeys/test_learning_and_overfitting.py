@@ -9,8 +9,7 @@ import pytest
 
 from helpers import GapConfig, fit_gap, load_frames
 from helpers.frames import label_arrays
-from helpers.gap.jax.design import design_matrix
-from helpers.gap.regression import isolated_energies, sigma_family
+from helpers.gap import design_matrix, isolated_energies, sigma_family
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("learning")]  # both ask one minute's work
 SIZES = (50, 100, 200, 400)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers import SymmetryAdaptedKernelRidge
-from helpers.sagpr.learning import held_out_errors
+from helpers.sagpr.model_selection import held_out_errors
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def test_descriptors_kernels_and_fit_of_200_frames():
     code = (
         "import os; hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, {0})\n"
         "from helpers import SymmetryAdaptedKernelRidge\n"
-        "from helpers.polarizability_job import labelled_frames\n"
+        "from helpers.sagpr.tensors import labelled_frames\n"
         "frames, tensors, _ = labelled_frames()\n"
         "SymmetryAdaptedKernelRidge(centres=('H', 'O'), n_jobs=1).fit(frames, tensors)\n"
         "import re, resource; usage = resource.getrusage(resource.RUSAGE_SELF)\n"

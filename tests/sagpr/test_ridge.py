@@ -9,8 +9,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.learning import split
+from helpers.sagpr.model_selection import split
+from helpers.sagpr.tensors import component_errors
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 KINDS = {

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 from ase.io import write
 
-from helpers import SymmetryAdaptedKernelRidge, sagpr_commands
+from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr import staged_kernels, staged_prediction
-from helpers.sagpr.frame_map import FrameMap
-from helpers.sagpr.gram import Gram
-from helpers.sagpr.soap import LambdaSoap
-from helpers.sagpr.stage_files import save_pieces
-from helpers.sagpr.staged_fit import train_on_kernels
-from helpers.sagpr.staged_kernels import write_kernel
-from helpers.sagpr.staged_prediction import predict_from_kernels
-from helpers.sagpr.staged_spectra import write_power_spectra
+from helpers.sagpr.feature_map import FrameMap
+from helpers.sagpr.kernel_ridge import Gram
+from helpers.sagpr.lambda_soap import LambdaSoap
+from helpers.sagpr.stages import commands as sagpr_commands
+from helpers.sagpr.stages import kernels as staged_kernels
+from helpers.sagpr.stages import train as staged_prediction
+from helpers.sagpr.stages.files import save_pieces
+from helpers.sagpr.stages.kernels import write_kernel
+from helpers.sagpr.stages.power_spectra import write_power_spectra
+from helpers.sagpr.stages.train import predict_from_kernels, train_on_kernels
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 N, N_NEW = 20, 5
@@ -75,8 +76,8 @@ def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centres)
 
 def test_the_kernel_is_a_sum_over_pairs_of_atoms(tmp_path, water):
     """ζ = 2 by the loops over pairs that the rows avoid."""
-    from helpers.sagpr.features import environments
-    from helpers.sagpr.rows import MIXING
+    from helpers.sagpr.feature_map import MIXING
+    from helpers.sagpr.lambda_soap import environments
 
     soap = LambdaSoap(n_max=2, l_max=2)  # fewer features than components: nothing is contracted
     frames = water[0][:3]

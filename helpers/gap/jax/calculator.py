@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers.errors import PredictionError
-from helpers.gap.atoms import PotentialCalculator
-from helpers.gap.jax.plan import Plan, model_arrays, plan_terms
-from helpers.gap.jax.runtime import double_precision, keep_compiled_code
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.calculator import PotentialCalculator
+from helpers.gap.jax.layout import Plan, model_arrays, plan_terms
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel
+from helpers.jax_setup import double_precision, keep_compiled_code
 
 PRECISIONS = {"double": 64, "mixed": 32}  # bits of the descriptors
 

@@ -13,13 +13,13 @@ import numpy as np
 from ase import Atoms
 from scipy.linalg import block_diag, cho_factor, cho_solve
 
-from helpers.gap.jax.descriptors import component_order
-from helpers.gap.jax.neighbours import find_pairs
-from helpers.gap.jax.plan import Plan, plan_terms
-from helpers.gap.jax.runtime import double_precision
-from helpers.gap.jax.settings import SoapSettings, term_settings
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.layout import Plan, plan_terms
+from helpers.gap.jax.soap import component_order
+from helpers.gap.jax.terms import SoapSettings, term_settings
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel, GapTerm
+from helpers.jax_setup import double_precision
+from helpers.neighbours import find_pairs
 
 
 def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:

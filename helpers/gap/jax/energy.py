@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from helpers.gap.jax.descriptors import power_spectrum
 from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
+from helpers.gap.jax.layout import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
 from helpers.gap.jax.neighbours import Neighbours
-from helpers.gap.jax.plan import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
-from helpers.gap.jax.settings import PairSettings, SoapSettings
+from helpers.gap.jax.soap import power_spectrum
+from helpers.gap.jax.terms import PairSettings, SoapSettings
 
 CENTRES_AT_ONCE, PAIRS_AT_ONCE = 64, 2048
 

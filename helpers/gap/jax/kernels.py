@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from helpers.gap.jax.radial import cutoff_function
-from helpers.gap.jax.settings import PairSettings
+from helpers.gap.jax.terms import PairSettings
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

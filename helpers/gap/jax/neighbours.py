@@ -1,16 +1,18 @@
-"""Who is next to whom: lists from vesin, laid out with fixed room, which grows when it is short.
+"""Neighbour lists in padded arrays; their capacity grows when a list overflows.
 
-Nothing is ever left out: the room that a list needs is counted before it is filled.
+Nothing is ever left out: the capacity that a list needs is counted before it is filled.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.gap.jax.ends import Ends, find_ends, roomy
-from helpers.gap.jax.plan import Plan, SoapBlock, Terms
+from helpers.gap.jax.layout import Plan, SoapBlock, Terms
+from helpers.neighbours import PairList
 
 Counts = tuple[tuple[int, int], ...]
 
@@ -54,62 +56,6 @@ class Neighbours(NamedTuple):
     soaps: tuple[SoapNeighbours, ...]
     pairs: tuple[PairNeighbours, ...]
     ends: Ends
-
-
-class PairList(NamedTuple):
-    """All pairs within a distance, each from both ends; distances in Å, shifts in cells."""
-
-    first: np.ndarray
-    second: np.ndarray
-    shift: np.ndarray
-    distance: np.ndarray
-
-    def chosen(self, which: np.ndarray) -> PairList:
-        """Return some of the pairs, by mask or place."""
-        return PairList(*(values[which] for values in self))
-
-    def between(self, species: tuple[int, int], numbers: np.ndarray, cutoff_A: float) -> PairList:
-        """Return the near pairs of two elements (ascending), by atomic numbers of the atoms."""
-        kinds = np.sort([numbers[self.first], numbers[self.second]], axis=0)
-        return self.chosen((kinds.T == species).all(1) & (self.distance < cutoff_A))
-
-
-def find_pairs(
-    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
-) -> PairList:
-    """Return all pairs closer than `cutoff_A`, for any cell, with or without periodicity.
-
-    Parameters
-    ----------
-    positions : ndarray of shape (n_atoms, 3), Å
-    cell : ndarray of shape (3, 3), Å
-        Cell vectors as rows; those of directions without periodicity may be anything.
-    pbc : bool ndarray of shape (3,)
-    cutoff_A : float
-    """
-    from vesin import NeighborList
-
-    box = _periodic_box(positions, cell, pbc, cutoff_A)
-    finder = NeighborList(cutoff=float(cutoff_A), full_list=True)
-    first, second, shift, distance = finder.compute(
-        points=np.ascontiguousarray(positions), box=box, periodic=True, quantities="ijSd"
-    )
-    # vesin numbers atoms without a sign, which subtraction would turn into huge numbers
-    return PairList(first.astype(int), second.astype(int), shift.astype(int), distance)
-
-
-def _periodic_box(
-    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
-) -> np.ndarray:
-    """Replace the vectors without periodicity by ones so long that no image is within reach."""
-    from ase.geometry import complete_cell
-
-    box = complete_cell(np.where(np.asarray(pbc)[:, None], cell, 0.0))
-    for axis in np.flatnonzero(~np.asarray(pbc)):
-        direction = box[axis] / np.linalg.norm(box[axis])
-        extent = np.ptp(positions @ direction)
-        box[axis] = direction * (extent + 2 * cutoff_A + 1.0)
-    return np.ascontiguousarray(box)
 
 
 def lay_out(
@@ -212,3 +158,59 @@ def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNe
     shift[:, : len(chosen)] = pairs.shift[chosen].T
     present[: len(chosen)] = True
     return PairNeighbours(first, second, shift, present), size
+
+
+class Ends(NamedTuple):
+    """For each atom, the vectors that begin or end there: arrays of shape (room, n_atoms).
+
+    Looking up the slopes that belong to an atom is several times faster than adding each slope
+    where it belongs.
+
+    Attributes
+    ----------
+    index : int array
+        Places in the list of all vectors (see `energy.in_one_list`).
+    sign : array
+        1 where the vector begins at the atom, −1 where it ends there, 0 where unused.
+    """
+
+    index: Any
+    sign: Any
+
+
+def find_ends(soaps: Sequence[Any], pairs: Sequence[Any], n_atoms: int, room: int) -> Ends:
+    """List the vectors of each atom; `room` grows if it is not enough.
+
+    The list of all vectors holds for each SOAP block its slots, then for each centre the sum over
+    its slots, and after all blocks the pairs.
+    """
+    entries: list[tuple[np.ndarray, float, np.ndarray]] = []  # atoms, sign, places
+    total = 0
+    for soap in soaps:
+        used = np.flatnonzero(soap.present)
+        entries.append((soap.index.ravel()[used], -1.0, total + used))
+        total += soap.index.size
+        entries.append((soap.centre, 1.0, total + np.arange(len(soap.centre))))
+        total += len(soap.centre)
+    for pair in pairs:
+        used = np.flatnonzero(pair.present)
+        entries.append((pair.first[used], 1.0, total + used))
+        entries.append((pair.second[used], -1.0, total + used))
+        total += len(pair.present)
+    atom = np.concatenate([atoms for atoms, _, _ in entries])
+    sign = np.concatenate([np.full(len(atoms), value) for atoms, value, _ in entries])
+    place = np.concatenate([places for _, _, places in entries])
+    order = np.argsort(atom, kind="stable")
+    atom = atom[order]
+    counts = np.bincount(atom, minlength=n_atoms)
+    most = int(counts.max(initial=0))
+    size = room if most <= room else roomy(1.1 * most, 8)
+    row = np.arange(len(atom)) - np.repeat(np.cumsum(counts) - counts, counts)
+    index, signs = np.zeros((size, n_atoms), np.int32), np.zeros((size, n_atoms))
+    index[row, atom], signs[row, atom] = place[order], sign[order]
+    return Ends(index, signs)
+
+
+def roomy(wanted: float, step: int) -> int:
+    """Return the next multiple of `step`, so that similar lists have the same size."""
+    return math.ceil(wanted / step) * step

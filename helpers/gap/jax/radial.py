@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from helpers.gap.jax.settings import SoapSettings
+from helpers.gap.jax.terms import SoapSettings
 
 SMALL = 2.0  # arguments of Bessel functions below which the power series is used
 SERIES_TERMS = 11  # of that series

@@ -6,10 +6,11 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.neighbours import find_pairs, lay_out
-from helpers.gap.jax.plan import plan_terms
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.layout import plan_terms
+from helpers.gap.jax.neighbours import lay_out
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.xml import read_model
+from helpers.neighbours import find_pairs
 
 WATER = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
 CELLS = {
