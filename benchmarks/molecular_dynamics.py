@@ -92,7 +92,7 @@ def what_they_show(runs: list) -> None:
     table = compare_structure(
         radial_distributions(frames, n_frames=1000), radial_distributions(theirs)
     )
-    print("\nfirst peaks of g(r) between molecules, Å, and neighbours up to the minimum")
+    print("\nfirst peaks of g(r) between molecules, Å, and neighbors up to the minimum")
     print(table.to_string(index=False, float_format="{:.3f}".format))
     spectra = [vibrational_density_of_states(run) for run in runs]
     mean = sum(spectrum for spectrum in spectra) / len(spectra)

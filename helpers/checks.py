@@ -37,7 +37,7 @@ def one_of(key: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 class CheckedNames:
-    """Base of dataclasses that refuse a misspelt keyword with the nearest right one."""
+    """Base of dataclasses that refuse a misspelled keyword with the nearest right one."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Check the names of the keywords before the dataclass takes them."""

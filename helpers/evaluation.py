@@ -15,7 +15,7 @@ import pandas as pd
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
 
 FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
@@ -95,7 +95,7 @@ class Evaluation:
         forces = self.forces.assign(quantity="force", unit="eV/Å")
         columns = ["quantity", "frame", "element", "axis", "unit", "true", "predicted"]
         table = pd.concat([energies[columns], forces[columns]])
-        return write_whole(path, table.to_csv(index=False, float_format="%.8f"))
+        return write_atomic(path, table.to_csv(index=False, float_format="%.8f"))
 
     def __str__(self) -> str:
         return (
@@ -121,7 +121,7 @@ def evaluate(
         What `load_potential` takes or returns. A path is evaluated with quippy, for which
         nothing has to be compiled. Other calculators run in this process only.
     frames : sequence of ase.Atoms
-        Labelled frames, such as ``load_frames("water", "validate")``. They are not changed.
+        Labeled frames, such as ``load_frames("water", "validate")``. They are not changed.
     energy_name, forces_name : str
         Names of the labels (eV; eV/Å).
     processes : int, optional
@@ -147,7 +147,7 @@ def evaluate(
 
     frames = list(frames)
     if not frames:
-        raise DataError("There are no frames to evaluate", expected="at least one labelled frame")
+        raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
     check_labels(frames, energy_name, forces_name)
     if isinstance(potential, (str, os.PathLike)):
         potential = load_potential(potential, engine="quippy")

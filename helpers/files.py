@@ -13,7 +13,7 @@ from typing import BinaryIO
 from helpers.errors import OutputError
 
 
-def check_target(path: str | os.PathLike) -> Path:
+def check_writable(path: str | os.PathLike) -> Path:
     """Raise `OutputError` unless a file can be written at `path`; return it as a Path.
 
     Called before long work, so that a missing folder does not cost the work.
@@ -31,7 +31,7 @@ def check_target(path: str | os.PathLike) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise output_error(path, error) from error
     return path
 
 
@@ -47,13 +47,13 @@ def make_folder(path: str | os.PathLike) -> Path:
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file", expected="a folder", fix="choose another name")
     if not path.exists():
-        check_target(path.absolute())
+        check_writable(path.absolute())
         path.mkdir()
-    check_target(path / "report.html")
+    check_writable(path / "report.html")
     return path
 
 
-def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
+def write_atomic(path: str | os.PathLike, content: str | bytes) -> Path:
     """Write `content` (text as UTF-8) to `path`, whole or not at all.
 
     Raises
@@ -62,13 +62,13 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
         If the folder is missing, may not be written to, or the disk is full.
     """
     path = Path(path)
-    with written_whole(path) as file:
+    with atomic_writer(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return path
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write into piece by piece; it becomes `path` at the end, or does not appear.
 
     Raises
@@ -78,7 +78,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     if not path.parent.is_dir():
-        check_target(path)
+        check_writable(path)
     try:
         try:
             with aside.open("wb") as file:
@@ -89,10 +89,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise output_error(path, error) from error
 
 
-def keep_copy(path: Path, folder: Path) -> Path:
+def backup(path: Path, folder: Path) -> Path:
     """Write a copy of a file that shall be replaced, ``NAME.before-TIME.SUFFIX``; return its path.
 
     Raises
@@ -103,10 +103,10 @@ def keep_copy(path: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     kept = folder / f"{path.stem}.before-{moment}{path.suffix}"
-    return write_whole(kept, path.read_bytes())
+    return write_atomic(kept, path.read_bytes())
 
 
-def unwritable(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
     """Return the error to raise when the system refuses to write `path`."""
     return OutputError(
         f"{path} cannot be written ({error.strerror or error})",

@@ -60,7 +60,7 @@ def _processor() -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
 
 
-def keep_compiled_code() -> None:
+def enable_compilation_cache() -> None:
     """Let JAX store what it compiles, so that the next process need not compile it again.
 
     Does nothing where the user has chosen a folder already, or switched it off, or where the

@@ -35,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
     # Random numbers with a seed: the same seed gives the same run.
     rng = np.random.default_rng(options.seed)
 
-    # Velocities of 300 K (Maxwell-Boltzmann). The centre of mass is at rest: if it moved, it
+    # Velocities of 300 K (Maxwell-Boltzmann). The center of mass is at rest: if it moved, it
     # would carry energy that warms nothing.
     atoms.set_velocities(thermal_velocities(atoms.get_masses(), 300, rng) * A_PER_FS)
 
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         timestep,
         temperature_K=300,
         friction=0.01 / units.fs,
-        fixcm=False,  # the bath moves the centre of mass, too
+        fixcm=False,  # the bath moves the center of mass, too
         rng=rng,
     )
 

@@ -137,10 +137,10 @@ def _error_table(options: argparse.Namespace) -> int:
 
 def _compare(model: Path, frames: list, *, csv: Path | None, **settings: Any) -> None:
     """Evaluate, print the errors, and write the table of true and predicted values."""
-    from helpers.files import check_target
+    from helpers.files import check_writable
 
     if csv is not None:
-        check_target(csv)
+        check_writable(csv)
     result = evaluate(model, frames, **settings)
     print(result)
     print(result.summary().to_string(index=False, float_format="{:.2f}".format))
@@ -198,7 +198,7 @@ def run_main_job(
     """
     import pandas as pd
 
-    from helpers.files import write_whole
+    from helpers.files import write_atomic
     from helpers.gap.report import accuracy_section, settings_section
     from helpers.report.sections import add_section
 
@@ -227,7 +227,7 @@ def run_main_job(
             validation.summary().assign(set="validation"),
         ]
     )
-    write_whole(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
+    write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
     add_section(settings_section(fit), folder)
     report = add_section(accuracy_section(fit, training, validation), folder)
     return JobResult(fit, training, validation, report)

@@ -14,7 +14,7 @@ from ase.data import atomic_numbers
 
 from helpers import checks
 from helpers.errors import ConfigError, nearest
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.gap import cfg
 
 
@@ -59,7 +59,7 @@ _ELEMENTS = set(atomic_numbers) - {"X"}
 class GapConfig(checks.CheckedNames):
     """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
 
-    ``GapConfig()`` is the class-room preset (100 frames), ``GapConfig.accurate()`` the careful
+    ``GapConfig()`` is the classroom preset (100 frames), ``GapConfig.accurate()`` the careful
     one (400 frames). Names are gap_fit's own keys; a config never changes, use `replace`.
 
     Parameters
@@ -69,7 +69,7 @@ class GapConfig(checks.CheckedNames):
     cutoff : float
         Å; radius of the SOAP environment.
     atom_sigma : float
-        Å; width of the Gaussian that stands for each neighbour.
+        Å; width of the Gaussian that stands for each neighbor.
     n_max, l_max : int
         Number of radial functions and highest angular momentum of SOAP.
     n_sparse : int
@@ -80,7 +80,7 @@ class GapConfig(checks.CheckedNames):
         Power of the SOAP kernel; higher tells environments apart more sharply.
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
-        atom), Hessians. Only the first two are used here; they regularise the fit.
+        atom), Hessians. Only the first two are used here; they regularize the fit.
     two_body : TwoBody or None
         The optional pair term.
     e0_method : str or None
@@ -91,8 +91,8 @@ class GapConfig(checks.CheckedNames):
     sparse_jitter : float
         Added to the diagonal of the kernel matrix for numerical stability, eV².
     cutoff_transition_width : float
-        Å; range over which a neighbour fades out before the cutoff. A wide one makes near
-        neighbours count more than far ones, which water likes.
+        Å; range over which a neighbor fades out before the cutoff. A wide one makes near
+        neighbors count more than far ones, which water likes.
     covariance_type, sparse_method : str
         SOAP kernel (``"dot_product"``) and how sparse points are chosen (``"cur_points"``,
         ``"random"``, …).
@@ -110,7 +110,7 @@ class GapConfig(checks.CheckedNames):
     Raises
     ------
     ConfigError
-        If a name is misspelt (with the nearest right one) or a value cannot be used.
+        If a name is misspelled (with the nearest right one) or a value cannot be used.
 
     Examples
     --------
@@ -243,7 +243,7 @@ class GapConfig(checks.CheckedNames):
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
-        return write_whole(path, self.to_cfg())
+        return write_atomic(path, self.to_cfg())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> GapConfig:
@@ -253,7 +253,7 @@ class GapConfig(checks.CheckedNames):
         ------
         ConfigError
             If the file is missing, uses a form that gap_fit rejects (such as comments), holds a
-            misspelt key, inside ``gap={}`` too, or a value that cannot be used.
+            misspelled key, inside ``gap={}`` too, or a value that cannot be used.
         """
         return cls.from_cfg(cfg.read_text(path), source=str(path))
 

@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.io import write
 
 from helpers.errors import ConfigError, DataError, FitError, ModelFileError
-from helpers.files import check_target, unwritable
+from helpers.files import check_writable, output_error
 from helpers.frames import check_labels, find_frames_file, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.model import GapModel
@@ -112,7 +112,7 @@ def fit_gap(
             expected="a GapConfig",
             fix="GapConfig() for the defaults, GapConfig.read(path) for a file",
         )
-    target = check_target(Path(output or config.gap_file).absolute())
+    target = check_writable(Path(output or config.gap_file).absolute())
     training, source = _training_frames(config, frames)
     _check_training(config, training, source)
     binary = find_gap_fit()
@@ -129,7 +129,7 @@ def fit_gap(
             else:
                 write(folder / "train.xyz", training, format="extxyz")
         except OSError as error:
-            raise unwritable(target, error) from error
+            raise output_error(target, error) from error
         follow = FitProgress(n_sparse=config.n_sparse, show=progress)
         done = False
         try:

@@ -13,7 +13,7 @@ from helpers.errors import (
     UnsupportedModelError,
     nearest,
 )
-from helpers.gap.jax.terms import why_not
+from helpers.gap.jax.terms import unsupported_reason
 from helpers.gap.model import GapModel
 from helpers.gap.quippy_calculator import QuippyCalculator, load_in_another_process
 from helpers.gap.xml import read_model
@@ -75,7 +75,7 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
 def _why_not_jax(model: GapModel) -> str:
     """Return why "auto" does not take JAX, or an empty text if it does."""
     missing = [name for name in ("jax", "vesin") if find_spec(name) is None]
-    return f"{' and '.join(missing)} cannot be found" if missing else why_not(model)
+    return f"{' and '.join(missing)} cannot be found" if missing else unsupported_reason(model)
 
 
 def _load_jax(path: Path, model: GapModel) -> Any:

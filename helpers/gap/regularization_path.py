@@ -1,6 +1,6 @@
 """One K_NM, many sigmas: refit a GAP for other expected errors without gap_fit, in milliseconds.
 
-gap_fit minimises, over the weights α of the sparse points,
+gap_fit minimizes, over the weights α of the sparse points,
 
     Σ (K_E α − y_E)² / (σ_E² N) + Σ (K_F α − y_F)² / σ_F² + αᵀ K_MM α
 
@@ -37,7 +37,7 @@ from helpers.gap.xml import read_model
 
 
 @dataclass(frozen=True)
-class SigmaFamily:
+class RegularizationPath:
     """All models that share frames, descriptors and sparse points, one for each pair of sigmas.
 
     Made by `sigma_family`.
@@ -115,7 +115,7 @@ def sigma_family(
     energy_name: str = ENERGY_NAME,
     forces_name: str = FORCES_NAME,
     progress: bool = False,
-) -> SigmaFamily:
+) -> RegularizationPath:
     """Prepare to solve for many sigmas: build K_NM of the training frames and decompose it.
 
     Parameters
@@ -133,7 +133,7 @@ def sigma_family(
 
     Returns
     -------
-    SigmaFamily
+    RegularizationPath
 
     Raises
     ------
@@ -160,7 +160,7 @@ def sigma_family(
     values[: len(singular)] = singular
     targets[: len(singular)] = (left.T @ compressed[:, -1])[: len(singular)]
     rotation = solve_triangular(factor, right.T)
-    return SigmaFamily(
+    return RegularizationPath(
         template=model,
         design=design,
         _rotation=rotation,

@@ -50,7 +50,7 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
             f"The potential was trained on {fit.n_frames} frames and judged on {n_frames} frames "
             "of other trajectories, which it never saw. Errors are GAP − DFT; the validation "
             "error is the one to quote, and the gap between the two tells how much the potential "
-            "has learnt by heart.",
+            "has learned by heart.",
         ),
         figures=_figures(training, validation),
         tables=(

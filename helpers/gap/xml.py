@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from helpers.errors import ModelFileError, UnsupportedModelError
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.gap.model import GapModel, GapTerm
 
 FIX = "choose a gap.xml that gap_fit wrote, or train the model again"
@@ -118,13 +118,13 @@ def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: boo
         lines += _term_lines(term, f"{label}{number}", points_file)
         if points_file:
             text = "\n".join(f"{x:.17e}" for x in term.sparse_points.ravel())
-            write_whole(path.with_name(points_file), text + "\n")
+            write_atomic(path.with_name(points_file), text + "\n")
     lines.append("  </gpSparse>")
     if model.command_line:
         lines.append(f"  <command_line>{escape(model.command_line)}</command_line>")
     lines += ["</GAP_params>", f"</{label}>", ""]
     # quippy's XML reader ends the process where it meets a letter outside ASCII, even escaped.
-    return write_whole(path, "\n".join(lines).encode("ascii", "backslashreplace"))
+    return write_atomic(path, "\n".join(lines).encode("ascii", "backslashreplace"))
 
 
 def _term_lines(term: GapTerm, label: str, points_file: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import WorkshopError
-from helpers.files import keep_copy, write_whole
+from helpers.files import backup, write_atomic
 
 
 def place(made: Path, folder: Path) -> list[Path]:
@@ -26,8 +26,8 @@ def place(made: Path, folder: Path) -> list[Path]:
     target, content = folder / made.name, made.read_bytes()
     kept = []
     if target.exists() and worked_in(target.read_bytes(), content):
-        kept = [keep_copy(target, folder)]
-    return [write_whole(target, content), *kept]
+        kept = [backup(target, folder)]
+    return [write_atomic(target, content), *kept]
 
 
 def worked_in(there: bytes, new: bytes) -> bool:

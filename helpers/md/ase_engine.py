@@ -120,10 +120,10 @@ def integrator(atoms: Atoms, settings: RunSettings, rng: np.random.Generator) ->
             timestep,
             temperature_K=settings.temperature_K,
             friction=friction,
-            fixcm=False,  # a fixed centre of mass would not be quite canonical
+            fixcm=False,  # a fixed center of mass would not be quite canonical
             rng=rng,
         )
-    # The centre of mass is at rest: so that Bussi counts 3 N − 3 degrees of freedom, too.
+    # The center of mass is at rest: so that Bussi counts 3 N − 3 degrees of freedom, too.
     atoms.set_constraint(FixCom())
     return Bussi(
         atoms,

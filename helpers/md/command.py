@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import make_folder, write_whole
+from helpers.files import make_folder, write_atomic
 from helpers.frames import load_frames
 from helpers.md.trajectory import Trajectory
 from helpers.terminal import EXIT_INTERRUPTED
@@ -239,4 +239,4 @@ def _closest_oxygens_A(frames: list[Atoms]) -> float:
 
 def _write_table(table: Any, path: Path) -> None:
     if table is not None:
-        write_whole(path, table.to_csv(index=False, float_format="%.6g"))
+        write_atomic(path, table.to_csv(index=False, float_format="%.6g"))

@@ -1,6 +1,6 @@
 """The compiled engine: many replicas at once, the whole loop in JAX.
 
-Between two builds of the neighbour lists nothing returns to Python, which is what makes these
+Between two builds of the neighbor lists nothing returns to Python, which is what makes these
 runs fast. `ase_runs` does the same with ASE, step by step, to read along.
 """
 

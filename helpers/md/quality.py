@@ -99,7 +99,7 @@ def equipartition(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
 
     Notes
     -----
-    With the centre of mass at rest an atom of mass m has 3 (1 − m/M) degrees of freedom.
+    With the center of mass at rest an atom of mass m has 3 (1 − m/M) degrees of freedom.
     """
     masses = run.start.get_masses()
     moving = run.degrees_of_freedom < 3 * len(masses)

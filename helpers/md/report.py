@@ -202,7 +202,7 @@ def _tables(found: Findings) -> tuple[ReportTable, ...]:
     if found.quality is not None:
         tables.append(ReportTable(found.quality, "What the run says about the potential", "{:.3f}"))
     if found.peaks is not None:
-        caption = "First peaks of g(r) between molecules, and neighbours up to the minimum after"
+        caption = "First peaks of g(r) between molecules, and neighbors up to the minimum after"
         tables.append(ReportTable(found.peaks, caption))
     if found.cost is not None:
         tables.append(ReportTable(found.cost.table(), "What it costs", "{:,.4g}"))

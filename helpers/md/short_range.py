@@ -41,7 +41,7 @@ def close_approach(
     *,
     uncertain: bool = False,
 ) -> pd.DataFrame:
-    """Return what a potential predicts while two neighbouring molecules are pushed together.
+    """Return what a potential predicts while two neighboring molecules are pushed together.
 
     The two molecules whose O atoms are closest are moved rigidly along the line between them.
 

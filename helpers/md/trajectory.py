@@ -17,7 +17,7 @@ from ase.io import write
 from ase.io.trajectory import TrajectoryWriter
 from ase.md.md import MolecularDynamics
 
-from helpers.files import check_target, unwritable, write_whole
+from helpers.files import check_writable, output_error, write_atomic
 
 A_PER_FS = 1 / units.fs  # 1 Å/fs in ASE's unit of velocity
 
@@ -199,7 +199,7 @@ class LogFile:
     dynamics : ase.md.md.MolecularDynamics
         Tells the time.
     degrees_of_freedom : int, optional
-        3 N − 3 by default: right if the centre of mass is at rest.
+        3 N − 3 by default: right if the center of mass is at rest.
     """
 
     def __init__(
@@ -245,17 +245,17 @@ def write_results(run: Trajectory, prefix: str | os.PathLike) -> tuple[Path, Pat
     """
     log, xyz, traj = (Path(f"{os.fspath(prefix)}.{kind}") for kind in ("log", "xyz", "traj"))
     rows = run.log().itertuples(index=False)
-    write_whole(log, log_line(LOG_COLUMNS) + "".join(log_line(tuple(row)) for row in rows))
+    write_atomic(log, log_line(LOG_COLUMNS) + "".join(log_line(tuple(row)) for row in rows))
     text = io.StringIO()
     write(text, run.frames(), format="extxyz")
-    write_whole(xyz, text.getvalue())
+    write_atomic(xyz, text.getvalue())
     _write_traj(run, traj)
     return log, xyz, traj
 
 
 def _write_traj(run: Trajectory, path: Path) -> None:
     """ASE writes this format into a file only: so beside it first."""
-    check_target(path)
+    check_writable(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
@@ -268,4 +268,4 @@ def _write_traj(run: Trajectory, path: Path) -> None:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise output_error(path, error) from error

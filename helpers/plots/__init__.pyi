@@ -11,5 +11,5 @@ from .style import ORANGE as ORANGE
 from .style import PURPLE as PURPLE
 from .style import RED as RED
 from .style import SET_COLORS as SET_COLORS
-from .style import described as described
 from .style import style as style
+from .style import with_alt_text as with_alt_text

@@ -46,7 +46,7 @@ def plot_distribution(
     Parameters
     ----------
     sets : mapping of str to array-like
-        Values by name. Names of elements get the colours of the elements.
+        Values by name. Names of elements get the colors of the elements.
     title, label : str
         What is shown; the quantity with its unit.
     """

@@ -41,7 +41,7 @@ def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -
 
 
 def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str = "Forces") -> Axes:
-    """Predicted against DFT force components, eV/Å, one colour per element."""
+    """Predicted against DFT force components, eV/Å, one color per element."""
     with style():
         ax = ax or new_axes()
         # In random order, so that no element hides the other.

@@ -1,6 +1,6 @@
 """One look for every figure: sizes for a projector, colors that colorblind readers can tell.
 
-In notebooks every figure also carries a text for those who do not see it (`described`).
+In notebooks every figure also carries a text for those who do not see it (`with_alt_text`).
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def new_axes() -> Axes:
 
 
 @dataclass(frozen=True)
-class DescribedFigure:
-    """A picture with its alternative text. Made by `described`; a cell's last line shows it."""
+class FigureWithAltText:
+    """A picture with its alternative text. Made by `with_alt_text`; a cell's last line shows it."""
 
     alt: str
     png: bytes
@@ -86,7 +86,7 @@ class DescribedFigure:
         return {"text/html": f'{image} style="max-width: 100%">', "text/plain": self.alt}
 
 
-def described(figure: Figure | Axes, alt: str) -> DescribedFigure:
+def with_alt_text(figure: Figure | Axes, alt: str) -> FigureWithAltText:
     """Return a figure as a picture with an alternative text, and close it.
 
     Parameters
@@ -112,7 +112,7 @@ def described(figure: Figure | Axes, alt: str) -> DescribedFigure:
     with style():
         png = as_png(whole)
     plt.close(whole)  # or Jupyter would show it once more, without the text
-    return DescribedFigure(alt, png)
+    return FigureWithAltText(alt, png)
 
 
 def as_png(figure: Figure) -> bytes:

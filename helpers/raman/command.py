@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from helpers import checks
-from helpers.files import check_target, make_folder, write_whole
+from helpers.files import check_writable, make_folder, write_atomic
 from helpers.frames import load_frames
 from helpers.md.trajectory import Trajectory
 from helpers.md.vibrations import band_maximum_per_cm, vibrational_density_of_states
@@ -112,7 +112,7 @@ def run_raman_job(
         Made if its parent exists. Gets ``raman.csv``, ``raman_bands.csv``,
         ``raman_polarizabilities.npy`` and a section of ``report.html``.
     model : path or SymmetryAdaptedKernelRidge, optional
-        Of polarizabilities; by default the shipped frames are learnt first, in seconds.
+        Of polarizabilities; by default the shipped frames are learned first, in seconds.
     picoseconds : float
         Length of all runs together.
     temperature_K : float
@@ -143,7 +143,7 @@ def run_raman_job(
     steps = planned_steps(picoseconds, replicas, resolution_per_cm)
     checks.number("temperature_K", temperature_K, unit="K")
     folder = make_folder(folder)
-    check_target(folder / "raman.csv")
+    check_writable(folder / "raman.csv")
     calculator = jax_calculator(potential)
     fitted = _model(model)
     check_is_fitted(fitted)
@@ -233,21 +233,21 @@ def compare_bands(spectrum: pd.DataFrame, vibrations: pd.DataFrame) -> pd.DataFr
 def _model(
     given: str | os.PathLike | SymmetryAdaptedKernelRidge | None,
 ) -> SymmetryAdaptedKernelRidge:
-    from helpers.sagpr.tensors import labelled_frames
+    from helpers.sagpr.tensors import labeled_frames
 
     if isinstance(given, SymmetryAdaptedKernelRidge):
         return given
     if given is not None:
         return load_model(given)
-    frames, tensors, trajectories = labelled_frames()
+    frames, tensors, trajectories = labeled_frames()
     return SymmetryAdaptedKernelRidge().fit(frames, tensors, groups=trajectories)
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
-    write_whole(path, table.to_csv(index=False, float_format="%.6g"))
+    write_atomic(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())

@@ -49,7 +49,7 @@ def raman_section(found: RamanFindings) -> Section:
     peak = found.spectrum.iloc[int(found.spectrum["VV"].argmax())]
     figures = (
         draw_figure(
-            "Light polarised as the laser (VV) and across it (VH); dotted: bands as measured "
+            "Light polarized as the laser (VV) and across it (VH); dotted: bands as measured "
             "(Brooker and others 1989; Carey, Korenowski 1998), H bonds and libration very broad.",
             "Raman spectrum of water, VV and VH",
             plots.plot_raman,

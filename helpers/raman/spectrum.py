@@ -113,7 +113,7 @@ def raman_spectrum(
 
         VV = isotropic + 2/15 anisotropic,    VH = 1/10 anisotropic
 
-    for light that is polarised as the laser, and across it; unpolarized = VV + VH. Each is the
+    for light that is polarized as the laser, and across it; unpolarized = VV + VH. Each is the
     power of dα/dt (Welch's method) times (ν_laser − ν)⁴ / ν² of scattering (0 beyond the laser) and
     the quantum correction of the classical amplitudes.
 

@@ -8,6 +8,6 @@ from .model_selection import split_by_trajectory as split_by_trajectory
 from .ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
 from .tensors import antisymmetric_rms as antisymmetric_rms
 from .tensors import component_errors as component_errors
-from .tensors import labelled_frames as labelled_frames
+from .tensors import labeled_frames as labeled_frames
 from .tensors import read_tensors as read_tensors
 from .tensors import to_spherical as to_spherical

@@ -11,20 +11,20 @@ from typing import Any
 
 from sklearn.base import clone
 
-from helpers.files import make_folder, write_whole
+from helpers.files import make_folder, write_atomic
 from helpers.report.sections import add_section
 from helpers.sagpr.model_file import save_model
 from helpers.sagpr.model_selection import (
     compare_features,
+    cross_validate_splits,
     halving_search,
     held_out_errors,
-    judge_splits,
     split,
     summary,
 )
 from helpers.sagpr.report import PolarizabilityFindings, polarizability_section
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
-from helpers.sagpr.tensors import labelled_frames
+from helpers.sagpr.tensors import labeled_frames
 
 
 def polarizability_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ class PolarizabilityResult:
     Attributes
     ----------
     findings : PolarizabilityFindings
-        The model, trained on all labelled frames, and the tables.
+        The model, trained on all labeled frames, and the tables.
     model_path, report_path : Path
     """
 
@@ -122,7 +122,7 @@ def run_polarizability_job(
         If the folder cannot be written to.
     """
     folder = make_folder(folder)
-    frames, tensors, trajectories = labelled_frames()
+    frames, tensors, trajectories = labeled_frames()
     model = model or SymmetryAdaptedKernelRidge()
     found, groups = None, None
     if search:
@@ -137,20 +137,22 @@ def run_polarizability_job(
             progress=progress,
         )
         model = clone(found.best)
-        write_whole(folder / "polarizability_search.csv", found.table.to_csv(index=False))
+        write_atomic(folder / "polarizability_search.csv", found.table.to_csv(index=False))
     final = clone(model).fit(frames, tensors, groups=trajectories)
     path = save_model(final, folder / MODEL_NAME)
     say(f"  {path}: trained on {len(frames)} frames")
     say("Judging on frames held out …")
     shared: dict[str, Any] = {"seeds": seeds, "n_test": N_TEST, "progress": progress}
-    errors = judge_splits(model, frames, tensors, trajectories, at_random=found is None, **shared)
+    errors = cross_validate_splits(
+        model, frames, tensors, trajectories, at_random=found is None, **shared
+    )
     shared["trajectories"] = groups
     features = compare_features(model, frames, tensors, **shared)
     shared["seeds"] = seeds[:3]
     curve = held_out_errors(model, frames, tensors, sizes=SIZES, **shared)
     for name, table in (("errors", errors), ("curve", curve), ("features", features)):
         text = table.to_csv(index=False, float_format="%.6g")
-        write_whole(folder / f"polarizability_{name}.csv", text)
+        write_atomic(folder / f"polarizability_{name}.csv", text)
     say(summary(errors).to_string(index=False, float_format="{:.1f}".format))
     say(features.to_string(index=False, float_format="{:.2f}".format))
     findings = PolarizabilityFindings(

@@ -71,13 +71,15 @@ class FrameMap:
                 moments[key] = moments[key] + value if key in moments else value
         selection = None
         if n_features is not None:
-            selection = {k: farthest_columns(m.products, n_features) for k, m in moments.items()}
+            selection = {
+                k: farthest_point_sampling(m.products, n_features) for k, m in moments.items()
+            }
             moments = {key: m.columns(selection[key]) for key, m in moments.items()}
         contractions = None
         if needs_scalars:
             contractions = {
                 element: Contraction.of(moments[element, 0], n_scalars, mixing)
-                for element in soap.centres
+                for element in soap.centers
             }
         return cls(soap, zetas, selection, contractions)
 
@@ -88,12 +90,12 @@ class FrameMap:
         n_atoms = np.array([len(atoms) for atoms in frames])
         return {k: frame_rows(seen, k, n_atoms, self.scalars_for(k)) for k in self.zetas}
 
-    def centre_rows(self, atoms: Atoms) -> dict[int, np.ndarray]:
-        """Return the rows of the centres of one frame, which add up to its own, for each λ."""
+    def center_rows(self, atoms: Atoms) -> dict[int, np.ndarray]:
+        """Return the rows of the centers of one frame, which add up to its own, for each λ."""
         orders = sorted({*self.zetas, *([0] if self.contractions else [])})
         seen = environments([atoms], self.soap, orders, selection=self.selection)
         start, apart = 0, {}
-        for element in self.soap.centres:
+        for element in self.soap.centers:
             end = start + len(seen[element, 0].frame)
             for k in orders:
                 apart[element, k] = replace(seen[element, k], frame=np.arange(start, end))
@@ -248,7 +250,7 @@ def frame_rows(
 SAME = 1e-12  # squared distance, relative to the largest column, of columns that are copies
 
 
-def farthest_columns(moments: np.ndarray, n_features: int) -> np.ndarray:
+def farthest_point_sampling(moments: np.ndarray, n_features: int) -> np.ndarray:
     """Return the columns of V that farthest-point sampling takes, in its order.
 
     The first is the longest column; each next one is farthest from those already taken.

@@ -58,7 +58,7 @@ class Solution:
 
 
 class Gram:
-    """The kernel between training frames, decomposed: each regularisation is then cheap.
+    """The kernel between training frames, decomposed: each regularization is then cheap.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def check_groups(groups: Sequence | np.ndarray, n_frames: int) -> np.ndarray:
 N_SAMPLES = 64  # the spread of so many has an error of 9 %
 
 
-def sampled_weights(
+def posterior_weights(
     gram: Gram, solution: Solution, rows: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return weights of the features, shape (n, 1 + N_SAMPLES), and constants; the fit's own first.

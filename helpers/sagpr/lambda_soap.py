@@ -32,17 +32,17 @@ class LambdaSoap(checks.CheckedNames):
     cutoff_A : float
         How far an atom sees, Å.
     smoothing_A : float
-        Over which range before the cutoff a neighbour fades out, Å.
+        Over which range before the cutoff a neighbor fades out, Å.
     sigma_A : float
-        How blurred it sees the neighbours, Å.
+        How blurred it sees the neighbors, Å.
     n_max, l_max : int
         Number of radial functions; largest angular momentum.
     scaling_A, scaling_exponent : float
-        Neighbours count 1/(1 + (r/scaling_A)^exponent) (Willatt, Musil, Ceriotti,
+        Neighbors count 1/(1 + (r/scaling_A)^exponent) (Willatt, Musil, Ceriotti,
         *Phys. Chem. Chem. Phys.* **20**, 29661 (2018)). An exponent of 0 means no scaling.
     elements : tuple of str
-        That are seen as neighbours.
-    centres : tuple of str
+        That are seen as neighbors.
+    centers : tuple of str
         Whose surroundings are described.
     """
 
@@ -54,7 +54,7 @@ class LambdaSoap(checks.CheckedNames):
     scaling_A: float = 2.0
     scaling_exponent: float = 4.0
     elements: tuple[str, ...] = ("H", "O")
-    centres: tuple[str, ...] = ("O",)
+    centers: tuple[str, ...] = ("O",)
 
     def __post_init__(self) -> None:
         for name in ("cutoff_A", "smoothing_A", "sigma_A", "scaling_A"):
@@ -64,7 +64,7 @@ class LambdaSoap(checks.CheckedNames):
         checks.whole("l_max", self.l_max, 0, 20)
         if self.smoothing_A > self.cutoff_A:
             checks.refuse("smoothing_A", self.smoothing_A, "at most cutoff_A")
-        for name in ("elements", "centres"):
+        for name in ("elements", "centers"):
             symbols = tuple(getattr(self, name))
             if (
                 not symbols
@@ -73,8 +73,8 @@ class LambdaSoap(checks.CheckedNames):
             ):
                 checks.refuse(name, symbols, "chemical symbols, each once, such as ('H', 'O')")
             object.__setattr__(self, name, symbols)
-        if set(self.centres) - set(self.elements):
-            checks.refuse("centres", self.centres, f"some of the elements {self.elements}")
+        if set(self.centers) - set(self.elements):
+            checks.refuse("centers", self.centers, f"some of the elements {self.elements}")
 
     def pairs(self, lambda_: int, sigma: int = 1) -> list[tuple[int, int]]:
         """Return the pairs l₁ ≤ l₂ that couple to λ with the parity σ·(−1)^λ."""
@@ -109,7 +109,7 @@ class LambdaSoap(checks.CheckedNames):
 def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
     """Raise `DataError` unless each frame can be described with these settings.
 
-    Refused are no frames at all, unknown elements, none of the centres, positions or cells that are
+    Refused are no frames at all, unknown elements, none of the centers, positions or cells that are
     not finite numbers, and a periodic frame without a whole cell.
     """
     if len(frames) == 0:
@@ -131,9 +131,9 @@ def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
                 expected="only " + " and ".join(settings.elements),
                 fix="use other frames, or name these elements in the settings and train anew",
             )
-        if not set(atoms.symbols) & set(settings.centres):
+        if not set(atoms.symbols) & set(settings.centers):
             raise DataError(
-                f"Frame {number} holds none of the centres", expected=", ".join(settings.centres)
+                f"Frame {number} holds none of the centers", expected=", ".join(settings.centers)
             )
         if atoms.pbc.any() and not (atoms.pbc.all() and abs(atoms.cell.volume) > 0):
             raise DataError(
@@ -195,7 +195,7 @@ def environments(
     sigma: int = 1,
     selection: Selection | None = None,
 ) -> dict[tuple[str, int], Environments]:
-    """Return the features of all centres, by element and λ.
+    """Return the features of all centers, by element and λ.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def batches(frames: Sequence[Atoms], size: int = 25) -> Iterator[Sequence[Atoms]
 def _expand(
     frames: Sequence[Atoms], settings: LambdaSoap
 ) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
-    """Return, for each centre, c of shape (n_atoms, 2l + 1, q) for all l, and frame numbers."""
+    """Return, for each center, c of shape (n_atoms, 2l + 1, q) for all l, and frame numbers."""
     from metatensor import Labels
 
     kinds = np.array([atomic_numbers[symbol] for symbol in settings.elements], np.int32)
@@ -250,7 +250,7 @@ def _expand(
         found = calculator.compute(list(frames))
     found = found.keys_to_properties(Labels(["neighbor_type"], kinds[:, None]))
     expansion = {}
-    for element in settings.centres:
+    for element in settings.centers:
         blocks = [
             found.block({"o3_lambda": l, "center_type": atomic_numbers[element]})
             for l in range(settings.l_max + 1)

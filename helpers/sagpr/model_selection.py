@@ -113,7 +113,7 @@ def held_out_errors(
         Its settings are used.
     tensors : ndarray of shape (n_frames, 3, 3)
     trajectories : sequence, optional
-        Hold out whole trajectories, and let each fit choose its regularisation by leaving out
+        Hold out whole trajectories, and let each fit choose its regularization by leaving out
         trajectories, too; by default single frames at random.
     sizes : sequence of int, optional
         Train on the first so many training frames: a learning curve. By default on all.
@@ -164,7 +164,7 @@ GRID: Mapping[str, Sequence] = {
     "cutoff_A": (4.0, 5.0, 6.0),
     "sigma_A": (0.3, 0.4, 0.5),
     "scaling_exponent": (3.0, 4.0, 5.0, 6.0),
-    "centres": (("O",), ("H", "O")),
+    "centers": (("O",), ("H", "O")),
     "zeta": (1, {0: 1, 2: 2}),
 }
 
@@ -271,7 +271,7 @@ def halving_search(
     return SearchResult(pd.DataFrame(rows), scored[0][2])
 
 
-def judge_splits(
+def cross_validate_splits(
     model: SymmetryAdaptedKernelRidge,
     frames: Sequence[Atoms],
     tensors: np.ndarray,
@@ -341,7 +341,7 @@ def compare_features(
         ``percent_2`` (mean over seeds), ``MB_0``, ``MB_2``.
     """
     rows = []
-    n_centres = sum(symbol in model.centres for atoms in frames for symbol in atoms.symbols)
+    n_centers = sum(symbol in model.centers for atoms in frames for symbol in atoms.symbols)
     for number in numbers:
         chosen = clone(model).set_params(n_features=number)
         table = held_out_errors(chosen, frames, tensors, **settings)
@@ -351,7 +351,7 @@ def compare_features(
         for k in LAMBDAS:
             row[f"kept_{k}"] = kept[k]
             row[f"percent_{k}"] = means[f"λ={k}"]
-            row[f"MB_{k}"] = n_centres * (2 * k + 1) * kept[k] * 8 / 1e6
+            row[f"MB_{k}"] = n_centers * (2 * k + 1) * kept[k] * 8 / 1e6
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -365,4 +365,4 @@ def _kept(model: SymmetryAdaptedKernelRidge, frames: Sequence[Atoms]) -> dict[in
         frames, soap, dict.fromkeys(LAMBDAS, 1), n_features=number, n_scalars=1, mixing=1.0
     ).selection
     assert found is not None
-    return {k: min(len(found[element, k]) for element in soap.centres) for k in LAMBDAS}
+    return {k: min(len(found[element, k]) for element in soap.centers) for k in LAMBDAS}

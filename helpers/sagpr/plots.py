@@ -118,7 +118,7 @@ def plot_component_curves(
 
 def plot_ellipsoids(
     atoms: Atoms,
-    centres: np.ndarray,
+    centers: np.ndarray,
     tensors: np.ndarray,
     ax: Axes | None = None,
     *,
@@ -129,8 +129,8 @@ def plot_ellipsoids(
     Parameters
     ----------
     atoms : ase.Atoms
-    centres, tensors
-        Of `SymmetryAdaptedKernelRidge.predict_centres`.
+    centers, tensors
+        Of `SymmetryAdaptedKernelRidge.predict_centers`.
     ax : Axes, optional
         With ``projection="3d"``.
     size_A : float
@@ -142,7 +142,7 @@ def plot_ellipsoids(
     with style():
         ax = ax or plt.figure().add_subplot(projection="3d")
         sphere = _sphere()
-        for place, tensor in zip(atoms.positions[centres], tensors, strict=True):
+        for place, tensor in zip(atoms.positions[centers], tensors, strict=True):
             x, y, z = np.tensordot(size_A * tensor / mean, sphere, 1) + place[:, None, None]
             ax.plot_surface(x, y, z, color=SKY, alpha=0.35, linewidth=0, shade=True)
         for symbol in sorted(set(atoms.symbols)):
@@ -151,7 +151,7 @@ def plot_ellipsoids(
             color = ELEMENT_COLORS.get(symbol, PURPLE)
             ax.scatter(*where.T, s=90 * radius, color=color, label=symbol, depthshade=False)
         ax.set(
-            title="What each centre contributes",
+            title="What each center contributes",
             xlabel="x, Å",
             ylabel="y, Å",
             zlabel="z, Å",

@@ -53,9 +53,9 @@ def polarizability_section(found: PolarizabilityFindings) -> Section:
     paragraphs = [
         "The tensor of a frame has a part that a rotation leaves alone (λ = 0, one number) and a "
         "part that turns like the spherical harmonics of order 2 (λ = 2, five numbers). Each is "
-        "learnt with a kernel that turns as it does, so a turned frame has the turned prediction. "
+        "learned with a kernel that turns as it does, so a turned frame has the turned prediction. "
         f"The antisymmetric part, {model.antisymmetric_rms_:.2g} Å³ RMS, is the noise of DFT and "
-        "is not learnt.",
+        "is not learned.",
         "Errors are in % of the standard deviation of what is predicted. Frames of one trajectory "
         "are 30 fs apart and resemble each other: held out at random, a frame has siblings among "
         "the training frames. With whole trajectories held out it has none, as in use.",
@@ -126,12 +126,12 @@ def _figures(found: PolarizabilityFindings) -> tuple[ReportFigure, ...]:
             found.curve,
         ),
         draw_figure(
-            "What the model adds up, centre by centre: an ellipsoid is long where an electric "
-            "field polarizes it most. Only the sum was learnt.",
+            "What the model adds up, center by center: an ellipsoid is long where an electric "
+            "field polarizes it most. Only the sum was learned.",
             "Ellipsoids on atoms of a frame",
             plots.plot_ellipsoids,
             found.frame,
-            *model.predict_centres(found.frame),
+            *model.predict_centers(found.frame),
             projection="3d",
         ),
     )

@@ -20,7 +20,7 @@ from helpers.sagpr.kernel_ridge import (
     Gram,
     Solution,
     check_groups,
-    sampled_weights,
+    posterior_weights,
 )
 from helpers.sagpr.lambda_soap import LambdaSoap, check_frames
 from helpers.sagpr.tensors import (
@@ -123,14 +123,14 @@ class Predictions:
         found = in_batches(frames, tensors, self.n_jobs, progress=progress)
         return np.moveaxis(np.concatenate(list(found)), 3, 0)
 
-    def predict_centres(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return the parts of a frame's tensor: the centres, and what each contributes.
+    def predict_centers(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return the parts of a frame's tensor: the centers, and what each contributes.
 
-        Only the sum was learnt: how it is shared out is the model's own choice.
+        Only the sum was learned: how it is shared out is the model's own choice.
 
         Returns
         -------
-        ndarray of int of shape (n_centres,), ndarray of shape (n_centres, 3, 3)
+        ndarray of int of shape (n_centers,), ndarray of shape (n_centers, 3, 3)
             In the unit of the training set.
 
         Raises
@@ -142,14 +142,14 @@ class Predictions:
         """
         check_is_fitted(self)
         check_frames([atoms], self.map_.soap)
-        rows = self.map_.centre_rows(atoms)
-        n_centres = len(rows[0])
+        rows = self.map_.center_rows(atoms)
+        n_centers = len(rows[0])
         components = {
-            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centres for k in LAMBDAS
+            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centers for k in LAMBDAS
         }
         symbols = np.array(atoms.get_chemical_symbols())
-        centres = np.concatenate([np.flatnonzero(symbols == e) for e in self.map_.soap.centres])
-        return centres, to_cartesian(components) * len(atoms)
+        centers = np.concatenate([np.flatnonzero(symbols == e) for e in self.map_.soap.centers])
+        return centers, to_cartesian(components) * len(atoms)
 
     def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
         """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect.
@@ -175,13 +175,13 @@ class Predictions:
 class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     """Symmetry-adapted Gaussian process regression of symmetric tensors of rank 2.
 
-    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learnt apart, with
+    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learned apart, with
     kernels that turn as they do (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.* **120**,
     036002 (2018)), so a turned frame's prediction is the turned prediction.
 
     Parameters
     ----------
-    cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centres
+    cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centers
         Those of `soap.LambdaSoap`.
     zeta : 1 or 2, or {0: …, 2: …}
         1: linear in the features. 2: pairs of like environments count more (see `rows`).
@@ -204,7 +204,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     solutions_ : dict of int to Solution
-        Of each λ: weights, regularisation, left-out residuals.
+        Of each λ: weights, regularization, left-out residuals.
     left_out_ : ndarray of shape (n_frames, 3, 3)
         Prediction of each training frame by the fit without it, in closed form. The features that
         were selected, and the principal components, are those of all frames.
@@ -215,7 +215,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     primal_, constants_ : dict of int to ndarray
         Of each λ: weights of the rows; the fit's own first, then samples of the posterior.
     antisymmetric_rms_ : float
-        What the training tensors hold besides λ = 0 and 2, RMS: it is not learnt.
+        What the training tensors hold besides λ = 0 and 2, RMS: it is not learned.
 
     Examples
     --------
@@ -238,7 +238,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         scaling_A: float = LambdaSoap.scaling_A,
         scaling_exponent: float = LambdaSoap.scaling_exponent,
         elements: tuple[str, ...] = LambdaSoap.elements,
-        centres: tuple[str, ...] = LambdaSoap.centres,
+        centers: tuple[str, ...] = LambdaSoap.centers,
         zeta: int | Mapping[int, int] = 1,
         mixing: float = MIXING,
         n_scalars: int = N_SCALARS,
@@ -256,7 +256,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         self.scaling_A = scaling_A
         self.scaling_exponent = scaling_exponent
         self.elements = elements
-        self.centres = centres
+        self.centers = centers
         self.zeta = zeta
         self.mixing = mixing
         self.n_scalars = n_scalars
@@ -327,7 +327,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
                 targets[lambda_] / n_atoms[:, None], regularizations[lambda_], groups
             )
             self.solutions_[lambda_] = solution
-            self.primal_[lambda_], self.constants_[lambda_] = sampled_weights(
+            self.primal_[lambda_], self.constants_[lambda_] = posterior_weights(
                 gram, solution, rows, rng
             )
             left_out[lambda_] = targets[lambda_] - solution.left_out * n_atoms[:, None]

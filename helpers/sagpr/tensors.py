@@ -228,7 +228,7 @@ def _row(name: str, true: np.ndarray, found: np.ndarray) -> dict[str, float | st
     return {"component": name, "rmse": rmse, "std": std, "percent": percent}
 
 
-def labelled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
+def labeled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
     """Return the water frames with polarizabilities, these (Å³), and their trajectories."""
     frames = load_frames("water", "train", 200)
     return frames, read_tensors(frames), np.array([a.info["trajectory"] for a in frames])

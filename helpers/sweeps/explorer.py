@@ -21,7 +21,7 @@ from helpers.errors import DataError
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.design_matrix import DesignMatrix, design_matrix
-from helpers.gap.regularization_path import SigmaFamily, isolated_energies, sigma_family
+from helpers.gap.regularization_path import RegularizationPath, isolated_energies, sigma_family
 from helpers.plots.style import as_png
 from helpers.sweeps.explorer_figure import ExplorerFigure, View
 
@@ -44,7 +44,7 @@ class SigmaExplorer:
     Shown as the result of a notebook cell, it is the interactive explorer.
     """
 
-    family: SigmaFamily = field(repr=False)
+    family: RegularizationPath = field(repr=False)
     start: tuple[float, float]
     _sets: dict[str, _DataSet] = field(repr=False)
     _stretch: np.ndarray = field(repr=False)
@@ -148,7 +148,7 @@ def explore_sigmas(
     training, validation : sequence of ase.Atoms
         Frames with labels. Thirty validation frames are enough to see what happens.
     config : GapConfig, optional
-        The settings of the fit; by default the class-room preset.
+        The settings of the fit; by default the classroom preset.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def stretched_bond(atoms: Atoms) -> list[Atoms]:
 
 
 def _data_set(
-    family: SigmaFamily,
+    family: RegularizationPath,
     design: DesignMatrix,
     frames: Sequence[Atoms],
     *,

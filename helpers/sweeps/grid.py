@@ -69,7 +69,7 @@ def make_grid(
     repeats : int
         Fits of each point, with different frames and seeds.
     config : GapConfig, optional
-        All other settings; by default the class-room preset.
+        All other settings; by default the classroom preset.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
             "Each potential was trained on a part of the frames and judged on those it was "
             "trained on and on frames of other trajectories. Where the two curves meet, more "
             "frames of the same kind change little; where they are apart, the potential has "
-            "learnt its frames by heart.",
+            "learned its frames by heart.",
             " ".join(sentences),
             *_failures(table),
         ),

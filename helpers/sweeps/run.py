@@ -32,7 +32,7 @@ def learning_curve(
     Parameters
     ----------
     config : GapConfig, optional
-        The settings; by default the class-room preset.
+        The settings; by default the classroom preset.
     sizes : sequence of int, optional
         Training-set sizes; by default all that ship (50, 100, 200, 400).
     **options
@@ -85,7 +85,7 @@ def sweep(
         Fits of each point. The first uses the shipped training set; the others draw as many
         frames from the largest one, with their own seeds, which also seed gap_fit.
     config : GapConfig, optional
-        All other settings; by default the class-room preset.
+        All other settings; by default the classroom preset.
     dataset : str
         Name of the shipped data set.
     cache : path

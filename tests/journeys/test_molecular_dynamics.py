@@ -65,9 +65,9 @@ def test_molecules_stretch_and_bend(runs):
 def test_what_scatters_light_is_where_water_scatters_it(runs):
     """A Raman spectrum by machine learning alone: dynamics by one model, tensors by another."""
     from helpers import SymmetryAdaptedKernelRidge, raman_spectrum
-    from helpers.sagpr import labelled_frames
+    from helpers.sagpr import labeled_frames
 
-    frames, tensors, _ = labelled_frames()
+    frames, tensors, _ = labeled_frames()
     model = SymmetryAdaptedKernelRidge().fit(frames, tensors)
     along = [model.predict(run.after(50).frames()) for run in runs.runs]
     spectrum = raman_spectrum(along, runs[0].interval_fs, resolution_per_cm=160)
@@ -76,7 +76,7 @@ def test_what_scatters_light_is_where_water_scatters_it(runs):
     gap, bend = (lines["VH"].loc[low:high].max() for low, high in ((2100, 2600), (1500, 1800)))
     stretch = lines.loc[2900:3700, ["VV", "VH"]].max()
     assert gap < bend < stretch["VH"]  # the bend scatters little, and mostly across
-    assert stretch["VH"] < 0.5 * stretch["VV"]  # the stretch is polarised
+    assert stretch["VH"] < 0.5 * stretch["VV"]  # the stretch is polarized
 
 
 def test_the_bath_sets_the_temperature(potential):

@@ -1,4 +1,4 @@
-"""``mlmd md``: a run, its judgement, and its part of the report."""
+"""``mlmd md``: a run, its judgment, and its part of the report."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ import matplotlib.pyplot as plt
 import pytest
 
 from helpers.errors import DataError
-from helpers.plots.style import described
+from helpers.plots.style import with_alt_text
 
 TEXT = 'Errors of "oxygen" & hydrogen: 0.99 and 0.70 eV/Å.'
 
 
 def test_a_page_gets_the_picture_with_its_text():
     figure, ax = plt.subplots()
-    bundle = described(ax, TEXT)._repr_mimebundle_()
+    bundle = with_alt_text(ax, TEXT)._repr_mimebundle_()
     (alt, picture) = re.findall(
         r'alt="([^"]*)" src="data:image/png;base64,([^"]*)"', bundle["text/html"]
     )[0]
@@ -26,5 +26,5 @@ def test_a_page_gets_the_picture_with_its_text():
 
 def test_a_figure_without_words_is_refused():
     with pytest.raises(DataError, match="'A plot.' does not tell.*Expected: a sentence"):
-        described(plt.figure(), "A plot.")
+        with_alt_text(plt.figure(), "A plot.")
     plt.close("all")

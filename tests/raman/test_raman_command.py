@@ -20,9 +20,9 @@ QUIET = ["--no-progress", "--output"]
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
-    from helpers.sagpr.tensors import labelled_frames
+    from helpers.sagpr.tensors import labeled_frames
 
-    frames, tensors, _ = labelled_frames()
+    frames, tensors, _ = labeled_frames()
     model = SymmetryAdaptedKernelRidge(n_max=3, l_max=3).fit(frames[:60], tensors[:60])
     return save_model(model, tmp_path_factory.mktemp("model") / "polarizability.npz")
 

@@ -94,7 +94,7 @@ def height(spectrum, wavenumber, column):
     return spectrum[column][near].sum()
 
 
-def test_raman_lines_are_where_we_put_them_and_polarised_as_they_should():
+def test_raman_lines_are_where_we_put_them_and_polarized_as_they_should():
     modes = {1640: 0.1 * ANISOTROPIC, 3400: 0.1 * ISOTROPIC}
     spectrum = raman_spectrum(lines(modes), 2.0)
     assert band_maximum_per_cm(spectrum, "bend", "VH") == pytest.approx(1640, abs=15)

@@ -8,7 +8,7 @@ from helpers.errors import ConfigError, DataError
 from helpers.sagpr.lambda_soap import LambdaSoap, environments, expansion_settings
 from helpers.sagpr.tensors import BASIS
 
-SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centres=("H", "O"))
+SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centers=("H", "O"))
 KINDS = {"H": 1, "O": 8}
 
 
@@ -53,7 +53,7 @@ def test_of_order_0_they_are_soap(water):
     for element, kind in KINDS.items():
         values = soap.block({"center_type": kind}).values
         ours = mine[element, 0].values[:, 0]
-        # Pairs of neighbours of different elements appear once in SOAP as well, times √2.
+        # Pairs of neighbors of different elements appear once in SOAP as well, times √2.
         np.testing.assert_allclose(ours @ ours.T, values @ values.T, rtol=1e-10)
 
 
@@ -107,7 +107,7 @@ def test_frames_of_several_sizes_and_without_some_element(water):
     from ase.build import molecule
 
     oxygen = molecule("O2")
-    settings = LambdaSoap(n_max=2, l_max=1, centres=("H", "O"))
+    settings = LambdaSoap(n_max=2, l_max=1, centers=("H", "O"))
     mixed = environments([water[0][0], oxygen, molecule("H2O")], settings, [0])
     np.testing.assert_array_equal(np.bincount(mixed["O", 0].frame), [16, 2, 1])
     np.testing.assert_array_equal(np.bincount(mixed["H", 0].frame), [32, 0, 2])
@@ -121,7 +121,7 @@ def test_frames_of_several_sizes_and_without_some_element(water):
         ({"sigma_A": float("nan")}, "sigma_A=nan"),
         ({"n_max": 2.5}, "n_max=2.5"),
         ({"l_max": -1}, "l_max=-1"),
-        ({"centres": ("C",)}, r"centres=\('C',\).*elements"),
+        ({"centers": ("C",)}, r"centers=\('C',\).*elements"),
         ({"elements": ("H", "Ow")}, "elements=.*chemical symbols"),
         ({"cutof_A": 4}, "did you mean 'cutoff_A'"),
     ],
@@ -143,8 +143,8 @@ def test_frames_that_cannot_be_described(water):
 
     with pytest.raises(DataError, match="Frame 2 holds C, N.*only H and O"):
         environments([water[0][0], molecule("CH3NO2")], SMALL, [0])
-    with pytest.raises(DataError, match="Frame 1 holds none of the centres"):
-        environments([molecule("H2")], LambdaSoap(centres=("O",)), [0])
+    with pytest.raises(DataError, match="Frame 1 holds none of the centers"):
+        environments([molecule("H2")], LambdaSoap(centers=("O",)), [0])
     flat = water[0][0]
     flat.set_cell([9, 9, 0])
     with pytest.raises(DataError, match="periodic without a whole cell.*pbc=False"):

@@ -86,7 +86,7 @@ def test_the_search_keeps_what_is_better(water):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"zeta": {0: 1, 2: 2}, "n_features": 30, "centres": ("H", "O")}]
+    "settings", [{}, {"zeta": {0: 1, 2: 2}, "n_features": 30, "centers": ("H", "O")}]
 )
 def test_a_model_comes_back_from_its_file(water, tmp_path, settings):
     frames, tensors, _ = water

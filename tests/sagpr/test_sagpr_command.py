@@ -38,7 +38,7 @@ def test_the_job_from_the_terminal(mlmd, tmp_path, monkeypatch, _water_of_the_jo
 
 
 def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
-    data = [part[:60] for part in polarizability_job.labelled_frames()]
+    data = [part[:60] for part in polarizability_job.labeled_frames()]
     frames, tensors, trajectories = data
     searched = []
 
@@ -49,7 +49,7 @@ def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
 
     monkeypatch.setattr(polarizability_job, "halving_search", search)
     monkeypatch.setattr(
-        polarizability_job, "labelled_frames", lambda: (frames, tensors, trajectories)
+        polarizability_job, "labeled_frames", lambda: (frames, tensors, trajectories)
     )
     monkeypatch.setattr(polarizability_job, "SIZES", (10, 30))
     monkeypatch.setattr(polarizability_job, "N_TEST", 15)
@@ -67,7 +67,7 @@ def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
     told = pd.read_csv(tmp_path / "polarizability_errors.csv")
     assert list(told["held_out"].unique()) == ["trajectories"] and len(told) == len(judged)
     np.testing.assert_allclose(told["percent"], judged["percent"], rtol=1e-5)
-    # The model that is kept learnt from all frames, and left out whole trajectories.
+    # The model that is kept learned from all frames, and left out whole trajectories.
     again = clone(saved).fit(frames, tensors, groups=trajectories)
     assert saved.errors_.equals(again.errors_)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -76,9 +76,9 @@ def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def _water_of_the_job():
-    from helpers.sagpr.tensors import labelled_frames
+    from helpers.sagpr.tensors import labeled_frames
 
-    frames, tensors, trajectories = labelled_frames()
+    frames, tensors, trajectories = labeled_frames()
     assert len(np.unique(trajectories)) == 25
     return frames, tensors
 

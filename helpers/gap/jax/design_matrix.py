@@ -29,8 +29,8 @@ from helpers.gap.jax.soap import component_order
 from helpers.gap.jax.soap_gradients import spectra_and_slopes
 from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
 from helpers.gap.model import GapModel, GapTerm
-from helpers.jax_setup import double_precision, keep_compiled_code
-from helpers.neighbours import PairList, find_pairs
+from helpers.jax_setup import double_precision, enable_compilation_cache
+from helpers.neighbors import PairList, find_pairs
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class DesignMatrix:
 
 
 class _Pairs(NamedTuple):
-    """The neighbours of a frame as arrays of fixed size; unused places are not `present`."""
+    """The neighbors of a frame as arrays of fixed size; unused places are not `present`."""
 
-    vectors: Any  # (3, n_pairs), Å, from each centre to its neighbour
-    centre: Any  # (n_pairs,)
-    species: Any  # (n_species, n_pairs): 1 where the neighbour is of that species
+    vectors: Any  # (3, n_pairs), Å, from each center to its neighbor
+    center: Any  # (n_pairs,)
+    species: Any  # (n_species, n_pairs): 1 where the neighbor is of that species
     present: Any  # (n_pairs,)
-    own: Any  # (n_species, n_centres): 1 where the centre is of that species
+    own: Any  # (n_species, n_centers): 1 where the center is of that species
 
 
 def design_matrix(
@@ -142,7 +142,7 @@ def _described(model: GapModel, frames: Sequence[Atoms]) -> Iterator[_Frame]:
     """Compute the descriptors of frames, one after the other, with one compiled function."""
     for atoms in frames:
         check_atoms(atoms, model, model.label)
-    keep_compiled_code()
+    enable_compilation_cache()
     settings = [term_settings(term) for term in model.terms]
     reach = max(each.cutoff_A for each in settings)
     soaps = {each for each in settings if isinstance(each, SoapSettings)}
@@ -177,7 +177,7 @@ def _near(pairs: PairList, cutoff_A: float) -> PairList:
 
 
 def _room(settings: SoapSettings, lists: Sequence[PairList], most_atoms: int) -> tuple[int, int]:
-    """Return numbers of pairs and centres that are enough for all frames: one size to compile."""
+    """Return numbers of pairs and centers that are enough for all frames: one size to compile."""
     most = max((int((pairs.distance < settings.cutoff_A).sum()) for pairs in lists), default=0)
     return 64 * math.ceil(max(most, 1) / 64), most_atoms
 
@@ -186,16 +186,16 @@ def _spectra(
     settings: SoapSettings, atoms: Atoms, near: PairList, room: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return power spectra (n_atoms, n_components) and slopes (n_pairs, 3, n_components)."""
-    n_pairs, n_centres = room
+    n_pairs, n_centers = room
     n = len(near.first)
     species = np.array(settings.species)[:, None]
     pad = ((0, 0), (0, n_pairs - n))
     arrays = _Pairs(
         vectors=np.pad(pair_vectors(atoms, near).T, pad),
-        centre=np.pad(near.first, pad[1]),
+        center=np.pad(near.first, pad[1]),
         species=np.pad((atoms.numbers[near.second] == species).astype(float), pad),
         present=np.arange(n_pairs) < n,
-        own=np.pad((atoms.numbers == species).astype(float), ((0, 0), (0, n_centres - len(atoms)))),
+        own=np.pad((atoms.numbers == species).astype(float), ((0, 0), (0, n_centers - len(atoms)))),
     )
     with double_precision():
         spectra, slopes = _compiled(settings)(arrays)
@@ -229,7 +229,7 @@ def pair_rows(
     kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
     slope = kernel * (cut_slope - cut * scaled / settings.theta_A)
     # The energy has each pair twice, and each time it pulls at both of its atoms: over the
-    # neighbours of one atom alone, that makes twice the slope.
+    # neighbors of one atom alone, that makes twice the slope.
     along = 2 * pair_vectors(atoms, near) / distance
     pull = along[:, :, None] * slope[:, None, :]
     return (cut * kernel).sum(0), _added_up(_incidence(near.first, len(atoms)), pull)
@@ -243,7 +243,7 @@ def soap_rows(
     spectra: np.ndarray,
     slopes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a SOAP term: δ² c_s (p · p_s)^ζ, summed over the centres of its element."""
+    """Rows of a SOAP term: δ² c_s (p · p_s)^ζ, summed over the centers of its element."""
     points, overlap, zeta, scale = _overlaps(term, settings, spectra)
     chosen, both = _ends(term, atoms, near)
     # One large product: many small ones, as with three dimensions, take three times as long.
@@ -263,7 +263,7 @@ def soap_times(
     slopes: np.ndarray,
     weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a SOAP term times weights: sparse points are summed up before the neighbours."""
+    """Rows of a SOAP term times weights: sparse points are summed up before the neighbors."""
     points, overlap, zeta, scale = _overlaps(term, settings, spectra)
     chosen, both = _ends(term, atoms, near)
     own = np.flatnonzero(atoms.numbers == int(term.number("Z")))
@@ -287,7 +287,7 @@ def _overlaps(
 
 
 def _ends(term: GapTerm, atoms: Atoms, near: PairList) -> tuple[np.ndarray, csr_array]:
-    """Return the pairs whose centre is the term's element, and what adds them up at both atoms."""
+    """Return the pairs whose center is the term's element, and what adds them up at both atoms."""
     chosen = np.flatnonzero(atoms.numbers[near.first] == int(term.number("Z")))
     first, second = (_incidence(end[chosen], len(atoms)) for end in (near.first, near.second))
     return chosen, first - second

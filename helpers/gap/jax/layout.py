@@ -1,7 +1,7 @@
 """What is compiled and what is passed in: a hashable `Plan` of sizes, and a model's arrays.
 
 A plan says how many atoms of each element there are, which terms act on them and how much room
-their neighbours have. Models with the same plan share one compiled function; the numbers of the
+their neighbors have. Models with the same plan share one compiled function; the numbers of the
 model travel as arguments, so that nothing large is baked into the code.
 """
 
@@ -21,7 +21,7 @@ from helpers.gap.model import GapModel
 class SoapTerm:
     """The central element and the power ζ of the kernel of one SOAP term."""
 
-    centre: int
+    center: int
     zeta: float
 
 
@@ -33,9 +33,9 @@ class SoapBlock:
     terms: tuple[SoapTerm, ...]
 
     @property
-    def centres(self) -> tuple[int, ...]:
+    def centers(self) -> tuple[int, ...]:
         """Atomic numbers of the central atoms, ascending."""
-        return tuple(sorted({term.centre for term in self.terms}))
+        return tuple(sorted({term.center for term in self.terms}))
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Plan:
     counts : tuple of (int, int)
         Atomic number and number of atoms, ascending: the order in which the atoms stand.
     slots : tuple of tuple of int
-        Room for neighbours of each species around one central atom, for each SOAP block.
+        Room for neighbors of each species around one central atom, for each SOAP block.
     rooms : tuple of int
         Room for the pairs of each pair term.
     ends : int
@@ -86,14 +86,14 @@ class Plan:
         """Return the place of each central element among the central atoms of a block."""
         places, start = {}, 0
         for number, count in self.counts:
-            if number in block.centres:
+            if number in block.centers:
                 places[number] = slice(start, start + count)
                 start += count
         return places
 
 
 def with_room_for(plan: Plan, other: Plan) -> Plan:
-    """Return a plan whose neighbour lists have room for those of both."""
+    """Return a plan whose neighbor lists have room for those of both."""
     slots = zip(plan.slots, other.slots, strict=True)
     return replace(
         plan,

@@ -21,7 +21,7 @@ import numpy as np
 from helpers.gap.jax.radial import radial_basis, radial_functions
 from helpers.gap.jax.terms import SoapSettings
 
-UNROLLED = 48  # slots up to which a sum over neighbours is written out
+UNROLLED = 48  # slots up to which a sum over neighbors is written out
 
 
 def power_spectrum(
@@ -31,24 +31,24 @@ def power_spectrum(
     slots: tuple[int, ...],
     own_channel: jax.Array,
 ) -> jax.Array:
-    """Return the normalised SOAP power spectrum of each central atom.
+    """Return the normalized SOAP power spectrum of each central atom.
 
     Parameters
     ----------
     settings : SoapSettings
         Hyperparameters.
-    vectors : array of shape (3, n_slots, n_centres), Å
-        From each central atom to its neighbours, those of one species after the other.
-    present : bool array of shape (n_slots, n_centres)
+    vectors : array of shape (3, n_slots, n_centers), Å
+        From each central atom to its neighbors, those of one species after the other.
+    present : bool array of shape (n_slots, n_centers)
         False where a slot is not used.
     slots : tuple of int
         Number of slots of each species; they add up to n_slots.
-    own_channel : array of shape (n_species, n_centres)
+    own_channel : array of shape (n_species, n_centers)
         1 where the central atom is of that species, otherwise 0.
 
     Returns
     -------
-    array of shape (n_components, n_centres)
+    array of shape (n_components, n_centers)
         In the order of `component_order`, each column of length 1.
     """
     dtype = vectors.dtype
@@ -62,7 +62,7 @@ def power_spectrum(
     angular = real_spherical_harmonics(settings.l_max, *units)
     basis = radial_basis(settings)
     transform = jnp.asarray(basis.transform.T, dtype)
-    centre = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.centre, dtype)
+    center = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.center, dtype)
     channels = []
     for l in range(settings.l_max + 1):
         grid = _density(slots, radial[l], angular[l])  # species, n, m, atom
@@ -70,7 +70,7 @@ def power_spectrum(
         found = jnp.concatenate([transform @ row for row in rows])
         found = found.reshape(settings.n_channels, 2 * l + 1, -1)
         if l == 0:
-            found = found + (centre[:, None] * own_channel[:, None]).reshape(found.shape)
+            found = found + (center[:, None] * own_channel[:, None]).reshape(found.shape)
         channels.append(found)
     return _products(settings, channels)
 
@@ -95,7 +95,7 @@ def _weights(settings: SoapSettings) -> np.ndarray:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _density(slots: tuple[int, ...], radial: jax.Array, angular: jax.Array) -> jax.Array:
-    """Sum radial × angular over the neighbours of each species: (species, n, m, atom)."""
+    """Sum radial × angular over the neighbors of each species: (species, n, m, atom)."""
     parts, start = [], 0
     for size in slots:
         part = slice(start, start + size)
@@ -133,7 +133,7 @@ _density.defvjp(_density_forward, _density_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _products(settings: SoapSettings, channels: list[jax.Array]) -> jax.Array:
-    """Return w_uvl Σ_m X_um X_vm for v ≤ u, normalised: l × (channels, m, atom) → (D, atom)."""
+    """Return w_uvl Σ_m X_um X_vm for v ≤ u, normalized: l × (channels, m, atom) → (D, atom)."""
     return _products_forward(settings, channels)[0]
 
 

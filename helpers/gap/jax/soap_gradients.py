@@ -1,9 +1,9 @@
-"""SOAP power spectra, and how each of them changes when one of its neighbours moves.
+"""SOAP power spectra, and how each of them changes when one of its neighbors moves.
 
-Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). A neighbour adds a term of its own to the
-neighbour density, so a slope costs three forward derivatives of that term and the product rule of
+Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). A neighbor adds a term of its own to the
+neighbor density, so a slope costs three forward derivatives of that term and the product rule of
 the power spectrum. (`descriptors.power_spectrum` is written for reverse derivatives: one number
-by all positions. Here all components are wanted by the positions of one neighbour.)
+by all positions. Here all components are wanted by the positions of one neighbor.)
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from helpers.gap.jax.terms import SoapSettings
 def spectra_and_slopes(
     settings: SoapSettings,
     vectors: jax.Array,
-    centre: jax.Array,
+    center: jax.Array,
     species: jax.Array,
     present: jax.Array,
     own: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return normalised power spectra, and how each changes when one neighbour moves.
+    """Return normalized power spectra, and how each changes when one neighbor moves.
 
     Parameters
     ----------
     settings : SoapSettings
         Hyperparameters.
     vectors : array of shape (3, n_pairs), Å
-        From each centre to its neighbour.
-    centre : int array of shape (n_pairs,)
-        The centre of each pair.
+        From each center to its neighbor.
+    center : int array of shape (n_pairs,)
+        The center of each pair.
     species : array of shape (n_species, n_pairs)
-        1 where the neighbour is of that species, otherwise 0.
+        1 where the neighbor is of that species, otherwise 0.
     present : bool array of shape (n_pairs,)
         False where a place is not used.
-    own : array of shape (n_species, n_centres)
-        1 where the centre is of that species, otherwise 0.
+    own : array of shape (n_species, n_centers)
+        1 where the center is of that species, otherwise 0.
 
     Returns
     -------
-    spectra : array of shape (n_centres, n_components)
+    spectra : array of shape (n_centers, n_components)
         Of length 1, in the order of `component_order`: what `power_spectrum` gives.
     slopes : array of shape (n_pairs, 3, n_components), 1/Å
-        Derivative of the centre's spectrum by the neighbour's position.
+        Derivative of the center's spectrum by the neighbor's position.
     """
-    n_pairs, n_centres = vectors.shape[1], own.shape[1]
+    n_pairs, n_centers = vectors.shape[1], own.shape[1]
     away = jnp.array([2 * settings.cutoff_A, 0.0, 0.0])[:, None]
     vectors = jnp.where(present, vectors, away)
 
@@ -63,11 +63,11 @@ def spectra_and_slopes(
     channels = jnp.einsum("mnp,sp->pmsn", density, species).reshape(
         n_pairs, -1, settings.n_channels
     )
-    channels = jax.ops.segment_sum(channels, centre, n_centres)  # centre, m, channel
+    channels = jax.ops.segment_sum(channels, center, n_centers)  # center, m, channel
     basis = radial_basis(settings)
     weight = settings.central_weight / math.sqrt(4 * math.pi)
-    lonely = jnp.einsum("sc,n->csn", own, weight * jnp.asarray(basis.centre))
-    channels = channels.at[:, 0].add(lonely.reshape(n_centres, -1))
+    lonely = jnp.einsum("sc,n->csn", own, weight * jnp.asarray(basis.center))
+    channels = channels.at[:, 0].add(lonely.reshape(n_centers, -1))
     changes = jnp.einsum("kmnp,sp->pkmsn", changes, species)
     changes = changes.reshape(n_pairs, 3, -1, settings.n_channels)
 
@@ -79,20 +79,20 @@ def spectra_and_slopes(
         x, dx = channels[:, block], changes[:, :, block]
         scale = double / math.sqrt(2 * l + 1)
         spectra.append(jnp.einsum("cmu,cmv->cuv", x, x)[:, upper, lower] * scale)
-        half = jnp.einsum("pkmu,pmv->pkuv", dx, x[centre])
+        half = jnp.einsum("pkmu,pmv->pkuv", dx, x[center])
         slopes.append((half[:, :, upper, lower] + half[:, :, lower, upper]) * scale)
     spectrum, slope = jnp.concatenate(spectra, -1), jnp.concatenate(slopes, -1)
     # p/|p| changes only across p.
     length = jnp.sqrt((spectrum * spectrum).sum(-1))
     inverse = jnp.where(length > 0, 1 / jnp.where(length > 0, length, 1.0), 0.0)
     spectrum = spectrum * inverse[:, None]
-    slope = slope * inverse[centre, None, None]
-    unit = spectrum[centre][:, None]
+    slope = slope * inverse[center, None, None]
+    unit = spectrum[center][:, None]
     return spectrum, slope - unit * (slope * unit).sum(-1, keepdims=True)
 
 
 def _density(settings: SoapSettings, vectors: jax.Array) -> jax.Array:
-    """Return R_l(n) Y_lm of each neighbour, (all l and m, n_max, n_pairs)."""
+    """Return R_l(n) Y_lm of each neighbor, (all l and m, n_max, n_pairs)."""
     distance = jnp.sqrt((vectors * vectors).sum(0))
     units = vectors / distance
     transform = jnp.asarray(radial_basis(settings).transform.T, vectors.dtype)

@@ -1,6 +1,6 @@
 """What a term of a `GapModel` asks for, as plain hashable numbers; and which terms are known.
 
-No JAX here: `load_potential` asks `why_not` before it imports anything heavy.
+No JAX here: `load_potential` asks `unsupported_reason` before it imports anything heavy.
 """
 
 from __future__ import annotations
@@ -96,15 +96,15 @@ class SoapSettings:
     n_max, l_max : int
         Number of radial functions, highest angular momentum.
     cutoff_A, transition_A : float
-        Radius of the environment, and width of the shell in which neighbours fade out.
+        Radius of the environment, and width of the shell in which neighbors fade out.
     sigma_A : float
-        Width of the Gaussian that stands for each neighbour.
+        Width of the Gaussian that stands for each neighbor.
     central_weight : float
         Weight of the central atom in its own density.
     basis_error_exponent : float
         How far beyond the cutoff the radial grid reaches.
     species : tuple of int
-        Atomic numbers of the neighbours that are told apart, in the order of the components.
+        Atomic numbers of the neighbors that are told apart, in the order of the components.
     """
 
     n_max: int
@@ -143,7 +143,7 @@ class PairSettings:
         return 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
 
 
-def why_not(model: GapModel | None) -> str:
+def unsupported_reason(model: GapModel | None) -> str:
     """Return why JAX cannot evaluate `model`, or an empty text if it can."""
     if model is None:
         return "it holds parts that the kit does not know"
@@ -199,10 +199,10 @@ def _same(value: str, expected: str) -> bool:
 
 def _soap(term: GapTerm) -> SoapSettings:
     species = tuple(int(word) for word in term.options.get("species_Z", "").strip("{}").split())
-    centre = int(term.number("Z"))
-    if not species or 0 in species or centre == 0 or len(set(species)) != len(species):
+    center = int(term.number("Z"))
+    if not species or 0 in species or center == 0 or len(set(species)) != len(species):
         raise UnsupportedModelError(
-            "JAX does not know soap without a list of species (species_Z) and a centre (Z)",
+            "JAX does not know soap without a list of species (species_Z) and a center (Z)",
             fix=_FIX,
         )
     settings = SoapSettings(

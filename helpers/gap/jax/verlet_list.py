@@ -1,4 +1,4 @@
-"""A neighbour list with a skin: reused until an atom has moved by half of it."""
+"""A neighbor list with a skin: reused until an atom has moved by half of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from helpers.errors import PredictionError
 from helpers.gap.jax.layout import Plan, Terms, with_room_for
-from helpers.gap.jax.neighbours import Neighbours, lay_out
-from helpers.neighbours import find_pairs
+from helpers.gap.jax.neighbors import Neighbors, lay_out
+from helpers.neighbors import find_pairs
 
 OVERLAP_A = 0.01  # atoms closer than this are on top of each other
 
 
 class VerletList:
-    """Neighbour lists of one set of atoms, rebuilt when they have to be.
+    """Neighbor lists of one set of atoms, rebuilt when they have to be.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class VerletList:
         self.plan: Plan | None = self._plans.get((self.counts, self.skin_A))
         self.n_builds = self.n_growths = 0
         self._built_for: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        self._neighbours: Any = None
+        self._neighbors: Any = None
         self._on_device: Any = None
         self._pairs: Any = None
         self._closest_A = np.inf
 
     def get(
         self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
-    ) -> tuple[Plan, Neighbours]:
+    ) -> tuple[Plan, Neighbors]:
         """Return plan and lists for sorted `positions` (n_atoms, 3) in Å, as new as needed.
 
         The lists are where JAX computes already: call it within `runtime.double_precision`.
@@ -79,7 +79,7 @@ class VerletList:
         if self._on_device is None:
             import jax
 
-            self._on_device = jax.device_put(self._neighbours)
+            self._on_device = jax.device_put(self._neighbors)
         return self.plan, self._on_device
 
     def build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
@@ -93,15 +93,15 @@ class VerletList:
                 fix="move overlapping atoms apart",
             )
         known = self._plans.get((self.counts, self.skin_A))
-        plan, neighbours = lay_out(self.terms, self.counts, pairs, self.skin_A, known)
+        plan, neighbors = lay_out(self.terms, self.counts, pairs, self.skin_A, known)
         self.n_builds += 1
         self.n_growths += known is not None and plan != known
         self.plan = self._plans[self.counts, self.skin_A] = plan
-        self._neighbours, self._pairs, self._on_device = neighbours, pairs, None
+        self._neighbors, self._pairs, self._on_device = neighbors, pairs, None
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
 
     @staticmethod
-    def together(lists: Sequence[VerletList]) -> tuple[Plan, Neighbours]:
+    def together(lists: Sequence[VerletList]) -> tuple[Plan, Neighbors]:
         """Return the lists of several replicas as one, with room that is enough for all.
 
         Every array gets a first axis, one row per replica.
@@ -112,13 +112,13 @@ class VerletList:
         for one in lists:
             if one.plan != plan:
                 one._make_room(plan)
-        stacked = jax.tree.map(lambda *parts: np.stack(parts), *[one._neighbours for one in lists])
+        stacked = jax.tree.map(lambda *parts: np.stack(parts), *[one._neighbors for one in lists])
         return plan, stacked
 
     def _make_room(self, plan: Plan) -> None:
         self.n_growths += 1
         found = lay_out(self.terms, self.counts, self._pairs, self.skin_A, plan)
-        self.plan, self._neighbours = found
+        self.plan, self._neighbors = found
         self._on_device = None
 
     def _still_good(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:

@@ -24,7 +24,7 @@ def get_PS() -> int:
     add = parser.add_argument
     add("-f", "--fname", required=True, help="frames: an extended XYZ file, or a shipped one")
     add("-lm", "--lambdaval", type=int, default=0, help="λ, order of the harmonics; default: 0")
-    add("-p", "--periodic", action="store_true", help="neighbours across the cell count")
+    add("-p", "--periodic", action="store_true", help="neighbors across the cell count")
     add("-nc", "--ncut", type=int, default=-1, help="features to select; default: -1, all")
     add("-rc", "--rcut", type=float, default=usual.cutoff_A, help="cutoff, Å; default: %(default)s")
     add(
@@ -40,9 +40,9 @@ def get_PS() -> int:
     add("-l", "--lmax", type=int, default=usual.l_max, help="largest l; default: %(default)s")
     add(
         "-c",
-        "--centres",
+        "--centers",
         nargs="+",
-        default=usual.centres,
+        default=usual.centers,
         help="elements to look from; default: O",
     )
     add("-s", "--species", nargs="+", default=usual.elements, help="elements to see; default: H O")
@@ -70,7 +70,7 @@ def _get_PS(options: argparse.Namespace) -> int:
             sigma_A=options.sigma,
             n_max=options.nmax,
             l_max=options.lmax,
-            centres=tuple(options.centres),
+            centers=tuple(options.centers),
             elements=tuple(options.species),
         ),
         periodic=options.periodic,
@@ -161,7 +161,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     chosen = ", ".join(f"{value:.2g} (λ = {k})" for k, value in fit.regularization.items())
     print(f"{len(fit.training)} training frames; regularization {chosen}")
-    print(f"antisymmetric part, not learnt: {fit.antisymmetric_rms:.2g} RMS")
+    print(f"antisymmetric part, not learned: {fit.antisymmetric_rms:.2g} RMS")
     for title, table in (("Left out one by one", fit.left_out), ("The other frames", fit.test)):
         if table is not None:
             print(f"\n{title}: RMSE, standard deviation, and the first in % of the second")

@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import check_target, write_whole, written_whole
+from helpers.files import atomic_writer, check_writable, write_atomic
 
 COMMANDS = {
     "power spectra": "sagpr_get_PS",
@@ -83,9 +83,9 @@ def save_pieces(
         If it cannot be written.
     """
     path = npy_path(path)
-    check_target(path)
+    check_writable(path)
     digest, header, written = hashlib.sha256(), io.BytesIO(), 0
-    with written_whole(path) as file:
+    with atomic_writer(path) as file:
         for piece in pieces:
             if not written:
                 whole = {"shape": (length, *piece.shape[1:]), "fortran_order": False}
@@ -101,7 +101,7 @@ def save_pieces(
         note_path = path.with_suffix(".json")
         note_path.unlink(missing_ok=True)  # an old note must not describe a new array
     note = {"kind": kind, "sha256": digest.hexdigest(), **about}
-    write_whole(note_path, json.dumps(note, indent=1) + "\n")
+    write_atomic(note_path, json.dumps(note, indent=1) + "\n")
     return path
 
 

@@ -35,9 +35,9 @@ class _Spectra:
         array = self.array[some]
         if self.about["lambda"] == 0:
             array = array[:, :, None]
-        seen, centres = {}, np.array(self.about["centres"])
-        for element in self.about["soap"]["centres"]:
-            values = array[:, centres == element]
+        seen, centers = {}, np.array(self.about["centers"])
+        for element in self.about["soap"]["centers"]:
+            values = array[:, centers == element]
             frame = np.repeat(np.arange(len(values)), values.shape[1])
             values = values.reshape(-1, *values.shape[2:])
             seen[element, self.about["lambda"]] = Environments(values, frame)
@@ -106,7 +106,7 @@ def write_kernel(
 
 
 def _contractions(spectra: _Spectra) -> dict[str, Contraction]:
-    """Return by what environments are compared, learnt from the training set."""
+    """Return by what environments are compared, learned from the training set."""
     moments: dict[str, Moments] = {}
     for some in spectra.pieces():
         for (element, _), one in spectra.seen(some).items():

@@ -19,7 +19,7 @@ from ase import Atoms
 
 from helpers import checks
 from helpers.errors import DataError
-from helpers.files import check_target
+from helpers.files import check_writable
 from helpers.jax_setup import one_thread
 from helpers.sagpr.feature_map import FrameMap, in_batches
 from helpers.sagpr.lambda_soap import Environments, LambdaSoap, check_frames, environments
@@ -45,7 +45,7 @@ def write_power_spectra(
     selection: str | os.PathLike | None = None,
     progress: bool = False,
 ) -> list[Path]:
-    """Write what each centre sees: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
+    """Write what each center sees: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def write_power_spectra(
         All with the same elements in the same order.
     lambda_ : int
     output : path
-        ``PS0`` for ``PS0.npy``, of shape (n_frames, n_centres, n_features) for λ = 0, and
-        (n_frames, n_centres, 2λ + 1, n_features) else. Centres are sorted by element.
+        ``PS0`` for ``PS0.npy``, of shape (n_frames, n_centers, n_features) for λ = 0, and
+        (n_frames, n_centers, 2λ + 1, n_features) else. Centers are sorted by element.
     soap : LambdaSoap, optional
     periodic : bool
-        False: molecules without neighbours across the cell.
+        False: molecules without neighbors across the cell.
     n_features : int, optional
         Select so many by farthest-point sampling on these frames; by default keep all. If some
         element has fewer that differ, so many are kept of each: the file has one width.
@@ -85,7 +85,7 @@ def write_power_spectra(
     soap = soap or LambdaSoap()
     soap.pairs(lambda_)  # checks it
     output = without_ending(output)
-    check_target(f"{output}.npy")
+    check_writable(f"{output}.npy")
     frames, about = _prepared(frames, lambda_, soap, periodic)
     columns = None
     if selection is not None:
@@ -94,7 +94,7 @@ def write_power_spectra(
         columns = _select(frames, lambda_, soap, n_features)
     chosen = None
     if columns is not None:
-        chosen = {(e, lambda_): kept for e, kept in zip(soap.centres, columns, strict=True)}
+        chosen = {(e, lambda_): kept for e, kept in zip(soap.centers, columns, strict=True)}
         about["selection"] = columns.tolist()
     parts = in_batches(
         frames,
@@ -132,8 +132,8 @@ def _prepared(
                 found=str(atoms.symbols),
                 fix="one file for each kind, or SymmetryAdaptedKernelRidge, which takes all",
             )
-    centres = [str(symbol) for symbol in frames[0].symbols if symbol in soap.centres]
-    if missing := set(soap.centres) - set(centres):
+    centers = [str(symbol) for symbol in frames[0].symbols if symbol in soap.centers]
+    if missing := set(soap.centers) - set(centers):
         raise DataError(
             f"No frame holds {', '.join(sorted(missing))}, to look from", fix="leave it out of -c"
         )
@@ -143,7 +143,7 @@ def _prepared(
         "periodic": periodic,
         "frames": digest,
         "n_atoms": len(frames[0]),
-        "centres": sorted(centres, key=soap.centres.index),
+        "centers": sorted(centers, key=soap.centers.index),
     }
 
 
@@ -165,7 +165,7 @@ def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features:
         frames, soap, {lambda_: 1}, n_features=n_features, n_scalars=1, mixing=1.0
     ).selection
     assert found is not None
-    columns = [found[element, lambda_] for element in soap.centres]
+    columns = [found[element, lambda_] for element in soap.centers]
     fewest = min(len(kept) for kept in columns)
     return np.array([kept[:fewest] for kept in columns])
 
@@ -179,7 +179,7 @@ def _read_selection(name: str | os.PathLike, about: Mapping[str, Any]) -> np.nda
 
 
 def _side_by_side(part: Mapping[tuple[str, int], Environments]) -> np.ndarray:
-    """Return features of shape (n_frames, n_centres, 2λ + 1, n) of frames that are alike."""
+    """Return features of shape (n_frames, n_centers, 2λ + 1, n) of frames that are alike."""
     blocks = [
         one.values.reshape(one.frame[-1] + 1, -1, *one.values.shape[1:]) for one in part.values()
     ]

@@ -14,7 +14,7 @@ from ase import Atoms
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.sagpr.kernel_ridge import REGULARIZATIONS, Gram, Solution
 from helpers.sagpr.stages.files import (
     check_same,
@@ -57,7 +57,7 @@ class StagedFit:
     test : DataFrame or None
         Errors of the other frames, if there are any and they were asked for.
     antisymmetric_rms : float
-        What is not learnt, in the unit of the property.
+        What is not learned, in the unit of the property.
     """
 
     weights: tuple[Path, ...]
@@ -288,4 +288,4 @@ def predict_from_kernels(
         components[lambda_] = np.concatenate(found) * (about["n_atoms"] or 1)
     tensors = to_cartesian(components)
     lines = "".join(" ".join(f"{x:.15g}" for x in one.ravel()) + "\n" for one in tensors)
-    return write_whole(f"{os.fspath(output)}_cartesian.out", lines), tensors
+    return write_atomic(f"{os.fspath(output)}_cartesian.out", lines), tensors

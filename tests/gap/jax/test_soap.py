@@ -31,7 +31,7 @@ def _double():
 
 
 def soap_of(vectors, settings=SOAP, n_oxygen=1, own=0):
-    """SOAP of one atom whose first `n_oxygen` neighbours are oxygen, with one slot to spare."""
+    """SOAP of one atom whose first `n_oxygen` neighbors are oxygen, with one slot to spare."""
     vectors = jnp.asarray(vectors, float).reshape(-1, 3)
     filled = jnp.concatenate([vectors, jnp.zeros((1, 3))])
     present = jnp.arange(len(filled)) < len(vectors)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from helpers.errors import UnsupportedModelError
-from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings, why_not
+from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings, unsupported_reason
 from helpers.gap.xml import read_model
 
 
@@ -29,7 +29,7 @@ def test_settings_are_those_of_the_file(model):
     assert soap.n_components == term_of(model, "soap").sparse_points.shape[1] - 1
     pair = term_settings(term_of(model, "distance_2b"))
     assert isinstance(pair, PairSettings) and pair.theta_A == 0.5
-    assert why_not(model) == ""
+    assert unsupported_reason(model) == ""
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_an_option_that_changes_the_formulas_is_refused_by_name(model, kind, nam
     term = with_option(term_of(model, kind), name, value)
     with pytest.raises(UnsupportedModelError, match=f"{name}={value}.*Fix: use engine='quippy'"):
         term_settings(term)
-    assert name in why_not(replace(model, terms=(term,)))
+    assert name in unsupported_reason(replace(model, terms=(term,)))
 
 
 @pytest.mark.parametrize("value", ["F", "f", "false", ".false."])
@@ -63,4 +63,4 @@ def test_another_descriptor_is_refused_by_name(model):
 
 
 def test_a_model_that_was_not_understood_is_for_quippy():
-    assert "does not know" in why_not(None)
+    assert "does not know" in unsupported_reason(None)

@@ -1,4 +1,4 @@
-"""Neighbour lists in padded arrays; their capacity grows when a list overflows.
+"""Neighbor lists in padded arrays; their capacity grows when a list overflows.
 
 Nothing is ever left out: the capacity that a list needs is counted before it is filled.
 """
@@ -12,36 +12,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.gap.jax.layout import Plan, SoapBlock, Terms
-from helpers.neighbours import PairList
+from helpers.neighbors import PairList
 
 Counts = tuple[tuple[int, int], ...]
 
 
-class SoapNeighbours(NamedTuple):
-    """Neighbours of the central atoms of one SOAP block.
+class SoapNeighbors(NamedTuple):
+    """Neighbors of the central atoms of one SOAP block.
 
     Attributes
     ----------
-    centre : int array of shape (n_centres,)
+    center : int array of shape (n_centers,)
         The central atoms.
-    index : int array of shape (n_slots, n_centres)
-        Their neighbours, those of one species after the other.
-    shift : array of shape (3, n_slots, n_centres)
-        Cell vectors to add to the neighbour's position.
-    present : bool array of shape (n_slots, n_centres)
+    index : int array of shape (n_slots, n_centers)
+        Their neighbors, those of one species after the other.
+    shift : array of shape (3, n_slots, n_centers)
+        Cell vectors to add to the neighbor's position.
+    present : bool array of shape (n_slots, n_centers)
         False where a slot is not used.
-    own : array of shape (n_species, n_centres)
+    own : array of shape (n_species, n_centers)
         1 where the central atom is of that species, otherwise 0.
     """
 
-    centre: Any
+    center: Any
     index: Any
     shift: Any
     present: Any
     own: Any
 
 
-class PairNeighbours(NamedTuple):
+class PairNeighbors(NamedTuple):
     """Pairs of one pair term, each once: arrays of shape (n_pairs,), `shift` (3, n_pairs)."""
 
     first: Any
@@ -50,17 +50,17 @@ class PairNeighbours(NamedTuple):
     present: Any
 
 
-class Neighbours(NamedTuple):
-    """Neighbour lists for each SOAP block and each pair term, and where their vectors end."""
+class Neighbors(NamedTuple):
+    """Neighbor lists for each SOAP block and each pair term, and where their vectors end."""
 
-    soaps: tuple[SoapNeighbours, ...]
-    pairs: tuple[PairNeighbours, ...]
+    soaps: tuple[SoapNeighbors, ...]
+    pairs: tuple[PairNeighbors, ...]
     ends: Ends
 
 
 def lay_out(
     terms: Terms, counts: Counts, pairs: PairList, skin_A: float, plan: Plan | None = None
-) -> tuple[Plan, Neighbours]:
+) -> tuple[Plan, Neighbors]:
     """Lay a list of pairs out as the arrays that the compiled functions take.
 
     Parameters
@@ -78,7 +78,7 @@ def lay_out(
 
     Returns
     -------
-    Plan, Neighbours
+    Plan, Neighbors
         The plan is the one given, unless a list needs more room: then it is a larger one, and
         whatever was compiled for the old one has to be compiled again.
     """
@@ -100,7 +100,7 @@ def lay_out(
         rooms.append(size)
     ends = find_ends(soaps, lists, len(numbers), plan.ends if plan else 0)
     needed = Plan(terms, counts, tuple(slots), tuple(rooms), len(ends.index))
-    return (plan if plan == needed else needed), Neighbours(tuple(soaps), tuple(lists), ends)
+    return (plan if plan == needed else needed), Neighbors(tuple(soaps), tuple(lists), ends)
 
 
 def _once(pairs: PairList) -> np.ndarray:
@@ -116,32 +116,32 @@ def _soap_arrays(
     pairs: PairList,
     skin_A: float,
     room: tuple[int, ...],
-) -> tuple[SoapNeighbours, tuple[int, ...]]:
-    centre = np.flatnonzero(np.isin(numbers, block.centres))
+) -> tuple[SoapNeighbors, tuple[int, ...]]:
+    center = np.flatnonzero(np.isin(numbers, block.centers))
     column = np.full(len(numbers), -1)
-    column[centre] = np.arange(len(centre))
+    column[center] = np.arange(len(center))
     near = (pairs.distance < block.settings.cutoff_A + skin_A) & (column[pairs.first] >= 0)
     parts, rooms = [], []
     for species, have in zip(block.settings.species, room, strict=True):
         chosen = np.flatnonzero(near & (numbers[pairs.second] == species))
         chosen = chosen[np.argsort(pairs.first[chosen], kind="stable")]
         columns = column[pairs.first[chosen]]
-        counts = np.bincount(columns, minlength=len(centre))
+        counts = np.bincount(columns, minlength=len(center))
         most = int(counts.max(initial=0))
         size = have if most <= have else roomy(1.2 * most, 4)
         starts = np.cumsum(counts) - counts
         rows = np.arange(len(chosen)) - np.repeat(starts, counts)
-        index = np.tile(centre, (size, 1))
-        shift = np.zeros((3, size, len(centre)))
-        present = np.zeros((size, len(centre)), bool)
+        index = np.tile(center, (size, 1))
+        shift = np.zeros((3, size, len(center)))
+        present = np.zeros((size, len(center)), bool)
         index[rows, columns] = pairs.second[chosen]
         shift[:, rows, columns] = pairs.shift[chosen].T
         present[rows, columns] = True
         parts.append((index, shift, present))
         rooms.append(size)
-    own = np.array([numbers[centre] == z for z in block.settings.species], float)
-    arrays = SoapNeighbours(
-        centre.astype(np.int32),
+    own = np.array([numbers[center] == z for z in block.settings.species], float)
+    arrays = SoapNeighbors(
+        center.astype(np.int32),
         np.concatenate([index for index, _, _ in parts]).astype(np.int32),
         np.concatenate([shift for _, shift, _ in parts], axis=1),
         np.concatenate([present for _, _, present in parts]),
@@ -150,14 +150,14 @@ def _soap_arrays(
     return arrays, tuple(rooms)
 
 
-def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNeighbours, int]:
+def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNeighbors, int]:
     size = room if len(chosen) <= room else roomy(1.1 * len(chosen), 32)
     first, second = np.zeros((2, size), np.int32)
     shift, present = np.zeros((3, size)), np.zeros(size, bool)
     first[: len(chosen)], second[: len(chosen)] = pairs.first[chosen], pairs.second[chosen]
     shift[:, : len(chosen)] = pairs.shift[chosen].T
     present[: len(chosen)] = True
-    return PairNeighbours(first, second, shift, present), size
+    return PairNeighbors(first, second, shift, present), size
 
 
 class Ends(NamedTuple):
@@ -181,7 +181,7 @@ class Ends(NamedTuple):
 def find_ends(soaps: Sequence[Any], pairs: Sequence[Any], n_atoms: int, room: int) -> Ends:
     """List the vectors of each atom; `room` grows if it is not enough.
 
-    The list of all vectors holds for each SOAP block its slots, then for each centre the sum over
+    The list of all vectors holds for each SOAP block its slots, then for each center the sum over
     its slots, and after all blocks the pairs.
     """
     entries: list[tuple[np.ndarray, float, np.ndarray]] = []  # atoms, sign, places
@@ -190,8 +190,8 @@ def find_ends(soaps: Sequence[Any], pairs: Sequence[Any], n_atoms: int, room: in
         used = np.flatnonzero(soap.present)
         entries.append((soap.index.ravel()[used], -1.0, total + used))
         total += soap.index.size
-        entries.append((soap.centre, 1.0, total + np.arange(len(soap.centre))))
-        total += len(soap.centre)
+        entries.append((soap.center, 1.0, total + np.arange(len(soap.center))))
+        total += len(soap.center)
     for pair in pairs:
         used = np.flatnonzero(pair.present)
         entries.append((pair.first[used], 1.0, total + used))

@@ -1,4 +1,4 @@
-"""Neighbour lists: complete in every kind of cell, and never cut short."""
+"""Neighbor lists: complete in every kind of cell, and never cut short."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from ase.neighborlist import neighbor_list
 
 from helpers.errors import PredictionError
 from helpers.gap.jax.layout import plan_terms
-from helpers.gap.jax.neighbours import lay_out
+from helpers.gap.jax.neighbors import lay_out
 from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.xml import read_model
-from helpers.neighbours import find_pairs
+from helpers.neighbors import find_pairs
 
 WATER = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
 CELLS = {
@@ -51,7 +51,7 @@ def test_pairs_are_those_of_ase_in_every_cell(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_the_layout_holds_every_neighbour_once(name, terms):
+def test_the_layout_holds_every_neighbor_once(name, terms):
     atoms = cell_of(name)[[1, 2, 0]]  # sorted by element
     pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
     plan, lists = lay_out(terms, ((1, 2), (8, 1)), pairs, 0.0)
@@ -68,11 +68,11 @@ def test_room_grows_where_it_is_short_and_stays_where_it_is_not(terms, frames10)
     lists = VerletList(terms, atoms.numbers, 0.5)
     positions, cell = atoms.positions[lists.order], atoms.cell.array
     large, _ = lists.get(1.5 * positions, 1.5 * cell, atoms.pbc)
-    small, neighbours = lists.get(positions, cell, atoms.pbc)
+    small, neighbors = lists.get(positions, cell, atoms.pbc)
     assert lists.n_growths == 1 and max(small.slots[0]) > max(large.slots[0])
     pairs = find_pairs(positions, cell, atoms.pbc, terms.cutoff_A + 0.5)
     near = pairs.distance < terms.blocks[0].settings.cutoff_A + 0.5
-    assert neighbours.soaps[0].present.sum() == near.sum()
+    assert neighbors.soaps[0].present.sum() == near.sum()
     again, _ = lists.get(1.5 * positions, 1.5 * cell, atoms.pbc)
     assert again == small and lists.n_growths == 1
 
