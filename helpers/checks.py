@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from helpers.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def refuse(key: str, value: Any, expected: str) -> NoReturn:
@@ -36,8 +39,18 @@ def one_of(key: str, value: Any, allowed: tuple[str, ...]) -> None:
         refuse(key, value, " or ".join(map(repr, allowed)))
 
 
-class CheckedNames:
-    """Base of dataclasses that refuse a misspelled keyword with the nearest right one."""
+def seed(value: Any) -> int:
+    """Return the seed of random numbers, or refuse it: a whole number from 0 to 2³² − 1."""
+    whole("seed", value, 0, 2**32 - 1)
+    return int(value)
+
+
+class Settings:
+    """Base of frozen dataclasses of settings: a misspelled name is refused with the nearest one.
+
+    The values are checked in ``__post_init__`` with the functions of this module, so that every
+    setting that cannot be used is a `ConfigError`.
+    """
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Check the names of the keywords before the dataclass takes them."""
@@ -46,3 +59,7 @@ class CheckedNames:
             if name not in known:
                 raise ConfigError(f"{cls.__name__} has no {name!r}", fix=nearest(name, known))
         return super().__new__(cls)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked again."""
+        return replace(self, **changes)  # type: ignore[type-var]

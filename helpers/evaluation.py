@@ -193,12 +193,17 @@ def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFr
     )
 
 
+def rmse(errors: np.ndarray) -> float:
+    """Return the root mean square of errors, in their unit."""
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
     """Return RMSE, MAE and largest error of a table in thousandths of its unit (meV)."""
     errors = 1000 * (table["predicted"] - table["true"]).to_numpy()
     return {
         "n": len(errors),
-        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "rmse": rmse(errors),
         "mae": float(np.mean(np.abs(errors))),
         "max_error": float(np.max(np.abs(errors))),
     }

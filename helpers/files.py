@@ -1,16 +1,21 @@
-"""Result files appear whole or not at all: written aside, then renamed."""
+"""Result files appear whole or not at all (written aside, then renamed); tables and digests."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from helpers.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 
 def check_writable(path: str | os.PathLike) -> Path:
@@ -90,6 +95,48 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int = 6) -> Path:
+    """Write a table as CSV with so many significant digits, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomic`.
+    """
+    return write_atomic(path, table.to_csv(index=False, float_format=f"%.{digits}g"))
+
+
+def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
+    """Write an array in NumPy's format, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomic`.
+    """
+    import numpy as np
+
+    with atomic_writer(Path(path)) as file:
+        np.save(file, array)
+    return Path(path)
+
+
+def digest(*parts: bytes | str | np.ndarray) -> str:
+    """Return the SHA-256 of texts, bytes and arrays (by value, as 64-bit floats), as hex digits."""
+    import numpy as np
+
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(part.encode())
+        elif isinstance(part, bytes):
+            found.update(part)
+        else:
+            found.update(f"{np.shape(part)}".encode())
+            found.update(np.ascontiguousarray(part, float).tobytes())
+    return found.hexdigest()
 
 
 def backup(path: Path, folder: Path) -> Path:

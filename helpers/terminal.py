@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, exit codes."""
+"""What all commands share: errors in one line, exit codes, progress bars, results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import argparse
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from helpers.errors import WorkshopError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 EXIT_PROBLEM, EXIT_INTERRUPTED = 1, 130
 
@@ -42,3 +47,42 @@ def run_guarded(
                 text = f"{type(error).__name__}: {text} (--debug tells more)"
             print(f"{name}: {text}", file=sys.stderr)
         return EXIT_PROBLEM
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command made.
+
+    Attributes
+    ----------
+    found : Any
+        What was computed: the findings of the room.
+    report_path : Path or None
+        The report that tells it; None where there is nothing to tell yet.
+    """
+
+    found: Any
+    report_path: Path | None
+
+
+def progress_bar(
+    total: float, description: str, unit: str = "", *, show: bool = True, **options: Any
+) -> tqdm:
+    """Return a progress bar on the error stream (a widget in notebooks); ``with`` closes it.
+
+    Parameters
+    ----------
+    total : float
+        Where the bar is full.
+    description, unit : str
+        What is done, and of what there are so many.
+    show : bool
+        Without it nothing is printed.
+    **options
+        Others of `tqdm.tqdm`, such as ``initial`` or ``bar_format``.
+    """
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        total=total, desc=description, unit=unit, disable=not show, file=sys.stderr, **options
+    )

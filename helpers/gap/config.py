@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from helpers.gap import cfg
 
 
 @dataclass(frozen=True)
-class TwoBody(checks.CheckedNames):
+class TwoBody(checks.Settings):
     """The pair term (``distance_2b``): a smooth function of each interatomic distance.
 
     Parameters
@@ -56,7 +56,7 @@ _ELEMENTS = set(atomic_numbers) - {"X"}
 
 
 @dataclass(frozen=True)
-class GapConfig(checks.CheckedNames):
+class GapConfig(checks.Settings):
     """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
 
     ``GapConfig()`` is the classroom preset (100 frames), ``GapConfig.accurate()`` the careful
@@ -219,10 +219,6 @@ class GapConfig(checks.CheckedNames):
             n_sparse=800,
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
-
-    def replace(self, **changes: Any) -> GapConfig:
-        """Return a copy with some fields changed, checked again."""
-        return replace(self, **changes)
 
     @property
     def sigma_energy_eV_per_atom(self) -> float:

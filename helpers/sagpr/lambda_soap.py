@@ -24,7 +24,7 @@ from helpers.errors import DataError
 
 
 @dataclass(frozen=True)
-class LambdaSoap(checks.CheckedNames):
+class LambdaSoap(checks.Settings):
     """Settings of the features.
 
     Attributes
