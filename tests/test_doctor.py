@@ -43,7 +43,7 @@ def test_a_gap_fit_that_does_not_run(monkeypatch, tmp_path):
 
 def test_a_jax_that_computes_wrong(monkeypatch):
     wrong = "sums of squares in float64: 23616 of 40000 wrong"
-    monkeypatch.setattr("helpers.gap.jax.runtime.miscomputed_cases", lambda: [wrong])
+    monkeypatch.setattr("helpers.jax_setup.miscomputed_cases", lambda: [wrong])
     assert re.search(f"{wrong}\n.*pip install 'jax!=", problem("JAX computes known cases right"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.errors import DataError, nearest
-from helpers.files import check_target, write_whole
+from helpers.files import check_writable, write_atomic
 
 ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
@@ -29,12 +29,12 @@ def check_table_path(path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.suffix != ".csv":
         raise DataError(f"{path} cannot hold a table", expected="a name that ends in .csv")
-    return check_target(path)
+    return check_writable(path)
 
 
 def save_table(table: pd.DataFrame, path: str | os.PathLike) -> Path:
     """Write a table as CSV."""
-    return write_whole(check_table_path(path), table.to_csv(index=False))
+    return write_atomic(check_table_path(path), table.to_csv(index=False))
 
 
 def load_table(path: str | os.PathLike) -> pd.DataFrame:
