@@ -1,4 +1,4 @@
-"""How JAX and BLAS are set up: 64-bit numbers, compiled code kept, threads; is JAX sound?
+"""How JAX and BLAS are set up: 64-bit numbers, compiled code kept, threads, and a check of JAX.
 
 `double_precision` switches 64-bit numbers on for the kit's own calls only, so that other JAX code
 in the same notebook keeps the precision it asked for. Whoever differentiates through the pure
