@@ -8,6 +8,7 @@
 VENV := .venv
 BIN  := $(VENV)/bin
 PY   := $(BIN)/python
+PYTEST := $(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0
 
 # Nothing is activated, but what we start may start commands of the environment
 # in its turn (nbgrader starts alembic).
@@ -17,7 +18,7 @@ export PYTHON
 export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab notebooks release grade desk lint figure lock offline clean
+.PHONY: help setup workshop test quick lab notebooks release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +33,10 @@ workshop: setup ## run the whole workshop; the report is results/report.html
 	$(BIN)/mlmd run
 
 test: setup ## run the tests
-	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
+
+quick: setup ## run the tests of every room that are not slow: two minutes
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

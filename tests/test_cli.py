@@ -257,6 +257,7 @@ def test_the_main_job_runs_from_any_folder_and_gives_the_same_numbers_again(tmp_
         assert np.array_equal(first.alpha, second.alpha)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "table"),
     [

@@ -246,7 +246,7 @@ def test_readme_names_the_supported_pythons():
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_help_lists_the_targets():
     out = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ["workshop", "test", "lab", "offline", "lint", "lock", "clean"]:
+    for target in ["workshop", "test", "quick", "lab", "offline", "lint", "lock", "clean"]:
         assert re.search(rf"^make {target} +\w", out.stdout, re.MULTILINE), target
 
 
@@ -288,6 +288,7 @@ def test_setup_refuses_another_python_plainly(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_a_setup_cut_short_does_not_count_as_done(tmp_path):
     folder = tmp_path / "with a space"

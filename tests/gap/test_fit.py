@@ -77,6 +77,7 @@ def test_separate_sparse_files_travel_with_the_model(tmp_path, tiny_config, tiny
     assert same(made.model_path, tiny_fit.model_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"two_body": None}, {"do_copy_atoms_file": True}, {"zeta": 2}])
 def test_other_settings_fit_and_load(tmp_path, tiny_config, frames10, change):
     made = fit_gap(

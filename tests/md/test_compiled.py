@@ -86,6 +86,7 @@ def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
     assert np.abs(batch[0].positions_A[-1] - one.positions_A[-1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
 def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
     batch = run_replicas(

@@ -53,6 +53,7 @@ def test_learning_curves_fall_and_the_same_parts_learn_alike(water):
     assert np.all(rmse["xx"] > 1.2 * rmse["xy"])
 
 
+@pytest.mark.slow
 def test_trajectories_held_out_are_harder(water):
     frames, tensors, trajectories = water
     model = SymmetryAdaptedKernelRidge(**SMALL)

@@ -45,6 +45,7 @@ def test_one_row_for_each_point_and_data_set(run, tmp_path):
     pd.testing.assert_frame_equal(saved, table)
 
 
+@pytest.mark.slow
 def test_sigmas_share_one_fit_and_their_models_are_what_gap_fit_makes(run, tmp_path):
     sigmas = [0.0003, 0.003]
     table = run({"default_sigma": sigmas})
@@ -61,6 +62,7 @@ def test_sigmas_share_one_fit_and_their_models_are_what_gap_fit_makes(run, tmp_p
     pd.testing.assert_frame_equal(more[:4], table)
 
 
+@pytest.mark.slow
 def test_what_was_computed_is_not_computed_again(run, tmp_path, capsys):
     first = run({"cutoff": [3.0]}, repeats=2, progress=True)
     shown = capsys.readouterr().err
@@ -85,6 +87,7 @@ def test_a_point_that_fails_is_listed_and_the_others_finish(run):
     assert (table["rmse_energy_meV_per_atom"][:2] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_learning_curve_takes_all_sizes_that_ship(small_water, smallest_config, tmp_path):
     table = learning_curve(smallest_config, cache=tmp_path / "cache", progress=False)
     assert list(table["n_frames"].unique()) == [4, 8, 16]

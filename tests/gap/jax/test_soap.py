@@ -104,6 +104,7 @@ def test_an_atom_alone_has_a_finite_spectrum_of_length_one():
     assert np.isfinite(spectrum).all() and np.linalg.norm(spectrum) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_slopes_are_finite_and_right_on_the_z_axis_and_very_near():
     weights = jnp.asarray(np.random.default_rng(1).normal(size=SOAP.n_components))
     second = np.array([0.9, 0.3, -0.2])
@@ -117,6 +118,7 @@ def test_slopes_are_finite_and_right_on_the_z_axis_and_very_near():
             assert slope[axis] == pytest.approx(float(high - low) / (2 * step), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_hand_written_derivatives_are_right():
     rng = np.random.default_rng(2)
     vectors = jnp.asarray(rng.normal(size=(4, 3)))
