@@ -55,6 +55,7 @@ def test_a_run_is_that_of_ase(potential, water):
     np.testing.assert_allclose(run.positions_A[-1], atoms.positions, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_old_lists_are_never_used(potential, water, monkeypatch):
     options = {"steps": 60, "temperature_K": 300, "record_every": 20, **QUIET}
     build, builds = VerletList.build, []

@@ -77,6 +77,7 @@ def test_what_was_computed_is_not_computed_again(run, tmp_path, capsys):
     assert len(again) == 4 and made.items() <= again.items()
 
 
+@pytest.mark.slow
 def test_a_point_that_fails_is_listed_and_the_others_finish(run):
     # There is no isolated atom among the frames.
     table = run({"e0_method": ["average", "isolated"]})

@@ -70,6 +70,7 @@ def test_radial_functions_are_bessel_functions_also_very_near():
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_slopes_of_the_radial_functions():
     r = jnp.array([0.0, 1e-6, 0.1, 0.33, 1.0, 2.2, 2.7])
     step = 1e-5
