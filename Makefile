@@ -8,7 +8,7 @@
 VENV := .venv
 BIN  := $(VENV)/bin
 PY   := $(BIN)/python
-PYTEST := $(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0
+WORKERS := -n 2 --dist loadgroup --max-worker-restart=0
 
 # Nothing is activated, but what we start may start commands of the environment
 # in its turn (nbgrader starts alembic).
@@ -33,10 +33,10 @@ workshop: setup ## run the whole workshop; the report is results/report.html
 	$(BIN)/mlmd run
 
 test: setup ## run the tests
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PY) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 quick: setup ## run the tests of every room that are not slow: two minutes
-	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+	$(PY) -m pytest $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

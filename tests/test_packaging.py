@@ -231,6 +231,7 @@ def test_readme_and_makefile_name_the_same_two_commands():
     assert "make workshop" in readme and "make test" in readme
     assert "mlmd run" in targets["workshop"]
     assert "pytest" in targets["test"]
+    assert '-m "not slow"' in targets["quick"]
     assert "make test" in read(".ci/run")
     # In running text "make" is a verb; in code it is a command.
     code = re.findall(r"```.*?```|`[^`]+`", readme, re.DOTALL)
