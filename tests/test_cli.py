@@ -169,7 +169,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(mlmd, monkeypatch):
     monkeypatch.setattr(doctor, "examine", fail)
     done = mlmd("doctor")
     assert done.code == 1
-    assert done.errors == ["mlmd doctor: ZeroDivisionError: one two (--debug tells more)"]
+    assert done.errors == ["mlmd doctor: ZeroDivisionError: one two (--debug shows the traceback)"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_doctor_finds_everything_here(mlmd):
     done = mlmd("doctor")
     assert (done.code, done.errors) == (0, [])
     *checks, _, verdict = done.output.splitlines()
-    assert verdict == "Everything needed is here."
+    assert verdict == "Everything is in place."
     assert len(checks) > 10
     for line in checks:
         assert re.match(r"ok       \S.*: \S", line), line
