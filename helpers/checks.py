@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from helpers.errors import ConfigError, nearest
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 def refuse(key: str, value: Any, expected: str) -> NoReturn:
@@ -60,6 +59,6 @@ class Settings:
                 raise ConfigError(f"{cls.__name__} has no {name!r}", fix=nearest(name, known))
         return super().__new__(cls)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: AnySettings, **changes: Any) -> AnySettings:
         """Return a copy with some fields changed, checked again."""
         return replace(self, **changes)  # type: ignore[type-var]

@@ -58,7 +58,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Check Python, packages, gap_fit, threads, memory and data; return the outcomes."""
+    """Look at Python, packages, gap_fit, threads, memory and data; return one `Check` each."""
     parts: tuple[Callable[[], list[Check]], ...] = (
         _python,
         _packages,

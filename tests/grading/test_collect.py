@@ -95,6 +95,17 @@ def test_names_that_are_understood(grading, send):
             "a/01_first_look.ipynb .*, b/01_first_look.ipynb",
         ),
     ],
+    ids=[
+        "notebook without a name",
+        "zip without a name",
+        "notebook without the lesson",
+        "another kind of archive",
+        "brackets in the name",
+        "brackets in the name of a zip",
+        "damaged zip",
+        "zip of another lesson",
+        "two notebooks in a zip",
+    ],
 )
 def test_what_cannot_be_assigned_is_told_and_stops_nobody(grading, send, name, content, who, why):
     send(name, content)
