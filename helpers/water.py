@@ -1,11 +1,10 @@
-"""Properties of water: O–H bonds, and the vibrational bands of the liquid."""
+"""Properties of water: O–H bonds, and the positions of its vibrational bands."""
 
 from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
 
-# Ranges of wavenumbers in which to look for a band, 1/cm.
 WATER_BANDS_PER_CM = {"stretch": (2800.0, 4000.0), "bend": (1400.0, 1900.0)}
 # Measured band positions of liquid water, 1/cm: Carey, Korenowski, J. Chem. Phys. 108, 2669
 # (1998); Brooker, Hancock, Rice, Shapter, J. Raman Spectrosc. 20, 683 (1989).
