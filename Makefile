@@ -45,10 +45,10 @@ notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
 
 release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
-	@$(PY) -m helpers.grading.classroom release $(ASSIGNMENT)
+	@$(PY) -m helpers.grading.grades release $(ASSIGNMENT)
 
 grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
-	@$(PY) -m helpers.grading.classroom grade $(ASSIGNMENT)
+	@$(PY) -m helpers.grading.grades grade $(ASSIGNMENT)
 
 desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
 	$(PY) -m jupyterlab
