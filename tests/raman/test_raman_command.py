@@ -75,7 +75,7 @@ def test_what_passes_the_check_is_enough_for_the_spectrum():
 def test_the_model_is_looked_at_before_the_dynamics(smallest_fit, tmp_path, model_path):
     settings = {"picoseconds": 9.0, "progress": False}
     only_oxygen = load_model(model_path)
-    only_oxygen.map_ = replace(only_oxygen.map_, soap=LambdaSoap(elements=("O",)))
+    only_oxygen.feature_map_ = replace(only_oxygen.feature_map_, soap=LambdaSoap(elements=("O",)))
     for model, error, message in (
         (SymmetryAdaptedKernelRidge(), NotFittedError, "not fitted"),
         (only_oxygen, DataError, "Frame 1 holds H.*only O"),
