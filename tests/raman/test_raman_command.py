@@ -10,8 +10,9 @@ from sklearn.exceptions import NotFittedError
 from helpers import SymmetryAdaptedKernelRidge, raman_spectrum
 from helpers.errors import DataError
 from helpers.raman import dynamics as raman_runs
-from helpers.raman.command import run_raman_job, spectrum_of_samples
+from helpers.raman.command import run_raman_job
 from helpers.raman.dynamics import INTERVAL_FS, RECORD_EVERY, planned_steps
+from helpers.raman.spectrum import spectrum_of_samples
 from helpers.sagpr.lambda_soap import LambdaSoap
 from helpers.sagpr.model_file import load_model, save_model
 
