@@ -44,8 +44,8 @@ def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> p
     n_times = len(run.times_fs)
     for element in sorted(set(run.start.symbols)):
         velocities = run.velocities_A_per_fs[:, run.start.symbols == element]
-        series = velocities.reshape(n_times, -1).T
-        sums = sum(correlate(one, one, method="fft")[n_times - 1 :][:n_lags] for one in series)
+        components = velocities.reshape(n_times, -1).T
+        sums = sum(correlate(v, v, method="fft")[n_times - 1 :][:n_lags] for v in components)
         means = sums / (n_times - np.arange(n_lags))  # the longer the lag, the fewer the pairs
         table[element] = means / means[0]
     return pd.DataFrame(table)

@@ -109,23 +109,21 @@ def run_polarizability_job(
     search_table, groups = None, None
     if search:
         seeds, groups = seeds[:1], trajectories
-        known, _ = train_test_split(len(frames), N_TEST, seeds[0], groups)
-        print(
-            f"Searching for better settings on {len(known)} frames, by leaving out trajectories …"
-        )
-        searched = halving_search(
-            [frames[i] for i in known],
-            tensors[known],
-            trajectories=trajectories[known],
+        training, _ = train_test_split(len(frames), N_TEST, seeds[0], groups)
+        print(f"Searching for better settings on {len(training)} frames: trajectories left out …")
+        search_result = halving_search(
+            [frames[i] for i in training],
+            tensors[training],
+            trajectories=trajectories[training],
             model=model,
             progress=progress,
         )
-        model, search_table = clone(searched.best), searched.table
+        model, search_table = clone(search_result.best), search_result.table
         write_table(folder / "polarizability_search.csv", search_table)
     final = clone(model).fit(frames, tensors, groups=trajectories)
     path = save_model(final, folder / MODEL_NAME)
     print(f"  {path}: trained on {len(frames)} frames")
-    print("Judging on frames held out …")
+    print("Evaluating frames held out …")
     shared: dict[str, Any] = {"seeds": seeds, "n_test": N_TEST, "progress": progress}
     errors = cross_validate_splits(
         model, frames, tensors, trajectories, at_random=not search, **shared

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers import checks
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.files import check_writable
 from helpers.jax_setup import one_thread
 from helpers.sagpr.feature_map import in_batches, select_features
@@ -71,12 +71,12 @@ def write_power_spectra(
     DataError
         If the frames cannot be used, or the selection was made with other settings.
     ConfigError
-        If λ or the number of features cannot be used.
+        If λ or the number of features cannot be used, or a selection is given as well.
     OutputError
         If a file cannot be written.
     """
     if n_features is not None and selection is not None:
-        raise DataError("-nc and -sf are both given", fix="keep one of them")
+        raise ConfigError("-nc and -sf are both given", fix="keep one of them")
     soap = soap or LambdaSoap()
     soap.pairs(lambda_)  # checks it
     output = without_ending(output)

@@ -115,7 +115,7 @@ def train_on_kernels(
     DataError
         If frames, tensors and kernels cannot be used, or do not fit each other.
     ConfigError
-        If a number cannot be used.
+        If a setting cannot be used, or two exclude each other.
     OutputError
         If a file cannot be written.
     """
@@ -228,7 +228,7 @@ def _regularizations(
     if regularization is None:
         return dict.fromkeys(orders, REGULARIZATIONS)
     if len(regularization) != len(orders):
-        raise DataError(
+        raise ConfigError(
             f"{len(regularization)} regularizations do not fit {len(orders)} kernels",
             fix="give -reg one number for each kernel, in the order of -k, or leave it out",
         )
@@ -252,9 +252,9 @@ def _check_training(metadata: Mapping[str, Any], digest: str) -> None:
 def _split_frames(
     n_frames: int, random: int, selected: Sequence[int] | None, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frames to train on, and those that never are."""
+    """Return the frames to train on, and the test frames, which no fraction is trained on."""
     if random and selected:
-        raise DataError("-rdm and -sel are both given", fix="keep one of them")
+        raise ConfigError("-rdm and -sel are both given", fix="keep one of them")
     if not (isinstance(fraction, (int, float)) and 0 < fraction <= 1):
         raise ConfigError(f"-ftr {fraction} cannot be used", expected="above 0, and 1 at most")
     pool = np.arange(n_frames)
@@ -264,7 +264,7 @@ def _split_frames(
     elif selected is not None:
         start, end = selected
         if not 0 <= start < end <= n_frames:
-            raise DataError(
+            raise ConfigError(
                 f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
             )
         pool = pool[start:end]
