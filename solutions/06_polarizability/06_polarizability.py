@@ -325,7 +325,7 @@ Markdown(
 # %%
 def save_features(model, path):
     """Write the λ = 2 features of all training frames, those that the model keeps, to a .npy file."""
-    found = environments(train_frames, model.soap, [2], selection=model.map_.selection)
+    found = environments(train_frames, model.soap, [2], selection=model.feature_map_.selection)
     np.save(path, found["O", 2].values)
 
 
@@ -364,9 +364,11 @@ _n_oxygens = sum(a.symbols.count("O") for a in _known)
 _score = [0.0, 0.0, 0.0]
 for _n in (200, 500):
     _keeps = [
-        len(columns) for key, columns in (models[_n].map_.selection or {}).items() if key[1] == 2
+        len(columns)
+        for key, columns in (models[_n].feature_map_.selection or {}).items()
+        if key[1] == 2
     ]
-    _honest = len(models[_n].left_out_) == len(_known)  # not fitted to the test frames
+    _honest = len(models[_n].loo_predictions_) == len(_known)  # not fitted to the test frames
     _score[0] += 0.5 * (_keeps == [_n] and _honest)
     _errors = _component_errors(_read_tensors(_test), models[_n].predict(_test))
     _want = float(_errors.set_index("component")["percent"]["λ=2"])
@@ -415,7 +417,7 @@ Markdown(
 # these frames then no longer test anything.
 #
 # **Do.** Improve the model with a strategy that never looks at the test frames. The regularization is
-# chosen already, by leaving out (`regularization=None`). Of the fitted model `.errors_` holds the errors of
+# chosen already, by leaving out (`regularization=None`). Of the fitted model `.loo_errors_` holds the errors of
 # frames that were left out: with `groups=train_groups` whole trajectories at a time, so that no twin
 # helps. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
 # `centers`, …). Keep
@@ -440,7 +442,7 @@ def left_out(settings):
     """Fit with these settings; return the left-out error of λ = 2 in per cent, and the model."""
     fitted = SymmetryAdaptedKernelRidge(**settings)
     fitted.fit(train_frames, train_tensors, groups=train_groups)
-    return float(fitted.errors_.set_index("component")["percent"]["λ=2"]), fitted
+    return float(fitted.loo_errors_.set_index("component")["percent"]["λ=2"]), fitted
 
 
 fits = [(settings, *left_out(settings)) for settings in candidates]
@@ -493,7 +495,7 @@ from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _settings, _lowest = min(tried, key=lambda trial: float(trial[1]))
 _trials = len({str(settings) for settings, _ in tried}) >= 4 and float(_lowest) > 5
-_own = float(best_model.errors_.set_index("component")["percent"]["λ=2"])
+_own = float(best_model.loo_errors_.set_index("component")["percent"]["λ=2"])
 _has = best_model.get_params()
 
 
@@ -505,7 +507,7 @@ _chosen = (
     abs(_own - float(_lowest)) < 0.05
     and all(_plain(_has.get(name)) == _plain(value) for name, value in _settings.items())
     and _own < 16.0  # the default reaches 15.7
-    and len(best_model.left_out_) == len(_known)
+    and len(best_model.loo_predictions_) == len(_known)
 )
 _errors = _component_errors(_read_tensors(_test), best_model.predict(_test)).set_index("component")
 _final = abs(float(final_percent) - float(_errors["percent"]["λ=2"])) < 0.1
@@ -526,7 +528,7 @@ float(_trials) + float(_chosen) + float(_chosen and _saved) + float(_final)
 # %% tags=["discussion"]
 lowest = sorted(error for _, error in tried)
 singly = SymmetryAdaptedKernelRidge(**best_model.get_params()).fit(train_frames, train_tensors)
-alone = float(singly.errors_.set_index("component")["percent"]["λ=2"])
+alone = float(singly.loo_errors_.set_index("component")["percent"]["λ=2"])
 Markdown(
     f"**Discussion.** The best setting that was tried has {lowest[0]:.1f} % left out and "
     f"{final_percent:.1f} % on the test frames. The two differ by {abs(final_percent - lowest[0]):.1f} %, "

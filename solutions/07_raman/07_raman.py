@@ -126,7 +126,7 @@ float(2.0 * _run + 1.0 * _same + 1.0 * _knows)
 # %% tags=["discussion"]
 with_it = np.median([a.info["dft_seconds"] for a in load_frames("water", "train", 200)])
 without = recorded_dft_seconds(load_frames("water", "validate"))
-left_out = model.errors_.set_index("component")["percent"]
+left_out = model.loo_errors_.set_index("component")["percent"]
 Markdown(
     f"**Discussion.** One such frame took {with_it:.0f} s of DFT, {with_it - without:.0f} s of them for the "
     f"polarizability (one core of a busy machine), so that {len(alphas)} of them are "
