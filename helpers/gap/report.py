@@ -1,4 +1,4 @@
-"""The report's sections about one trained potential."""
+"""Sections of the report: accuracy of a trained potential, and the settings of its fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import metadata
 import pandas as pd
 
 from helpers.evaluation import Evaluation
+from helpers.gap.config import UNITS
 from helpers.gap.fit import FitResult
 from helpers.plots.parity import (
     plot_energy_parity,
@@ -17,18 +18,6 @@ from helpers.plots.parity import (
     plot_force_residuals,
 )
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
-
-UNITS = {
-    "cutoff": "Å",
-    "atom_sigma": "Å",
-    "cutoff_transition_width": "Å",
-    "delta": "eV",
-    "theta_uniform": "Å",
-    "default_sigma": "eV/atom, eV/Å, –, –",
-    "sparse_jitter": "eV²",
-    "e0": "eV",
-}
-
 
 PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 

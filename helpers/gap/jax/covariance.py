@@ -146,9 +146,7 @@ def _gaussian(distance: np.ndarray, term: GapTerm) -> np.ndarray:
     return np.exp(-0.5 * scaled**2)
 
 
-def _centers(
-    structure: ModelStructure, settings: SoapSettings, numbers: np.ndarray
-) -> np.ndarray:
+def _centers(structure: ModelStructure, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
     """Return the central atoms of a SOAP block, in the order of its power spectra."""
     centers = {block.settings: block.centers for block in structure.blocks}
     return np.flatnonzero(np.isin(numbers, centers[settings]))

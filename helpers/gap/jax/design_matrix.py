@@ -276,9 +276,7 @@ def _overlaps(
     return points, overlap, zeta, term.delta**2 * term.sparse_cutoff
 
 
-def _edges_of_centers(
-    term: GapTerm, atoms: Atoms, pairs: PairList
-) -> tuple[np.ndarray, csr_array]:
+def _edges_of_centers(term: GapTerm, atoms: Atoms, pairs: PairList) -> tuple[np.ndarray, csr_array]:
     """Return indices of the pairs whose center is the term's element, and their incidence.
 
     The signed incidence matrix (n_atoms, n_pairs) adds up at both atoms of each pair: 1 at its

@@ -102,7 +102,9 @@ def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     (distance,), (tangent,) = primals, tangents
-    values, derivatives = _where_near(settings, distance, partial(_values_and_derivatives, settings))
+    values, derivatives = _where_near(
+        settings, distance, partial(_with_derivatives, settings)
+    )
     return values, [derivative * tangent for derivative in derivatives]
 
 
@@ -119,16 +121,16 @@ def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> A
 
 
 def _values(settings: SoapSettings, with_series: bool, distance: jax.Array) -> list[jax.Array]:
-    cut, _ = _cutoff_and_derivative(settings, distance)
+    cut, _ = _cutoff(settings, distance)
     return _bessel(settings, settings.l_max, with_series, distance, cut)
 
 
-def _values_and_derivatives(
+def _with_derivatives(
     settings: SoapSettings, with_series: bool, distance: jax.Array
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     """Differentiate with i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r."""
     exponent, l_max = _exponent(settings), settings.l_max
-    cut, cut_derivative = _cutoff_and_derivative(settings, distance)
+    cut, cut_derivative = _cutoff(settings, distance)
     bessel = _bessel(settings, l_max + 1, with_series, distance, cut)
     at_the_edge = _bessel(settings, l_max, with_series, distance, cut_derivative)
     scale = 2 * exponent * _on_grid(settings, distance)
@@ -137,13 +139,13 @@ def _values_and_derivatives(
         inner = bessel[l + 1] * ((l + 1) / (2 * l + 1))
         if l:
             inner = inner + bessel[l - 1] * (l / (2 * l + 1))
-        derivatives.append(
-            scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l]
-        )
+        derivatives.append(scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l])
     return bessel[: l_max + 1], derivatives
 
 
-def _cutoff_and_derivative(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _cutoff(
+    settings: SoapSettings, distance: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     def cutoff(r: jax.Array) -> jax.Array:
         return cutoff_function(r, settings.cutoff_A, settings.transition_A)
 
