@@ -272,7 +272,7 @@ class _Reader:
             sparse_points=sparse_points,
         )
 
-    def check_dimensions(self, kind: str, options: dict[str, str], found: int) -> None:
+    def check_dimensions(self, kind: str, options: dict[str, str], dimensions: int) -> None:
         """Compare the length of the descriptor with the numbers that each sparse point has."""
         expected = 1
         if kind == "soap":
@@ -281,8 +281,8 @@ class _Reader:
             if len(species) != n_species or not {*species} <= {str(z) for z in range(1, 119)}:
                 raise self.problem(f"species_Z={{{' '.join(species)}}} is not {n_species} elements")
             expected = n_max * n_species * (n_max * n_species + 1) // 2 * (l_max + 1) + 1
-        if found != expected:
-            raise self.problem(f"its {kind} term has {found} dimensions, not {expected}")
+        if dimensions != expected:
+            raise self.problem(f"its {kind} term has {dimensions} dimensions, not {expected}")
 
     def sparse_points(self, element: Element, points: list[Element]) -> np.ndarray:
         shape = (len(points), self.whole(element, "dimensions"))

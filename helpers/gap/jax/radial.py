@@ -102,9 +102,7 @@ def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     (distance,), (tangent,) = primals, tangents
-    values, derivatives = _where_near(
-        settings, distance, partial(_with_derivatives, settings)
-    )
+    values, derivatives = _where_near(settings, distance, partial(_with_derivatives, settings))
     return values, [derivative * tangent for derivative in derivatives]
 
 
@@ -143,9 +141,7 @@ def _with_derivatives(
     return bessel[: l_max + 1], derivatives
 
 
-def _cutoff(
-    settings: SoapSettings, distance: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _cutoff(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
     def cutoff(r: jax.Array) -> jax.Array:
         return cutoff_function(r, settings.cutoff_A, settings.transition_A)
 

@@ -131,7 +131,7 @@ class PairSettings:
     theta_A: float
 
     def cutoff_factor(self, distance_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the half cosine that takes the term to 0 at the cutoff, and its derivative, 1/Å."""
+        """Return the half cosine that ends the term at the cutoff, and its derivative, 1/Å."""
         width = max(self.transition_A, 1e-12)  # 0: a step
         phase = np.pi * np.clip((distance_A - self.cutoff_A) / width + 1, 0, 1)
         return 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
