@@ -43,9 +43,19 @@ class Evaluation:
         return _metrics(self.energies)["rmse"]
 
     @property
+    def mae_energy_meV_per_atom(self) -> float:
+        """Mean absolute error of the energies, meV per atom."""
+        return _metrics(self.energies)["mae"]
+
+    @property
     def rmse_forces_meV_per_A(self) -> float:
         """Root mean square error of the force components, meV/Å."""
         return _metrics(self.forces)["rmse"]
+
+    @property
+    def mae_forces_meV_per_A(self) -> float:
+        """Mean absolute error of the force components, meV/Å."""
+        return _metrics(self.forces)["mae"]
 
     def summary(self) -> pd.DataFrame:
         """Return a tidy table of errors, one row per quantity and element.

@@ -134,7 +134,7 @@ class Layout:
     ) -> Layout:
         """Return a layout with capacity for these numbers, with some to spare where it grows.
 
-        The layout itself is returned where it is large enough: nothing is compiled again.
+        Where the layout is large enough an equal one is returned: nothing is compiled again.
         """
         return replace(
             self,
