@@ -24,7 +24,7 @@ from helpers.gap.config import GapConfig
 from helpers.gap.fit import estimate_memory_MB, fit_gap
 from helpers.gap.model import GapModel
 from helpers.gap.process import RUSAGE_UNIT, working_folder
-from helpers.gap.xml import read_model, write_model
+from helpers.gap.xml import read_model, replace_weights, write_model
 from helpers.sweeps.cache import versions
 
 # A Dask worker may call from several threads, and quippy must be used by one at a time.
@@ -168,7 +168,7 @@ def _from_one_matrix(
     points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes, task: Task
 ) -> Iterator[Outcome]:
     """Judge the point that gap_fit made, if any, and solve and judge the others."""
-    from helpers.gap.regularization_path import replace_weights, sigma_family
+    from helpers.gap.regularization_path import sigma_family
 
     keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
     started = time.perf_counter()
