@@ -14,12 +14,13 @@ import pandas as pd
 from ase import Atoms
 
 from helpers import checks
+from helpers.files import write_table
 from helpers.frames import check_labels, data_files, load_frames
 from helpers.gap.config import GapConfig
 from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
-from helpers.sweeps.table import check_table_path, save_table
+from helpers.sweeps.table import check_table_path
 from helpers.terminal import progress_bar
 
 CACHE = "results/cache"
@@ -101,7 +102,7 @@ def sweep(
     cache : path
         Folder for results and models; several sweeps may share it.
     output : path, optional
-        Write the table to this ``.csv`` or ``.parquet`` file.
+        Write the table to this ``.csv`` file.
     workers : int
         Processes on this machine. Fits wait for each other where memory is short.
     client : distributed.Client or str, optional
@@ -159,7 +160,7 @@ def sweep(
     ]
     table = pd.DataFrame(rows)
     if output is not None:
-        save_table(table, output)
+        write_table(output, table, digits=None)
     return table
 
 

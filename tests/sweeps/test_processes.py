@@ -38,6 +38,7 @@ def test_the_estimate_grows_with_the_training_set(frames10, tiny_config):
     assert 0.1 < small < large < 1000
 
 
+@pytest.mark.slow
 def test_a_fit_that_gets_too_little_memory_fails_and_others_finish(task, tiny_config):
     large = tiny_config.replace(n_max=8, l_max=6)
     budget = estimate_memory_MB(large, task("x").training) - 0.5
@@ -49,6 +50,7 @@ def test_a_fit_that_gets_too_little_memory_fails_and_others_finish(task, tiny_co
     assert outcomes["small"].failure == "" and outcomes["small"].model.startswith(b"<")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_fails_its_point_and_is_replaced(task, slow_config):
     outcomes = run_here([task("killed", slow_config), task("next")], workers=1)
     killer = threading.Thread(target=kill_the_worker_that_fits)
@@ -61,6 +63,7 @@ def test_a_worker_that_is_killed_fails_its_point_and_is_replaced(task, slow_conf
     assert workers() == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_does_not_disturb_another(task, slow_config):
     """The other one goes on: its fit is not begun again."""
     outcomes = run_here([task("first", slow_config), task("second", slow_config)], workers=2)
@@ -74,6 +77,7 @@ def test_a_worker_that_is_killed_does_not_disturb_another(task, slow_config):
     assert len(seen) == 2, "a process was started anew"
 
 
+@pytest.mark.slow
 def test_a_worker_computes_in_one_thread(task, slow_config):
     outcomes = run_here([task("one", slow_config)], workers=1)
     environments = []
@@ -86,6 +90,7 @@ def test_a_worker_computes_in_one_thread(task, slow_config):
     assert environments[0].items() >= ONE_THREAD.items()
 
 
+@pytest.mark.slow
 def test_what_is_not_wanted_any_more_ends_at_once(task, slow_config):
     outcomes = run_here([task("small"), *(task(f"slow {i}", slow_config) for i in "ab")], workers=2)
     assert next(outcomes).key == "small"
@@ -107,6 +112,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_control_c_ends_workers_fits_and_folders(tmp_path, small_water):
     """As a terminal does it: the signal goes to the whole group of processes."""
     (tmp_path / "tmp").mkdir()
