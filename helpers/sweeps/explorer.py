@@ -1,8 +1,9 @@
 """The overfitting explorer: two sliders for the sigmas, and what becomes of the potential.
 
 Every position of the sliders is a new fit, solved from one K_NM
-(`helpers.gap.regularization_path`). Sliders take the keyboard: Tab to reach one, arrow keys to move it. Where widgets cannot run (a
-printed notebook, a preview), a figure for a few pairs of sigmas stands in their place.
+(`helpers.gap.regularization_path`). Sliders take the keyboard: Tab to reach one, arrow keys to
+move it. Where widgets cannot run (a printed notebook, a preview), a figure for a few pairs of
+sigmas stands in their place.
 """
 
 from __future__ import annotations

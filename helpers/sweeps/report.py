@@ -92,7 +92,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
             sentences.append(_onset_sentence(onset))
             figures.append(
                 draw_figure(
-                    "The smaller sigma, the more closely the potential follows its training frames.",
+                    "The smaller sigma, the closer the potential follows its training frames.",
                     f"Training and validation error against {column}",
                     plot_sigma_curve,
                     done,
