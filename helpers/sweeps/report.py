@@ -70,8 +70,8 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
         paragraphs=(
             "Each potential was trained on a part of the frames and judged on those it was "
             "trained on and on frames of other trajectories. Where the two curves meet, more "
-            "frames of the same kind change little; where they are apart, the potential has "
-            "learned its frames by heart.",
+            "frames of the same kind change little; where they are apart, the potential overfits "
+            "its training frames.",
             " ".join(sentences),
             *_failures(table),
         ),
@@ -92,7 +92,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
             sentences.append(_onset_sentence(onset))
             figures.append(
                 draw_figure(
-                    "Small sigma: the potential follows its training frames, errors and all.",
+                    "The smaller sigma, the closer the potential follows its training frames.",
                     f"Training and validation error against {column}",
                     plot_sigma_curve,
                     done,
@@ -167,14 +167,14 @@ def _more_data(table: pd.DataFrame, quantity: str) -> MoreData | None:
 def _onset_sentence(onset: Onset) -> str:
     unit = "eV/atom" if onset.column.startswith("sigma_energy") else "eV/Å"
     kind = "energies" if onset.column.startswith("sigma_energy") else "forces"
-    found = (
+    onset_text = (
         f"nowhere between these sigmas does the validation error of the {kind} cross "
         f"{onset.ratio:g} times the training error"
         if onset.sigma is None
         else f"below a sigma of {onset.sigma:.2g} {unit} the validation error of the {kind} is "
         f"more than {onset.ratio:g} times the training error"
     )
-    return f"Overfitting: {found}; it is lowest at {onset.best_sigma:g} {unit}."
+    return f"Overfitting: {onset_text}; it is lowest at {onset.best_sigma:g} {unit}."
 
 
 def _failures(table: pd.DataFrame) -> tuple[str, ...]:
