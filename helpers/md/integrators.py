@@ -236,7 +236,7 @@ def new_state(
         masses=masses,
         key=key,
         thermostat=integrator.method.new_thermostat(shape),
-        step=-1,
+        step=jnp.array(-1),
     )
 
 
