@@ -21,7 +21,7 @@ import pandas as pd
 from ase import Atoms
 
 from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames
-from helpers.files import write_whole
+from helpers.files import write_atomic
 
 TABLE = Path(__file__).with_name("choose_presets.csv")
 # Where the study began; then one change at a time, then changes that belong together.
@@ -135,7 +135,7 @@ def main() -> None:
                 continue
             frames = training[:100] if group == "default" else training
             rows.append({"candidate": name, **key, **judge(config, frames, held_out)})
-            write_whole(options.output, pd.DataFrame(rows).to_csv(index=False))
+            write_atomic(options.output, pd.DataFrame(rows).to_csv(index=False))
     print(pd.DataFrame(rows).drop(columns="settings").to_string(index=False))
 
 

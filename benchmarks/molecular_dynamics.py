@@ -85,14 +85,14 @@ def what_they_show(runs: list) -> None:
     from helpers.errors import DataError
     from helpers.md.diffusion import diffusion_coefficient
     from helpers.md.structure import compare_structure, radial_distributions
-    from helpers.spectra import band_maximum_per_cm, vibrational_density_of_states
+    from helpers.md.vibrations import band_maximum_per_cm, vibrational_density_of_states
 
     frames = [atoms for run in runs for atoms in run.frames(every=50)]
     theirs = load_frames("water", "train") + load_frames("water", "validate")
     table = compare_structure(
         radial_distributions(frames, n_frames=1000), radial_distributions(theirs)
     )
-    print("\nfirst peaks of g(r) between molecules, Å, and neighbours up to the minimum")
+    print("\nfirst peaks of g(r) between molecules, Å, and neighbors up to the minimum")
     print(table.to_string(index=False, float_format="{:.3f}".format))
     spectra = [vibrational_density_of_states(run) for run in runs]
     mean = sum(spectrum for spectrum in spectra) / len(spectra)

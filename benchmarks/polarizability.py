@@ -25,8 +25,8 @@ CANDIDATES = {
     "default": {},
     "best found: zeta 2 for λ = 2": {"zeta": {0: 1, 2: 2}},
     "zeta 2 for both": {"zeta": 2},
-    "centres O and H": {"centres": ("H", "O")},
-    "centres H": {"centres": ("H",)},
+    "centers O and H": {"centers": ("H", "O")},
+    "centers H": {"centers": ("H",)},
     "no radial scaling": {"scaling_exponent": 0.0},
     "cutoff 4 Å": {"cutoff_A": 4.0},
     "cutoff 6 Å": {"cutoff_A": 6.0},
@@ -38,13 +38,13 @@ FIT = """
 import re, resource
 from pathlib import Path
 from helpers import SymmetryAdaptedKernelRidge
-from helpers.polarizability_job import labelled_frames
-frames, tensors, _ = labelled_frames()
+from helpers.sagpr.tensors import labeled_frames
+frames, tensors, _ = labeled_frames()
 def used():
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 start = used()
-SymmetryAdaptedKernelRidge(centres={centres}, n_jobs=1).fit(frames, tensors)
+SymmetryAdaptedKernelRidge(centers={centers}, n_jobs=1).fit(frames, tensors)
 seconds = used() - start
 # Not ru_maxrss: on Linux it counts the process that started this one.
 status = Path("/proc/self/status")
@@ -72,19 +72,15 @@ def main() -> None:
 def accuracy() -> None:
     """Print errors of frames held out, of trajectories held out, and by leaving out."""
     from helpers import SymmetryAdaptedKernelRidge
-    from helpers.polarizability_job import (
-        compare_features,
-        judge_splits,
-        labelled_frames,
-        summary,
-    )
+    from helpers.sagpr.model_selection import compare_features, cross_validate_splits, summary
+    from helpers.sagpr.tensors import labeled_frames
 
-    frames, tensors, trajectories = labelled_frames()
+    frames, tensors, trajectories = labeled_frames()
     print("\nErrors of λ = 0 and λ = 2 in % of the standard deviation: 50 frames held out, five")
     print("seeds, mean ± standard deviation; whole trajectories held out; left out one by one")
     for name, settings in CANDIDATES.items():
         model = SymmetryAdaptedKernelRidge(**settings)
-        table = summary(judge_splits(model, frames, tensors, trajectories))
+        table = summary(cross_validate_splits(model, frames, tensors, trajectories))
         parts = [
             f"{mean:.1f} ± {std:.1f}" for mean, std in table[["percent", "percent_std"]].values
         ]
@@ -99,9 +95,8 @@ def accuracy() -> None:
 def search(frames: list, tensors: np.ndarray, trajectories: np.ndarray) -> None:
     """Print what the search finds without the trajectories held out, and errors of these."""
     from helpers import SymmetryAdaptedKernelRidge
-    from helpers.sagpr.accuracy import component_errors
-    from helpers.sagpr.learning import split
-    from helpers.sagpr.search import halving_search
+    from helpers.sagpr.model_selection import halving_search, split
+    from helpers.sagpr.tensors import component_errors
 
     known, unseen = split(len(frames), 50, 0, trajectories)
     some = [frames[k] for k in known]
@@ -125,18 +120,17 @@ def times() -> None:
     from featomic.clebsch_gordan import EquivariantPowerSpectrum
     from metatensor import Labels
 
-    from helpers.polarizability_job import labelled_frames
-    from helpers.sagpr.features import batches, environments
-    from helpers.sagpr.soap import LambdaSoap, expansion_settings
+    from helpers.sagpr.lambda_soap import LambdaSoap, batches, environments, expansion_settings
+    from helpers.sagpr.tensors import labeled_frames
 
     print("\n200 frames on one core: descriptors, kernels, fit with leave-one-out, in CPU s and MB")
-    for centres in (("O",), ("H", "O")):
-        command = [sys.executable, "-c", FIT.format(centres=centres)]
+    for centers in (("O",), ("H", "O")):
+        command = [sys.executable, "-c", FIT.format(centers=centers)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=_one_core())
         seconds, memory = map(float, done.stdout.split())
-        print(f"  centres {' and '.join(centres)}: {seconds:.1f} s, {memory:.0f} MB", flush=True)
-    frames, _, _ = labelled_frames()
-    settings = LambdaSoap(centres=("H", "O"))
+        print(f"  centers {' and '.join(centers)}: {seconds:.1f} s, {memory:.0f} MB", flush=True)
+    frames, _, _ = labeled_frames()
+    settings = LambdaSoap(centers=("H", "O"))
     keys = Labels(["o3_lambda", "o3_sigma"], np.array([[0, 1], [2, 1]]))
     theirs = EquivariantPowerSpectrum(
         SphericalExpansion(**expansion_settings(settings)), neighbor_types=[1, 8]
@@ -157,14 +151,14 @@ def times() -> None:
             seconds[name].append(time.process_time() - start)
     ours, plain = (min(seconds[name]) for name in routes)
     print(
-        f"  descriptors of all centres alone: {ours:.1f} s; featomic's own route {plain:.1f} s, "
+        f"  descriptors of all centers alone: {ours:.1f} s; featomic's own route {plain:.1f} s, "
         f"{plain / ours:.1f} times as long"
     )
 
 
 def raman(potential: str, picoseconds: float) -> None:
     """Print how long a Raman spectrum takes, and where its bands are."""
-    from helpers.raman_job import run_raman_job
+    from helpers.raman.command import run_raman_job
 
     print(f"\nRaman spectrum of {picoseconds:g} ps", flush=True)
     start = time.perf_counter()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import GapConfig, evaluate, fit_gap, load_frames
-from helpers.files import write_whole
+from helpers.files import write_atomic
 
 TABLE = Path(__file__).with_name("presets.csv")
 PRESETS = {
@@ -51,7 +51,7 @@ def main() -> None:
         key = (preset, config.to_cfg())
         row = known.get(key) or {"preset": preset, **measure(config), "settings": key[1]}
         rows.append(row)
-        write_whole(TABLE, pd.DataFrame(rows).to_csv(index=False))
+        write_atomic(TABLE, pd.DataFrame(rows).to_csv(index=False))
     print(pd.DataFrame(rows).drop(columns="settings").to_string(index=False))
 
 

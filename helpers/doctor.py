@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
@@ -14,6 +15,7 @@ from importlib import metadata
 from helpers.errors import WorkshopError
 from helpers.frames import data_files
 from helpers.gap.process import find_gap_fit
+from helpers.terminal import EXIT_PROBLEM
 
 OLDEST_PYTHON = (3, 10)
 NEEDED_MEMORY_GB = 2.0
@@ -150,3 +152,17 @@ def _data() -> list[Check]:
         except WorkshopError as error:
             checks.append(Check(file.path.name, False, error.problem, error.fix or ""))
     return checks
+
+
+def doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mlmd doctor``."""
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    checks = examine()
+    for check in checks:
+        print(check)
+    n_problems = sum(not check.ok for check in checks)
+    print(f"\n{n_problems} problems" if n_problems else "\nEverything needed is here.")
+    return EXIT_PROBLEM if n_problems else 0

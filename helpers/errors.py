@@ -1,4 +1,4 @@
-"""One exception family. Every message says what was expected, what came, and how to mend it."""
+"""One family of exceptions. Every message says what was expected, what came, and how to mend it."""
 
 from __future__ import annotations
 
@@ -78,3 +78,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if match:
         return f"did you mean {folded[match[0]]!r}?"
     return "use one of " + ", ".join(known)
+
+
+class OutputError(WorkshopError, OSError):
+    """A result that cannot be written; what stood there before is untouched."""
+
+
+class UnsupportedModelError(ModelFileError):
+    """A well-formed GAP with parts that the kit does not evaluate itself."""
+
+
+class CheckpointError(WorkshopError, ValueError):
+    """An interrupted run that does not fit what was asked for."""
+
+
+class CacheError(WorkshopError):
+    """A cache folder that this version cannot use."""

@@ -15,7 +15,7 @@ import pandas as pd
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
 
 FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
@@ -95,7 +95,7 @@ class Evaluation:
         forces = self.forces.assign(quantity="force", unit="eV/Å")
         columns = ["quantity", "frame", "element", "axis", "unit", "true", "predicted"]
         table = pd.concat([energies[columns], forces[columns]])
-        return write_whole(path, table.to_csv(index=False, float_format="%.8f"))
+        return write_atomic(path, table.to_csv(index=False, float_format="%.8f"))
 
     def __str__(self) -> str:
         return (
@@ -117,11 +117,11 @@ def evaluate(
 
     Parameters
     ----------
-    potential : path, GapCalculator or another ASE calculator
+    potential : path, QuippyCalculator or another ASE calculator
         What `load_potential` takes or returns. A path is evaluated with quippy, for which
         nothing has to be compiled. Other calculators run in this process only.
     frames : sequence of ase.Atoms
-        Labelled frames, such as ``load_frames("water", "validate")``. They are not changed.
+        Labeled frames, such as ``load_frames("water", "validate")``. They are not changed.
     energy_name, forces_name : str
         Names of the labels (eV; eV/Å).
     processes : int, optional
@@ -142,17 +142,18 @@ def evaluate(
     ModelFileError, PredictionError
         If the model file is damaged, or does not know an element of the frames.
     """
-    from helpers.gap.potential import GapCalculator, load_potential
+    from helpers.gap.potential import load_potential
+    from helpers.gap.quippy_calculator import QuippyCalculator
 
     frames = list(frames)
     if not frames:
-        raise DataError("There are no frames to evaluate", expected="at least one labelled frame")
+        raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
     check_labels(frames, energy_name, forces_name)
     if isinstance(potential, (str, os.PathLike)):
         potential = load_potential(potential, engine="quippy")
     n_processes = _choose_processes(processes, len(frames))
     bare = [_without_labels(atoms) for atoms in frames]
-    if n_processes > 1 and isinstance(potential, GapCalculator):
+    if n_processes > 1 and isinstance(potential, QuippyCalculator):
         potential.check_frames(frames)
         parts = _in_processes(potential.path, bare, n_processes)
     elif hasattr(potential, "predict_frames"):
@@ -192,12 +193,17 @@ def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFr
     )
 
 
+def rmse(errors: np.ndarray) -> float:
+    """Return the root mean square of errors, in their unit."""
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
     """Return RMSE, MAE and largest error of a table in thousandths of its unit (meV)."""
     errors = 1000 * (table["predicted"] - table["true"]).to_numpy()
     return {
         "n": len(errors),
-        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "rmse": rmse(errors),
         "mae": float(np.mean(np.abs(errors))),
         "max_error": float(np.max(np.abs(errors))),
     }

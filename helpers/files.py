@@ -1,23 +1,24 @@
-"""Result files appear whole or not at all: written aside, then renamed."""
+"""Result files appear whole or not at all (written aside, then renamed); tables and digests."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from helpers.errors import WorkshopError
+from helpers.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 
-class OutputError(WorkshopError, OSError):
-    """A result that cannot be written; what stood there before is untouched."""
-
-
-def check_target(path: str | os.PathLike) -> Path:
+def check_writable(path: str | os.PathLike) -> Path:
     """Raise `OutputError` unless a file can be written at `path`; return it as a Path.
 
     Called before long work, so that a missing folder does not cost the work.
@@ -35,7 +36,7 @@ def check_target(path: str | os.PathLike) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise output_error(path, error) from error
     return path
 
 
@@ -51,13 +52,13 @@ def make_folder(path: str | os.PathLike) -> Path:
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file", expected="a folder", fix="choose another name")
     if not path.exists():
-        check_target(path.absolute())
+        check_writable(path.absolute())
         path.mkdir()
-    check_target(path / "report.html")
+    check_writable(path / "report.html")
     return path
 
 
-def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
+def write_atomic(path: str | os.PathLike, content: str | bytes) -> Path:
     """Write `content` (text as UTF-8) to `path`, whole or not at all.
 
     Raises
@@ -66,13 +67,13 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> Path:
         If the folder is missing, may not be written to, or the disk is full.
     """
     path = Path(path)
-    with written_whole(path) as file:
+    with atomic_writer(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return path
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write into piece by piece; it becomes `path` at the end, or does not appear.
 
     Raises
@@ -82,7 +83,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     if not path.parent.is_dir():
-        check_target(path)
+        check_writable(path)
     try:
         try:
             with aside.open("wb") as file:
@@ -93,10 +94,52 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise output_error(path, error) from error
 
 
-def keep_copy(path: Path, folder: Path) -> Path:
+def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int = 6) -> Path:
+    """Write a table as CSV with so many significant digits, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomic`.
+    """
+    return write_atomic(path, table.to_csv(index=False, float_format=f"%.{digits}g"))
+
+
+def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
+    """Write an array in NumPy's format, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomic`.
+    """
+    import numpy as np
+
+    with atomic_writer(Path(path)) as file:
+        np.save(file, array)
+    return Path(path)
+
+
+def digest(*parts: bytes | str | np.ndarray) -> str:
+    """Return the SHA-256 of texts, bytes and arrays (by value, as 64-bit floats), as hex digits."""
+    import numpy as np
+
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            found.update(part.encode())
+        elif isinstance(part, bytes):
+            found.update(part)
+        else:
+            found.update(f"{np.shape(part)}".encode())
+            found.update(np.ascontiguousarray(part, float).tobytes())
+    return found.hexdigest()
+
+
+def backup(path: Path, folder: Path) -> Path:
     """Write a copy of a file that shall be replaced, ``NAME.before-TIME.SUFFIX``; return its path.
 
     Raises
@@ -107,10 +150,10 @@ def keep_copy(path: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     kept = folder / f"{path.stem}.before-{moment}{path.suffix}"
-    return write_whole(kept, path.read_bytes())
+    return write_atomic(kept, path.read_bytes())
 
 
-def unwritable(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
     """Return the error to raise when the system refuses to write `path`."""
     return OutputError(
         f"{path} cannot be written ({error.strerror or error})",

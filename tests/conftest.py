@@ -202,9 +202,9 @@ def sweep_table():
 def walled_model(tmp_path_factory):
     """A model that takes seconds to train, with a wall that keeps runs out of its hole."""
     from helpers import fit_gap
+    from helpers.gap.command import quick_config
     from helpers.gap.xml import read_model, write_model
-    from helpers.main_job import quick_config
-    from helpers.md.hole import with_wall
+    from helpers.md.short_range import with_wall
 
     folder = tmp_path_factory.mktemp("walled")
     fit = fit_gap(quick_config(), output=folder / "gap.xml", progress=False)

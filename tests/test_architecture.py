@@ -1,6 +1,7 @@
 """The rooms of the house: imports go one way, heavy libraries stay in their rooms."""
 
 import ast
+import re
 import subprocess
 import sys
 import time
@@ -8,53 +9,20 @@ from pathlib import Path
 
 import pytest
 
-HELPERS = Path(__file__).parents[1] / "helpers"
+KIT = Path(__file__).parents[1]
+HELPERS = KIT / "helpers"
 
-# Each room may import the rooms above it and its own modules, nothing else.
-ROOMS = [
-    "errors",
-    "files",
-    "frames",
-    "gap.checks",
-    "gap.two_body",
-    "gap.cfg",
-    "gap.config",
-    "gap.model",
-    "gap.xml",
-    "gap.process",
-    "gap.progress",
-    "gap.memory",
-    "gap.fit",
-    "gap.atoms",
-    "gap.jax",
-    "gap.regression",
-    "gap.potential",
-    "evaluation",
-    "sweeps",
-    "md",
-    "segments",
-    "spectra",
-    "sagpr",
-    "doctor",
-    "plots",
-    "explorer",
-    "report",
-    "main_job",
-    "sweep_job",
-    "cli_sweeps",
-    "md_job",
-    "cli_md",
-    "polarizability_job",
-    "raman_runs",
-    "raman_job",
-    "cli_sagpr",
-    "grading",
-    "cli",
-    "sagpr_commands",
-]
+# The ground floor: each may import those before it, and no room.
+GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
+# What computes in the rooms, and evaluation between them: each may import those before it.
+ROOMS = ["gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
+# The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
+DRAWERS = ["plots", "report", "command"]
+SHARED = {"plots", "report"}  # figures and report pages that several rooms share
+TOP = {"doctor", "cli", "grading"}  # they may import anything but a command
 HEAVY = {
-    "quippy": {"gap.potential"},
-    "jax": {"gap.jax", "md"},
+    "quippy": {"gap"},
+    "jax": {"gap", "md", "jax_setup"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
     "featomic": {"sagpr"},
@@ -63,55 +31,124 @@ HEAVY = {
 
 
 def modules():
-    return sorted(path for path in HELPERS.rglob("*.py") if path.name != "__init__.py")
+    """Return (dotted name inside helpers, tree) of every module."""
+    for path in sorted(HELPERS.rglob("*.py")):
+        name = ".".join(path.relative_to(HELPERS).with_suffix("").parts)
+        if path.name != "__init__.py":
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
-def room_of(name: str) -> str | None:
-    """Return the room of ``helpers.x.y`` (the longest that fits), None for the package itself."""
-    inside = name.removeprefix("helpers").removeprefix(".")
-    fitting = [room for room in ROOMS if inside == room or inside.startswith(room + ".")]
-    return max(fitting, key=len) if fitting else None
-
-
-def imported_names(path: Path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imports(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def dotted(path: Path) -> str:
-    return ".".join(path.relative_to(HELPERS.parent).with_suffix("").parts)
+def own_imports(tree):
+    """Return what a module imports of the kit, as names inside helpers."""
+    known = {name for name, _ in modules()}
+    inside = {
+        name.removeprefix("helpers.") for name in imports(tree) if name.startswith("helpers.")
+    }
+    return {name for name in inside if name in known}
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_a_module_imports_only_rooms_above_it(path):
-    own = room_of(dotted(path))
-    assert own is not None, f"{dotted(path)} belongs to no room: add it to ROOMS and CONTRIBUTING"
-    for name in imported_names(path):
-        room = room_of(name) if name.startswith("helpers") else None
-        if room is not None:
-            assert ROOMS.index(room) <= ROOMS.index(own), f"{dotted(path)} imports {name}"
+def room(name):
+    return name.partition(".")[0]
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_heavy_libraries_stay_in_their_rooms(path):
-    for name in imported_names(path):
-        allowed = HEAVY.get(name.partition(".")[0])
-        assert allowed is None or room_of(dotted(path)) in allowed, f"{dotted(path)} imports {name}"
+def drawer(name):
+    """Return "plots", "report" or "command" for a front drawer of a room, else ""."""
+    parts = name.split(".")
+    if parts[0] in SHARED:
+        return parts[0]
+    last = {"explorer_figure": "plots", "explorer": "report"}.get(parts[-1], parts[-1])
+    return last if len(parts) == 2 and last in DRAWERS else ""
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_modules_are_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def allowed(importer, imported):
+    if importer in GROUND:
+        return imported in GROUND[: GROUND.index(importer)]
+    if imported in GROUND or room(importer) == "grading":
+        return True
+    if drawer(imported) == "command" or room(imported) in TOP:
+        return room(importer) in TOP and room(importer) == room(imported)
+    if drawer(importer):
+        # Its own room's drawers before it, the shared ones, and the numbers of any room.
+        if drawer(imported):
+            before = DRAWERS.index(drawer(imported)) <= DRAWERS.index(drawer(importer))
+            return before and (room(imported) in SHARED or room(imported) == room(importer))
+        return True
+    if room(importer) in TOP:
+        return True
+    if drawer(imported):
+        return False
+    return ROOMS.index(room(imported)) <= ROOMS.index(room(importer))
+
+
+def test_imports_go_one_way():
+    offenders = [
+        f"{name} imports {other}"
+        for name, tree in modules()
+        for other in sorted(own_imports(tree))
+        if not allowed(name, other)
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_heavy_libraries_stay_in_their_rooms():
+    offenders = [
+        f"{name} imports {other}"
+        for name, tree in modules()
+        for other in sorted(set(imports(tree)))
+        if room(name) not in HEAVY.get(other.partition(".")[0], {room(name)})
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_basenames_tell_modules_apart():
+    places = {}
+    for name, _ in modules():
+        if name.startswith("sagpr.stages."):  # named by what each stage makes
+            continue
+        places.setdefault(name.rpartition(".")[2], []).append(name)
+    twice = {
+        base: names
+        for base, names in places.items()
+        if len(names) > 1 and base not in {*DRAWERS, "calculator", "neighbors", "frames"}
+    }
+    assert not twice
+
+
+def test_everybody_imports_from_the_faces_only():
+    """Lessons, workshop, README, journeys: `helpers` or `helpers.<room>`, nothing deeper."""
+    texts = [
+        *KIT.glob("solutions/*/*.py"),
+        *KIT.glob("workshop/**/*.py"),
+        *KIT.glob("tests/journeys/*.py"),
+        *KIT.glob("*.md"),
+        *KIT.glob("docs/*.md"),
+        *KIT.glob("workshop/**/*.md"),
+        *KIT.glob("solutions/*.md"),
+    ]
+    assert len(texts) > 25
+    deeper = re.compile(r"^\s*[\"']?(?:from|import) helpers\.\w+\.\w+.*", re.MULTILINE)
+    offenders = [
+        f"{path.relative_to(KIT)}: {line.strip()}"
+        for path in texts
+        for line in deeper.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert not offenders, "\n".join(offenders)
 
 
 def test_contributing_draws_every_room():
-    text = (HELPERS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for room in ROOMS:
-        name = room.split(".")[-1]
-        assert f"{name}.py" in text or f"{name}/" in text, room
+    text = (KIT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = {room(name) for name, _ in modules()}
+    missing = sorted(name for name in names if not re.search(rf"\b{name}(\.py|/)", text))
+    assert not missing
 
 
 def test_import_is_quick_and_needs_no_heavy_library():
@@ -131,15 +168,24 @@ def test_import_is_quick_and_needs_no_heavy_library():
 
 
 def test_every_public_name_exists():
+    import importlib
+
     import helpers
 
-    for name in helpers.__all__:
-        assert getattr(helpers, name).__doc__
+    faces = [helpers] + [
+        importlib.import_module(f"helpers.{path.parent.name}")
+        for path in HELPERS.glob("*/__init__.pyi")
+    ]
+    assert len(faces) > 5
+    for face in faces:
+        for name in face.__all__:
+            thing = getattr(face, name)
+            assert thing.__doc__ or not callable(thing), f"{face.__name__}.{name}"
     with pytest.raises(AttributeError, match="did you mean 'load_frames'"):
         helpers.load_frame  # noqa: B018
 
 
-def test_unknown_time_is_not_spent_at_import_of_the_command_line():
+def test_the_command_line_starts_quickly():
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "helpers.cli", "--version"], capture_output=True)
     assert done.returncode == 0 and time.perf_counter() - start < 5

@@ -6,8 +6,7 @@ import pytest
 from ase.calculators.lj import LennardJones
 
 from helpers import evaluate, load_frames, load_potential
-from helpers.errors import DataError, ModelFileError, PredictionError
-from helpers.files import OutputError
+from helpers.errors import DataError, ModelFileError, OutputError, PredictionError
 
 
 @pytest.fixture

@@ -119,12 +119,12 @@ def test_shipped_frames_keep_the_rule_of_sampling():
 
 @pytest.fixture
 def unshuffled(tmp_path):
-    """Undo the permutation: write the labelled frames as they were before assemble.py.
+    """Undo the permutation: write the labeled frames as they were before assemble.py.
 
     Four of the 104 validation frames were never shipped; fillers with their numbers stand in.
     """
-    train = assemble.read_labelled(WATER / "gap_input_400.xyz")
-    validate = assemble.read_labelled(WATER / "gap_validate.xyz")
+    train = assemble.read_labeled(WATER / "gap_input_400.xyz")
+    validate = assemble.read_labeled(WATER / "gap_validate.xyz")
     there = {(frame.trajectory, frame.number) for frame in validate}
     first = validate[0]
     name = "trajectory={} frame={}"
@@ -164,7 +164,7 @@ def test_assembling_makes_the_shipped_files_byte_for_byte(unshuffled, run_here):
 
 
 def test_a_trajectory_in_both_sets_is_refused(unshuffled):
-    train = assemble.read_labelled(unshuffled / "a.xyz")
+    train = assemble.read_labeled(unshuffled / "a.xyz")
     with pytest.raises(DataError, match="Trajectory 1000 is in training and in validation"):
         assemble.order([train[1:]], train[:1], rng=np.random.default_rng(0))
     with pytest.raises(DataError, match="the same frame more than once.*trajectory 1000, frame 0"):
@@ -172,7 +172,7 @@ def test_a_trajectory_in_both_sets_is_refused(unshuffled):
 
 
 def test_too_few_frames_are_refused_before_anything_is_written(unshuffled):
-    train = assemble.read_labelled(unshuffled / "a.xyz")
+    train = assemble.read_labeled(unshuffled / "a.xyz")
     with pytest.raises(DataError, match="too few training frames.*at least 400.*Found: 200"):
         assemble.write_data_set(unshuffled / "new", train, [], sizes=[50, 400], n_validate=1)
     assert not (unshuffled / "new").exists()
@@ -181,7 +181,7 @@ def test_too_few_frames_are_refused_before_anything_is_written(unshuffled):
 def test_frames_without_labels_are_refused(tmp_path):
     write_frames(tmp_path / "bare.xyz", [start.lattice_of_molecules(np.random.default_rng(0))])
     with pytest.raises(DataError, match="Frame 1 of .*bare.xyz has no 'dft_energy'"):
-        assemble.read_labelled(tmp_path / "bare.xyz")
+        assemble.read_labeled(tmp_path / "bare.xyz")
 
 
 # --- start.py ----------------------------------------------------------------------------------
@@ -427,8 +427,8 @@ def run_label(fake_cp2k, run_here):
     return run
 
 
-def test_labelling_keeps_what_is_done(fake_cp2k, run_label, frame_file, tmp_path, shipped):
-    output = tmp_path / "labelled.xyz"
+def test_labeling_keeps_what_is_done(fake_cp2k, run_label, frame_file, tmp_path, shipped):
+    output = tmp_path / "labeled.xyz"
     (tmp_path / "bad").touch()
     first = run_label(frame_file, output)
     assert first.returncode == 1
@@ -451,11 +451,11 @@ def test_labelling_keeps_what_is_done(fake_cp2k, run_label, frame_file, tmp_path
     third = run_label(frame_file, output)
     assert third.returncode == 0 and len(fake_cp2k["runs"].read_text().split()) == 6
     assert output.read_bytes() == before
-    assert not output.with_name("labelled.xyz.work").exists()
+    assert not output.with_name("labeled.xyz.work").exists()
 
 
 def test_labels_without_polarizability_are_computed_again_with_it(run_label, frame_file, tmp_path):
-    output = tmp_path / "labelled.xyz"
+    output = tmp_path / "labeled.xyz"
     assert run_label(frame_file, output, "--jobs", 2).returncode == 0
     done = run_label(frame_file, output, "--polarizability", "--jobs", 2)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from helpers import GapConfig, evaluate, fit_gap, load_frames
-from helpers.plots.errors import plot_energy_parity, plot_force_parity
+from helpers.plots.parity import plot_energy_parity, plot_force_parity
 from helpers.plots.style import style
 
 TARGET = Path(__file__).parents[1] / "docs" / "accuracy.png"

@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import GapConfig, evaluate, fit_gap, learning_curve, load_frames, sweep
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.gap.config import CLASSROOM
 from helpers.sweeps.table import ENERGY, FORCES
 
@@ -116,7 +116,7 @@ def potential(workers: int) -> dict[str, str]:
         ENERGY: errors.rmse_energy_meV_per_atom,
         FORCES: errors.rmse_forces_meV_per_A,
     }
-    write_whole(STORED / "gap_dynamics.csv", pd.DataFrame([row]).to_csv(index=False))
+    write_atomic(STORED / "gap_dynamics.csv", pd.DataFrame([row]).to_csv(index=False))
     return {
         "gap_dynamics.xml": "fit_gap(GapConfig(n_sparse=200)) on 200 frames",
         "gap_dynamics.csv": "what that fit took, and its errors on the validation frames",
@@ -130,8 +130,8 @@ def trajectory(workers: int) -> dict[str, str]:
     import numpy as np
 
     from helpers import SymmetryAdaptedKernelRidge, run_nvt
+    from helpers.md.vibrations import vibrational_density_of_states
     from helpers.sagpr.tensors import read_tensors
-    from helpers.spectra import vibrational_density_of_states
 
     frames = load_frames("water", "train", 200)
     regression = SymmetryAdaptedKernelRidge(n_jobs=workers)
@@ -150,9 +150,9 @@ def trajectory(workers: int) -> dict[str, str]:
         polarizability_A3=tensors.astype(np.float32),
         temperature_K=run.temperature_K.astype(np.float32),
     )
-    write_whole(STORED / "polarizabilities.npz", packed.getvalue())
+    write_atomic(STORED / "polarizabilities.npz", packed.getvalue())
     vibrations = vibrational_density_of_states(run)
-    write_whole(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
+    write_atomic(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
     return what_the_trajectory_is()
 
 
@@ -172,7 +172,7 @@ def what_the_trajectory_is() -> dict[str, str]:
 
 def write_table(table: pd.DataFrame, file: str) -> None:
     """Write a sweep's table without what is true on this machine only."""
-    write_whole(STORED / file, table.drop(columns="model_path").to_csv(index=False))
+    write_atomic(STORED / file, table.drop(columns="model_path").to_csv(index=False))
 
 
 def note(file: str, what: str, part: str, seconds: float) -> None:
@@ -191,8 +191,8 @@ def note(file: str, what: str, part: str, seconds: float) -> None:
     rows = sorted(
         [row, *(old for old in known if old["file"] != file)], key=lambda row: row["file"]
     )
-    content = {"licence": "CC-BY-4.0", "made_from": "data/water", "files": rows}
-    write_whole(path, json.dumps(content, indent=2) + "\n")
+    content = {"license": "CC-BY-4.0", "made_from": "data/water", "files": rows}
+    write_atomic(path, json.dumps(content, indent=2) + "\n")
 
 
 PARTS: dict[str, Callable[[int], dict[str, str]]] = {

@@ -9,7 +9,7 @@ values. Run it after gap_fit, in the folder of gap_config.cfg:
 
 import sys
 
-from helpers.cli import error_script
+from helpers.gap import error_script
 
 if __name__ == "__main__":
     sys.exit(error_script(__doc__, split="train", csv="train_errors.csv"))

@@ -12,7 +12,7 @@ The compiled loop does the same several times faster: mlmd md gap.xml.
 import argparse
 import sys
 
-from helpers.cli import teaching_script
+from helpers.terminal import teaching_script
 
 
 def main(options: argparse.Namespace) -> int:
@@ -24,10 +24,7 @@ def main(options: argparse.Namespace) -> int:
     from ase.md.verlet import VelocityVerlet
 
     from helpers import load_potential
-    from helpers.md.ase_runs import LogFile
-    from helpers.md.runs import snapshot
-    from helpers.md.trajectory import A_PER_FS
-    from helpers.md.velocities import thermal_velocities
+    from helpers.md import A_PER_FS, LogFile, snapshot, thermal_velocities
 
     # A snapshot of liquid water that the potential has never seen.
     atoms = snapshot(options.snapshot)
@@ -38,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
     # Random numbers with a seed: the same seed gives the same run.
     rng = np.random.default_rng(options.seed)
 
-    # Velocities of 300 K (Maxwell-Boltzmann). The centre of mass is at rest: if it moved, it
+    # Velocities of 300 K (Maxwell-Boltzmann). The center of mass is at rest: if it moved, it
     # would carry energy that warms nothing.
     atoms.set_velocities(thermal_velocities(atoms.get_masses(), 300, rng) * A_PER_FS)
 
@@ -65,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         timestep,
         temperature_K=300,
         friction=0.01 / units.fs,
-        fixcm=False,  # the bath moves the centre of mass, too
+        fixcm=False,  # the bath moves the center of mass, too
         rng=rng,
     )
 

@@ -1,1 +1,8 @@
-"""Training and using one Gaussian approximation potential (GAP)."""
+"""Lessons 02 to 04: train and use a Gaussian approximation potential.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,26 +5,61 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from ase.data import atomic_numbers
 
+from helpers import checks
 from helpers.errors import ConfigError, nearest
-from helpers.files import write_whole
-from helpers.gap import cfg, checks
-from helpers.gap.two_body import TwoBody
+from helpers.files import write_atomic
+from helpers.gap import cfg
+
+
+@dataclass(frozen=True)
+class TwoBody(checks.Settings):
+    """The pair term (``distance_2b``): a smooth function of each interatomic distance.
+
+    Parameters
+    ----------
+    cutoff : float
+        Å; pairs further apart do not interact.
+    n_sparse : int
+        Sparse points (distances) per pair of elements.
+    delta : float
+        eV; how much energy one pair is expected to vary by.
+    theta_uniform : float
+        Å; length scale of the squared-exponential kernel.
+    covariance_type, sparse_method : str
+        Kernel and choice of sparse points; ``"ard_se"`` and ``"uniform"``.
+    """
+
+    cutoff: float = 6.0
+    n_sparse: int = 25
+    delta: float = 0.5
+    theta_uniform: float = 0.5
+    covariance_type: str = "ard_se"
+    sparse_method: str = "uniform"
+
+    def __post_init__(self) -> None:
+        checks.number("cutoff", self.cutoff, unit="Å")
+        checks.whole("n_sparse", self.n_sparse, 1)
+        checks.number("delta", self.delta, unit="eV")
+        checks.number("theta_uniform", self.theta_uniform, unit="Å")
+        checks.one_of("covariance_type", self.covariance_type, ("ard_se",))
+        checks.one_of("sparse_method", self.sparse_method, ("uniform",))
+
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
 
 @dataclass(frozen=True)
-class GapConfig(checks.CheckedNames):
+class GapConfig(checks.Settings):
     """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
 
-    ``GapConfig()`` is the class-room preset (100 frames), ``GapConfig.accurate()`` the careful
+    ``GapConfig()`` is the classroom preset (100 frames), ``GapConfig.accurate()`` the careful
     one (400 frames). Names are gap_fit's own keys; a config never changes, use `replace`.
 
     Parameters
@@ -34,7 +69,7 @@ class GapConfig(checks.CheckedNames):
     cutoff : float
         Å; radius of the SOAP environment.
     atom_sigma : float
-        Å; width of the Gaussian that stands for each neighbour.
+        Å; width of the Gaussian that stands for each neighbor.
     n_max, l_max : int
         Number of radial functions and highest angular momentum of SOAP.
     n_sparse : int
@@ -45,7 +80,7 @@ class GapConfig(checks.CheckedNames):
         Power of the SOAP kernel; higher tells environments apart more sharply.
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
-        atom), Hessians. Only the first two are used here; they regularise the fit.
+        atom), Hessians. Only the first two are used here; they regularize the fit.
     two_body : TwoBody or None
         The optional pair term.
     e0_method : str or None
@@ -56,8 +91,8 @@ class GapConfig(checks.CheckedNames):
     sparse_jitter : float
         Added to the diagonal of the kernel matrix for numerical stability, eV².
     cutoff_transition_width : float
-        Å; range over which a neighbour fades out before the cutoff. A wide one makes near
-        neighbours count more than far ones, which water likes.
+        Å; range over which a neighbor fades out before the cutoff. A wide one makes near
+        neighbors count more than far ones, which water likes.
     covariance_type, sparse_method : str
         SOAP kernel (``"dot_product"``) and how sparse points are chosen (``"cur_points"``,
         ``"random"``, …).
@@ -75,7 +110,7 @@ class GapConfig(checks.CheckedNames):
     Raises
     ------
     ConfigError
-        If a name is misspelt (with the nearest right one) or a value cannot be used.
+        If a name is misspelled (with the nearest right one) or a value cannot be used.
 
     Examples
     --------
@@ -185,10 +220,6 @@ class GapConfig(checks.CheckedNames):
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
 
-    def replace(self, **changes: Any) -> GapConfig:
-        """Return a copy with some fields changed, checked again."""
-        return replace(self, **changes)
-
     @property
     def sigma_energy_eV_per_atom(self) -> float:
         """Expected error of the energies, eV per atom."""
@@ -208,7 +239,7 @@ class GapConfig(checks.CheckedNames):
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
-        return write_whole(path, self.to_cfg())
+        return write_atomic(path, self.to_cfg())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> GapConfig:
@@ -218,7 +249,7 @@ class GapConfig(checks.CheckedNames):
         ------
         ConfigError
             If the file is missing, uses a form that gap_fit rejects (such as comments), holds a
-            misspelt key, inside ``gap={}`` too, or a value that cannot be used.
+            misspelled key, inside ``gap={}`` too, or a value that cannot be used.
         """
         return cls.from_cfg(cfg.read_text(path), source=str(path))
 
@@ -268,6 +299,8 @@ TOP_KEYS = (
     "gap_file",
     "rnd_seed",
 )
+
+
 SOAP_KEYS = (
     "atom_sigma",
     "l_max",
@@ -280,6 +313,8 @@ SOAP_KEYS = (
     "n_sparse",
     "sparse_method",
 )
+
+
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
 
 

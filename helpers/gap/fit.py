@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.io import write
 
 from helpers.errors import ConfigError, DataError, FitError, ModelFileError
-from helpers.files import check_target, unwritable
+from helpers.files import check_writable, output_error
 from helpers.frames import check_labels, find_frames_file, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.model import GapModel
@@ -112,7 +112,7 @@ def fit_gap(
             expected="a GapConfig",
             fix="GapConfig() for the defaults, GapConfig.read(path) for a file",
         )
-    target = check_target(Path(output or config.gap_file).absolute())
+    target = check_writable(Path(output or config.gap_file).absolute())
     training, source = _training_frames(config, frames)
     _check_training(config, training, source)
     binary = find_gap_fit()
@@ -129,7 +129,7 @@ def fit_gap(
             else:
                 write(folder / "train.xyz", training, format="extxyz")
         except OSError as error:
-            raise unwritable(target, error) from error
+            raise output_error(target, error) from error
         follow = FitProgress(n_sparse=config.n_sparse, show=progress)
         done = False
         try:
@@ -250,3 +250,38 @@ def _move_into_place(written: Path, target: Path) -> None:
 def _version(output: str) -> str:
     match = re.search(r"git version\s+\S*?,?(v[\d.]+\S*)", output)
     return match.group(1) if match else "unknown"
+
+
+def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
+    """Return the peak memory that gap_fit expects to need, MB (1e6 bytes); takes a second.
+
+    Parameters
+    ----------
+    config : GapConfig
+        The settings.
+    frames : sequence of ase.Atoms
+        The training frames.
+
+    Raises
+    ------
+    FitError
+        If gap_fit gives no estimate; it says why.
+    """
+    binary = find_gap_fit()
+    follow = FitProgress(n_sparse=config.n_sparse, show=False)
+    with working_folder() as work:
+        inside = config.replace(atoms_filename="train.xyz", gap_file="gap.xml")
+        # Beside config_file=… on the command line gap_fit does not see this key.
+        text = f"dryrun=T\n{inside.to_cfg()}"
+        (work.path / "gap_config.cfg").write_text(text, encoding="utf-8")
+        write(work.path / "train.xyz", list(frames), format="extxyz")
+        finished = run_watched(
+            [str(binary), "config_file=gap_config.cfg"], folder=work, on_line=follow
+        )
+    if follow.estimated_memory_MB is None:
+        raise FitError(
+            "gap_fit gives no estimate of its memory",
+            found=f"exit code {finished.exit_code}: {finished.output[-200:].strip()}",
+            fix="check the settings and the frames",
+        )
+    return follow.estimated_memory_MB

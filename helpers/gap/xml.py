@@ -11,28 +11,34 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from helpers.errors import ModelFileError
-from helpers.files import write_whole
+from helpers.errors import ModelFileError, UnsupportedModelError
+from helpers.files import write_atomic
 from helpers.gap.model import GapModel, GapTerm
 
 FIX = "choose a gap.xml that gap_fit wrote, or train the model again"
+
+
 SLICE = 20  # numbers in one <sparseX_slice>: quippy cannot read lines above about 1000 characters
+
+
 # Numbers that a descriptor must have before quippy may see it, and their bounds: beyond them quippy
 # ends the process or takes all memory.
 LENGTH, COUNT, ELEMENT = (0.01, 50.0), (1, 50), (1, 118)
+
+
 REQUIRED: dict[str, dict[str, tuple[float, float]]] = {
     "distance_2b": {"cutoff": LENGTH, "Z1": ELEMENT, "Z2": ELEMENT},
     "soap": {"cutoff": LENGTH, "cutoff_transition_width": LENGTH, "atom_sigma": LENGTH}
     | {"n_max": COUNT, "l_max": (0, 50), "n_species": COUNT, "Z": ELEMENT},
 }
+
+
 DESCRIPTOR = re.compile(r"""\w+( \w+=(\{+[^{}]*\}+|"[^"]*"|'[^']*'|[^\s{}"'=]+))*""", re.ASCII)
+
+
 # Other options that change nothing in a prediction; any others are left to quippy.
 IDLE = {"delta", "zeta", "n_sparse", "theta_uniform", "covariance_type", "sparse_method"}
 IDLE |= {"add_species", "species_Z"}
-
-
-class UnsupportedModelError(ModelFileError):
-    """A well-formed GAP with parts that the kit does not evaluate itself."""
 
 
 def read_model(path: str | os.PathLike) -> GapModel:
@@ -112,13 +118,13 @@ def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: boo
         lines += _term_lines(term, f"{label}{number}", points_file)
         if points_file:
             text = "\n".join(f"{x:.17e}" for x in term.sparse_points.ravel())
-            write_whole(path.with_name(points_file), text + "\n")
+            write_atomic(path.with_name(points_file), text + "\n")
     lines.append("  </gpSparse>")
     if model.command_line:
         lines.append(f"  <command_line>{escape(model.command_line)}</command_line>")
     lines += ["</GAP_params>", f"</{label}>", ""]
     # quippy's XML reader ends the process where it meets a letter outside ASCII, even escaped.
-    return write_whole(path, "\n".join(lines).encode("ascii", "backslashreplace"))
+    return write_atomic(path, "\n".join(lines).encode("ascii", "backslashreplace"))
 
 
 def _term_lines(term: GapTerm, label: str, points_file: str | None) -> list[str]:

@@ -1,1 +1,8 @@
-"""What instructors need around nbgrader: building the notebooks, and grading a class."""
+"""What instructors need around nbgrader.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import WorkshopError, nearest
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.grading.canaries import CANARIES
 from helpers.grading.course import Course
 
@@ -43,7 +43,7 @@ def build_solution(source: Path) -> Path:
 
     path = source.with_suffix(".ipynb")
     notebook = read_lesson(source)
-    return write_whole(path, nbformat.writes(notebook, indent=1) + "\n")
+    return write_atomic(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
 def read_lesson(source: Path) -> Any:
@@ -133,7 +133,7 @@ def build(names: Sequence[str], course: Course) -> list[Path]:
     for source in sources:
         if not names or source.stem in names:
             written += [build_solution(source), *course.release(source.stem)]
-    return [*written, write_whole(course.root / "docs" / "mark_scheme.md", mark_scheme(sources))]
+    return [*written, write_atomic(course.root / "docs" / "mark_scheme.md", mark_scheme(sources))]
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.errors import WorkshopError, nearest
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.grading.collect import EXPECTED, Collected, collect
 from helpers.grading.course import Course, GradingError
 
@@ -70,7 +70,7 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
 
 def _write_table(course: Course, lesson: str, rows: dict[str, dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows.values(), columns=COLUMNS)
-    write_whole(course.grading / f"{lesson}.csv", table.to_csv(index=False))
+    write_atomic(course.grading / f"{lesson}.csv", table.to_csv(index=False))
     return table
 
 

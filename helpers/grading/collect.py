@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from helpers.files import keep_copy, write_whole
+from helpers.files import backup, write_atomic
 from helpers.grading.course import GradingError
 
 EXPECTED = "NAME_{0}.ipynb, or NAME.zip with {0}.ipynb inside"
@@ -139,10 +139,10 @@ def _hand_over(content: bytes, grading: Path, student: str, lesson: str) -> Path
                 f"{student} has a file in the archive and another, put there by hand: {submitted}",
                 fix="remove the one that does not count",
             )
-        former = keep_copy(submitted, grading / "replaced" / student)
+        former = backup(submitted, grading / "replaced" / student)
     for path in (submitted, collected):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_atomic(path, content)
     return former
 
 

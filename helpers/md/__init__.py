@@ -1,1 +1,8 @@
-"""Molecular dynamics with a trained potential: runs, and what they tell."""
+"""Lesson 05, and the dynamics of every lab.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.runtime import double_precision
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.verlet_list import VerletList
+from helpers.jax_setup import double_precision
 from helpers.md.loop import Limits, compiled_loop
 from helpers.md.settings import RunSettings
 from helpers.md.steps import Ensemble, State
@@ -20,7 +20,7 @@ STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progre
 
 
 class Batch:
-    """R replicas: their state, their neighbour lists and what was recorded.
+    """R replicas: their state, their neighbor lists and what was recorded.
 
     They start with the velocities of their atoms (see `velocities.start_at`). Atoms stand sorted
     by element inside, and in their own order in what `take_records` returns.
@@ -96,7 +96,7 @@ class Batch:
                     self._masses,
                     self._keys,
                     self._cells,
-                    self._neighbours,
+                    self._neighbors,
                     self._reference,
                     self._limits,
                     np.int64(call_end),
@@ -135,7 +135,7 @@ class Batch:
                 alive[k] = False
         failed = np.where(alive != self._state.alive, self.step + 1, self._state.failed_step)
         self._state = self._state._replace(alive=alive, failed_step=failed)
-        self._plan, self._neighbours = VerletList.together(self._lists)
+        self._plan, self._neighbors = VerletList.together(self._lists)
         self._reference, self._stale = positions, False
 
     def take_records(self) -> Records:
@@ -160,14 +160,14 @@ class Batch:
     def state(self) -> dict[str, np.ndarray]:
         """Return what `restore` needs to go on from here, in this process or another.
 
-        New neighbour lists are built next, as they will be after `restore`: a run that was
+        New neighbor lists are built next, as they will be after `restore`: a run that was
         broken off and resumed goes the same way as one that was not.
         """
         self.build_anew()
         return {name: np.asarray(value) for name, value in self._state._asdict().items()}
 
     def build_anew(self) -> None:
-        """Build new neighbour lists before the next step."""
+        """Build new neighbor lists before the next step."""
         self._stale = True
 
     def restore(self, state: dict[str, np.ndarray]) -> None:

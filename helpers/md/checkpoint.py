@@ -14,15 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from helpers.errors import WorkshopError
-from helpers.files import OutputError, check_target, write_whole
+from helpers.errors import CheckpointError, OutputError
+from helpers.files import check_writable, write_atomic
 from helpers.md.trajectory import Records
 
 CALLS_PER_PIECE = 10  # calls of the engine; at worst so many are computed again
-
-
-class CheckpointError(WorkshopError, ValueError):
-    """An interrupted run that does not fit what was asked for."""
 
 
 class Checkpoints:
@@ -53,7 +49,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, about: dict[str, Any], *, resume: bool) -> None:
-        check_target(folder.parent / f"{folder.name}.xyz")
+        check_writable(folder.parent / f"{folder.name}.xyz")
         self.folder, self.about = folder, about
         self.parts: list[Records] = []
         self.state: dict[str, np.ndarray] = {}
@@ -84,7 +80,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         np.savez(buffer, about=np.array(json.dumps(self.about)), **arrays)
         try:
-            write_whole(self.folder / f"{self._n_pieces:06d}.npz", buffer.getvalue())
+            write_atomic(self.folder / f"{self._n_pieces:06d}.npz", buffer.getvalue())
         except OutputError as error:
             raise OutputError(
                 f"The run stopped at step {engine.step}: {error.problem}",

@@ -1,6 +1,6 @@
 """The compiled engine: many replicas at once, the whole loop in JAX.
 
-Between two builds of the neighbour lists nothing returns to Python, which is what makes these
+Between two builds of the neighbor lists nothing returns to Python, which is what makes these
 runs fast. `ase_runs` does the same with ASE, step by step, to read along.
 """
 
@@ -12,7 +12,8 @@ from typing import Any
 from ase import Atoms
 
 from helpers.errors import PredictionError
-from helpers.md.drive import drive
+from helpers.gap.potential import jax_calculator
+from helpers.md.engine import drive
 from helpers.md.monitor import Monitor, check_start
 from helpers.md.settings import RunSettings, check_seed
 from helpers.md.trajectory import Records, Replicas
@@ -132,18 +133,6 @@ class CompiledEngine:
     @property
     def _monitor(self) -> Monitor:
         return self._settings.monitor
-
-
-def jax_calculator(potential: Any) -> Any:
-    """Return a potential, given as a path or a calculator, as a `JaxCalculator`."""
-    from helpers.gap.jax.calculator import JaxCalculator
-    from helpers.gap.potential import GapCalculator, load_potential
-
-    if isinstance(potential, JaxCalculator):
-        return potential
-    if isinstance(potential, GapCalculator):
-        potential = potential.path
-    return load_potential(potential, engine="jax")
 
 
 def _reason(step: int, timestep_fs: float, monitor: Monitor) -> str:

@@ -18,7 +18,7 @@ def mean_square_displacement(
 ) -> pd.DataFrame:
     """Return ⟨|r(t₀ + t) − r(t₀)|²⟩ over atoms of an element and over all origins t₀.
 
-    The drift of the centre of mass is taken out.
+    The drift of the center of mass is taken out.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def diffusion_coefficient(
 
 def _relative_positions(run: Trajectory, element: str) -> np.ndarray:
     masses = run.start.get_masses()
-    centre = np.einsum("a,tax->tx", masses, run.positions_A) / masses.sum()
+    center = np.einsum("a,tax->tx", masses, run.positions_A) / masses.sum()
     chosen = run.start.symbols == element
     if not chosen.any():
         raise DataError(f"The run has no {element}", expected="one of its elements")
-    return run.positions_A[:, chosen] - centre[:, None]
+    return run.positions_A[:, chosen] - center[:, None]
 
 
 def _displacement(positions: np.ndarray, lag: int) -> float:

@@ -1,4 +1,4 @@
-"""Many time steps in one compiled loop, which stops when the neighbour lists are used up."""
+"""Many time steps in one compiled loop, which stops when the neighbor lists are used up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ase import units
 
 from helpers.gap.jax.energy import energy_and_forces
-from helpers.gap.jax.plan import Plan
+from helpers.gap.jax.layout import Plan
 from helpers.md.steps import Ensemble, State, finish_step, kinetic_energy, start_step
 
 
@@ -44,12 +44,12 @@ def compiled_loop(plan: Plan, ensemble: Ensemble, n_steps: int, stride: int) -> 
 
 
 def batch_forces(
-    plan: Plan, arrays: Any, cells: jax.Array, neighbours: Any, positions: jax.Array
+    plan: Plan, arrays: Any, cells: jax.Array, neighbors: Any, positions: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return energies (R,) and forces (R, n_atoms, 3) of replicas with lists of their own."""
     # One after the other: the numbers of one replica stay in the processor's cache.
     return jax.lax.map(
-        lambda one: energy_and_forces(plan, arrays, *one), (positions, cells, neighbours)
+        lambda one: energy_and_forces(plan, arrays, *one), (positions, cells, neighbors)
     )
 
 
@@ -62,13 +62,13 @@ def run_steps(
     masses: jax.Array,
     keys: jax.Array,
     cells: jax.Array,
-    neighbours: Any,
+    neighbors: Any,
     reference: jax.Array,
     limits: Limits,
     end: jax.Array,
     state: State,
 ) -> tuple[State, Records, jax.Array]:
-    """Go on until step `end` is complete, or until the neighbour lists are too old.
+    """Go on until step `end` is complete, or until the neighbor lists are too old.
 
     Forces are never computed where an atom is further than half the skin from `reference`: the
     loop ends before, and the caller builds new lists and calls again.
@@ -93,7 +93,7 @@ def run_steps(
     bool
         True if new lists are needed.
     """
-    force_field = partial(batch_forces, plan, arrays, cells, neighbours)
+    force_field = partial(batch_forces, plan, arrays, cells, neighbors)
     n_records = n_steps // stride + 1
     first = -(-state.step // stride)  # number of the next record
     records = Records(

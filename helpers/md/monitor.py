@@ -10,8 +10,9 @@ from ase import Atoms, units
 from ase.geometry import find_mic
 
 from helpers.errors import PredictionError
-from helpers.gap.atoms import check_atoms
+from helpers.gap.calculator import check_atoms
 from helpers.md.trajectory import Records
+from helpers.water import bonds
 
 OVERLAP_A = 0.5  # no two nuclei come closer in any molecule
 
@@ -148,16 +149,6 @@ def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
             found=words,
             fix="move overlapping atoms apart, or take another snapshot",
         )
-
-
-def bonds(atoms: Atoms) -> np.ndarray:
-    """Return (O, H) for each H and the nearest O, an int array of shape (n_hydrogens, 2)."""
-    oxygens = np.flatnonzero(atoms.numbers == 8)
-    hydrogens = np.flatnonzero(atoms.numbers == 1)
-    if len(oxygens) == 0 or len(hydrogens) == 0:
-        return np.empty((0, 2), int)
-    distances = atoms.get_all_distances(mic=True)[np.ix_(hydrogens, oxygens)]
-    return np.column_stack([oxygens[distances.argmin(1)], hydrogens])
 
 
 def kinetic_energies(velocities_A_per_fs: np.ndarray, masses: np.ndarray) -> np.ndarray:

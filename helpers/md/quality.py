@@ -99,7 +99,7 @@ def equipartition(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
 
     Notes
     -----
-    With the centre of mass at rest an atom of mass m has 3 (1 − m/M) degrees of freedom.
+    With the center of mass at rest an atom of mass m has 3 (1 − m/M) degrees of freedom.
     """
     masses = run.start.get_masses()
     moving = run.degrees_of_freedom < 3 * len(masses)
@@ -179,7 +179,7 @@ def uncertainty_along(run: Trajectory, potential: Any, n_times: int = 50) -> pd.
     DataFrame
         Columns ``time_fs``, ``mean_meV`` and ``largest_meV`` (over the atoms).
     """
-    from helpers.md.compiled import jax_calculator
+    from helpers.gap.potential import jax_calculator
 
     calculator = jax_calculator(potential)
     chosen = np.unique(np.linspace(0, len(run.times_fs) - 1, n_times).astype(int))
@@ -194,7 +194,7 @@ def uncertainty_along(run: Trajectory, potential: Any, n_times: int = 50) -> pd.
 
 def training_uncertainty(frames: Sequence[Any], potential: Any) -> float:
     """Return the largest standard deviation of an atomic energy in `frames`, meV: a yardstick."""
-    from helpers.md.compiled import jax_calculator
+    from helpers.gap.potential import jax_calculator
 
     calculator = jax_calculator(potential)
     largest = [np.max(calculator.get_variances(atoms)) for atoms in frames]

@@ -13,14 +13,14 @@ from ase import Atoms
 
 from helpers.errors import PredictionError, nearest
 from helpers.frames import load_frames
-from helpers.md.ase_runs import AseEngine, ase_calculator
+from helpers.gap.potential import ase_calculator, jax_calculator
+from helpers.md.ase_engine import AseEngine
 from helpers.md.checkpoint import Checkpoints
-from helpers.md.compiled import CompiledEngine, jax_calculator
-from helpers.md.drive import Engine, drive
+from helpers.md.compiled import CompiledEngine
+from helpers.md.engine import Engine, drive
 from helpers.md.monitor import check_start
-from helpers.md.results import write_results
 from helpers.md.settings import RunSettings, check_seed
-from helpers.md.trajectory import Trajectory
+from helpers.md.trajectory import Trajectory, write_results
 
 ENGINES = {"ase": ase_calculator, "compiled": jax_calculator}  # and what they ask for forces
 

@@ -39,7 +39,7 @@ class RunSettings:
     monitor : Monitor
         When to stop.
     skin_A : float
-        How much further than the cutoffs the neighbour lists of the compiled engine reach.
+        How much further than the cutoffs the neighbor lists of the compiled engine reach.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class RunSettings:
     def degrees_of_freedom(self, n_atoms: int) -> int:
         """Return how many the temperature is computed with.
 
-        Langevin noise moves the centre of mass; without it, it stays at rest.
+        Langevin noise moves the center of mass; without it, it stays at rest.
         """
         return 3 * n_atoms if self.thermostat == "langevin" or n_atoms == 1 else 3 * n_atoms - 3
 

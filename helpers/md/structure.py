@@ -44,7 +44,7 @@ def radial_distributions(
     -------
     DataFrame
         Columns ``r_A`` (middle of the bin), one per pair such as ``OO`` with g(r), and one such as
-        ``OO_count``: neighbours of the second element within the outer edge of the bin. r goes up
+        ``OO_count``: neighbors of the second element within the outer edge of the bin. r goes up
         to half of the cell.
     """
     frames = _frames(source, n_frames)
@@ -74,17 +74,17 @@ def first_peak_A(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0)
 
 
 def coordination(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0) -> float:
-    """Return the number of neighbours up to the first minimum after the first peak of g(r)."""
+    """Return the number of neighbors up to the first minimum after the first peak of g(r)."""
     return _first_shell(table, pair, above_A)[1]
 
 
 def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """Return first peaks between molecules and numbers of neighbours, for a run and DFT frames.
+    """Return first peaks between molecules and numbers of neighbors, for a run and DFT frames.
 
     Returns
     -------
     DataFrame
-        Columns ``pair``, ``peak_A``, ``peak_DFT_A``, ``neighbours`` and ``neighbours_DFT`` (of
+        Columns ``pair``, ``peak_A``, ``peak_DFT_A``, ``neighbors`` and ``neighbors_DFT`` (of
         O–H and H–H with those in the same molecule).
 
     Raises
@@ -98,12 +98,12 @@ def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
             _first_shell(table, pair, above_A) for table in (mine, theirs)
         )
         rows.append((pair, peak, peak_DFT, count, count_DFT))
-    columns = ["pair", "peak_A", "peak_DFT_A", "neighbours", "neighbours_DFT"]
+    columns = ["pair", "peak_A", "peak_DFT_A", "neighbors", "neighbors_DFT"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _first_shell(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:
-    """Return where the first peak beyond `above_A` is, and the neighbours up to its end.
+    """Return where the first peak beyond `above_A` is, and the neighbors up to its end.
 
     The end is the lowest point after the peak.
     """

@@ -1,16 +1,27 @@
-"""What a run of molecular dynamics leaves behind: times, positions, velocities, energies."""
+"""`Trajectory`: what a run of molecular dynamics leaves behind, and its files."""
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+from ase.io.trajectory import TrajectoryWriter
+from ase.md.md import MolecularDynamics
+
+from helpers.files import check_writable, output_error, write_atomic
 
 A_PER_FS = 1 / units.fs  # 1 Å/fs in ASE's unit of velocity
+
+
 LOG_COLUMNS = ("step", "time_fs", "total_eV", "potential_eV", "kinetic_eV", "temperature_K")
 
 
@@ -172,3 +183,89 @@ class Replicas:
     def stable(self) -> np.ndarray:
         """Which replicas came through, bool, shape (n_replicas,)."""
         return np.array([run.stable for run in self.runs])
+
+
+class LogFile:
+    """Appends a line with the energies and the temperature each time it is called.
+
+    For ``dynamics.attach(LogFile("nve.log", atoms, dynamics), interval=1)``. The columns are those
+    of the log of `run_nve` and `run_nvt`.
+
+    Parameters
+    ----------
+    path : path
+        Written anew, with a line of headings.
+    atoms : ase.Atoms
+    dynamics : ase.md.md.MolecularDynamics
+        Tells the time.
+    degrees_of_freedom : int, optional
+        3 N − 3 by default: right if the center of mass is at rest.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        atoms: Atoms,
+        dynamics: MolecularDynamics,
+        degrees_of_freedom: int | None = None,
+    ) -> None:
+        self.path, self.atoms, self.dynamics = Path(path), atoms, dynamics
+        self.degrees_of_freedom = degrees_of_freedom or 3 * len(atoms) - 3
+        self.path.write_text(log_line(LOG_COLUMNS))
+
+    def __call__(self) -> None:
+        """Append a line."""
+        potential = self.atoms.get_potential_energy()
+        kinetic = self.atoms.get_kinetic_energy()
+        temperature = 2 * kinetic / (self.degrees_of_freedom * units.kB)
+        time_fs = self.dynamics.get_time() / units.fs
+        step = self.dynamics.nsteps
+        values = (step, time_fs, potential + kinetic, potential, kinetic, temperature)
+        with self.path.open("a") as file:
+            file.write(log_line(values))
+
+
+def log_line(values: Any) -> str:
+    """Return one line of a log file: headings, or the values of `LOG_COLUMNS`."""
+    if isinstance(values[0], str):
+        return "{:>8} {:>10} {:>15} {:>15} {:>13} {:>13}\n".format(*values)
+    return "{:8d} {:10.2f} {:15.6f} {:15.6f} {:13.6f} {:13.2f}\n".format(*values)
+
+
+def write_results(run: Trajectory, prefix: str | os.PathLike) -> tuple[Path, Path, Path]:
+    """Write ``prefix.log``, ``prefix.xyz`` and ``prefix.traj``, each whole or not at all.
+
+    The log holds one line per record; the other two the frames, with velocities (in the XYZ file as
+    momenta, as ASE reads them) and energies.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing, may not be written to, or the disk is full.
+    """
+    log, xyz, traj = (Path(f"{os.fspath(prefix)}.{kind}") for kind in ("log", "xyz", "traj"))
+    rows = run.log().itertuples(index=False)
+    write_atomic(log, log_line(LOG_COLUMNS) + "".join(log_line(tuple(row)) for row in rows))
+    text = io.StringIO()
+    write(text, run.frames(), format="extxyz")
+    write_atomic(xyz, text.getvalue())
+    _write_traj(run, traj)
+    return log, xyz, traj
+
+
+def _write_traj(run: Trajectory, path: Path) -> None:
+    """ASE writes this format into a file only: so beside it first."""
+    check_writable(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with TrajectoryWriter(aside) as writer:
+                for atoms in run.frames():
+                    energy = atoms.info["potential_eV"]
+                    atoms.calc = SinglePointCalculator(atoms, energy=energy)
+                    writer.write(atoms)
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error

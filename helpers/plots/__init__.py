@@ -1,1 +1,8 @@
-"""One function per figure: takes a table, returns an Axes. Computes nothing."""
+"""Figures that several topics share.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

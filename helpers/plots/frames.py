@@ -9,7 +9,16 @@ import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLACK, BLUE, ELEMENT_COLORS, GREEN, ORANGE, PURPLE, new_axes, style
+from helpers.plots.style import (
+    BLACK,
+    BLUE,
+    ELEMENT_COLORS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    new_axes,
+    style,
+)
 
 _OTHERS = (BLUE, GREEN, ORANGE, PURPLE)
 
@@ -37,7 +46,7 @@ def plot_distribution(
     Parameters
     ----------
     sets : mapping of str to array-like
-        Values by name. Names of elements get the colours of the elements.
+        Values by name. Names of elements get the colors of the elements.
     title, label : str
         What is shown; the quantity with its unit.
     """

@@ -1,1 +1,8 @@
-"""One self-contained HTML report, made of sections that each command adds."""
+"""The report: sections and page templates.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.errors import WorkshopError
-from helpers.files import check_target, write_whole
+from helpers.files import check_writable, write_atomic
 from helpers.plots.style import style
 
 
@@ -100,13 +100,13 @@ class Section:
 def add_section(section: Section, folder: str | os.PathLike) -> Path:
     """Store a section in `folder`, build ``report.html`` again, and return its path."""
     sections = Path(folder, "sections")
-    check_target(sections.parent / "report.html")
+    check_writable(sections.parent / "report.html")
     sections.mkdir(exist_ok=True)
     for older in sections.glob(f"[0-9][0-9]-{section.name}.html"):
         if not older.name.startswith(f"{section.order:02d}-"):
             older.unlink()
     page = _templates().get_template("section.html").render(section=section)
-    write_whole(sections / f"{section.order:02d}-{section.name}.html", page)
+    write_atomic(sections / f"{section.order:02d}-{section.name}.html", page)
     return build_report(folder)
 
 
@@ -127,7 +127,7 @@ def build_report(folder: str | os.PathLike) -> Path:
             written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )
-    return write_whole(Path(folder, "report.html"), page)
+    return write_atomic(Path(folder, "report.html"), page)
 
 
 def _templates() -> Environment:

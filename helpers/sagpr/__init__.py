@@ -1,1 +1,8 @@
-"""Symmetry-adapted Gaussian process regression of polarizabilities."""
+"""Lesson 06: polarizabilities by symmetry-adapted Gaussian process regression.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

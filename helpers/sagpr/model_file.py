@@ -15,12 +15,10 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from helpers.errors import ModelFileError
-from helpers.files import write_whole
-from helpers.sagpr.by_lambda import zeta_of_each
-from helpers.sagpr.frame_map import FrameMap
-from helpers.sagpr.gram import Solution
-from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
-from helpers.sagpr.rows import Contraction
+from helpers.files import write_atomic
+from helpers.sagpr.feature_map import Contraction, FrameMap
+from helpers.sagpr.kernel_ridge import Solution
+from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge, zeta_of_each
 from helpers.sagpr.tensors import LAMBDAS
 
 FORMAT = "symmetry-adapted kernel ridge, 1"
@@ -55,7 +53,7 @@ def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Pa
     }
     buffer = io.BytesIO()
     np.savez(buffer, note=np.array(json.dumps(note)), **arrays)
-    return write_whole(path, buffer.getvalue())
+    return write_atomic(path, buffer.getvalue())
 
 
 def load_model(path: str | os.PathLike) -> SymmetryAdaptedKernelRidge:
@@ -90,13 +88,13 @@ def _assemble(note: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRidge:
     model = SymmetryAdaptedKernelRidge(**settings)
     selection = {
         (element, k): arrays[f"selection_{element}_{k}"]
-        for element in model.soap.centres
+        for element in model.soap.centers
         for k in LAMBDAS
         if f"selection_{element}_{k}" in arrays
     }
     contractions = {
         element: Contraction(arrays[f"mean_{element}"], arrays[f"axes_{element}"])
-        for element in model.soap.centres
+        for element in model.soap.centers
         if f"mean_{element}" in arrays
     }
     model.map_ = FrameMap(

@@ -1,4 +1,4 @@
-"""`SymmetryAdaptedKernelRidge`: polarizabilities of frames, that turn as the frames turn."""
+"""`SymmetryAdaptedKernelRidge`: an equivariant model of the polarizability of frames."""
 
 from __future__ import annotations
 
@@ -8,36 +8,180 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
+from helpers import checks
 from helpers.errors import DataError
-from helpers.gap import checks
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.by_lambda import regularizations_to_try, zeta_of_each
-from helpers.sagpr.frame_map import FrameMap, in_batches
-from helpers.sagpr.gram import Gram, Solution, check_groups, one_thread
-from helpers.sagpr.posterior import sampled_weights
-from helpers.sagpr.predictions import Predictions
-from helpers.sagpr.rows import MIXING, N_SCALARS
-from helpers.sagpr.soap import LambdaSoap, check_frames
+from helpers.jax_setup import one_thread
+from helpers.sagpr.feature_map import MIXING, N_SCALARS, FrameMap, in_batches
+from helpers.sagpr.kernel_ridge import (
+    N_SAMPLES,
+    REGULARIZATIONS,
+    Gram,
+    Solution,
+    check_groups,
+    posterior_weights,
+)
+from helpers.sagpr.lambda_soap import LambdaSoap, check_frames
 from helpers.sagpr.tensors import (
+    BASIS,
     LAMBDAS,
     antisymmetric_rms,
+    as_tensors,
     check_tensors,
+    component_errors,
     to_cartesian,
     to_spherical,
 )
 
 
+class Predictions:
+    """The part of `SymmetryAdaptedKernelRidge` that answers; the attributes are told there."""
+
+    n_jobs: int
+    map_: FrameMap
+    solutions_: dict[int, Solution]
+    primal_: dict[int, np.ndarray]
+    constants_: dict[int, np.ndarray]
+
+    def predict(
+        self, frames: Sequence[Atoms], *, return_std: bool = False, progress: bool = False
+    ) -> Any:
+        """Return the tensors of frames, shape (n_frames, 3, 3), in the unit of the training set.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        return_std : bool
+            Return a tuple: the tensors, and the standard deviation that the fit expects of each
+            entry, in the same shape, calibrated by the left-out residuals.
+        progress : bool
+            Show a bar.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If a frame cannot be described; see `soap.check_frames`.
+        """
+        samples = self.predict_samples(frames, N_SAMPLES if return_std else 0, progress=progress)
+        if not return_std:
+            return samples[0]
+        # Noise that is the same for all m is the same for all orientations, too.
+        noise = sum(
+            s.variance * s.noise * np.sum(BASIS[k] ** 2, 0) for k, s in self.solutions_.items()
+        )
+        n_atoms = np.array([len(atoms) for atoms in frames])
+        spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
+        return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
+
+    @one_thread
+    def predict_samples(
+        self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
+    ) -> np.ndarray:
+        """Return the prediction and samples of what the fit holds possible.
+
+        A sample is one smooth function of the frames: what is computed from all of them, such as a
+        spectrum, then spreads as the uncertainty of the fit says.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        n_samples : int
+            Up to `posterior.N_SAMPLES`.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_samples, n_frames, 3, 3)
+            The prediction first, in the unit of the training set.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If a frame cannot be described; see `soap.check_frames`.
+        ConfigError
+            If there are not so many samples.
+        """
+        check_is_fitted(self)
+        check_frames(frames, self.map_.soap)
+        checks.whole("n_samples", n_samples, 0, N_SAMPLES)
+        kept = slice(0, 1 + n_samples)
+
+        def tensors(some: Sequence[Atoms]) -> np.ndarray:
+            rows = self.map_.rows(some)
+            n_atoms = np.array([len(atoms) for atoms in some])
+            components = {
+                k: rows[k] @ self.primal_[k][:, kept] + self.constants_[k][kept] for k in LAMBDAS
+            }
+            return to_cartesian(components) * n_atoms[:, None, None, None]
+
+        found = in_batches(frames, tensors, self.n_jobs, progress=progress)
+        return np.moveaxis(np.concatenate(list(found)), 3, 0)
+
+    def predict_centers(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return the parts of a frame's tensor: the centers, and what each contributes.
+
+        Only the sum was learned: how it is shared out is the model's own choice.
+
+        Returns
+        -------
+        ndarray of int of shape (n_centers,), ndarray of shape (n_centers, 3, 3)
+            In the unit of the training set.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If the frame cannot be described; see `soap.check_frames`.
+        """
+        check_is_fitted(self)
+        check_frames([atoms], self.map_.soap)
+        rows = self.map_.center_rows(atoms)
+        n_centers = len(rows[0])
+        components = {
+            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centers for k in LAMBDAS
+        }
+        symbols = np.array(atoms.get_chemical_symbols())
+        centers = np.concatenate([np.flatnonzero(symbols == e) for e in self.map_.soap.centers])
+        return centers, to_cartesian(components) * len(atoms)
+
+    def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
+        """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
+            In the unit of the training set. An antisymmetric part is an error like others.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If frames or tensors cannot be used.
+        """
+        tensors = as_tensors(tensors, len(frames))
+        errors = self.predict(frames) - tensors
+        return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
+
+
 class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     """Symmetry-adapted Gaussian process regression of symmetric tensors of rank 2.
 
-    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learnt apart, with
+    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learned apart, with
     kernels that turn as they do (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.* **120**,
     036002 (2018)), so a turned frame's prediction is the turned prediction.
 
     Parameters
     ----------
-    cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centres
+    cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centers
         Those of `soap.LambdaSoap`.
     zeta : 1 or 2, or {0: …, 2: …}
         1: linear in the features. 2: pairs of like environments count more (see `rows`).
@@ -60,7 +204,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     solutions_ : dict of int to Solution
-        Of each λ: weights, regularisation, left-out residuals.
+        Of each λ: weights, regularization, left-out residuals.
     left_out_ : ndarray of shape (n_frames, 3, 3)
         Prediction of each training frame by the fit without it, in closed form. The features that
         were selected, and the principal components, are those of all frames.
@@ -71,7 +215,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     primal_, constants_ : dict of int to ndarray
         Of each λ: weights of the rows; the fit's own first, then samples of the posterior.
     antisymmetric_rms_ : float
-        What the training tensors hold besides λ = 0 and 2, RMS: it is not learnt.
+        What the training tensors hold besides λ = 0 and 2, RMS: it is not learned.
 
     Examples
     --------
@@ -94,7 +238,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         scaling_A: float = LambdaSoap.scaling_A,
         scaling_exponent: float = LambdaSoap.scaling_exponent,
         elements: tuple[str, ...] = LambdaSoap.elements,
-        centres: tuple[str, ...] = LambdaSoap.centres,
+        centers: tuple[str, ...] = LambdaSoap.centers,
         zeta: int | Mapping[int, int] = 1,
         mixing: float = MIXING,
         n_scalars: int = N_SCALARS,
@@ -112,7 +256,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         self.scaling_A = scaling_A
         self.scaling_exponent = scaling_exponent
         self.elements = elements
-        self.centres = centres
+        self.centers = centers
         self.zeta = zeta
         self.mixing = mixing
         self.n_scalars = n_scalars
@@ -183,7 +327,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
                 targets[lambda_] / n_atoms[:, None], regularizations[lambda_], groups
             )
             self.solutions_[lambda_] = solution
-            self.primal_[lambda_], self.constants_[lambda_] = sampled_weights(
+            self.primal_[lambda_], self.constants_[lambda_] = posterior_weights(
                 gram, solution, rows, rng
             )
             left_out[lambda_] = targets[lambda_] - solution.left_out * n_atoms[:, None]
@@ -197,3 +341,41 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         if self.n_features is not None:
             checks.whole("n_features", self.n_features, 1)
         checks.whole("seed", self.seed, 0)
+
+
+def regularizations_to_try(given: float | Mapping[int, float] | None) -> dict[int, Sequence[float]]:
+    """Return what to try for each λ: the one that was given, or the usual ones.
+
+    Raises
+    ------
+    ConfigError
+        If one is not above 0, or a λ has none.
+    """
+    if given is None:
+        return dict.fromkeys(LAMBDAS, REGULARIZATIONS)
+    chosen = _of_each_lambda("regularization", given)
+    for value in chosen.values():
+        checks.number("regularization", value)
+    return {k: [value] for k, value in chosen.items()}
+
+
+def zeta_of_each(given: int | Mapping[int, int]) -> dict[int, int]:
+    """Return ζ by λ.
+
+    Raises
+    ------
+    ConfigError
+        If one is neither 1 nor 2, or a λ has none.
+    """
+    zetas = _of_each_lambda("zeta", given)
+    for value in zetas.values():
+        if value not in (1, 2):
+            checks.refuse("zeta", value, "1 or 2")
+    return zetas
+
+
+def _of_each_lambda(name: str, value: Any) -> dict[int, Any]:
+    chosen = dict(value) if isinstance(value, Mapping) else dict.fromkeys(LAMBDAS, value)
+    if set(chosen) != set(LAMBDAS):
+        checks.refuse(name, value, "one value, or one for each λ: {0: …, 2: …}")
+    return chosen

@@ -11,16 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
 
+from helpers import checks
 from helpers.errors import DataError
-from helpers.frames import label
-from helpers.gap import checks
+from helpers.frames import label, load_frames
 
 LAMBDAS = (0, 2)
+
+
 POLARIZABILITY_NAME = "Polarizability"
+
+
 CARTESIAN = ("xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz")
+
+
 SPHERICAL = {0: ("trace/√3",), 2: ("xy", "yz", "3z²−r²", "xz", "x²−y²")}
+
+
 LARGEST_ASYMMETRY = 0.05  # of the RMS of the anisotropic part; beyond, something is mixed up
 
 
@@ -186,3 +195,40 @@ def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> 
             found=f"{skew[worst]:.3g}",
             fix="check the order of its 9 numbers: " + " ".join(CARTESIAN),
         )
+
+
+def component_errors(tensors: np.ndarray, predictions: np.ndarray) -> pd.DataFrame:
+    """Return the errors of λ = 0, λ = 2 and of each Cartesian component.
+
+    Parameters
+    ----------
+    tensors, predictions : ndarray of shape (n, 3, 3)
+
+    Returns
+    -------
+    DataFrame
+        Columns ``component``, ``rmse`` and ``std`` (in the unit of the tensors; the m of a λ
+        pooled), ``percent`` (100 · rmse / std).
+    """
+    rows = []
+    true, found = to_spherical(tensors), to_spherical(predictions)
+    for lambda_ in true:
+        rows.append(_row(f"λ={lambda_}", true[lambda_], found[lambda_]))
+    for i in range(3):
+        for j in range(3):
+            pair = "xyz"[i] + "xyz"[j]
+            rows.append(_row(pair, tensors[:, i, j, None], predictions[:, i, j, None]))
+    return pd.DataFrame(rows)
+
+
+def _row(name: str, true: np.ndarray, found: np.ndarray) -> dict[str, float | str]:
+    rmse = float(np.sqrt(np.mean((found - true) ** 2)))
+    std = float(np.sqrt(np.mean(true.var(0))))
+    percent = 100 * rmse / std if std > 0 else float("nan")
+    return {"component": name, "rmse": rmse, "std": std, "percent": percent}
+
+
+def labeled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
+    """Return the water frames with polarizabilities, these (Å³), and their trajectories."""
+    frames = load_frames("water", "train", 200)
+    return frames, read_tensors(frames), np.array([a.info["trajectory"] for a in frames])

@@ -1,1 +1,8 @@
-"""Sweeps: a grid of settings and training-set sizes → one tidy table."""
+"""Lessons 03 and 04: a grid of fits, and what it tells.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

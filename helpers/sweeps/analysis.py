@@ -25,7 +25,7 @@ def overfitting(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
     DataFrame, one row per point
         What was varied, ``n_frames``, ``repeat``, both sigmas, ``training``, ``validation`` and
         ``ratio`` = validation / training: about 1 for an honest fit, large for one that has
-        learnt by heart.
+        learned by heart.
     """
     rows = rows_of(table, quantity, None)
     point = [*settings_of(table), "n_frames", "repeat", *SIGMAS]

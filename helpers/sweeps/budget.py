@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from helpers.errors import FitError, WorkshopError
-from helpers.sweeps.work import Outcome, Task, memory_MB
+from helpers.sweeps.compute import Outcome, Task, memory_MB
 
 SPARE = 0.9  # part of the free memory that fits may take
 

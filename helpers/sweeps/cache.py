@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import WorkshopError
-from helpers.files import check_target, unwritable, write_whole
+from helpers.errors import CacheError
+from helpers.files import check_writable, output_error, write_atomic
 from helpers.frames import label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
 
 FORMAT = 1  # raised when entries change their form
+
+
 _MARK = "cache.json"
+
+
 # These change where things are written, not what is computed.
 _NO_MATTER = ("atoms_filename", "gap_file", "do_copy_atoms_file", "sparse_separate_file")
-
-
-class CacheError(WorkshopError):
-    """A cache folder that this version cannot use."""
 
 
 def versions() -> dict[str, str]:
@@ -89,11 +89,11 @@ class Cache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable(self.folder, error) from error
+            raise output_error(self.folder, error) from error
         mark = self.folder / _MARK
-        check_target(mark)
+        check_writable(mark)
         if not mark.exists():
-            write_whole(mark, json.dumps({"format": FORMAT}))
+            write_atomic(mark, json.dumps({"format": FORMAT}))
         self._check_format(mark)
 
     def _check_format(self, mark: Path) -> None:
@@ -139,13 +139,13 @@ class Cache:
             aside = work.path / "entry"
             try:
                 aside.mkdir()
-                write_whole(aside / "gap.xml", model)
-                write_whole(aside / "point.json", json.dumps(stored, indent=1))
+                write_atomic(aside / "gap.xml", model)
+                write_atomic(aside / "point.json", json.dumps(stored, indent=1))
                 place.parent.mkdir(exist_ok=True)
                 os.rename(aside, place)
             except OSError as error:
                 if not (place / "point.json").is_file():  # else another sweep was faster
-                    raise unwritable(place, error) from error
+                    raise output_error(place, error) from error
         return {**result, "model_path": str(place / "gap.xml")}
 
     def _place(self, key: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 
 from helpers.errors import MissingToolError, WorkshopError
 from helpers.sweeps.budget import Memory
-from helpers.sweeps.work import Outcome, Task, compute
+from helpers.sweeps.compute import Outcome, Task, compute
 
 PATIENCE_SECONDS = 20  # for a scheduler that does not answer
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from helpers import checks
 from helpers.errors import ConfigError, nearest
-from helpers.gap import cfg, checks
-from helpers.gap.config import GapConfig
-from helpers.gap.two_body import TwoBody
+from helpers.gap import cfg
+from helpers.gap.config import GapConfig, TwoBody
 
 # The two sigmas that matter, each for itself; the numbers are their places in default_sigma.
 SIGMAS = {"sigma_energy_eV_per_atom": 0, "sigma_force_eV_per_A": 1}
@@ -69,7 +69,7 @@ def make_grid(
     repeats : int
         Fits of each point, with different frames and seeds.
     config : GapConfig, optional
-        All other settings; by default the class-room preset.
+        All other settings; by default the classroom preset.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from helpers.errors import FitError
 from helpers.sweeps.budget import Memory, free_memory_MB
-from helpers.sweeps.work import Outcome, Task
+from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.worker import DONE
 
 # Threads that wait for each other burn more than they gain where others compute, too.

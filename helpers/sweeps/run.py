@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from helpers import checks
 from helpers.frames import check_labels, data_files, load_frames
-from helpers.gap import checks
 from helpers.gap.config import GapConfig
 from helpers.sweeps.cache import Cache, fingerprint, point_key
+from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
 from helpers.sweeps.table import check_table_path, save_table
-from helpers.sweeps.work import Outcome, Task
 
 CACHE = "results/cache"
 
@@ -32,7 +32,7 @@ def learning_curve(
     Parameters
     ----------
     config : GapConfig, optional
-        The settings; by default the class-room preset.
+        The settings; by default the classroom preset.
     sizes : sequence of int, optional
         Training-set sizes; by default all that ship (50, 100, 200, 400).
     **options
@@ -72,7 +72,7 @@ def sweep(
 
     Points that were computed before come from the cache, so a sweep that was stopped, even by
     ``kill -9``, goes on where it was. Points that differ in sigma only cost one fit together: the
-    others are solved from the same K_NM (`helpers.gap.regression`).
+    others are solved from the same K_NM (`helpers.gap.regularization_path`).
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def sweep(
         Fits of each point. The first uses the shipped training set; the others draw as many
         frames from the largest one, with their own seeds, which also seed gap_fit.
     config : GapConfig, optional
-        All other settings; by default the class-room preset.
+        All other settings; by default the classroom preset.
     dataset : str
         Name of the shipped data set.
     cache : path

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.errors import DataError, nearest
-from helpers.files import check_target, write_whole
+from helpers.files import check_writable, write_atomic
 
 ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
@@ -30,15 +30,15 @@ def check_table_path(path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise DataError(f"{path} has no ending that tells its form", expected=" or ".join(ENDINGS))
-    return check_target(path)
+    return check_writable(path)
 
 
 def save_table(table: pd.DataFrame, path: str | os.PathLike) -> Path:
     """Write a table as CSV or Parquet, by its ending."""
     path = check_table_path(path)
     if path.suffix == ".parquet":
-        return write_whole(path, table.to_parquet(None, engine="pyarrow", index=False))
-    return write_whole(path, table.to_csv(index=False))
+        return write_atomic(path, table.to_parquet(None, engine="pyarrow", index=False))
+    return write_atomic(path, table.to_csv(index=False))
 
 
 def load_table(path: str | os.PathLike) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from helpers.sweeps.work import Task, compute
+from helpers.sweeps.compute import Task, compute
 
 DONE = "done"  # comes after the outcomes of each task
 

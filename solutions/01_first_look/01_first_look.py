@@ -26,13 +26,13 @@ from IPython.display import Markdown
 
 from helpers import GapConfig, load_frames
 from helpers.frames import data_folder
-from helpers.plots.frames import (
+from helpers.plots import (
     plot_curve_and_slope,
     plot_distribution,
     plot_snapshot,
     plot_tensor,
+    with_alt_text,
 )
-from helpers.plots.notebook import described
 
 warnings.filterwarnings("ignore")
 HERE = Path(".")
@@ -124,7 +124,7 @@ float(_score)
 #
 # The next cell writes `gap_config.cfg`, the settings of a fit. Copy it to `my_config.cfg`, open the
 # copy with `nano` (or by a double click in the file browser on the left), and let the `soap` term
-# see its neighbours up to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
+# see its neighbors up to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
 #
 # If you used an editor, or skip this, delete the line with `raise` below, or *Run All* stops there.
 # (If you skip it, *Validate* will name its test. You lose no points.)
@@ -161,7 +161,7 @@ assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 
 
 # %% [markdown] tags=["discussion"]
 # **Discussion.** Without `cutoff`, which it must have, `gap_fit` stops, and so it does if you misspell
-# it. But a misspelt `cutoff_transition_width` inside `gap={}` it ignores without a word, and trains
+# it. But a misspelled `cutoff_transition_width` inside `gap={}` it ignores without a word, and trains
 # with 0.5 Å, a value of its own. `GapConfig.read` refuses either file and tells which key it does not
 # know.
 
@@ -182,7 +182,7 @@ print("for the cell  ", sorted(atoms.info))
 print("for each atom ", sorted(atoms.arrays))
 
 # %%
-described(
+with_alt_text(
     plot_snapshot(atoms),
     f"One snapshot seen along z: {len(atoms)} atoms of water, oxygen with two hydrogens each, in a "
     f"square cell of {atoms.cell.lengths()[0]:.2f} Å; some molecules reach across its edge.",
@@ -274,7 +274,7 @@ relative = np.asarray(relative_energies_meV_per_atom)
 temperatures = np.array([one.info["temperature_K"] for one in frames])
 by_temperature = {f"{T:.0f} K": relative[temperatures == T] for T in np.unique(temperatures)}
 means = ", ".join(f"{name} {values.mean():.1f}" for name, values in by_temperature.items())
-described(
+with_alt_text(
     plot_distribution(
         by_temperature,
         title="Energies of 100 snapshots",
@@ -318,11 +318,11 @@ Markdown(
 #
 # Here $E$ is the energy (eV), $\mathbf{r}_i$ the position of atom $i$ (Å), $\alpha$ one of x, y, z,
 # and $h$ a small step (Å), so forces are in eV/Å. Whoever gives energies and forces must obey the
-# first equation, be it DFT or a machine-learnt potential; the second, a *central difference*, checks
+# first equation, be it DFT or a machine-learned potential; the second, a *central difference*, checks
 # it. A snapshot has one energy, but three force components for each atom: that is why forces teach a
 # potential so much.
 #
-# To practise, take two argon atoms and a simple potential, Lennard-Jones. An ASE *calculator*
+# To practice, take two argon atoms and a simple potential, Lennard-Jones. An ASE *calculator*
 # attached to `Atoms` gives energies and forces; later your own potential will take its place.
 
 # %%
@@ -365,7 +365,7 @@ curve = []
 for distance in distances:
     stretched = Atoms("Ar2", positions=[[0, 0, 0], [distance, 0, 0]], calculator=pair.calc)
     curve.append(stretched.get_potential_energy())
-described(
+with_alt_text(
     plot_curve_and_slope(distances, curve, (4.2, pair.get_potential_energy()), slope),
     f"Energy of two argon atoms against their distance, lowest near "
     f"{distances[np.argmin(curve)]:.1f} Å; at 4.2 Å a tangent of slope {1000 * slope:.1f} meV/Å.",
@@ -440,7 +440,7 @@ print(f"RMS force component: O {rms_force_O:.2f} eV/Å, H {rms_force_H:.2f} eV/�
 components = {
     symbol: [one.arrays["dft_forces"][one.symbols == symbol] for one in frames] for symbol in "OH"
 }
-described(
+with_alt_text(
     plot_distribution(components, title="Force components", label="DFT force, eV/Å"),
     "Histograms of the force components of oxygen and of hydrogen: both have their peak at zero; "
     f"RMS {rms_force_O:.2f} eV/Å for oxygen and {rms_force_H:.2f} eV/Å for hydrogen.",
@@ -511,7 +511,7 @@ Markdown(
 
 # %%
 alpha = np.reshape(atoms.info["Polarizability"], (3, 3))
-described(
+with_alt_text(
     plot_tensor(alpha, title="Polarizability of the cell", unit="Å³"),
     f"A table of 3 by 3 numbers: about {alpha.trace() / 3:.1f} Å³ on the diagonal, "
     f"at most {abs(alpha - np.diag(np.diag(alpha))).max():.1f} Å³ beside it.",
@@ -533,7 +533,7 @@ alpha_per_molecule_A3 = tensors.trace(axis1=1, axis2=2).mean() / 3 / 16
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-7-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-print(f"{alpha_per_molecule_A3:.3f} Å³ for each molecule; experiment, water vapour: about 1.45 Å³")
+print(f"{alpha_per_molecule_A3:.3f} Å³ for each molecule; experiment, water vapor: about 1.45 Å³")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-7", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Mean polarizability of a molecule
@@ -552,7 +552,7 @@ assert abs(float(alpha_per_molecule_A3) / _true - 1) < 0.005, (
 ### END HIDDEN TESTS
 
 # %% [markdown] tags=["discussion"]
-# **Discussion.** Close to the value of the vapour: molecules in the liquid are polarizable nearly as if
+# **Discussion.** Close to the value of the vapor: molecules in the liquid are polarizable nearly as if
 # they were alone. The tensor is nearly a multiple of the unit matrix, since 16 molecules point in all
 # directions; what is left of the anisotropy, and how it changes in time, makes the Raman spectrum.
 

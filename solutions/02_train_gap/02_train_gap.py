@@ -25,10 +25,14 @@ from IPython.display import Markdown
 
 from helpers import GapConfig, evaluate, fit_gap, load_frames, load_potential
 from helpers.frames import data_folder
-from helpers.plots.errors import plot_error_histogram, plot_force_residuals
-from helpers.plots.notebook import described
-from helpers.plots.style import SET_COLORS, style
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.plots import (
+    SET_COLORS,
+    plot_error_histogram,
+    plot_force_residuals,
+    style,
+    with_alt_text,
+)
+from helpers.sweeps import ENERGY, FORCES  # names of columns
 
 warnings.filterwarnings("ignore")
 
@@ -46,10 +50,10 @@ STORED = data_folder() / "stored"  # results that took too long for a class
 # k(\mathbf p, \mathbf p') = \delta^2 \, (\mathbf p \cdot \mathbf p')^{\zeta}$$
 #
 # $e_0$ (eV) is the mean energy per atom of the training frames. $\mathbf p$ is the SOAP vector (smooth
-# overlap of atomic positions) of a neighbourhood, of length 1 and without unit, $k$ the kernel that
-# tells how alike two neighbourhoods are (in eV², at most $\delta^2$), $\zeta$ makes it more or less
+# overlap of atomic positions) of a neighborhood, of length 1 and without unit, $k$ the kernel that
+# tells how alike two neighborhoods are (in eV², at most $\delta^2$), $\zeta$ makes it more or less
 # picky. A second, simpler term with one distance in place of $\mathbf p$ handles pairs of atoms.
-# The weights $\alpha_s$ (in 1/eV) are what is learnt. `gap_fit` finds those that minimise
+# The weights $\alpha_s$ (in 1/eV) are what is learned. `gap_fit` finds those that minimize
 #
 # $$\sum_{\text{frames}} \frac{(E - E^{\text{DFT}})^2}{\sigma_E^2 \, N} +
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
@@ -128,14 +132,14 @@ assert _error < 2.5, f"{_error:.2f} meV/atom on ten frames: about 1 was expected
 Markdown(
     f"**Discussion.** {fit.n_frames} snapshots are {fit.n_energies} energies, but "
     f"{fit.n_force_components} force components: almost all that the potential learns, it learns "
-    "from forces. The counts are worth a look every time: with a misspelt label `gap_fit` alone "
+    "from forces. The counts are worth a look every time: with a misspelled label `gap_fit` alone "
     "trains on nothing, and says that all is well."
 )
 
 # %% [markdown]
 # ## Exercise 2.1 (2): how wrong is it? (3 points)
 #
-# *Why:* A potential without an error is a rumour. The usual measure is the root mean square error
+# *Why:* A potential without an error is a rumor. The usual measure is the root mean square error
 #
 # $$\text{RMSE} = \sqrt{\frac{1}{n} \sum_{j=1}^{n} (y_j^{\text{GAP}} - y_j^{\text{DFT}})^2}$$
 #
@@ -235,7 +239,7 @@ Markdown(
 # ## Exercise 2.1 (3): and on frames that it knows? (2 points)
 #
 # *Why:* only beside the training error does a validation error tell whether a potential has understood
-# or memorised.
+# or memorized.
 #
 # **Do.** The same for the 100 **training** frames: keep the result of `evaluate` as `training`, and
 # the errors as `rmse_energy_training` (meV per atom) and `rmse_forces_training` (meV/Å).
@@ -307,12 +311,12 @@ Markdown(
 # is adaptation to just these frames. A simulation visits new configurations, so only an error on
 # frames that had no part in the fit estimates what to expect there. Here the two are close, because
 # there are many more force components than weights, which leaves the fit little freedom. A ratio
-# of 5 would mean that the potential has learnt its frames by heart: it is overfitted.
+# of 5 would mean that the potential has learned its frames by heart: it is overfitted.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: the fit made the training error small, so it is too optimistic; new frames are the test
+# - 1 point: the fit made the training error small, so it is too optimiztic; new frames are the test
 #   of what the potential has understood.
-# - 1 point: a large ratio means overfitting (learnt by heart, does not generalise).
+# - 1 point: a large ratio means overfitting (learned by heart, does not generalize).
 # === END MARK SCHEME ===
 
 # %% [markdown] tags=["discussion"]
@@ -356,13 +360,13 @@ stored.pivot(index="n_frames", columns="set", values=FORCES).round(1)
 # **Do.** Draw a figure with two panels, and keep it as `figure`:
 #
 # - on the left the energies of the training **and** the validation frames, GAP (vertical) against
-#   DFT (horizontal), in two colours with a legend;
+#   DFT (horizontal), in two colors with a legend;
 # - on the right the force components of the validation frames.
 #
 # Each panel has a line where both are equal, and axis labels with units (eV or meV, as you like).
 # Energies are large numbers: subtract one and the same number, the mean DFT energy per atom of the
 # training frames, from all of them, or you will see nothing.
-# End the cell with `described(figure, "…")`: one sentence for those who cannot see the figure.
+# End the cell with `with_alt_text(figure, "…")`: one sentence for those who cannot see the figure.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # figure, (left, right) = …
@@ -381,7 +385,7 @@ with style():
     right.set(title="Forces, validation", xlabel="DFT, eV/Å", ylabel="GAP, eV/Å")
     for ax in (left, right):
         ax.axline((0, 0), slope=1, color="black", lw=1, zorder=0)
-described(
+with_alt_text(
     figure,
     "Two scatter plots, GAP against DFT. All points lie close to the diagonal: energies of training "
     f"and validation frames alike (validation RMSE {rmse_energy_validation:.2f} meV/atom), and "
@@ -400,7 +404,7 @@ with style():
 plot_error_histogram({"training": training, "validation": validation}, ax=left_panel)
 plot_force_residuals(validation, right_panel)
 by_element = validation.summary().query("quantity == 'force'").set_index("element")["rmse"]
-described(
+with_alt_text(
     figure_of_errors,
     "Left: distribution of the force errors, narrow and symmetric about 0, nearly the same for "
     "training and validation. Right: the error of each force against its size; the medians rise "

@@ -25,10 +25,9 @@ from IPython.display import Markdown
 
 from helpers import learning_curve, load_frames
 from helpers.frames import data_folder
-from helpers.gap.config import CLASSROOM  # few sparse points: trains in seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import SET_COLORS, style
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.plots import SET_COLORS, style, with_alt_text
+from helpers.sweeps import ENERGY, FORCES  # names of columns
 
 warnings.filterwarnings("ignore")
 
@@ -129,9 +128,9 @@ _own + float(_close[200] and _close[400])
 #
 # **Do.** Draw the RMSE of the **forces** against the number of training frames: one line for
 # training, one for validation, in one panel, with both axes logarithmic, a legend, and labels with
-# units. Keep the figure as `figure` and end the cell with `described(figure, "…")`.
+# units. Keep the figure as `figure` and end the cell with `with_alt_text(figure, "…")`.
 #
-# (`SET_COLORS["training"]` and `SET_COLORS["validation"]` are colours that everyone can tell apart;
+# (`SET_COLORS["training"]` and `SET_COLORS["validation"]` are colors that everyone can tell apart;
 # `with style():` before the figure is made gives letters for the last row.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -149,7 +148,7 @@ with style():
     ax.minorticks_off()
     ax.legend()
 first, last = (curve.query(f"n_frames == {n}").set_index("set")[FORCES] for n in (50, 400))
-described(
+with_alt_text(
     figure,
     "Force RMSE against the number of training frames, both axes logarithmic. Validation falls from "
     f"{first['validation']:.0f} meV/Å at 50 frames to {last['validation']:.0f} at 400, training "
@@ -234,14 +233,13 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 # **Check yourself.** The kit fits the same line, and adds how sure it is:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.plots.sweeps import plot_learning_curve
-from helpers.sweeps.learning import fit_power_law
+from helpers.sweeps import fit_power_law, plot_learning_curve
 
 law = fit_power_law(curve, FORCES)
 middle, low, high = law.predict(800)
 print(f"yours:   b = {exponent:.3f}, 800 frames: {forecast_800:.1f} meV/Å")
 print(f"the kit: b = {law.exponent:.3f} ± {law.exponent_error:.3f}, 800 frames: {middle:.1f} meV/Å")
-described(
+with_alt_text(
     plot_learning_curve(curve, law, FORCES),
     f"The force errors with the fitted line, error ~ n to the power −{law.exponent:.2f}, drawn to "
     f"800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
@@ -285,8 +283,7 @@ Markdown(
 # frames. The bars are the standard deviation over the draws.
 
 # %%
-from helpers.plots.sweeps import plot_learning_curve
-from helpers.sweeps.learning import does_more_data_help, fit_power_law
+from helpers.sweeps import does_more_data_help, fit_power_law, plot_learning_curve
 
 stored_default = pd.read_csv(STORED / "learning_curve_default.csv")
 with style():
@@ -297,7 +294,7 @@ plot_learning_curve(stored_curve, fit_power_law(stored_curve, ENERGY), ENERGY, a
 right.legend(fontsize=11, loc="upper right")
 left.set_title("Default settings, forces (stored result)")
 right.set_title("Small potential, energies (stored result)")
-described(
+with_alt_text(
     pair,
     "Left: force RMSE of the default settings, 50 to 400 frames, exponent "
     f"{law_default.exponent:.2f} ± {law_default.exponent_error:.2f}: nearly flat. Right: energy RMSE "

@@ -3,7 +3,7 @@
 #
 # **You will learn**
 #
-# - to recognise overfitting by two numbers;
+# - to recognize overfitting by two numbers;
 # - what $\sigma_E$ and $\sigma_F$ do, and how to choose them without fooling yourself;
 # - which of cutoff, `atom_sigma`, `n_max` and `l_max` matter most for water;
 # - why more data is a cure, too.
@@ -24,11 +24,16 @@ from IPython.display import Markdown
 
 from helpers import explore_sigmas, load_frames, sweep
 from helpers.frames import data_folder
-from helpers.gap.config import CLASSROOM  # few sparse points: trains in seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import style
-from helpers.plots.sweeps import plot_effects, plot_heat_map, plot_setting, plot_sigma_curve
-from helpers.sweeps.table import ENERGY, FORCES  # names of columns
+from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.plots import style, with_alt_text
+from helpers.sweeps import (  # names of columns
+    ENERGY,
+    FORCES,
+    plot_effects,
+    plot_heat_map,
+    plot_setting,
+    plot_sigma_curve,
+)
 
 warnings.filterwarnings("ignore")
 
@@ -40,7 +45,7 @@ SIGMA_E = "sigma_energy_eV_per_atom"
 # %% [markdown]
 # ## Theory in one paragraph
 #
-# `gap_fit` chooses the weights $\boldsymbol\alpha$ of the sparse points that minimise
+# `gap_fit` chooses the weights $\boldsymbol\alpha$ of the sparse points that minimize
 #
 # $$\sum_{\text{frames}} \frac{(E - E^{\text{DFT}})^2}{\sigma_E^2 \, N} +
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
@@ -78,7 +83,7 @@ explorer.widget()
 sigma_E, sigma_F = CLASSROOM.sigma_energy_eV_per_atom, CLASSROOM.sigma_force_eV_per_A
 positions = [(1e-5, sigma_F), (sigma_E, sigma_F), (1e-1, sigma_F), (1e-5, 1.0)]
 views = [explorer.view(*pair) for pair in positions]
-described(
+with_alt_text(
     explorer.static_figure(positions),
     "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy of one "
     "O–H bond that is stretched. "
@@ -94,7 +99,7 @@ described(
 )
 
 # %% [markdown]
-# ## Exercise 2.3 (1): how do you recognise overfitting? (2 points)
+# ## Exercise 2.3 (1): how do you recognize overfitting? (2 points)
 #
 # *Why:* whoever knows the signs finds them in the papers of others, too.
 #
@@ -164,12 +169,12 @@ ratios_100 = errors_100["validation"] / errors_100["training"]
 # **Check yourself.** The dotted line is where the validation error is 1.5 times the training error.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.sweeps.analysis import overfitting_onset
+from helpers.sweeps import overfitting_onset
 
 onset = overfitting_onset(table_100)
 print(f"best sigma: {best_sigma_100:g} eV/atom")
 print("validation / training: " + ", ".join(f"{s:g}: {r:.3g}" for s, r in dict(ratios_100).items()))
-described(
+with_alt_text(
     plot_sigma_curve(table_100, onset),
     "Energy RMSE against sigma E on logarithmic axes, 100 frames. The training error falls all the "
     "way to small sigmas; the validation error has a minimum of "
@@ -242,7 +247,7 @@ Markdown(
 # *Why:* Sigmas are not the only settings. Which of the others is worth your time?
 #
 # - `cutoff` (Å): how far an atom sees;
-# - `atom_sigma` (Å): how blurred it sees each neighbour;
+# - `atom_sigma` (Å): how blurred it sees each neighbor;
 # - `n_max`, `l_max`: how many radial functions describe what it sees, and up to which angular momentum:
 #   the resolution in distance and in angle.
 #
@@ -262,7 +267,7 @@ best_cutoff = float(judged[FORCES].idxmin())
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-3a-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"best cutoff for the forces: {best_cutoff} Å")
-described(
+with_alt_text(
     plot_setting(table_cutoff, "cutoff", FORCES),
     "Force RMSE of training and validation frames for each cutoff, 50 frames; the best validation "
     f"error is at {best_cutoff} Å.",
@@ -328,7 +333,7 @@ with style():
 for panel, (setting, rows) in zip(axes.flat, stored_settings.groupby("setting"), strict=True):
     plot_setting(rows.rename(columns={"value": setting}), setting, FORCES, ax=panel)
     panel.set_title(f"{setting} (stored result)")
-described(
+with_alt_text(
     panels,
     "Four panels: force RMSE of training and validation against atom_sigma, cutoff, l_max and n_max. "
     + ", ".join(f"{name}: best at {best[name]:g}" for name in sorted(best))
@@ -383,7 +388,7 @@ Markdown(
     f"validation error rises from {far['validation'][3.5]:.0f} to {far['validation'][4.5]:.0f} meV/Å, "
     f"and the training error as much, from {far['training'][3.5]:.0f} to {far['training'][4.5]:.0f}. So "
     "this is underfitting, too: the same `n_max` radial functions must cover a longer range, and the "
-    "many far neighbours outweigh the few near ones in a SOAP vector of length 1. A longer cutoff "
+    "many far neighbors outweigh the few near ones in a SOAP vector of length 1. A longer cutoff "
     "needs a larger `n_max`."
 )
 
@@ -412,7 +417,7 @@ ratio_at_200 = float(errors_200["validation"][1e-4] / errors_200["training"][1e-
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-4-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"best sigma: {best_sigma_100:g} eV/atom on 100 frames, {best_sigma_200:g} on 200")
 print(f"validation / training at 1e-4: {ratio_at_100:.2f} on 100 frames, {ratio_at_200:.2f} on 200")
-described(
+with_alt_text(
     plot_sigma_curve(pd.concat([table_100, table_200], ignore_index=True)),
     "Energy RMSE against sigma E for 100 frames (solid) and 200 frames (dashed). At small sigmas the "
     "gap between training and validation is narrower with 200 frames: validation / training at "
@@ -527,14 +532,14 @@ table_both = sweep(
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.sweeps.analysis import rank_effects
+from helpers.sweeps import rank_effects
 
 effects = rank_effects(table_both)
 with style():
     both, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 plot_heat_map(table_both, "sigma_force_eV_per_A", SIGMA_E, ax=left)
 plot_effects(effects, ax=right)
-described(
+with_alt_text(
     both,
     "Left: a map of the validation error of the energies over both sigmas. Right: how much worse the "
     "worst value of each sigma is than its best; "
@@ -566,7 +571,7 @@ Markdown(
 #
 # - Overfitting: validation error well above training error, and rising while the latter falls.
 # - The optimum of sigma is broad: start near the error that you expect, and sweep; it is nearly free.
-# - The basis (`n_max`, `l_max`) and the cutoff decide what can be learnt, and what it costs.
+# - The basis (`n_max`, `l_max`) and the cutoff decide what can be learned, and what it costs.
 # - More data and a larger sigma are cures for the same illness.
 #
 # ## Quiz

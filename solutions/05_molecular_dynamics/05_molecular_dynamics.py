@@ -25,18 +25,20 @@ from IPython.display import Markdown
 import helpers
 from helpers import load_frames, load_potential, run_nve, run_nvt
 from helpers.frames import data_folder
-from helpers.md.cost import Cost, recorded_dft_seconds, step_cost
-from helpers.md.quality import energy_fluctuation_meV_per_atom, judge
-from helpers.md.structure import radial_distributions
-from helpers.md.view import show_trajectory
-from helpers.plots.dynamics import (
+from helpers.md import (
+    Cost,
+    energy_fluctuation_meV_per_atom,
+    judge,
     plot_cost,
     plot_energies,
     plot_radial_distribution,
     plot_temperature,
+    radial_distributions,
+    recorded_dft_seconds,
+    show_trajectory,
+    step_cost,
 )
-from helpers.plots.notebook import described
-from helpers.plots.style import style
+from helpers.plots import style, with_alt_text
 
 warnings.filterwarnings("ignore")
 
@@ -151,7 +153,7 @@ with style():
     both, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
 plot_energies(log, N_ATOMS, ax=left)
 plot_temperature(log, ax=right)
-described(
+with_alt_text(
     both,
     f"Left: over {nve.times_fs[-1]:g} fs the potential energy swings (standard deviation "
     f"{spread_potential:.1f} meV/atom) while the total energy is a flat line ({spread_total:.3f} "
@@ -240,7 +242,7 @@ Markdown(
 #
 # **Do.** In equilibrium at constant temperature the standard deviation of the temperature is
 # $\sigma_T = T \sqrt{2/n}$ for $n$ degrees of freedom. Compute it for 300 K and the water box, where
-# the centre of mass is at rest: `sigma_T_box` (float, K); and for a glass of water, 250 g or
+# the center of mass is at rest: `sigma_T_box` (float, K); and for a glass of water, 250 g or
 # $2.5 \cdot 10^{25}$ atoms: `sigma_T_glass` (float, K). (1 point.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-4-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -260,10 +262,10 @@ assert sigma_T_box > sigma_T_glass > 0, "The larger the system, the smaller the 
 ### BEGIN HIDDEN TESTS
 _box = 300 * (2 / 141) ** 0.5
 _glass = 300 * (2 / 7.5e25) ** 0.5
-# Without the centre of mass it is 1 % less.
+# Without the center of mass it is 1 % less.
 assert abs(float(sigma_T_box) / _box - 1) < 0.005, (
     f"sigma_T_box = {float(sigma_T_box):.2f} K, expected {_box:.2f} K: three degrees of freedom for "
-    "each atom, less three for the centre of mass."
+    "each atom, less three for the center of mass."
 )
 assert abs(float(sigma_T_glass) / _glass - 1) < 0.005, "The same formula for the glass."
 ### END HIDDEN TESTS
@@ -324,7 +326,7 @@ with style():
 plot_energies(nvt.log(), N_ATOMS, ax=left)
 plot_temperature(nvt.log(), ax=right, target_K=nvt.target_temperature_K)
 gained = 1000 * (nvt.total_eV[-1] - nvt.total_eV[0]) / N_ATOMS
-described(
+with_alt_text(
     both,
     f"Left: with the bath the total energy is no longer constant, it changes by {gained:.1f} "
     f"meV/atom. Right: the temperature, at the end {nvt.temperature_K[-1]:.0f} K, beside the 300 K "
@@ -400,7 +402,7 @@ for name, g in tables.items():
         f"{name}: above 0.1 from {begins:.2f} Å, highest at {top:.2f} Å ({g['OO'].max():.1f}), "
         f"beyond 3.2 Å jumps of {jumps:.2f} from point to point"
     )
-described(
+with_alt_text(
     plot_radial_distribution(tables, "OO"),
     "Radial distribution function of O–O pairs. " + "; ".join(told) + ".",
 )
@@ -439,7 +441,7 @@ break_even_steps = (n_training_frames * dft_s + training_s) / (dft_s - step_s)
 print(f"{speed_up:.0f} steps in the time of one; even after {break_even_steps:.0f} steps")
 print(f"that is {break_even_steps * 0.5 / 1000:.2f} ps of dynamics")
 account = Cost(step_cost(long_run), dft_s, n_training_frames, training_s)
-described(
+with_alt_text(
     plot_cost(account.curves(), break_even_steps),
     "Time against the number of steps, both axes logarithmic. The line of DFT rises from the start; "
     "that of the potential is flat at the price of data and training and crosses it after "
@@ -477,15 +479,15 @@ float(_fast) + 2.0 * float(_paid)
 
 # %% [markdown]
 # **Question** (2 points, marked by hand). What else belongs into a *fair* comparison? Name at least
-# two things that these two numbers leave out, and say in whose favour each of them is.
+# two things that these two numbers leave out, and say in whose favor each of them is.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-4-5", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Accuracy: the potential makes errors that DFT does not make, and outside its training data it has no
-# value at all (in favour of DFT). The same hardware with the same number of cores, not busy with other
-# things: our DFT seconds were recorded on a busy machine (in favour of DFT if corrected). DFT in dynamics can
-# start from the last wave function, and looser settings would do (in favour of DFT). The size of the
-# system: the potential grows with the number of atoms, DFT with its square or cube (in favour of the
-# potential). Work of people: choosing frames and settings, validation (in favour of DFT).
+# value at all (in favor of DFT). The same hardware with the same number of cores, not busy with other
+# things: our DFT seconds were recorded on a busy machine (in favor of DFT if corrected). DFT in dynamics can
+# start from the last wave function, and looser settings would do (in favor of DFT). The size of the
+# system: the potential grows with the number of atoms, DFT with its square or cube (in favor of the
+# potential). Work of people: choosing frames and settings, validation (in favor of DFT).
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: one valid point with its direction (accuracy and range of validity, hardware and load,

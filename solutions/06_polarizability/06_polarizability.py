@@ -6,7 +6,7 @@
 # - why a tensor needs more than a potential for numbers, and what *symmetry-adapted* means;
 # - to draw learning curves for components of a tensor, and to explain which go together;
 # - what fewer features cost in accuracy, and what they save;
-# - to optimise a model without touching the frames that will judge it.
+# - to optimize a model without touching the frames that will judge it.
 #
 # **Time:** 60 minutes, of which the computer needs less than one.
 #
@@ -24,12 +24,15 @@ import pandas as pd
 from IPython.display import Markdown
 
 from helpers import SymmetryAdaptedKernelRidge, load_frames
-from helpers.plots.notebook import described
-from helpers.plots.style import BLUE, GREEN, ORANGE, PURPLE, RED, SET_COLORS, style
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.features import environments
-from helpers.sagpr.learning import split_by_trajectory
-from helpers.sagpr.tensors import antisymmetric_rms, read_tensors, to_spherical
+from helpers.plots import BLUE, GREEN, ORANGE, PURPLE, RED, SET_COLORS, style, with_alt_text
+from helpers.sagpr import (
+    antisymmetric_rms,
+    component_errors,
+    environments,
+    read_tensors,
+    split_by_trajectory,
+    to_spherical,
+)
 
 warnings.filterwarnings("ignore")
 
@@ -51,7 +54,7 @@ print(f"{len(train_frames)} frames to train, {len(test_frames)} of other traject
 # polarizability $\boldsymbol\alpha$ (Å³) is a symmetric 3 × 3 tensor: turn the frame by a rotation
 # $\mathbf R$, and it turns to $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. It has two parts that
 # never mix: the trace ($\lambda = 0$, one number that a rotation leaves alone) and the anisotropy
-# ($\lambda = 2$, five numbers that turn like $d$ orbitals). Each part is learnt with a kernel that
+# ($\lambda = 2$, five numbers that turn like $d$ orbitals). Each part is learned with a kernel that
 # turns in the same way,
 #
 # $$\alpha^{(\lambda)}_\mu(A) = \sum_{B} \sum_{\mu'} k^{(\lambda)}_{\mu\mu'}(A, B) \, w^{(\lambda)}_{B\mu'},
@@ -61,7 +64,7 @@ print(f"{len(train_frames)} frames to train, {len(test_frames)} of other traject
 # ($A$ the frame to predict, $B$ the training frames, $i$ and $j$ their oxygen atoms; $\mu$, $\mu'$ from
 # $-\lambda$ to $\lambda$; $\mathbf p^{(\lambda)}$ the $\lambda$-SOAP features, which hold what
 # an atom sees in a form that turns like spherical harmonics). The weights come from ridge regression,
-# $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$ with a regularisation $\rho$, the role that
+# $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$ with a regularization $\rho$, the role that
 # $\sigma^2$ had for the potential.
 
 # %% [markdown]
@@ -80,7 +83,7 @@ left.set(title="Diagonal", xlabel="polarizability of the box, Å³", ylabel="fra
 right.set(title="Off the diagonal", xlabel="polarizability of the box, Å³", ylabel="frames")
 left.legend()
 right.legend()
-described(
+with_alt_text(
     panels,
     "Histograms of components of the polarizability of 200 frames. On the diagonal they lie around "
     f"{tensors[:, 0, 0].mean():.1f} Å³ with a standard deviation of {tensors[:, 0, 0].std():.2f}; off "
@@ -132,7 +135,7 @@ ax.set_xticks(list(curves.index), [str(n) for n in curves.index])
 ax.set_yticks([0.05, 0.1, 0.2, 0.3], ["0.05", "0.1", "0.2", "0.3"])
 ax.minorticks_off()
 ax.legend()
-described(
+with_alt_text(
     figure,
     "Test error against training frames on logarithmic axes. xx falls from "
     f"{curves['xx'].iloc[0]:.2f} to {curves['xx'].iloc[-1]:.2f} Å³, xy from "
@@ -147,8 +150,8 @@ assert hasattr(curves, "index") and hasattr(curves, "columns"), "curves should b
 import numpy as _np
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
 _sizes = (20, 40, 80, 150)
@@ -238,7 +241,7 @@ for panel, part, name in ((left, 0, "λ = 0: trace/√3"), (right, 2, "λ = 2: f
     panel.axline((parts[part].mean(), parts[part].mean()), slope=1, color="black", lw=1, zorder=0)
     panel.set(title=name, xlabel="DFT, Å³", ylabel="predicted, Å³", aspect="equal")
 judged = component_errors(test_tensors, alpha).set_index("component")["percent"]
-described(
+with_alt_text(
     parity,
     "Predicted against DFT components of the test frames: the trace (left, error "
     f"{judged['λ=0']:.0f} % of the spread) and the five components of the anisotropy (right, "
@@ -253,8 +256,8 @@ import numpy as _np
 from scipy.spatial.transform import Rotation as _Rotation
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _true = _read_tensors(_split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)[1])
 _R = _Rotation.from_rotvec(0.7 * _np.array([1.0, 1.0, 0.0]) / _np.sqrt(2)).as_matrix()
@@ -263,10 +266,10 @@ _alpha, _turned = _np.asarray(alpha, float), _np.asarray(alpha_turned, float)
 _off = float(_np.abs(_turned - _R @ _alpha @ _R.T).max())
 _moved = float(_np.abs(_turned - _alpha).max())
 _percent = 100 * _np.sqrt(_np.mean((_alpha - _true) ** 2, axis=0)) / _true.std(axis=0)
-_learnt = _percent[0, 0] < 30 and 7 < _percent[0, 1] < 14  # frames that it has seen: below 7
-_good = _off < 1e-6 and _moved > 0.01 and _learnt
-_told = _learnt and abs(float(difference)) < 1e-6 and abs(float(difference) - _off) < 1e-9
-if not _learnt:
+_learned = _percent[0, 0] < 30 and 7 < _percent[0, 1] < 14  # frames that it has seen: below 7
+_good = _off < 1e-6 and _moved > 0.01 and _learned
+_told = _learned and abs(float(difference)) < 1e-6 and abs(float(difference) - _off) < 1e-9
+if not _learned:
     print("alpha should be what a model predicts for the test frames that it has not seen.")
 elif not _good:
     print(f"α of the turned frames differs from R α Rᵀ by {_off:.2g} Å³: turn positions and cell.")
@@ -281,8 +284,8 @@ float(_good) + float(_told)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # xy and yx are the same: the static polarizability is a symmetric tensor, and the model can only make
-# symmetric ones (its λ = 0 and λ = 2 parts), up to the tiny antisymmetric noise of the DFT data, which is not learnt.
-# xx contains the trace as well: it is a mixture of λ = 0 and λ = 2, two functions that are learnt
+# symmetric ones (its λ = 0 and λ = 2 parts), up to the tiny antisymmetric noise of the DFT data, which is not learned.
+# xx contains the trace as well: it is a mixture of λ = 0 and λ = 2, two functions that are learned
 # separately. xy is λ = 2 alone. In a liquid no direction is special, so that yy and zz behave
 # as xx, and xz and yz as xy, up to statistics.
 #
@@ -299,7 +302,7 @@ Markdown(
     f"{shares['percent']['λ=0']:.0f} %. The trace hardly changes from frame to frame (standard "
     f"deviation {shares['std']['λ=0']:.2f} Å³ for a box of {np.trace(tensors.mean(0)) / 3:.0f} Å³), "
     "and what is left of it is hard to learn. That a turned frame gives the turned tensor to "
-    f"{difference:.0e} Å³ was not learnt from data: it is built into the features."
+    f"{difference:.0e} Å³ was not learned from data: it is built into the features."
 )
 
 # %% [markdown]
@@ -352,9 +355,9 @@ for n in (200, 500):
 assert set(models) == set(percent) == set(size_MB) == {200, 500}, "Keys 200 and 500."
 ### BEGIN HIDDEN TESTS
 from helpers import load_frames as _load_frames
-from helpers.sagpr.accuracy import component_errors as _component_errors
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import component_errors as _component_errors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _n_oxygens = sum(a.symbols.count("O") for a in _known)
@@ -391,7 +394,7 @@ float(sum(_score))
 # ten thousand frames. If the last bit of accuracy matters and the disk is there, 500 it is.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: a judgement from the numbers: size in proportion to the features, error hardly changes.
+# - 1 point: a judgment from the numbers: size in proportion to the features, error hardly changes.
 # - 1 point: other costs (memory, time for each prediction), or why features are redundant.
 # === END MARK SCHEME ===
 
@@ -406,16 +409,16 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 3 (4): optimise (4 points)
+# ## Exercise 3 (4): optimize (4 points)
 #
 # *Why:* anyone can find a model that is good on the test frames by trying often enough. Then they are
 # test frames no more.
 #
-# **Do.** Improve the model with a strategy that never looks at the test frames. The regularisation is
+# **Do.** Improve the model with a strategy that never looks at the test frames. The regularization is
 # chosen already, by leaving out (`regularization=None`). Of the fitted model `.errors_` holds the errors of
 # frames that were left out: with `groups=train_groups` whole trajectories at a time, so that no twin
 # helps. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
-# `centres`, …). Keep
+# `centers`, …). Keep
 #
 # - `tried` (list of tuples): each a dict of settings, by their names, and the left-out error of λ = 2 in
 #   per cent that a model has with them;
@@ -470,7 +473,7 @@ places = -np.arange(len(tried))  # the first on top
 ax.barh(places, [error for _, error in tried], color=SET_COLORS["validation"])
 ax.set_yticks(places, names)
 ax.set(title="Settings that were tried", xlabel="left-out error of λ = 2, % of its spread")
-described(
+with_alt_text(
     figure,
     "Bars: the left-out error of each setting that was tried, from "
     f"{min(error for _, error in tried):.1f} to {max(error for _, error in tried):.1f} %.",
@@ -483,9 +486,9 @@ assert len(tried) >= 4, f"{len(tried)} settings were tried: at least four."
 from pathlib import Path as _Path
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.accuracy import component_errors as _component_errors
-from helpers.sagpr.learning import split_by_trajectory as _split_by_trajectory
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import component_errors as _component_errors
+from helpers.sagpr import read_tensors as _read_tensors
+from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _settings, _lowest = min(tried, key=lambda trial: float(trial[1]))
@@ -536,7 +539,7 @@ Markdown(
 # %% [markdown]
 # ## Summary
 #
-# - A polarizability has two parts, $\lambda = 0$ and $\lambda = 2$, learnt with kernels that turn as they do.
+# - A polarizability has two parts, $\lambda = 0$ and $\lambda = 2$, learned with kernels that turn as they do.
 # - xy and yx are one number; xx mixes both parts.
 # - Most features are redundant: a selection saves disk and time at little cost.
 # - Choose settings by leaving out (whole trajectories), judge once with frames kept aside.
@@ -563,7 +566,7 @@ Markdown(
 #
 #    <details><summary>Answer</summary>
 #
-#    They are nearly in the training set: the model need not generalise.
+#    They are nearly in the training set: the model need not generalize.
 #
 #    </details>
 #

@@ -5,7 +5,7 @@
 #
 # - to join two models: one moves the atoms, the other says how they answer to light;
 # - what an autocorrelation is, and how a spectrum comes out of it;
-# - to read a Raman spectrum of water: bands, polarisation, error bars;
+# - to read a Raman spectrum of water: bands, polarization, error bars;
 # - to say what such a spectrum can be trusted with.
 #
 # **Time:** 60 minutes, of which the computer needs about one.
@@ -22,11 +22,9 @@ from IPython.display import Markdown
 
 from helpers import SymmetryAdaptedKernelRidge, load_frames, raman_spectrum, run_nve
 from helpers.frames import data_folder
-from helpers.md.cost import recorded_dft_seconds
-from helpers.plots.notebook import described
-from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, style
-from helpers.sagpr.tensors import read_tensors
-from helpers.spectra import PER_CM_PER_FS, band_maximum_per_cm
+from helpers.md import PER_CM_PER_FS, band_maximum_per_cm, recorded_dft_seconds
+from helpers.plots import BLACK, BLUE, ORANGE, PURPLE, RED, style, with_alt_text
+from helpers.sagpr import read_tensors
 
 warnings.filterwarnings("ignore")
 
@@ -46,8 +44,8 @@ START = load_frames("water", "validate")[0]
 # I_{\text{aniso}}(\omega) \propto \int \langle \operatorname{Tr} \boldsymbol\beta(0) \boldsymbol\beta(t)
 # \rangle \, e^{-i \omega t} \, dt$$
 #
-# With polarised light one measures $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered
-# light polarised as the laser) and $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (across it). Both are
+# With polarized light one measures $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered
+# light polarized as the laser) and $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (across it). Both are
 # multiplied by $(\nu_{\text{laser}} - \nu)^4$ from the theory of scattering, and by $x / (1 - e^{-x})$ with
 # $x = h c \nu / k_B T$, which corrects for classical nuclei (it is exact for harmonic vibrations).
 # Here $\nu$ is a wavenumber, in cm⁻¹: $\omega = 2 \pi c \nu$ with the speed of light $c$ in cm/s.
@@ -89,7 +87,7 @@ for name, color in (("xx", BLUE), ("yy", ORANGE), ("xy", PURPLE)):
 left.set(title="Polarizability along the run", xlabel="time, ps", ylabel="change, Å³")
 right.set(title="The first 200 fs", xlabel="time, fs", ylabel="change, Å³")
 right.legend()
-described(
+with_alt_text(
     figure,
     "xx, yy and xy of the polarizability against time, from their means: slow changes over a good part "
     "of a picosecond, and on top of them, in the first 200 fs on the right, quick ones with a period of "
@@ -103,7 +101,7 @@ assert len(alphas) == len(run.times_fs), "One polarizability for each frame of t
 import numpy as _np
 
 from helpers import load_frames as _load_frames
-from helpers.sagpr.tensors import read_tensors as _read_tensors
+from helpers.sagpr import read_tensors as _read_tensors
 
 _run = not run.stopped and run.thermostat == "none" and float(run.interval_fs) <= 4.0
 _run = _run and float(run.times_fs[-1]) >= 1999
@@ -113,7 +111,7 @@ _few = run.frames()[:: max(1, len(run.times_fs) // 5)]
 _again = _np.asarray(model.predict(_few))
 _taken = _np.asarray(alphas, float)[:: max(1, len(run.times_fs) // 5)]
 _same = _taken.shape == _again.shape and _np.allclose(_taken, _again, atol=1e-6)
-# Is it a model of this water? Frames that it learnt from come out nearly right.
+# Is it a model of this water? Frames that it learned from come out nearly right.
 _known = _load_frames("water", "train", 50)[:20]
 _off = _np.asarray(model.predict(_known)) - _read_tensors(_known)
 _knows = float(_np.sqrt(_np.mean(_off**2))) < 0.15
@@ -146,7 +144,7 @@ Markdown(
 # **Do.** Write a function `autocorrelation(series, n_lags)`: for an array of shape (n_times,) it returns an
 # array $C$ of length `n_lags` with $C_k = \langle \delta a(t) \, \delta a(t + k) \rangle$, the mean over all
 # times $t$ that have a partner $k$ records later, where $\delta a$ is the deviation from the mean
-# of the whole series. Not normalised: $C_0$ is the variance. Then compute `C` for the isotropic part
+# of the whole series. Not normalized: $C_0$ is the variance. Then compute `C` for the isotropic part
 # of your run (a third of the trace), 150 lags.
 
 
@@ -178,7 +176,7 @@ ax.set(
     xlabel="time apart, fs",
     ylabel="autocorrelation / variance",
 )
-described(
+with_alt_text(
     figure,
     "The autocorrelation of the isotropic polarizability starts at 1, oscillates with a period of about "
     f"10 fs, and decays; after {run.interval_fs * (len(C) - 1):g} fs it is {C[-1] / C[0]:.2f}.",
@@ -200,7 +198,7 @@ _rng = _np.random.default_rng(3)
 _walk = _np.cumsum(_rng.normal(size=400)) * 0.1 + 5
 _want, _got = _direct(_walk, 40), _np.asarray(autocorrelation(_walk, 40), float)
 assert _got.shape == (40,), f"autocorrelation(series, 40) has shape {_got.shape} instead of (40,)."
-# Dividing by all n times in place of the n − k pairs, or normalising, is a good part of the way.
+# Dividing by all n times in place of the n − k pairs, or normalizing, is a good part of the way.
 _exact = _np.allclose(_got, _want, rtol=1e-6, atol=1e-9)
 _shares = (400 - _np.arange(40)) / 400
 _nearly = _np.allclose(_got, _want * _shares, rtol=1e-6) or _np.allclose(
@@ -297,7 +295,7 @@ bottom.set(xlim=(0, 4200), ylim=(0, None))
 for panel in (top, bottom):
     for place in (stretch_per_cm, bend_per_cm):
         panel.axvline(place, color=RED, lw=1, ls=":")
-described(
+with_alt_text(
     figure,
     f"Top: Raman intensity VV and VH with error bands; a strong stretch band near {stretch_per_cm:.0f} cm⁻¹, "
     f"where VH is {depolarization:.2f} of VV, and a weak bend near {bend_per_cm:.0f}. Below: the "
@@ -305,7 +303,7 @@ described(
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test3-7", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-# One point each: the spectrum, the stretch, the bend, the depolarisation.
+# One point each: the spectrum, the stretch, the bend, the depolarization.
 assert {"wavenumber_per_cm", "VV", "VH"} <= set(spectrum.columns), "spectrum: a Raman spectrum."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
@@ -378,7 +376,7 @@ Markdown(
 # === BEGIN MARK SCHEME ===
 # - 1 point: compares numbers of both bands with the experiment.
 # - 1 point: a reason that is not machine learning's (functional, classical nuclei, box, length).
-# - 1 point: a second reason, with a correct judgement on whether machine learning is to blame.
+# - 1 point: a second reason, with a correct judgment on whether machine learning is to blame.
 # === END MARK SCHEME ===
 
 # %% [markdown]
@@ -389,11 +387,11 @@ Markdown(
 # The density of states counts all motion of atoms. In the Raman spectrum a motion counts only as far as it
 # changes the polarizability: bending the molecule hardly does, stretching a bond does a lot.
 # VH contains only the anisotropic part. The stretch of O–H bonds changes mostly the size (the trace) of
-# the polarizability, so that scattered light keeps the polarisation of the laser: VH is weak.
+# the polarizability, so that scattered light keeps the polarization of the laser: VH is weak.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: Raman needs a change of the polarizability; the bend changes it little.
-# - 1 point: weak VH = polarised band = a symmetric motion that changes the trace.
+# - 1 point: weak VH = polarized band = a symmetric motion that changes the trace.
 # === END MARK SCHEME ===
 
 # %% tags=["discussion"]
@@ -411,7 +409,7 @@ Markdown(
     f"{(along[-5000:].mean() - known.mean()) / known.std():.1f} standard deviations above that of the DFT "
     "frames. Left to itself the box settles into a structure that the short runs behind the frames "
     "never reached. There both models extrapolate: before such a spectrum is published, some frames "
-    "of the long run have to be computed with DFT, and learnt. "
+    "of the long run have to be computed with DFT, and learned. "
     "Everything in this picture was made from 200 DFT frames, and from experiment only the density."
 )
 
@@ -422,7 +420,7 @@ Markdown(
 #
 # Compute the spectrum of `stored_alphas` with `resolution_per_cm` 15, 30 and 100, and keep the three as
 # `spectra`, a dict. Which humps survive? Count them in `humps`, a dict, too: for each resolution how many points of
-# `VV` between 2800 and 4000 cm⁻¹ are higher than both their neighbours there.
+# `VV` between 2800 and 4000 cm⁻¹ are higher than both their neighbors there.
 
 # %% nbgrader={"grade": false, "grade_id": "ex7-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # spectra = …
@@ -453,7 +451,7 @@ for (resolution, one), color in zip(spectra.items(), (ORANGE, BLUE, BLACK), stri
     )
 ax.set(title="O–H stretch, three resolutions", xlabel="wavenumber, cm⁻¹", ylabel="VV, 10⁻³ cm")
 ax.legend()
-described(
+with_alt_text(
     figure,
     "The stretch band of the VV spectrum with three resolutions: with the finest it is ragged, with the "
     "coarsest a smooth hump.",

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import GapConfig, TwoBody
-from helpers.errors import ConfigError
-from helpers.files import OutputError
+from helpers.errors import ConfigError, OutputError
 from helpers.gap.process import find_gap_fit
 
 WORKSHOP = Path(__file__).parents[2] / "workshop"

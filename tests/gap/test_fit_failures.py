@@ -20,8 +20,7 @@ import pytest
 from ase.io import write
 
 from helpers import GapConfig, TwoBody, fit_gap
-from helpers.errors import ConfigError, DataError, FitError, WorkshopError
-from helpers.files import OutputError
+from helpers.errors import ConfigError, DataError, FitError, OutputError, WorkshopError
 from helpers.frames import find_frames_file
 from helpers.gap import fit as fit_module
 

@@ -126,7 +126,7 @@ def test_the_engine_is_jax_where_it_can_be_and_the_potential_says_why_not(tiny_f
     monkeypatch.setattr(module, "find_spec", lambda name: None if name == "jax" else object())
     assert repr(load_potential(path)).endswith("engine='quippy' because jax cannot be found)")
     monkeypatch.undo()
-    monkeypatch.setattr(module, "why_not", lambda model: "it has soap average=T")
+    monkeypatch.setattr(module, "unsupported_reason", lambda model: "it has soap average=T")
     assert repr(load_potential(path)).endswith("engine='quippy' because it has soap average=T)")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from helpers import load_potential
-from helpers.errors import ModelFileError
-from helpers.gap.xml import UnsupportedModelError, read_model, write_model
+from helpers.errors import ModelFileError, UnsupportedModelError
+from helpers.gap.xml import read_model, write_model
 
 
 @pytest.fixture(scope="module")

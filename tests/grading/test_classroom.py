@@ -18,7 +18,7 @@ def test_a_lesson_that_nobody_handed_in_says_where_files_belong(tmp_path):
         classroom.grade(Course(tmp_path), "01_first_look")
 
 
-def test_a_misspelt_lesson_gets_a_hint(capsys):
+def test_a_misspelled_lesson_gets_a_hint(capsys):
     assert classroom.main(["grade", "01_first_lok"]) == 1
     said = capsys.readouterr().err
     assert "no lesson '01_first_lok'" in said and "did you mean '01_first_look'" in said

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers.grading.release import place
+from helpers.grading.course import place
 
 
 def lesson(*, text="lesson", answer="raise NotImplementedError()", count=None):

@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from helpers.grading.course import Course
+from helpers.grading import Course
 
 
 @dataclass

@@ -15,8 +15,7 @@ import urllib.request
 import nbformat
 import pytest
 
-from helpers.grading.classroom import grade
-from helpers.grading.course import Course
+from helpers.grading import Course, grade
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from waiting import descendants, lives, until
 
-from helpers.sweeps.cache import Cache
+from helpers.sweeps import Cache
 
 SECONDS = 120
 SWEEP = """

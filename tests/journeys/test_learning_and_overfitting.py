@@ -9,13 +9,12 @@ import pytest
 
 from helpers import GapConfig, fit_gap, load_frames
 from helpers.frames import label_arrays
-from helpers.gap.jax.design import design_matrix
-from helpers.gap.regression import isolated_energies, sigma_family
+from helpers.gap import design_matrix, isolated_energies, sigma_family
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("learning")]  # both ask one minute's work
 SIZES = (50, 100, 200, 400)
 HONEST, TINY = (0.001, 0.025), (1e-5, 0.025)
-# The class-room preset with fewer sparse points (a minute for everything) and with forces that it
+# The classroom preset with fewer sparse points (a minute for everything) and with forces that it
 # is not told to trust beyond what it can reach: so each doubling still teaches it something.
 CONFIG = GapConfig(n_sparse=300, rnd_seed=1)
 
@@ -61,6 +60,6 @@ def test_tiny_sigma_learns_the_training_frames_by_heart(errors):
     for size in (50, 100):
         seen, unseen = (errors[size, TINY, name][0] for name in ("training", "validation"))
         assert seen < 0.01 * unseen
-        # It does not pay: what was learnt by heart is of no use elsewhere.
+        # It does not pay: what was learned by heart is of no use elsewhere.
         honest = errors[size, HONEST, "validation"]
         assert unseen > honest[0] and errors[size, TINY, "validation"][1] > honest[1]

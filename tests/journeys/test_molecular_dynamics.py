@@ -10,10 +10,15 @@ import pytest
 
 from helpers import load_frames, load_potential, run_nve
 from helpers.frames import data_folder
-from helpers.md.compiled import run_replicas
-from helpers.md.quality import energy_drift, energy_fluctuation_meV_per_atom
-from helpers.md.structure import first_peak_A, radial_distributions
-from helpers.spectra import band_maximum_per_cm, vibrational_density_of_states
+from helpers.md import (
+    band_maximum_per_cm,
+    energy_drift,
+    energy_fluctuation_meV_per_atom,
+    first_peak_A,
+    radial_distributions,
+    run_replicas,
+    vibrational_density_of_states,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("md")]
 QUIET = {"progress": False}
@@ -60,9 +65,9 @@ def test_molecules_stretch_and_bend(runs):
 def test_what_scatters_light_is_where_water_scatters_it(runs):
     """A Raman spectrum by machine learning alone: dynamics by one model, tensors by another."""
     from helpers import SymmetryAdaptedKernelRidge, raman_spectrum
-    from helpers.polarizability_job import labelled_frames
+    from helpers.sagpr import labeled_frames
 
-    frames, tensors, _ = labelled_frames()
+    frames, tensors, _ = labeled_frames()
     model = SymmetryAdaptedKernelRidge().fit(frames, tensors)
     along = [model.predict(run.after(50).frames()) for run in runs.runs]
     spectrum = raman_spectrum(along, runs[0].interval_fs, resolution_per_cm=160)
@@ -71,7 +76,7 @@ def test_what_scatters_light_is_where_water_scatters_it(runs):
     gap, bend = (lines["VH"].loc[low:high].max() for low, high in ((2100, 2600), (1500, 1800)))
     stretch = lines.loc[2900:3700, ["VV", "VH"]].max()
     assert gap < bend < stretch["VH"]  # the bend scatters little, and mostly across
-    assert stretch["VH"] < 0.5 * stretch["VV"]  # the stretch is polarised
+    assert stretch["VH"] < 0.5 * stretch["VV"]  # the stretch is polarized
 
 
 def test_the_bath_sets_the_temperature(potential):
@@ -97,7 +102,7 @@ def test_the_error_of_the_energy_falls_as_the_square_of_the_time_step(potential)
 
 
 def test_the_potential_is_as_sure_along_the_run_as_on_dft_frames(potential, runs):
-    from helpers.md.quality import training_uncertainty, uncertainty_along
+    from helpers.md import training_uncertainty, uncertainty_along
 
     usual = training_uncertainty(load_frames("water", "train", 200)[:2], potential)
     assert uncertainty_along(runs[0], potential, 2)["largest_meV"].max() < 1.3 * usual

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from ase.io import read
 
-from helpers.md.trajectory import LOG_COLUMNS
+from helpers.md import LOG_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ("gap_error_train.py", "gap_error_validate.py")

@@ -5,7 +5,7 @@ import pytest
 
 from helpers import load_potential
 from helpers.errors import PredictionError
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.md.compiled import run_replicas
 from helpers.md.monitor import Monitor
 from helpers.md.runs import run_nve, run_nvt

@@ -21,7 +21,7 @@ def walk(made_up):
     return made_up(start, positions, np.zeros_like(positions), INTERVAL_FS)
 
 
-EXPECTED = 3 * STEP_A**2 / (6 * INTERVAL_FS) * 1e4 * 0.99  # 10⁻⁹ m²/s; the centre is at rest
+EXPECTED = 3 * STEP_A**2 / (6 * INTERVAL_FS) * 1e4 * 0.99  # 10⁻⁹ m²/s; the center is at rest
 
 
 def test_displacement_is_linear_in_time(walk):
@@ -32,7 +32,7 @@ def test_displacement_is_linear_in_time(walk):
     assert table["lag_fs"].iloc[-1] == 1000
 
 
-def test_a_moving_centre_of_mass_is_no_diffusion(walk):
+def test_a_moving_center_of_mass_is_no_diffusion(walk):
     from dataclasses import replace
 
     drifting = walk.positions_A + 0.01 * np.arange(2000)[:, None, None]

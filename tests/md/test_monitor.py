@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from helpers.errors import PredictionError
-from helpers.md.monitor import Monitor, Watch, bonds, check_start
+from helpers.md.monitor import Monitor, Watch, check_start
 from helpers.md.trajectory import Records
 from helpers.md.velocities import thermal_velocities
+from helpers.water import bonds
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ import pytest
 from ase.io import read
 
 from helpers import load_potential, run_nve, run_nvt
-from helpers.errors import ModelFileError, PredictionError
-from helpers.files import OutputError
+from helpers.errors import CheckpointError, ModelFileError, OutputError, PredictionError
 from helpers.md import checkpoint
-from helpers.md.ase_runs import AseEngine
-from helpers.md.checkpoint import CheckpointError
+from helpers.md.ase_engine import AseEngine
 from helpers.md.compiled import CompiledEngine
 from helpers.md.trajectory import LOG_COLUMNS
 

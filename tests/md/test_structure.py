@@ -19,12 +19,12 @@ def test_a_gas_without_forces_is_flat():
     far = table[table["r_A"] > 1]
     for pair, others in (("OO", 19 / 20), ("OH", 1), ("HH", 39 / 40)):  # no atom is its own pair
         assert far[pair].mean() == pytest.approx(others, abs=0.02)
-    # so many neighbours as the density says
+    # so many neighbors as the density says
     volume = 4 / 3 * np.pi * (table["r_A"].iloc[-1] + 0.125) ** 3
     assert table["OH_count"].iloc[-1] == pytest.approx(40 / 1000 * volume, rel=0.03)
 
 
-def test_neighbours_of_a_crystal(argon):
+def test_neighbors_of_a_crystal(argon):
     rng = np.random.default_rng(1)
     frames = []
     for _ in range(30):

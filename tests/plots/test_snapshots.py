@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from helpers.plots.frames import plot_curve_and_slope, plot_distribution, plot_snapshot, plot_tensor
+from helpers.plots.frames import (
+    plot_curve_and_slope,
+    plot_distribution,
+    plot_snapshot,
+    plot_tensor,
+)
 
 
 def test_a_snapshot_shows_every_atom_and_its_cell(frames10):

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.errors import WorkshopError
-from helpers.files import OutputError
+from helpers.errors import OutputError, WorkshopError
 from helpers.report.sections import ReportFigure, ReportTable, Section, add_section
 
 

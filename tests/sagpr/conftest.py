@@ -18,7 +18,7 @@ def _water():
 
 @pytest.fixture
 def water(_water):
-    """Frames (fresh copies), tensors (Å³) and trajectories of the 200 labelled frames."""
+    """Frames (fresh copies), tensors (Å³) and trajectories of the 200 labeled frames."""
     frames, tensors, trajectories = _water
     return [atoms.copy() for atoms in frames], tensors.copy(), trajectories
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers import SymmetryAdaptedKernelRidge
-from helpers.sagpr.learning import held_out_errors
+from helpers.sagpr.model_selection import held_out_errors
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +33,9 @@ def test_descriptors_kernels_and_fit_of_200_frames():
     code = (
         "import os; hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, {0})\n"
         "from helpers import SymmetryAdaptedKernelRidge\n"
-        "from helpers.polarizability_job import labelled_frames\n"
-        "frames, tensors, _ = labelled_frames()\n"
-        "SymmetryAdaptedKernelRidge(centres=('H', 'O'), n_jobs=1).fit(frames, tensors)\n"
+        "from helpers.sagpr.tensors import labeled_frames\n"
+        "frames, tensors, _ = labeled_frames()\n"
+        "SymmetryAdaptedKernelRidge(centers=('H', 'O'), n_jobs=1).fit(frames, tensors)\n"
         "import re, resource; usage = resource.getrusage(resource.RUSAGE_SELF)\n"
         "print(usage.ru_utime + usage.ru_stime)\n"
         # On Linux ru_maxrss would count the process that started this one.

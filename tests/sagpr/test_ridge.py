@@ -9,15 +9,15 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.accuracy import component_errors
-from helpers.sagpr.learning import split
+from helpers.sagpr.model_selection import split
+from helpers.sagpr.tensors import component_errors
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 KINDS = {
     "linear": {},
     "squared": {"zeta": 2, "n_scalars": 4},
     "selected": {"n_features": 40},
-    "all centres, squared for λ=2": {"centres": ("H", "O"), "zeta": {0: 1, 2: 2}, "n_scalars": 4},
+    "all centers, squared for λ=2": {"centers": ("H", "O"), "zeta": {0: 1, 2: 2}, "n_scalars": 4},
 }
 
 
@@ -60,17 +60,17 @@ def test_twice_the_water_has_twice_the_polarizability(model, water):
     np.testing.assert_allclose(two, 2 * one, rtol=1e-9)
 
 
-def test_what_the_centres_contribute_adds_up(any_model, water):
+def test_what_the_centers_contribute_adds_up(any_model, water):
     atoms = water[0][70]
-    centres, parts = any_model.predict_centres(atoms)
-    assert set(atoms.symbols[centres]) == set(any_model.centres)
+    centers, parts = any_model.predict_centers(atoms)
+    assert set(atoms.symbols[centers]) == set(any_model.centers)
     np.testing.assert_allclose(parts.sum(0), any_model.predict([atoms])[0], rtol=1e-9)
 
 
-def test_frames_may_lack_one_of_the_centres(water):
+def test_frames_may_lack_one_of_the_centers(water):
     frames, tensors, _ = water
     oxygen = molecule("O2")
-    model = SymmetryAdaptedKernelRidge(**SMALL, centres=("H", "O"))
+    model = SymmetryAdaptedKernelRidge(**SMALL, centers=("H", "O"))
     model.fit([*frames[:12], oxygen], [*tensors[:12], np.eye(3)])
     found = model.predict([oxygen, frames[0]])
     np.testing.assert_allclose(found[1], model.predict(frames[:1])[0], rtol=1e-9)
@@ -84,8 +84,8 @@ def test_an_element_that_no_training_frame_held_adds_nothing(water):
     tensors = [np.diag([1.0, 1, 2]), np.diag([1.0, 1, 2.2])]
     settings = {**SMALL, "zeta": 2, "n_scalars": 4, "regularization": 1e-3}
     with_h, without = (
-        SymmetryAdaptedKernelRidge(**settings, centres=centres).fit(oxygen, tensors)
-        for centres in (("H", "O"), ("O",))
+        SymmetryAdaptedKernelRidge(**settings, centers=centers).fit(oxygen, tensors)
+        for centers in (("H", "O"), ("O",))
     )
     found, expected = (model.predict(water[0][:1]) for model in (with_h, without))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
@@ -156,7 +156,7 @@ def test_it_holds_for_trajectories_never_seen(water):
     assert np.sqrt(np.mean(ratios)) == pytest.approx(1, abs=0.15)
 
 
-def test_it_grows_where_nothing_was_learnt(model, water):
+def test_it_grows_where_nothing_was_learned(model, water):
     far = molecule("H2O")
     usual = model.predict(water[0][60:61], return_std=True)[1].mean() / 48
     assert model.predict([far], return_std=True)[1].mean() / 3 > 3 * usual
@@ -234,7 +234,7 @@ def test_settings_that_make_no_sense(water, settings, message):
         SymmetryAdaptedKernelRidge(**settings).fit(water[0][:5], water[1][:5])
 
 
-def test_frames_that_cannot_be_learnt(water):
+def test_frames_that_cannot_be_learned(water):
     frames, tensors, trajectories = water
     model = SymmetryAdaptedKernelRidge(**SMALL)
     for some, values, options, message in (
@@ -264,7 +264,7 @@ def test_atoms_that_it_cannot_be_asked_about(model, water):
         with pytest.raises(DataError, match="Frame 2 has a position or a cell.*not a finite"):
             model.predict([water[0][number], atoms])
         with pytest.raises(DataError, match="Frame 1 has a position or a cell"):
-            model.predict_centres(atoms)
+            model.predict_centers(atoms)
     with pytest.raises(DataError, match="Frame 1 holds Na"):
         model.predict([Atoms("NaH", [[0, 0, 0], [0, 0, 1.5]])])
     with pytest.raises(DataError, match="There are no frames"):

@@ -9,27 +9,28 @@ import numpy as np
 import pytest
 from ase.io import write
 
-from helpers import SymmetryAdaptedKernelRidge, sagpr_commands
+from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr import staged_kernels, staged_prediction
-from helpers.sagpr.frame_map import FrameMap
-from helpers.sagpr.gram import Gram
-from helpers.sagpr.soap import LambdaSoap
-from helpers.sagpr.stage_files import save_pieces
-from helpers.sagpr.staged_fit import train_on_kernels
-from helpers.sagpr.staged_kernels import write_kernel
-from helpers.sagpr.staged_prediction import predict_from_kernels
-from helpers.sagpr.staged_spectra import write_power_spectra
+from helpers.sagpr.feature_map import FrameMap
+from helpers.sagpr.kernel_ridge import Gram
+from helpers.sagpr.lambda_soap import LambdaSoap
+from helpers.sagpr.stages import commands as sagpr_commands
+from helpers.sagpr.stages import kernels as staged_kernels
+from helpers.sagpr.stages import train as staged_prediction
+from helpers.sagpr.stages.files import save_pieces
+from helpers.sagpr.stages.kernels import write_kernel
+from helpers.sagpr.stages.power_spectra import write_power_spectra
+from helpers.sagpr.stages.train import predict_from_kernels, train_on_kernels
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 N, N_NEW = 20, 5
 
 
-def all_stages(folder, water, zetas, n_features, centres, reg=(1e-4, 1e-3)):
+def all_stages(folder, water, zetas, n_features, centers, reg=(1e-4, 1e-3)):
     """Run every stage in a folder, as the two scripts of the workshop do; return predictions."""
     frames, _, _ = water
     known, new = frames[:N], frames[N : N + N_NEW]
-    soap = LambdaSoap(**SMALL, centres=centres)
+    soap = LambdaSoap(**SMALL, centers=centers)
     kernels = []
     for k in (0, 2):
         at = folder / f"PS{k}"
@@ -50,7 +51,7 @@ def all_stages(folder, water, zetas, n_features, centres, reg=(1e-4, 1e-3)):
 
 
 @pytest.mark.parametrize(
-    ("zetas", "n_features", "centres"),
+    ("zetas", "n_features", "centers"),
     [
         ({0: 1, 2: 1}, None, ("O",)),
         ({0: 1, 2: 1}, 40, ("H", "O")),
@@ -58,11 +59,11 @@ def all_stages(folder, water, zetas, n_features, centres, reg=(1e-4, 1e-3)):
         ({0: 2, 2: 2}, 25, ("H", "O")),
     ],
 )
-def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centres):
-    path, staged = all_stages(tmp_path, water, zetas, n_features, centres)
+def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centers):
+    path, staged = all_stages(tmp_path, water, zetas, n_features, centers)
     model = SymmetryAdaptedKernelRidge(
         **SMALL,
-        centres=centres,
+        centers=centers,
         zeta=zetas,
         n_features=n_features,
         regularization={0: 1e-4, 2: 1e-3},
@@ -75,8 +76,8 @@ def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centres)
 
 def test_the_kernel_is_a_sum_over_pairs_of_atoms(tmp_path, water):
     """ζ = 2 by the loops over pairs that the rows avoid."""
-    from helpers.sagpr.features import environments
-    from helpers.sagpr.rows import MIXING
+    from helpers.sagpr.feature_map import MIXING
+    from helpers.sagpr.lambda_soap import environments
 
     soap = LambdaSoap(n_max=2, l_max=2)  # fewer features than components: nothing is contracted
     frames = water[0][:3]
@@ -167,7 +168,7 @@ def test_training_tells_errors_of_the_frames_it_did_not_see(finished, command):
     tables = re.findall(r"^ +xy +\S+ +\S+ +([\d.]+)$", output, re.MULTILINE)
     assert len(tables) == 2 and all(0 < float(percent) < 100 for percent in tables)
     assert np.load("part_0.npy").shape == (12, 1) and np.load("part_2.npy").shape == (12, 5)
-    assert "antisymmetric part, not learnt: 0.000" in output
+    assert "antisymmetric part, not learned: 0.000" in output
 
 
 def test_features_and_files_shrink_together(water, tmp_path):
@@ -228,7 +229,7 @@ BAD_LINES = {
         "train", "-r 2 -t nan -f known.xyz -k K0 K2", "threshold=nan cannot.*at least 0",
     ),
     "a threshold below 0": ("train", "-r 2 -t -1 -f known.xyz -k K0 K2", "threshold=-1.0"),
-    "none of a centre": ("get_PS", "-f oxygen.xyz -c H O -o X", "No frame holds H.*leave it out"),
+    "none of a center": ("get_PS", "-f oxygen.xyz -c H O -o X", "No frame holds H.*leave it out"),
     "antisymmetric beyond -t": (
         "train", "-r 2 -t 1e-9 -f known.xyz -k K0 K2", "is not symmetric.*at most 1e-09",
     ),
@@ -254,7 +255,7 @@ def test_what_does_not_fit_is_told_in_one_line(finished, command, water, name):
 def test_elements_with_fewer_features_than_others_set_the_width(finished, command):
     from ase.build import molecule
 
-    soap, frames = LambdaSoap(**SMALL, centres=("H", "O")), [molecule("H2O")]
+    soap, frames = LambdaSoap(**SMALL, centers=("H", "O")), [molecule("H2O")]
     found = FrameMap.learn(frames, soap, {0: 1}, n_features=70, n_scalars=1, mixing=1.0).selection
     assert len(found["O", 0]) < len(found["H", 0]) == 70
     write("molecule.xyz", frames, format="extxyz")
@@ -263,7 +264,7 @@ def test_elements_with_fewer_features_than_others_set_the_width(finished, comman
     width = len(found["O", 0])
     assert code == 0 and f"no more than {width} features differ" in errors
     assert np.load("M.npy").shape == (1, 3, width)
-    for columns, element in zip(np.load("M_fps.npy"), soap.centres, strict=True):
+    for columns, element in zip(np.load("M_fps.npy"), soap.centers, strict=True):
         np.testing.assert_array_equal(columns, found[element, 0][:width])
 
 

@@ -98,8 +98,8 @@ def test_what_is_no_polarizability_is_refused(tensors, message):
 
 def test_a_missing_or_misnamed_property(water):
     frames = water[0][:3]
-    with pytest.raises(DataError, match="Frame 1 has no 'polarisability'.*Polarizability"):
-        read_tensors(frames, "polarisability")
+    with pytest.raises(DataError, match="Frame 1 has no 'polarizability'.*Polarizability"):
+        read_tensors(frames, "polarizability")
     del frames[1].info["Polarizability"]
     with pytest.raises(DataError, match="Frame 2 has no 'Polarizability'.*first 200"):
         read_tensors(frames)

@@ -8,9 +8,8 @@ from importlib import metadata
 import pytest
 
 from helpers import GapConfig
-from helpers.errors import WorkshopError
-from helpers.files import OutputError
-from helpers.sweeps.cache import Cache, CacheError, fingerprint, point_key
+from helpers.errors import CacheError, OutputError, WorkshopError
+from helpers.sweeps.cache import Cache, fingerprint, point_key
 
 KEY = "ab" + "0" * 62
 RESULT = {"cost": {"fit_seconds": 1.5}, "errors": [{"set": "training"}]}

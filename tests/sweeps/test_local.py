@@ -9,9 +9,9 @@ import pytest
 from waiting import descendants, until
 
 from helpers import load_frames
-from helpers.gap.memory import estimate_memory_MB
+from helpers.gap.fit import estimate_memory_MB
+from helpers.sweeps.compute import Task
 from helpers.sweeps.local import run_here
-from helpers.sweeps.work import Task
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers import evaluate, learning_curve, load_frames, sweep
-from helpers.errors import ConfigError, DataError
-from helpers.files import OutputError
-from helpers.sweeps.cache import CacheError
+from helpers.errors import CacheError, ConfigError, DataError, OutputError
 from helpers.sweeps.run import training_frames
 from helpers.sweeps.table import load_table, save_table
 

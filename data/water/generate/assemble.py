@@ -1,4 +1,4 @@
-"""Put labelled frames together: nested training sets, a validation set, checksums, a manifest.
+"""Put labeled frames together: nested training sets, a validation set, checksums, a manifest.
 
 Each training file is sorted by trajectory and frame and shuffled by itself, in the order given,
 then the validation frames; one random generator makes all permutations. So the frames of the first
@@ -7,8 +7,8 @@ it. Frames are copied as text, digit by digit. No trajectory may be in both sets
 
 Example, with the permutation of the shipped files:
     python data/water/generate/assemble.py --seed 20261121 --output results/new/water \\
-        --train results/water/a_labelled.xyz results/water/b_labelled.xyz \\
-        --validate results/water/v_labelled.xyz
+        --train results/water/a_labeled.xyz results/water/b_labeled.xyz \\
+        --validate results/water/v_labeled.xyz
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from manifest import VALIDATION_FILE, build_manifest, checksums, training_file
 from script import run
 
 from helpers.errors import DataError
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.frames import check_labels, read_frames
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One labelled frame as it stands in a file."""
+    """One labeled frame as it stands in a file."""
 
     trajectory: int
     number: int
     text: str
 
 
-def read_labelled(path: Path) -> list[Frame]:
+def read_labeled(path: Path) -> list[Frame]:
     """Return the frames of a file, sorted by trajectory and number.
 
     Raises
@@ -151,7 +151,7 @@ def write_data_set(
         )
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in new.items():  # the manifest last: what it describes is there
-        write_whole(folder / file, content)
+        write_atomic(folder / file, content)
     return list(new)
 
 
@@ -159,8 +159,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="labelled frames")
-    parser.add_argument("--validate", type=Path, required=True, help="labelled frames")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="labeled frames")
+    parser.add_argument("--validate", type=Path, required=True, help="labeled frames")
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=20261121, help="default: %(default)s")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 100, 200, 400], metavar="N")
@@ -175,8 +175,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     train, validate = order(
-        [read_labelled(path) for path in options.train],
-        read_labelled(options.validate),
+        [read_labeled(path) for path in options.train],
+        read_labeled(options.validate),
         rng=np.random.default_rng(options.seed),
     )
     names = write_data_set(

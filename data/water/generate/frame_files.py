@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import write
 
-from helpers.files import write_whole
+from helpers.files import write_atomic
 from helpers.frames import read_frames
 
 INFO_ORDER = ("dft_energy", "Polarizability", "temperature_K", "trajectory", "frame")
@@ -33,7 +33,7 @@ def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
         columns.append("dft_forces")
     text = io.StringIO()
     write(text, ordered, format="extxyz", columns=columns, write_results=False)
-    write_whole(path, text.getvalue())
+    write_atomic(path, text.getvalue())
 
 
 def frames_done(path: Path, key: Callable[[Atoms], object]) -> dict[object, Atoms]:

@@ -7,7 +7,7 @@ Labels that the input carries already are ignored. There are no random numbers, 
 
 Example (a frame takes half a minute on an idle core, about twice that with --polarizability):
     python data/water/generate/label.py results/water/start.xyz \\
-        --output results/water/start_labelled.xyz
+        --output results/water/start_labeled.xyz
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from frame_files import frames_done, position_key, write_frames
 from script import Progress, run
 
 from helpers.errors import DataError, MissingToolError, WorkshopError
-from helpers.files import check_target
+from helpers.files import check_writable
 from helpers.frames import read_frames
 
 DATA_FILES = ("GTH_BASIS_SETS", "GTH_POTENTIALS", "dftd3.dat")
@@ -135,16 +135,16 @@ def label_frame(atoms: Atoms, cp2k: Cp2k, folder: Path, *, polarizability: bool)
             found=error.found,
             fix=f"{error.fix} (the output is {folder / 'label.out'})",
         ) from error
-    labelled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    labelled.info = {key: value for key, value in atoms.info.items() if key not in LABELS}
-    labelled.info |= {"dft_energy": labels.energy, "dft_seconds": seconds}
+    labeled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    labeled.info = {key: value for key, value in atoms.info.items() if key not in LABELS}
+    labeled.info |= {"dft_energy": labels.energy, "dft_seconds": seconds}
     if labels.polarizability is not None:
-        labelled.info["Polarizability"] = labels.polarizability
-    labelled.set_array("dft_forces", labels.forces)
-    return labelled
+        labeled.info["Polarizability"] = labels.polarizability
+    labeled.set_array("dft_forces", labels.forces)
+    return labeled
 
 
-def is_labelled(atoms: Atoms, *, polarizability: bool) -> bool:
+def is_labeled(atoms: Atoms, *, polarizability: bool) -> bool:
     """Return whether a frame has all the labels that are asked for."""
     names = ["dft_energy", "dft_forces"] + ["Polarizability"] * polarizability
     return all(name in atoms.info or name in atoms.arrays for name in names)
@@ -171,7 +171,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
-    check_target(options.output)
+    check_writable(options.output)
     frames = read_frames(options.frames)
     keys = [position_key(atoms) for atoms in frames]
     done = frames_done(options.output, position_key)
@@ -183,11 +183,11 @@ def main(arguments: list[str] | None = None) -> None:
     done = {
         key: atoms
         for key, atoms in done.items()
-        if is_labelled(atoms, polarizability=options.polarizability)
+        if is_labeled(atoms, polarizability=options.polarizability)
     }
     to_do = [number for number, key in enumerate(keys) if key not in done]
     if not to_do:
-        print(f"{len(done)} labelled frames in {options.output}")
+        print(f"{len(done)} labeled frames in {options.output}")
         return
     cp2k = Cp2k(options.cp2k, options.threads, options.timeout_s)
     work = options.work_folder or options.output.with_name(options.output.name + ".work")
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     if not options.keep_work and work.exists() and not any(work.iterdir()):
         work.rmdir()
-    print(f"{len(done)} labelled frames in {options.output}")
+    print(f"{len(done)} labeled frames in {options.output}")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def build_manifest(folder: Path) -> dict[str, Any]:
     return {
         "dataset": "water",
         "system": SYSTEM,
-        "licence": "CC-BY-4.0",
+        "license": "CC-BY-4.0",
         "citation": CITATION,
         "level_of_theory": LEVEL_OF_THEORY,
         "regenerate_with": "data/water/generate",

@@ -29,7 +29,7 @@ from geometry import broken_rule, check_water
 from script import Progress, run
 
 from helpers.errors import DataError, PredictionError
-from helpers.files import check_target
+from helpers.files import check_writable
 from helpers.frames import read_frames
 
 TEMPERATURES_K = (300, 350, 400)
@@ -174,7 +174,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
-    check_target(options.output)
+    check_writable(options.output)
     settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
     starts = read_frames(options.starts)
     for atoms in starts:

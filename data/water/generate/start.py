@@ -1,6 +1,6 @@
 """Make starting frames of liquid water from nothing, with a cheap force field.
 
-Each frame has a run of its own: 16 molecules on a body-centred cubic lattice, turned at random,
+Each frame has a run of its own: 16 molecules on a body-centered cubic lattice, turned at random,
 then Langevin dynamics with a flexible force field, then a small random displacement of every atom,
 which widens the bond lengths and angles beyond what the force field knows. A frame depends on the
 seed and its number only, so a run that was stopped goes on to the same file.
@@ -25,7 +25,7 @@ from scipy.spatial.transform import Rotation
 from script import Progress, run
 
 from helpers.errors import DataError
-from helpers.files import check_target
+from helpers.files import check_writable
 
 TEMPERATURES_K = (300, 350, 400)  # frame i has the temperature number i modulo 3
 TIMESTEP_FS = 0.5
@@ -34,7 +34,7 @@ ATTEMPTS = 5
 
 
 def lattice_of_molecules(rng: np.random.Generator) -> Atoms:
-    """Return 16 molecules on a body-centred cubic lattice (nearest O-O 3.4 Å), turned at random."""
+    """Return 16 molecules on a body-centered cubic lattice, turned at random (O-O 3.4 Å apart)."""
     bond_A, half = WaterForceField.bond_A, WaterForceField.angle_rad / 2
     h_x, h_y = bond_A * np.cos(half), bond_A * np.sin(half)
     molecule = np.array([[0, 0, 0], [h_x, h_y, 0], [h_x, -h_y, 0]])
@@ -108,7 +108,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
-    check_target(options.output)
+    check_writable(options.output)
     done = frames_done(options.output, key=lambda atoms: int(atoms.info["trajectory"]))
     frames = [done[number] for number in range(options.n_frames) if number in done]
     progress = Progress(options.n_frames, len(frames), "frames")

@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from helpers.errors import PredictionError
-from helpers.gap.atoms import PotentialCalculator
-from helpers.gap.jax.plan import Plan, model_arrays, plan_terms
-from helpers.gap.jax.runtime import double_precision, keep_compiled_code
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.calculator import PotentialCalculator
+from helpers.gap.jax.layout import Plan, model_arrays, plan_terms
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel
+from helpers.jax_setup import double_precision, enable_compilation_cache
 
 PRECISIONS = {"double": 64, "mixed": 32}  # bits of the descriptors
 
@@ -34,7 +34,7 @@ class JaxCalculator(PotentialCalculator):
         ``"double"``, or ``"mixed"``: descriptors with 32 bits, all else with 64. What that costs
         in accuracy, `precision.precision_error` measures.
     skin_A : float
-        How much further than the cutoffs the neighbour lists reach.
+        How much further than the cutoffs the neighbor lists reach.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class JaxCalculator(PotentialCalculator):
     model, path
         As given.
     plans : dict
-        Room for neighbours that was enough so far, by composition and skin.
+        Room for neighbors that was enough so far, by composition and skin.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
@@ -80,7 +80,7 @@ class JaxCalculator(PotentialCalculator):
     def predict_frames(self, frames: Sequence[Atoms]) -> list[tuple[float, np.ndarray]]:
         """Return energy (eV) and forces (eV/Å) of many frames, compiling once per composition.
 
-        Room for the neighbours of all frames is made first.
+        Room for the neighbors of all frames is made first.
         """
         frames = list(frames)
         with self._lock:
@@ -91,21 +91,21 @@ class JaxCalculator(PotentialCalculator):
             found = [self._predict(atoms) for atoms in frames]
         return [(float(result["energy"]), result["forces"]) for result in found]
 
-    def get_variances(self, atoms: Atoms, *, regularisation: float = 0.001) -> np.ndarray:
+    def get_variances(self, atoms: Atoms, *, regularization: float = 0.001) -> np.ndarray:
         """Return the GAP variance of each atom's energy, shape (n_atoms,), eV².
 
         See `covariance.atomic_variances`; quippy calls it ``local_gap_variance``.
         """
-        from helpers.gap.jax.covariance import atomic_variances, factorised
+        from helpers.gap.jax.covariance import atomic_variances, factorized
 
         self._check(atoms)
-        if regularisation not in self._factors:
-            self._factors = {regularisation: factorised(self.model, regularisation=regularisation)}
+        if regularization not in self._factors:
+            self._factors = {regularization: factorized(self.model, regularization=regularization)}
         return atomic_variances(
             self.model,
             atoms,
-            regularisation=regularisation,
-            factors=self._factors[regularisation],
+            regularization=regularization,
+            factors=self._factors[regularization],
         )
 
     def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
@@ -113,8 +113,8 @@ class JaxCalculator(PotentialCalculator):
         lists = self._list_for(atoms)
         positions, cell = atoms.positions[lists.order], atoms.cell.array
         with double_precision():
-            plan, neighbours = lists.get(positions, cell, atoms.pbc)
-            found = _compiled(plan)(self.device_arrays(), positions, cell, neighbours)
+            plan, neighbors = lists.get(positions, cell, atoms.pbc)
+            found = _compiled(plan)(self.device_arrays(), positions, cell, neighbors)
             energy, energies, forces, virial = (np.asarray(value) for value in found)
         e0 = self.model.isolated_energies(atoms.numbers)
         results = {
@@ -132,7 +132,7 @@ class JaxCalculator(PotentialCalculator):
         return {**results, "free_energy": results["energy"]}
 
     def _list_for(self, atoms: Atoms) -> VerletList:
-        """Return the neighbour list of atoms with these elements in this order."""
+        """Return the neighbor list of atoms with these elements in this order."""
         key = tuple(atoms.numbers.tolist())
         if key not in self._lists:
             while len(self._lists) >= 16:
@@ -146,7 +146,7 @@ class JaxCalculator(PotentialCalculator):
         if self._arrays is None:
             import jax
 
-            keep_compiled_code()
+            enable_compilation_cache()
             with double_precision():
                 numbers = model_arrays(self.model)
                 self._arrays = jax.device_put(numbers)

@@ -13,13 +13,13 @@ import numpy as np
 from ase import Atoms
 from scipy.linalg import block_diag, cho_factor, cho_solve
 
-from helpers.gap.jax.descriptors import component_order
-from helpers.gap.jax.neighbours import find_pairs
-from helpers.gap.jax.plan import Plan, plan_terms
-from helpers.gap.jax.runtime import double_precision
-from helpers.gap.jax.settings import SoapSettings, term_settings
-from helpers.gap.jax.verlet import VerletList
+from helpers.gap.jax.layout import Plan, plan_terms
+from helpers.gap.jax.soap import component_order
+from helpers.gap.jax.terms import SoapSettings, term_settings
+from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel, GapTerm
+from helpers.jax_setup import double_precision
+from helpers.neighbors import find_pairs
 
 
 def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:
@@ -52,10 +52,10 @@ def sparse_covariance(model: GapModel, *, jitter: float = 0.0) -> np.ndarray:
     return block_diag(*(term_covariance(term, jitter=jitter) for term in model.terms))
 
 
-def factorised(model: GapModel, *, regularisation: float) -> tuple[Any, ...]:
+def factorized(model: GapModel, *, regularization: float) -> tuple[Any, ...]:
     """Return the Cholesky factor of K_MM + ρ² for each term: most of the work of a variance."""
     return tuple(
-        cho_factor(term_covariance(term, jitter=regularisation**2), lower=True)
+        cho_factor(term_covariance(term, jitter=regularization**2), lower=True)
         for term in model.terms
     )
 
@@ -64,7 +64,7 @@ def atomic_variances(
     model: GapModel,
     atoms: Atoms,
     *,
-    regularisation: float = 0.001,
+    regularization: float = 0.001,
     factors: tuple[Any, ...] | None = None,
 ) -> np.ndarray:
     """Return the variance of each atom's energy that the Gaussian process expects.
@@ -80,10 +80,10 @@ def atomic_variances(
         A model with terms that JAX can evaluate.
     atoms : ase.Atoms
         The atoms.
-    regularisation : float
+    regularization : float
         ρ, eV; quippy's ``gap_variance_regularisation``.
     factors : tuple, optional
-        What `factorised` returned for the same model and ρ, where many frames follow each other.
+        What `factorized` returned for the same model and ρ, where many frames follow each other.
 
     Returns
     -------
@@ -94,25 +94,25 @@ def atomic_variances(
     UnsupportedModelError
         If a term cannot be evaluated here.
     """
-    factors = factorised(model, regularisation=regularisation) if factors is None else factors
+    factors = factorized(model, regularization=regularization) if factors is None else factors
     terms = plan_terms(model)
     lists = VerletList(terms, atoms.numbers, 0.0)
     positions = atoms.positions[lists.order]
     with double_precision():
-        plan, neighbours = lists.get(positions, atoms.cell.array, atoms.pbc)
+        plan, neighbors = lists.get(positions, atoms.cell.array, atoms.pbc)
     numbers = atoms.numbers[lists.order]
     pairs = find_pairs(positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
-    spectra = _spectra(model, plan, positions, atoms.cell.array, neighbours)
+    spectra = _spectra(model, plan, positions, atoms.cell.array, neighbors)
     variances = np.zeros(len(atoms))
     for term, factor in zip(model.terms, factors, strict=True):
         settings = term_settings(term)
-        prior = term.delta**2 + regularisation**2
+        prior = term.delta**2 + regularization**2
         if isinstance(settings, SoapSettings):
-            centre = int(term.number("Z"))
-            if centre in numbers:
-                spectrum = spectra[settings][numbers[_centres(model, settings, numbers)] == centre]
+            center = int(term.number("Z"))
+            if center in numbers:
+                spectrum = spectra[settings][numbers[_centers(model, settings, numbers)] == center]
                 kernel = _soap_kernel(term, settings, spectrum)
-                variances[numbers == centre] += prior - _explained(factor, kernel)
+                variances[numbers == center] += prior - _explained(factor, kernel)
         else:
             near = pairs.between(settings.species, numbers, settings.cutoff_A)
             kernel = term.delta**2 * term.sparse_cutoff * _gaussian(near.distance, term)
@@ -145,18 +145,18 @@ def _gaussian(distance: np.ndarray, term: GapTerm) -> np.ndarray:
     return np.exp(-0.5 * scaled**2)
 
 
-def _centres(model: GapModel, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
+def _centers(model: GapModel, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
     """Return the central atoms of a SOAP block, in the order of its power spectra."""
-    blocks = {block.settings: block.centres for block in plan_terms(model).blocks}
+    blocks = {block.settings: block.centers for block in plan_terms(model).blocks}
     return np.flatnonzero(np.isin(numbers, blocks[settings]))
 
 
 def _spectra(
-    model: GapModel, plan: Plan, positions: np.ndarray, cell: np.ndarray, neighbours: Any
+    model: GapModel, plan: Plan, positions: np.ndarray, cell: np.ndarray, neighbors: Any
 ) -> dict[SoapSettings, np.ndarray]:
     """Return the power spectra of each SOAP block, one row per central atom."""
     with double_precision():
-        found = _compiled(plan)(positions, cell, neighbours)
+        found = _compiled(plan)(positions, cell, neighbors)
         return {
             block.settings: np.asarray(spectrum).T
             for block, spectrum in zip(plan.terms.blocks, found, strict=True)
@@ -167,10 +167,10 @@ def _spectra(
 def _compiled(plan: Plan) -> Any:
     import jax
 
-    from helpers.gap.jax.energy import neighbour_vectors, spectra
+    from helpers.gap.jax.energy import neighbor_vectors, spectra
 
-    def of_positions(positions: Any, cell: Any, neighbours: Any) -> Any:
-        vectors = neighbour_vectors(positions, cell, neighbours)
-        return spectra(plan, vectors, neighbours)
+    def of_positions(positions: Any, cell: Any, neighbors: Any) -> Any:
+        vectors = neighbor_vectors(positions, cell, neighbors)
+        return spectra(plan, vectors, neighbors)
 
     return jax.jit(of_positions)

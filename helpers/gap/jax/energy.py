@@ -1,7 +1,7 @@
 """Energy, energies of atoms, forces and virial: pure functions of a model and positions.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). The energy is a function of the vectors
-between neighbours alone, so one reverse pass gives its slope along each of them: added up at the
+between neighbors alone, so one reverse pass gives its slope along each of them: added up at the
 atoms they are the forces, multiplied with the vectors the strain derivative (the virial).
 """
 
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from helpers.gap.jax.descriptors import power_spectrum
 from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
-from helpers.gap.jax.neighbours import Neighbours
-from helpers.gap.jax.plan import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
-from helpers.gap.jax.settings import PairSettings, SoapSettings
+from helpers.gap.jax.layout import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
+from helpers.gap.jax.neighbors import Neighbors
+from helpers.gap.jax.soap import power_spectrum
+from helpers.gap.jax.terms import PairSettings, SoapSettings
 
-CENTRES_AT_ONCE, PAIRS_AT_ONCE = 64, 2048
+CENTERS_AT_ONCE, PAIRS_AT_ONCE = 64, 2048
 
 Vectors = tuple[tuple[Any, ...], tuple[Any, ...]]  # for each SOAP block, for each pair term
 SoapEnergies = list[tuple[list[slice], list[Any]]]  # where each term acts, and its energies
@@ -45,50 +45,50 @@ class Prediction(NamedTuple):
     virial: Any
 
 
-def neighbour_vectors(positions: jax.Array, cell: jax.Array, neighbours: Neighbours) -> Vectors:
-    """Return the vectors from atoms to their neighbours, periodic images included.
+def neighbor_vectors(positions: jax.Array, cell: jax.Array, neighbors: Neighbors) -> Vectors:
+    """Return the vectors from atoms to their neighbors, periodic images included.
 
     Parameters
     ----------
     positions : array of shape (n_atoms, 3), Å
     cell : array of shape (3, 3), Å
         One cell vector per row.
-    neighbours : Neighbours
+    neighbors : Neighbors
         Who is next to whom.
     """
     p = positions.T
     soaps = tuple(
-        p[:, s.index] - p[:, s.centre][:, None] + jnp.einsum("kc,kja->cja", cell, s.shift)
-        for s in neighbours.soaps
+        p[:, s.index] - p[:, s.center][:, None] + jnp.einsum("kc,kja->cja", cell, s.shift)
+        for s in neighbors.soaps
     )
-    pairs = tuple(p[:, e.second] - p[:, e.first] + cell.T @ e.shift for e in neighbours.pairs)
+    pairs = tuple(p[:, e.second] - p[:, e.first] + cell.T @ e.shift for e in neighbors.pairs)
     return soaps, pairs
 
 
 def _shares(
-    plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbours: Neighbours
+    plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbors: Neighbors
 ) -> jax.Array:
     """Give each atom its SOAP energies and half of its pair energies."""
-    centres = []
-    for (columns, energies), nearby in zip(soaps, neighbours.soaps, strict=True):
-        of_block = jnp.zeros(len(nearby.centre))
+    centers = []
+    for (columns, energies), nearby in zip(soaps, neighbors.soaps, strict=True):
+        of_block = jnp.zeros(len(nearby.center))
         for place, energy in zip(columns, energies, strict=True):
             of_block = of_block.at[place].add(energy)
-        centres.append(of_block)
-    nothing = [jnp.zeros(soap.index.shape) for soap in neighbours.soaps]
-    found = in_one_list(nothing, centres, [pair / 2 for pair in pairs])
-    index, sign = neighbours.ends
+        centers.append(of_block)
+    nothing = [jnp.zeros(soap.index.shape) for soap in neighbors.soaps]
+    found = in_one_list(nothing, centers, [pair / 2 for pair in pairs])
+    index, sign = neighbors.ends
     return (found[index] * jnp.abs(sign)).sum(0)
 
 
-def in_one_list(slots: Sequence[Any], centres: Sequence[Any], pairs: Sequence[Any]) -> jax.Array:
-    """Join values of SOAP slots, of SOAP centres and of pairs, in the order of `Ends.index`.
+def in_one_list(slots: Sequence[Any], centers: Sequence[Any], pairs: Sequence[Any]) -> jax.Array:
+    """Join values of SOAP slots, of SOAP centers and of pairs, in the order of `Ends.index`.
 
     All may have further axes in front.
     """
     parts = []
-    for slot, centre in zip(slots, centres, strict=True):
-        parts += [slot.reshape(*slot.shape[:-2], -1), centre]
+    for slot, center in zip(slots, centers, strict=True):
+        parts += [slot.reshape(*slot.shape[:-2], -1), center]
     return jnp.concatenate([*parts, *pairs], axis=-1)
 
 
@@ -98,11 +98,11 @@ def _sum(soaps: SoapEnergies, pairs: list[jax.Array]) -> jax.Array:
 
 
 def interaction_energy(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
+    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
 ) -> jax.Array:
     """Return the energy without that of isolated atoms, eV."""
-    soaps = _soap_energies(plan, arrays, vectors, neighbours)
-    return _sum(soaps, _pair_energies(plan, arrays, vectors, neighbours))
+    soaps = _soap_energies(plan, arrays, vectors, neighbors)
+    return _sum(soaps, _pair_energies(plan, arrays, vectors, neighbors))
 
 
 def energy_and_forces(
@@ -110,14 +110,14 @@ def energy_and_forces(
     arrays: ModelArrays,
     positions: jax.Array,
     cell: jax.Array,
-    neighbours: Neighbours,
+    neighbors: Neighbors,
 ) -> tuple[jax.Array, jax.Array]:
     """Return the energy (eV, without isolated atoms) and the forces (n_atoms, 3), eV/Å."""
-    vectors = neighbour_vectors(positions, cell, neighbours)
+    vectors = neighbor_vectors(positions, cell, neighbors)
     energy, slopes = jax.value_and_grad(partial(interaction_energy, plan, arrays))(
-        vectors, neighbours
+        vectors, neighbors
     )
-    return energy, _forces(slopes, neighbours)
+    return energy, _forces(slopes, neighbors)
 
 
 def predict(
@@ -125,15 +125,15 @@ def predict(
     arrays: ModelArrays,
     positions: jax.Array,
     cell: jax.Array,
-    neighbours: Neighbours,
+    neighbors: Neighbors,
 ) -> Prediction:
     """Return everything at once: energy, energies of atoms, forces and virial."""
-    vectors = neighbour_vectors(positions, cell, neighbours)
+    vectors = neighbor_vectors(positions, cell, neighbors)
 
     def total(vectors: Vectors) -> tuple[jax.Array, jax.Array]:
-        soaps = _soap_energies(plan, arrays, vectors, neighbours)
-        pairs = _pair_energies(plan, arrays, vectors, neighbours)
-        return _sum(soaps, pairs), _shares(plan, soaps, pairs, neighbours)
+        soaps = _soap_energies(plan, arrays, vectors, neighbors)
+        pairs = _pair_energies(plan, arrays, vectors, neighbors)
+        return _sum(soaps, pairs), _shares(plan, soaps, pairs, neighbors)
 
     (energy, energies), slopes = jax.value_and_grad(total, has_aux=True)(vectors)
     virial = jnp.zeros((3, 3))
@@ -142,21 +142,21 @@ def predict(
     return Prediction(
         energy,
         energies,
-        _forces(slopes, neighbours),
+        _forces(slopes, neighbors),
         (virial + virial.T) / 2,
     )
 
 
-def _forces(slopes: Vectors, neighbours: Neighbours) -> jax.Array:
+def _forces(slopes: Vectors, neighbors: Neighbors) -> jax.Array:
     """Add up the slopes along the vectors at both of their ends."""
     soaps, pairs = slopes
     found = in_one_list(soaps, [slope.sum(1) for slope in soaps], pairs)
-    index, sign = neighbours.ends
+    index, sign = neighbors.ends
     return (found[:, index] * sign).sum(1).T
 
 
-def spectra(plan: Plan, vectors: Vectors, neighbours: Neighbours) -> list[jax.Array]:
-    """Return the power spectra of each SOAP block, (n_components, n_centres).
+def spectra(plan: Plan, vectors: Vectors, neighbors: Neighbors) -> list[jax.Array]:
+    """Return the power spectra of each SOAP block, (n_components, n_centers).
 
     They may be 32-bit numbers. What is summed with the weights of a model must not be: a GAP is
     a small difference of numbers of 10⁵ eV.
@@ -164,11 +164,11 @@ def spectra(plan: Plan, vectors: Vectors, neighbours: Neighbours) -> list[jax.Ar
     dtype = jnp.float32 if plan.terms.descriptor_bits == 32 else jnp.float64
     found = []
     for block, vector, soap, slots in zip(
-        plan.terms.blocks, vectors[0], neighbours.soaps, plan.slots, strict=True
+        plan.terms.blocks, vectors[0], neighbors.soaps, plan.slots, strict=True
     ):
         spectrum = partial(_spectrum, block.settings, slots)
         arrays = vector.astype(dtype), soap.present, soap.own.astype(dtype)
-        found.append(_in_parts(spectrum, CENTRES_AT_ONCE, *arrays))
+        found.append(_in_parts(spectrum, CENTERS_AT_ONCE, *arrays))
     return found
 
 
@@ -197,22 +197,22 @@ def _in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array)
 
 
 def _soap_energies(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
+    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
 ) -> SoapEnergies:
     """Return for each SOAP block where each term acts, and its energies."""
     found = []
     for block, spectrum, numbers in zip(
         plan.terms.blocks,
-        spectra(plan, vectors, neighbours),
+        spectra(plan, vectors, neighbors),
         arrays.soaps,
         strict=True,
     ):
         columns = plan.columns(block)
-        here = [(t, a) for t, a in zip(block.terms, numbers, strict=True) if t.centre in columns]
+        here = [(t, a) for t, a in zip(block.terms, numbers, strict=True) if t.center in columns]
         energies = [
-            _soap_sum(term.zeta, spectrum[:, columns[term.centre]], points) for term, points in here
+            _soap_sum(term.zeta, spectrum[:, columns[term.center]], points) for term, points in here
         ]
-        found.append(([columns[term.centre] for term, _ in here], energies))
+        found.append(([columns[term.center] for term, _ in here], energies))
     return found
 
 
@@ -224,12 +224,12 @@ def _soap_sum(zeta: float, spectrum: jax.Array, points: SoapArrays | QuadraticAr
 
 
 def _pair_energies(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbours: Neighbours
+    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
 ) -> list[jax.Array]:
     """Return for each pair term the energy of each pair, eV."""
     found = []
     for settings, vector, pair, numbers in zip(
-        plan.terms.pairs, vectors[1], neighbours.pairs, arrays.pairs, strict=True
+        plan.terms.pairs, vectors[1], neighbors.pairs, arrays.pairs, strict=True
     ):
         energy = partial(_pair_energy, settings, numbers)
         found.append(_in_parts(energy, PAIRS_AT_ONCE, vector, pair.present))

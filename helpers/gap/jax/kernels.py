@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from helpers.gap.jax.radial import cutoff_function
-from helpers.gap.jax.settings import PairSettings
+from helpers.gap.jax.terms import PairSettings
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -29,8 +29,8 @@ def kernel_sum(
     ----------
     zeta : float
         Power of the kernel.
-    spectrum : array of shape (n_components, n_centres)
-        Normalised power spectra p.
+    spectrum : array of shape (n_components, n_centers)
+        Normalized power spectra p.
     points : array of shape (n_sparse, n_components)
         Those of the sparse points, p_s.
     points_transposed : array of shape (n_components, n_sparse)
@@ -40,7 +40,7 @@ def kernel_sum(
 
     Returns
     -------
-    array of shape (n_centres,), eV
+    array of shape (n_centers,), eV
     """
     return weights @ kernel_power(points @ spectrum, zeta)
 
@@ -51,14 +51,14 @@ def quadratic_sum(spectrum: jax.Array, matrix: jax.Array) -> jax.Array:
 
     Parameters
     ----------
-    spectrum : array of shape (n_components, n_centres)
-        Normalised power spectra p.
+    spectrum : array of shape (n_components, n_centers)
+        Normalized power spectra p.
     matrix : array of shape (n_components, n_components), eV
         A, symmetric.
 
     Returns
     -------
-    array of shape (n_centres,), eV
+    array of shape (n_centers,), eV
     """
     return (spectrum * (matrix @ spectrum)).sum(0)
 

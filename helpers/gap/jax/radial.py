@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from helpers.gap.jax.settings import SoapSettings
+from helpers.gap.jax.terms import SoapSettings
 
 SMALL = 2.0  # arguments of Bessel functions below which the power series is used
 SERIES_TERMS = 11  # of that series
@@ -28,16 +28,16 @@ class RadialBasis:
     Attributes
     ----------
     grid : ndarray of shape (n_max,), Å
-        Centres of the Gaussians, equally spaced from 0.
+        Centers of the Gaussians, equally spaced from 0.
     transform : ndarray of shape (n_max, n_max)
         From grid values to orthonormal coefficients.
-    centre : ndarray of shape (n_max,)
+    center : ndarray of shape (n_max,)
         Coefficients of a Gaussian at the origin: the central atom itself.
     """
 
     grid: np.ndarray
     transform: np.ndarray
-    centre: np.ndarray
+    center: np.ndarray
 
 
 @lru_cache(maxsize=32)
@@ -88,7 +88,7 @@ def radial_functions(settings: SoapSettings, distance: jax.Array) -> list[jax.Ar
     settings : SoapSettings
         a = 1/(2σ²); r_n are the points of the grid, i_l the modified spherical Bessel functions.
     distance : array of shape (...), Å
-        Distances of the neighbours; 0 is allowed.
+        Distances of the neighbors; 0 is allowed.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> A
     """Call ``evaluate(with_series, distance)``.
 
     Upward recursion loses digits where the argument of a Bessel function is small: the power
-    series takes over there. It is left out unless some neighbour is so near, which in matter
+    series takes over there. It is left out unless some neighbor is so near, which in matter
     none is.
     """
     first = float(radial_basis(settings).grid[1:2].sum())  # after 0, a case of its own

@@ -104,7 +104,7 @@ def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
     large.rattle(0.05, seed=2)
     assert_same(large, ours, theirs)
     (lists,) = ours._lists.values()
-    assert len(large) > 2 * energy.CENTRES_AT_ONCE
+    assert len(large) > 2 * energy.CENTERS_AT_ONCE
     assert max(lists.plan.rooms) > 2 * energy.PAIRS_AT_ONCE
 
 
@@ -169,7 +169,7 @@ def test_shares_add_up_forces_cancel_and_the_energy_is_invariant(water, potentia
     np.testing.assert_allclose(permuted.get_forces(), forces[order], atol=1e-9)
 
 
-def test_more_neighbours_than_there_was_room_for(water, potential, quippy):
+def test_more_neighbors_than_there_was_room_for(water, potential, quippy):
     dense = water.copy()
     dense.set_cell(0.8 * water.cell, scale_atoms=True)
     loose = JaxCalculator(potential.model)

@@ -8,22 +8,22 @@ from helpers.gap.jax.covariance import sparse_covariance
 from helpers.gap.xml import read_model, write_model
 
 
-@pytest.mark.parametrize("regularisation", [0.001, 0.05])
-def test_variances_are_quippys(regularisation, smallest_fit, frames10, tmp_path):
+@pytest.mark.parametrize("regularization", [0.001, 0.05])
+def test_variances_are_quippys(regularization, smallest_fit, frames10, tmp_path):
     from quippy.potential import Potential
 
     path = write_model(read_model(smallest_fit.model_path), tmp_path / "gap.xml")
     theirs = Potential(
         "",
         param_filename=str(path),
-        calc_args=f"local_gap_variance gap_variance_regularisation={regularisation}",
+        calc_args=f"local_gap_variance gap_variance_regularisation={regularization}",
     )
     atoms = frames10[2]
     atoms.calc = theirs
     atoms.get_potential_energy()
     expected = theirs.extra_results["atoms"]["local_gap_variance"]
     ours = load_potential(path, engine="jax")
-    found = ours.get_variances(frames10[2], regularisation=regularisation)
+    found = ours.get_variances(frames10[2], regularization=regularization)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
 
 

@@ -39,7 +39,7 @@ log = nve.log()
 sigma_T_box = np.array([300 * np.sqrt(2 / 141)])[0]
 sigma_T_glass = 300 * (2 / 7.5e25) ** 0.5
 
-# %% test2-4-3 | 0 | forgot the centre of mass
+# %% test2-4-3 | 0 | forgot the center of mass
 sigma_T_box = 300 * np.sqrt(2 / (3 * N_ATOMS))
 
 # %% test2-4-3 | 0 | atoms in place of degrees of freedom

@@ -36,7 +36,7 @@ def autocorrelation(series, n_lags):
 C = autocorrelation(np.trace(alphas, axis1=1, axis2=2) / 3, 150)
 
 
-# %% test3-6 | 2 | normalised
+# %% test3-6 | 2 | normalized
 def autocorrelation(series, n_lags):
     x = np.array(series) - np.mean(series)
     return np.array([np.mean(x[: len(x) - k] * x[k:]) for k in range(n_lags)]) / np.var(x)
@@ -78,7 +78,7 @@ stretch_per_cm, bend_per_cm, depolarization = 3400, 1640, 0.2
 # %% test3-7 | 3 | VH divided by VV + VH
 depolarization = depolarization / (1 + depolarization)
 
-# %% test3-7 | 3 | depolarisation guessed
+# %% test3-7 | 3 | depolarization guessed
 depolarization = 0.1
 
 # %% test3-7 | 2 | the maximum of VH as the stretch

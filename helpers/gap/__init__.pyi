@@ -1,0 +1,10 @@
+from .command import error_script as error_script
+from .config import CLASSROOM as CLASSROOM
+from .config import GapConfig as GapConfig
+from .config import TwoBody as TwoBody
+from .fit import FitResult as FitResult
+from .fit import fit_gap as fit_gap
+from .jax.design_matrix import design_matrix as design_matrix
+from .potential import load_potential as load_potential
+from .regularization_path import isolated_energies as isolated_energies
+from .regularization_path import sigma_family as sigma_family

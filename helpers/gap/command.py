@@ -1,0 +1,233 @@
+"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, compare it with DFT, report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import DataError
+from helpers.evaluation import Evaluation, evaluate
+from helpers.files import make_folder
+from helpers.frames import find_frames_file, load_frames, read_frames
+from helpers.gap.config import GapConfig
+from helpers.gap.fit import FitResult, fit_gap
+from helpers.terminal import run_guarded
+
+
+def fit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mlmd fit``."""
+    parser.epilog = "Example: mlmd fit workshop/gap_config.cfg --output gap.xml"
+    parser.add_argument(
+        "config", nargs="?", type=Path, help="a gap_config.cfg; without one, the default preset"
+    )
+    parser.add_argument(
+        "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
+    )
+    parser.add_argument("--output", type=Path, help="model file to write (default: as configured)")
+    parser.set_defaults(run=_fit)
+
+
+def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mlmd evaluate``."""
+    parser.epilog = "Example: mlmd evaluate gap.xml --csv validation_errors.csv"
+    parser.add_argument("model", type=Path, help="a gap.xml")
+    parser.add_argument(
+        "--frames", help="an extended XYZ file (default: the shipped validation frames)"
+    )
+    parser.add_argument("--energy-name", default="dft_energy", help="label of the energies (eV)")
+    parser.add_argument("--forces-name", default="dft_forces", help="label of the forces (eV/Å)")
+    parser.add_argument("--csv", type=Path, help="write true and predicted values to this file")
+    parser.add_argument("--processes", type=int, help="default: one per core")
+    parser.set_defaults(run=_evaluate)
+
+
+def run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mlmd run``."""
+    parser.epilog = "Example: mlmd run --quick --output results"
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="seconds instead of a minute, to try")
+    size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
+    parser.add_argument(
+        "--output", type=Path, default=Path("results"), help="folder for the results"
+    )
+    parser.set_defaults(run=_run)
+
+
+def error_script(description: str, *, split: str, csv: str) -> int:
+    """Be ``gap_error_train.py`` or ``gap_error_validate.py`` of the workshop's terminal edition.
+
+    Parameters
+    ----------
+    description : str
+        For ``--help``.
+    split : str
+        ``"train"``: the frames that the config file names; ``"validate"``: the shipped ones.
+    csv : str
+        Default name of the table of true and predicted values.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--config", type=Path, default=Path("gap_config.cfg"), help="default: %(default)s"
+    )
+    parser.add_argument("--model", type=Path, help="default: the gap_file of the config")
+    parser.add_argument("--output", type=Path, default=Path(csv), help="default: %(default)s")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = parser.parse_args()
+    options.split, options.no_progress = split, False
+    return run_guarded(Path(sys.argv[0]).name, _error_table, options)
+
+
+def _fit(options: argparse.Namespace) -> int:
+
+    if options.config is not None and options.accurate:
+        raise DataError("A config and --accurate are both given", fix="keep one of them")
+    near = None
+    if options.config is not None:
+        config, near = GapConfig.read(options.config), options.config.parent
+    else:
+        config = GapConfig.accurate() if options.accurate else GapConfig()
+    result = fit_gap(
+        config,
+        find_frames_file(config.atoms_filename, near),
+        output=options.output,
+        progress=not options.no_progress,
+    )
+    print(result)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+
+    frames = read_frames(options.frames) if options.frames else load_frames("water", "validate")
+    _compare(
+        options.model,
+        frames,
+        csv=options.csv,
+        energy_name=options.energy_name,
+        forces_name=options.forces_name,
+        processes=options.processes,
+        progress=not options.no_progress,
+    )
+    return 0
+
+
+def _error_table(options: argparse.Namespace) -> int:
+
+    folder = options.config.parent
+    config = GapConfig.read(options.config)
+    model = options.model or folder / config.gap_file
+    if options.split == "train":
+        frames = read_frames(find_frames_file(config.atoms_filename, folder))
+        names = {
+            "energy_name": config.energy_parameter_name,
+            "forces_name": config.force_parameter_name,
+        }
+    else:
+        frames, names = load_frames("water", "validate"), {}
+    _compare(model, frames, csv=options.output, progress=True, **names)
+    return 0
+
+
+def _compare(model: Path, frames: list, *, csv: Path | None, **settings: Any) -> None:
+    """Evaluate, print the errors, and write the table of true and predicted values."""
+    from helpers.files import check_writable
+
+    if csv is not None:
+        check_writable(csv)
+    result = evaluate(model, frames, **settings)
+    print(result)
+    print(result.summary().to_string(index=False, float_format="{:.2f}".format))
+    if csv is not None:
+        print(f"written: {result.to_csv(csv)}")
+
+
+def _run(options: argparse.Namespace) -> int:
+
+    config = GapConfig()
+    if options.quick:
+        config = quick_config()
+    elif options.accurate:
+        config = GapConfig.accurate()
+    result = run_main_job(config, options.output, progress=not options.no_progress)
+    print(f"\nThe report is {result.report_path.absolute()}")
+    return 0
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What the main job made."""
+
+    fit: FitResult
+    training: Evaluation
+    validation: Evaluation
+    report_path: Path
+
+
+def quick_config() -> GapConfig:
+    """Return settings that train in a few seconds: to see that everything works, not to use."""
+    return GapConfig(atoms_filename="gap_input_50.xyz", n_max=4, l_max=3, n_sparse=100)
+
+
+def run_main_job(
+    config: GapConfig,
+    folder: str | os.PathLike = "results",
+    *,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> JobResult:
+    """Train, evaluate on training and validation frames, and write everything into `folder`.
+
+    Writes ``gap.xml``, ``gap_config.cfg``, ``train_errors.csv``, ``validation_errors.csv``,
+    ``summary.csv`` and ``report.html``.
+
+    Parameters
+    ----------
+    config : GapConfig
+        The settings; ``config.gap_file`` names the model inside `folder`.
+    folder : path
+        Made if its parent exists.
+    say : callable
+        Takes one line of news at a time.
+    """
+    import pandas as pd
+
+    from helpers.files import write_atomic
+    from helpers.gap.report import accuracy_section, settings_section
+    from helpers.report.sections import add_section
+
+    folder = make_folder(folder)
+    frames_file = find_frames_file(config.atoms_filename)
+    training_frames = read_frames(frames_file)
+    validation_frames = load_frames("water", "validate")
+    config.replace(atoms_filename=os.path.relpath(frames_file, folder)).write(
+        folder / "gap_config.cfg"
+    )
+    say(f"Training on the {len(training_frames)} frames of {frames_file.name} …")
+    fit = fit_gap(
+        config, frames_file, output=folder / Path(config.gap_file).name, progress=progress
+    )
+    say(f"  {fit}")
+    say("Comparing with DFT …")
+    training = evaluate(fit.model_path, training_frames, progress=progress, **config.label_names)
+    validation = evaluate(fit.model_path, validation_frames, progress=progress)
+    say(f"  training    {training}")
+    say(f"  validation  {validation}")
+    training.to_csv(folder / "train_errors.csv")
+    validation.to_csv(folder / "validation_errors.csv")
+    summary = pd.concat(
+        [
+            training.summary().assign(set="training"),
+            validation.summary().assign(set="validation"),
+        ]
+    )
+    write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
+    add_section(settings_section(fit), folder)
+    report = add_section(accuracy_section(fit, training, validation), folder)
+    return JobResult(fit, training, validation, report)

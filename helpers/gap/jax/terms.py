@@ -1,0 +1,251 @@
+"""What a term of a `GapModel` asks for, as plain hashable numbers; and which terms are known.
+
+No JAX here: `load_potential` asks `unsupported_reason` before it imports anything heavy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.errors import ModelFileError, UnsupportedModelError
+from helpers.gap.model import GapModel, GapTerm
+
+# Options that change the descriptor, with the only value that the formulas here cover (as
+# gap_fit spells its logicals, T or F). An option that is in neither list is refused.
+_FIXED = {
+    "soap": {
+        "average": "F",
+        "central_reference_all_species": "F",
+        "covariance_sigma0": "0",
+        "covariance_type": "dot_product",
+        "cutoff_dexp": "0",
+        "cutoff_scale": "1",
+        "diagonal_radial": "F",
+        "f0": "0",
+        "global": "F",
+        "normalise": "T",
+        "normalize": "T",
+        "nu_R": "2",
+        "nu_S": "2",
+        "radial_basis": "EQUISPACED_GAUSS",
+        "Z_mix": "F",
+        "R_mix": "F",
+        "sym_mix": "F",
+    },
+    "distance_2b": {
+        "covariance_type": "ard_se",
+        "f0": "0",
+        "n_exponents": "1",
+        "exponents": "0",
+        "only_inter": "F",
+        "only_intra": "F",
+        "resid_name": "",
+    },
+}
+
+
+_NUMBERS = {
+    "soap": {
+        "atom_gaussian_width",
+        "atom_sigma",
+        "basis_error_exponent",
+        "central_weight",
+        "cutoff",
+        "cutoff_transition_width",
+        "l_max",
+        "n_max",
+        "n_species",
+        "species_Z",
+        "Z",
+    },
+    "distance_2b": {"cutoff", "cutoff_transition_width", "Z1", "Z2"},
+}
+
+
+# What gap_fit used while it trained; of no consequence for a prediction.
+_TRAINING = {
+    "add_species",
+    "config_type_n_sparse",
+    "delta",
+    "mark_sparse_atoms",
+    "n_sparse",
+    "print_sparse_index",
+    "sparse_file",
+    "sparse_method",
+    "theta_fac",
+    "theta_file",
+    "theta_uniform",
+    "unique_descriptor_tolerance",
+    "unique_hash_tolerance",
+    "xml_version",
+    "zeta",
+}
+
+
+_FIX = "use engine='quippy'"
+
+
+@dataclass(frozen=True)
+class SoapSettings:
+    """Hyperparameters of one SOAP descriptor (lengths in Å).
+
+    Attributes
+    ----------
+    n_max, l_max : int
+        Number of radial functions, highest angular momentum.
+    cutoff_A, transition_A : float
+        Radius of the environment, and width of the shell in which neighbors fade out.
+    sigma_A : float
+        Width of the Gaussian that stands for each neighbor.
+    central_weight : float
+        Weight of the central atom in its own density.
+    basis_error_exponent : float
+        How far beyond the cutoff the radial grid reaches.
+    species : tuple of int
+        Atomic numbers of the neighbors that are told apart, in the order of the components.
+    """
+
+    n_max: int
+    l_max: int
+    cutoff_A: float
+    transition_A: float
+    sigma_A: float
+    central_weight: float
+    basis_error_exponent: float
+    species: tuple[int, ...]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of (species, radial function) channels."""
+        return len(self.species) * self.n_max
+
+    @property
+    def n_components(self) -> int:
+        """Length of the power spectrum, without the last component, which is always 0."""
+        return self.n_channels * (self.n_channels + 1) // 2 * (self.l_max + 1)
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """Hyperparameters of one pair term (lengths in Å); `species` in ascending order."""
+
+    species: tuple[int, int]
+    cutoff_A: float
+    transition_A: float
+    theta_A: float
+
+    def cutoff_factor(self, distance_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the half cosine that takes the term to 0 at the cutoff, and its slope, 1/Å."""
+        width = max(self.transition_A, 1e-12)  # 0: a step
+        phase = np.pi * np.clip((distance_A - self.cutoff_A) / width + 1, 0, 1)
+        return 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)
+
+
+def unsupported_reason(model: GapModel | None) -> str:
+    """Return why JAX cannot evaluate `model`, or an empty text if it can."""
+    if model is None:
+        return "it holds parts that the kit does not know"
+    try:
+        for term in model.terms:
+            term_settings(term)
+    except ModelFileError as error:
+        return error.problem
+    return ""
+
+
+def term_settings(term: GapTerm) -> SoapSettings | PairSettings:
+    """Return the checked hyperparameters of a term.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the term is of another kind or has an option that the formulas do not cover, by name.
+    ModelFileError
+        If the sparse points do not have as many components as the settings say.
+    """
+    if term.kind not in _FIXED:
+        raise UnsupportedModelError(
+            f"JAX does not know the descriptor {term.kind!r}",
+            expected=" or ".join(sorted(_FIXED)),
+            fix=_FIX,
+        )
+    for name, value in term.options.items():
+        _check_option(term.kind, name, value)
+    return _soap(term) if term.kind == "soap" else _pair(term)
+
+
+def _check_option(kind: str, name: str, value: str) -> None:
+    known = _FIXED[kind]
+    if name in known and not _same(value, known[name]):
+        raise UnsupportedModelError(
+            f"JAX does not know {kind} with {name}={value}",
+            expected=f"{name}={known[name] or 'nothing'}",
+            fix=_FIX,
+        )
+    if name not in known and name not in _NUMBERS[kind] and name not in _TRAINING:
+        raise UnsupportedModelError(f"JAX does not know {kind}'s option {name}={value}", fix=_FIX)
+
+
+def _same(value: str, expected: str) -> bool:
+    value = value.strip("{}").strip()
+    try:
+        return float(value) == float(expected)
+    except ValueError:
+        first = {".": value[1:2]}.get(value[:1], value[:1])  # T, t, true, .true.
+        return first.upper() == expected if expected in ("T", "F") else value == expected
+
+
+def _soap(term: GapTerm) -> SoapSettings:
+    species = tuple(int(word) for word in term.options.get("species_Z", "").strip("{}").split())
+    center = int(term.number("Z"))
+    if not species or 0 in species or center == 0 or len(set(species)) != len(species):
+        raise UnsupportedModelError(
+            "JAX does not know soap without a list of species (species_Z) and a center (Z)",
+            fix=_FIX,
+        )
+    settings = SoapSettings(
+        n_max=int(term.number("n_max")),
+        l_max=int(term.number("l_max")),
+        cutoff_A=term.number("cutoff"),
+        transition_A=term.number("cutoff_transition_width", default=0.5),
+        sigma_A=term.number("atom_sigma", "atom_gaussian_width"),
+        central_weight=term.number("central_weight", default=1.0),
+        basis_error_exponent=term.number("basis_error_exponent", default=10.0),
+        species=species,
+    )
+    _positive(term, settings.n_max, settings.cutoff_A, settings.sigma_A)
+    if term.sparse_points.shape[1] != settings.n_components + 1:
+        raise ModelFileError(
+            f"The sparse points of soap have {term.sparse_points.shape[1]} components",
+            expected=f"{settings.n_components + 1}, from n_max, l_max and species_Z",
+            fix="train the model again",
+        )
+    return settings
+
+
+def _pair(term: GapTerm) -> PairSettings:
+    species = sorted((int(term.number("Z1")), int(term.number("Z2"))))
+    if 0 in species or term.sparse_points.shape[1] != 1:
+        raise UnsupportedModelError(
+            "JAX does not know distance_2b without two elements (Z1, Z2) and one distance",
+            fix=_FIX,
+        )
+    settings = PairSettings(
+        species=(species[0], species[1]),
+        cutoff_A=term.number("cutoff"),
+        transition_A=term.number("cutoff_transition_width", default=0.5),
+        theta_A=float(term.theta or 0.0),
+    )
+    _positive(term, settings.cutoff_A, settings.theta_A)
+    return settings
+
+
+def _positive(term: GapTerm, *values: float) -> None:
+    if min(values) <= 0:
+        raise ModelFileError(
+            f"The {term.kind} term has a length or a number of functions that is 0",
+            found=term.descriptor,
+            fix="train the model again",
+        )

@@ -1,0 +1,147 @@
+"""The report's sections about one trained potential."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib import metadata
+
+import pandas as pd
+
+from helpers.evaluation import Evaluation
+from helpers.gap.fit import FitResult
+from helpers.plots.parity import (
+    plot_energy_parity,
+    plot_error_histogram,
+    plot_force_parity,
+    plot_force_residuals,
+)
+from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
+
+UNITS = {
+    "cutoff": "Å",
+    "atom_sigma": "Å",
+    "cutoff_transition_width": "Å",
+    "delta": "eV",
+    "theta_uniform": "Å",
+    "default_sigma": "eV/atom, eV/Å, –, –",
+    "sparse_jitter": "eV²",
+    "e0": "eV",
+}
+
+
+PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
+
+
+def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluation) -> Section:
+    """Return the section on what the potential gets right, with parity plots."""
+    n_frames = len(validation.energies)
+    return Section(
+        name="accuracy",
+        order=10,
+        title="How accurate is the potential?",
+        headline=(
+            (f"{validation.rmse_energy_meV_per_atom:.2f} meV/atom", "energy RMSE, validation"),
+            (f"{validation.rmse_forces_meV_per_A:.0f} meV/Å", "force RMSE, validation"),
+            (f"{fit.n_frames} frames", "used for training"),
+            (f"{fit.cpu_seconds:.0f} s", f"to train, {fit.peak_memory_MB:.0f} MB"),
+        ),
+        paragraphs=(
+            f"The potential was trained on {fit.n_frames} frames and judged on {n_frames} frames "
+            "of other trajectories, which it never saw. Errors are GAP − DFT; the validation "
+            "error is the one to quote, and the gap between the two tells how much the potential "
+            "has learned by heart.",
+        ),
+        figures=_figures(training, validation),
+        tables=(
+            _error_table(validation, "Validation errors"),
+            _error_table(training, "Training errors"),
+        ),
+    )
+
+
+def settings_section(fit: FitResult) -> Section:
+    """Return the section on data, settings, cost and versions: enough to do it again."""
+    settings = [
+        {"setting": name, "value": str(value), "unit": UNITS.get(name, "")}
+        for name, value in asdict(fit.config).items()
+        if name != "two_body" and value is not None
+    ]
+    if fit.config.two_body is not None:
+        settings += [
+            {"setting": f"two_body {name}", "value": str(value), "unit": UNITS.get(name, "")}
+            for name, value in asdict(fit.config.two_body).items()
+        ]
+    estimate = fit.estimated_memory_MB
+    cost = [
+        ("Training frames", f"{fit.n_frames}"),
+        ("Energies found", f"{fit.n_energies}"),
+        ("Force components found", f"{fit.n_force_components}"),
+        ("Sparse points", f"{fit.n_sparse}"),
+        ("Wall time", f"{fit.wall_seconds:.1f} s"),
+        ("CPU time", f"{fit.cpu_seconds:.1f} s"),
+        ("Peak memory", f"{fit.peak_memory_MB:.0f} MB"),
+        ("gap_fit's own estimate", "–" if estimate is None else f"{estimate:.0f} MB"),
+    ]
+    versions = [("gap_fit", fit.gap_fit_version), ("Python", platform.python_version())]
+    versions += [(name, _version(name)) for name in PACKAGES]
+    versions.append(("System", f"{platform.system()} {platform.machine()}"))
+    return Section(
+        name="settings",
+        order=90,
+        title="What was trained, and how",
+        paragraphs=(
+            f"The model is {fit.model_path.name}; the same settings are beside it in "
+            "gap_config.cfg, which gap_fit takes as it is.",
+        ),
+        tables=(
+            ReportTable(pd.DataFrame(cost, columns=["what", "value"]), "The fit"),
+            ReportTable(pd.DataFrame(settings), "Settings"),
+            ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
+        ),
+    )
+
+
+def _error_table(result: Evaluation, caption: str) -> ReportTable:
+    names = {"rmse": "RMSE", "mae": "MAE", "max_error": "largest error"}
+    return ReportTable(result.summary().rename(columns=names), caption)
+
+
+def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure, ...]:
+    sets = {"training": training, "validation": validation}
+    return (
+        draw_figure(
+            "Energies relative to their mean. Points on the line are perfect.",
+            f"Parity plot of energies; validation RMSE {validation.rmse_energy_meV_per_atom:.2f} "
+            "meV per atom",
+            plot_energy_parity,
+            sets,
+        ),
+        draw_figure(
+            "Every force component of the validation frames.",
+            f"Parity plot of forces; RMSE {validation.rmse_forces_meV_per_A:.0f} meV per Å",
+            plot_force_parity,
+            validation,
+            title="Forces, validation frames",
+        ),
+        draw_figure(
+            "How the errors of the force components are spread.",
+            "Histogram of force errors for training and validation frames",
+            plot_error_histogram,
+            sets,
+            "forces",
+        ),
+        draw_figure(
+            "Do large forces have large errors? Each dot is an atom; the lines are medians.",
+            "Force errors against the size of the DFT force, by element",
+            plot_force_residuals,
+            validation,
+        ),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

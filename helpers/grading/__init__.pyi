@@ -1,0 +1,2 @@
+from .classroom import grade as grade
+from .course import Course as Course

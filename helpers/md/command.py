@@ -1,0 +1,242 @@
+"""``mlmd md``: run molecular dynamics, judge it, add to the report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from helpers.errors import DataError
+from helpers.files import make_folder, write_atomic
+from helpers.frames import load_frames
+from helpers.md.trajectory import Trajectory
+from helpers.terminal import EXIT_INTERRUPTED
+
+
+def md_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``mlmd md``."""
+    parser.epilog = "Example: mlmd md results/gap.xml --steps 4000 --output results"
+    parser.add_argument("model", type=Path, help="a gap.xml")
+    parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve", help="default: nve")
+    parser.add_argument("--steps", type=int, default=4000, help="default: %(default)s")
+    parser.add_argument("--timestep", type=float, default=0.5, help="fs; default: %(default)s")
+    parser.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
+    parser.add_argument(
+        "--thermostat", choices=("langevin", "bussi"), help="of nvt; default: langevin"
+    )
+    parser.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
+    parser.add_argument("--record-every", type=int, default=4, help="steps; default: %(default)s")
+    parser.add_argument(
+        "--engine",
+        choices=("compiled", "ase"),
+        default="compiled",
+        help="compiled: the fast loop (default); ase: the integrators of ASE",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--training-frames", type=int, help="of the model: to tell what it costs")
+    parser.add_argument(
+        "--training-seconds", type=float, default=0.0, help="that its training took"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("results"), help="folder for the results"
+    )
+    parser.set_defaults(run=_md)
+
+
+def _md(options: argparse.Namespace) -> int:
+
+    if options.thermostat and options.ensemble == "nve":
+        raise DataError("--thermostat has no meaning at constant energy", fix="add --ensemble nvt")
+    result = run_md_job(
+        options.model,
+        options.output,
+        ensemble=options.ensemble,
+        snapshot=options.snapshot,
+        training_frames=options.training_frames,
+        training_seconds=options.training_seconds,
+        progress=not options.no_progress,
+        steps=options.steps,
+        timestep_fs=options.timestep,
+        temperature_K=options.temperature,
+        record_every=options.record_every,
+        seed=options.seed,
+        engine=options.engine,
+        resume=options.resume,
+        **({"thermostat": options.thermostat} if options.thermostat else {}),
+    )
+    if result.report_path is None:
+        print("mlmd md: stopped; the same command with --resume goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    print(f"\nThe report is {result.report_path.absolute()}")
+    return 0
+
+
+VARIANCE_TIMES = 10  # each takes about a second
+
+
+@dataclass(frozen=True)
+class MdResult:
+    """What the job made.
+
+    Attributes
+    ----------
+    run : Trajectory
+    report_path : Path or None
+        None if the run was interrupted: there is nothing to judge yet.
+    """
+
+    run: Trajectory
+    report_path: Path | None
+
+
+def run_md_job(
+    model: str | os.PathLike,
+    folder: str | os.PathLike = "results",
+    *,
+    ensemble: str = "nve",
+    snapshot: int = 0,
+    training_frames: int | None = None,
+    training_seconds: float = 0.0,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+    **options: Any,
+) -> MdResult:
+    """Run from a validation snapshot and write everything into `folder`.
+
+    Writes ``nve.log``, ``nve.xyz`` and ``nve.traj`` (or ``nvt.…``), tables of what was found, and a
+    section of ``report.html``.
+
+    Parameters
+    ----------
+    model : path
+        A ``gap.xml``.
+    folder : path
+        Made if its parent exists.
+    ensemble : str
+        ``"nve"`` or ``"nvt"``.
+    snapshot : int
+        Number of the validation snapshot to start from.
+    training_frames : int, optional
+        How many frames the model was trained on. With it the cost is told, and the break-even.
+    training_seconds : float
+        What the training took.
+    say : callable
+        Takes one line of news at a time.
+    **options
+        Those of `run_nve` or `run_nvt`.
+    """
+    from helpers.md.report import dynamics_section
+    from helpers.md.runs import run_nve, run_nvt
+    from helpers.report.sections import add_section
+
+    runs = {"nve": run_nve, "nvt": run_nvt}
+    if ensemble not in runs:
+        raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
+    folder = make_folder(folder)
+    run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
+    if run.interrupted:
+        return MdResult(run, None)
+    say(f"{run.times_fs[-1] / 1000:g} ps at {run.temperature_K.mean():.0f} K on average")
+    if not run.stable:
+        say(f"  stopped: {run.stopped}")
+    say(f"  {folder / ensemble}.log, .xyz, .traj")
+    found = findings(model, run, training_frames=training_frames, training_seconds=training_seconds)
+    for name in ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty"):
+        _write_table(getattr(found, name), folder / f"{ensemble}_{name}.csv")
+    _write_table(found.cost and found.cost.table(), folder / f"{ensemble}_cost.csv")
+    if found.quality is not None:
+        say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
+    if found.cost is not None:
+        say(found.cost.table().to_string(index=False, float_format="{:.4g}".format))
+    for note in found.notes:
+        say(note)
+    return MdResult(run, add_section(dynamics_section(found), folder))
+
+
+def findings(
+    model: str | os.PathLike,
+    run: Trajectory,
+    *,
+    training_frames: int | None = None,
+    training_seconds: float = 0.0,
+) -> Any:
+    """Return everything that the report says about a run, as `md.report.Findings`."""
+    from helpers.gap.potential import jax_calculator
+    from helpers.md import cost, diffusion, quality, short_range, structure, vibrations
+    from helpers.md.report import Findings
+
+    calculator = jax_calculator(model)
+    frames = load_frames("water", "train") + load_frames("water", "validate")
+    reference = structure.radial_distributions(frames)
+    settled = run.after(0.1 * run.times_fs[-1])
+    parts: dict[str, Any] = {}
+    notes = []
+    for name, compute in (
+        ("quality", lambda: quality.judge(settled)),
+        ("structure", lambda: structure.radial_distributions(settled)),
+        ("peaks", lambda: structure.compare_structure(parts["structure"], reference)),
+        ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
+        ("memory", lambda: vibrations.velocity_autocorrelation(settled)),
+        ("displacement", lambda: diffusion.mean_square_displacement(settled)),
+    ):
+        try:
+            parts[name] = compute()
+        except DataError as error:
+            notes.append(f"No {name}: {error}")
+    try:
+        found = diffusion.diffusion_coefficient(settled)
+        notes.append(f"Diffusion coefficient of O: {found} × 10⁻⁹ m²/s.")
+    except DataError as error:
+        notes.append(f"No diffusion coefficient: {error}")
+    bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
+    apart = short_range.close_approach(calculator, bare)
+    if training_frames is None:
+        notes.append(
+            "What data and training cost is not recorded in a gap.xml: give --training-frames and "
+            "--training-seconds to see when the potential pays."
+        )
+    else:
+        parts["cost"] = cost.Cost(
+            cost.step_cost(run),
+            cost.recorded_dft_seconds(frames),
+            training_frames,
+            training_seconds,
+        )
+    return Findings(
+        run=run,
+        reference=reference,
+        closest_A=_closest_oxygens_A(frames),
+        approaches={
+            "in the liquid": short_range.close_approach(calculator, run.start),
+            "two bare O atoms": apart,
+            "the same, with a wall": short_range.close_approach(
+                short_range.walled(calculator), bare
+            ),
+        },
+        hole=short_range.find_hole(apart),
+        uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
+        notes=tuple(notes),
+        **parts,
+    )
+
+
+def _closest_oxygens_A(frames: list[Atoms]) -> float:
+    closest = []
+    for atoms in frames:
+        oxygens = atoms[atoms.numbers == 8]
+        distances = oxygens.get_all_distances(mic=True)
+        closest.append(distances[distances > 0].min())
+    return float(np.min(closest))
+
+
+def _write_table(table: Any, path: Path) -> None:
+    if table is not None:
+        write_atomic(path, table.to_csv(index=False, float_format="%.6g"))

@@ -1,0 +1,236 @@
+"""Figures of molecular dynamics: energies, structure, motion, the hole, and the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from helpers.plots.style import (
+    BLACK,
+    BLUE,
+    ELEMENT_COLORS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    new_axes,
+    style,
+)
+from helpers.water import WATER_BANDS_PER_CM
+
+DFT_STYLE = {"color": BLACK, "ls": "--", "lw": 1.5}
+
+
+LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
+
+
+def plot_energies(log: pd.DataFrame, n_atoms: int, ax: Axes | None = None) -> Axes:
+    """Total and potential energy against time, meV per atom from the start.
+
+    Parameters
+    ----------
+    log : DataFrame
+        Of `Trajectory.log`.
+    n_atoms : int
+    """
+    with style():
+        ax = ax or new_axes()
+        time_ps = log["time_fs"] / 1000
+        for column, label, color in (
+            ("potential_eV", "potential", SKY),
+            ("total_eV", "total", BLACK),
+        ):
+            values = 1000 * (log[column] - log[column].iloc[0]) / n_atoms
+            ax.plot(time_ps, values, color=color, lw=1.5, label=label)
+        ax.set(title="Energies", xlabel="time, ps", ylabel="change, meV/atom")
+        ax.legend(loc="best", fontsize=11)
+    return ax
+
+
+def plot_temperature(
+    log: pd.DataFrame, ax: Axes | None = None, *, target_K: float | None = None
+) -> Axes:
+    """Temperature against time, with its running mean, and that of the bath if there is one."""
+    with style():
+        ax = ax or new_axes()
+        time_ps, kelvin = log["time_fs"] / 1000, log["temperature_K"]
+        mean = kelvin.cumsum() / np.arange(1, len(kelvin) + 1)
+        ax.plot(time_ps, kelvin, color=SKY, lw=1, label="each record")
+        ax.plot(time_ps, mean, color=BLUE, label="mean so far")
+        if target_K is not None:
+            ax.axhline(target_K, color=BLACK, ls="--", lw=1.5, label="bath")
+        ax.set(title="Temperature", xlabel="time, ps", ylabel="temperature, K")
+        ax.legend(loc="best", fontsize=11)
+    return ax
+
+
+def plot_radial_distribution(
+    tables: Mapping[str, pd.DataFrame], pair: str = "OO", ax: Axes | None = None
+) -> Axes:
+    """g(r) of one pair of elements from several sources; the one called ``"DFT frames"`` dashed.
+
+    Pairs inside molecules, whose peaks are far higher, are left out.
+    """
+    with style():
+        ax = ax or new_axes()
+        beyond, tallest = {"OH": 1.3, "HH": 1.8}.get(pair, 2.0), 0.0
+        for color, (name, table) in zip(LINES, tables.items(), strict=False):
+            looks = DFT_STYLE if name == "DFT frames" else {"color": color}
+            ax.plot(table["r_A"], table[pair], label=name, **looks)
+            tallest = max(tallest, float(table[pair][table["r_A"] > beyond].max()))
+        ax.axhline(1, color=BLACK, lw=0.5)
+        first, second = pair[0], pair[1]
+        ax.set(
+            title=f"{first}–{second} pairs",
+            xlabel=f"{first}–{second} distance, Å",
+            ylabel=f"g({first}{second}), relative to a gas",
+            xlim=(beyond, float(next(iter(tables.values()))["r_A"].max())),
+            ylim=(0, 1.4 * tallest),
+        )
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def plot_vibrations(spectrum: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Vibrational density of states of the elements, against the wavenumber."""
+    with style():
+        ax = ax or new_axes()
+        for element in [name for name in spectrum if name not in ("wavenumber_per_cm", "all")]:
+            color = ELEMENT_COLORS.get(str(element), PURPLE)
+            ax.plot(
+                spectrum["wavenumber_per_cm"], 1000 * spectrum[element], color=color, label=element
+            )
+        for name, (low, high) in WATER_BANDS_PER_CM.items():
+            ax.axvspan(low, high, color=BLACK, alpha=0.05, lw=0)
+            ax.text((low + high) / 2, 0.97, name, ha="center", va="top", **_inside(ax))
+        ax.set(
+            title="Vibrations",
+            xlabel="wavenumber, cm⁻¹",
+            ylabel="density of states, 10⁻³ cm",
+            xlim=(0, 4500),
+        )
+        ax.set_ylim(0, None)
+        ax.legend(loc="upper left", fontsize=11, bbox_to_anchor=(0.08, 1))
+    return ax
+
+
+def plot_velocity_autocorrelation(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """How long atoms remember their velocity, by element."""
+    with style():
+        ax = ax or new_axes()
+        for element in [name for name in table if name != "lag_fs"]:
+            color = ELEMENT_COLORS.get(str(element), PURPLE)
+            ax.plot(table["lag_fs"], table[element], color=color, lw=1.5, label=element)
+        ax.axhline(0, color=BLACK, lw=0.5)
+        ax.set(
+            title="Memory of the velocity",
+            xlabel="time apart, fs",
+            ylabel="autocorrelation, 1 at the start",
+            xlim=(0, min(300, float(table["lag_fs"].iloc[-1]))),
+        )
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def plot_displacement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Mean square displacement against time."""
+    with style():
+        ax = ax or new_axes()
+        ax.plot(table["lag_fs"] / 1000, table["msd_A2"], color=RED)
+        ax.set(title="How far O atoms get", xlabel="time apart, ps", ylabel="⟨|Δr|²⟩, Å²")
+        ax.set_xlim(0, None)
+        ax.set_ylim(0, None)
+    return ax
+
+
+def plot_uncertainty(
+    table: pd.DataFrame, ax: Axes | None = None, *, training_meV: float | None = None
+) -> Axes:
+    """Show the standard deviation of atomic energies that a GAP expects, along a run.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `quality.uncertainty_along`.
+    training_meV : float, optional
+        The largest one of frames that it can be compared with.
+    """
+    with style():
+        ax = ax or new_axes()
+        ax.plot(table["time_fs"] / 1000, table["largest_meV"], color=RED, label="largest atom")
+        ax.plot(table["time_fs"] / 1000, table["mean_meV"], color=BLUE, label="mean of the atoms")
+        if training_meV is not None:
+            ax.axhline(training_meV, color=BLACK, ls="--", lw=1.5, label="largest, DFT frames")
+        ax.set(
+            title="How sure the potential is of itself",
+            xlabel="time, ps",
+            ylabel="σ of an atomic energy, meV",
+        )
+        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def plot_close_approach(
+    tables: Mapping[str, pd.DataFrame], ax: Axes | None = None, *, closest_A: float | None = None
+) -> Axes:
+    """Energy while two O atoms are pushed together: where it turns over is the hole.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Of `hole.close_approach`, by name.
+    closest_A : float, optional
+        Shortest O–O distance of the training frames; what is shorter is shaded.
+    """
+    with style():
+        ax = ax or new_axes()
+        for color, (name, table) in zip(LINES, tables.items(), strict=False):
+            ax.plot(table["distance_A"], table["energy_eV"], color=color, label=name)
+        if closest_A is not None:
+            ax.axvspan(ax.get_xlim()[0], closest_A, color=BLACK, alpha=0.07, lw=0)
+            ax.text(closest_A - 0.03, 0.03, "no data", ha="right", **_inside(ax))
+        ax.axhline(0, color=BLACK, lw=0.5)
+        ax.margins(x=0)
+        ax.set(
+            title="Two O atoms pushed together",
+            xlabel="O–O distance, Å",
+            ylabel="energy, eV (0 at the largest distance)",
+            ylim=(-4, 12),
+        )
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def plot_cost(curves: pd.DataFrame, break_even_steps: float, ax: Axes | None = None) -> Axes:
+    """Time for a number of steps: DFT, and the potential with its data and training."""
+    with style():
+        ax = ax or new_axes()
+        ax.loglog(curves["steps"], curves["DFT_s"] / 3600, color=BLACK, label="DFT")
+        ax.loglog(
+            curves["steps"],
+            curves["GAP_s"] / 3600,
+            color=BLUE,
+            label="potential, with data and training",
+        )
+        if np.isfinite(break_even_steps):
+            ax.axvline(break_even_steps, color=ORANGE, ls="--", lw=1.5)
+            ax.text(
+                1.25 * break_even_steps,
+                0.03,
+                f"even after {break_even_steps:.0f} steps",
+                color=BLACK,
+                **_inside(ax),
+            )
+        ax.set(title="What it costs", xlabel="steps of dynamics", ylabel="time on one core, h")
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def _inside(ax: Axes) -> dict:
+    """Return options for text at a height given as a fraction of the axes."""
+    return {"transform": ax.get_xaxis_transform(), "fontsize": 11}

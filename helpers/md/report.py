@@ -1,0 +1,209 @@
+"""The report's section on molecular dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from helpers.md import plots
+from helpers.md.cost import Cost
+from helpers.md.short_range import Hole
+from helpers.md.trajectory import Trajectory
+from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is to be said about a run. None where the run was too short, or something is unknown.
+
+    Attributes
+    ----------
+    run : Trajectory
+    quality : DataFrame
+        Of `quality.judge`.
+    structure, reference : DataFrame
+        g(r) of the run and of the DFT frames.
+    peaks : DataFrame
+        Of `structure.compare_structure`.
+    vibrations, memory, displacement : DataFrame
+        Of `spectra` and `diffusion`.
+    uncertainty : DataFrame
+        Of `quality.uncertainty_along`.
+    approaches : mapping of str to DataFrame
+        Of `hole.close_approach`, by name.
+    hole : Hole
+        Of two bare O atoms.
+    closest_A : float
+        Shortest O–O distance of the DFT frames.
+    cost : Cost
+    notes : tuple of str
+        What could not be computed, and why.
+    """
+
+    run: Trajectory
+    reference: pd.DataFrame
+    closest_A: float
+    approaches: Mapping[str, pd.DataFrame]
+    hole: Hole
+    structure: pd.DataFrame | None = None
+    peaks: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
+    vibrations: pd.DataFrame | None = None
+    memory: pd.DataFrame | None = None
+    displacement: pd.DataFrame | None = None
+    uncertainty: pd.DataFrame | None = None
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+
+
+def dynamics_section(found: Findings) -> Section:
+    """Return the section on one run: is it stable, what does it show, what did it cost."""
+    run = found.run
+    nve = run.thermostat == "none"
+    length_ps = run.times_fs[-1] / 1000
+    ensemble = "constant energy (NVE)" if nve else f"constant temperature (NVT, {run.thermostat})"
+    verdict = (
+        "It came through."
+        if run.stable
+        else f"It was stopped: {run.stopped}. What was recorded before is kept."
+    )
+    hole = (
+        "The energy of two bare O atoms only rises when they are pushed together."
+        if found.hole.depth_eV == 0
+        else "The energy of two bare O atoms turns over at "
+        f"{found.hole.edge_A:.2f} Å and falls by {found.hole.depth_eV:.1f} eV: the hole of a GAP, "
+        "which never saw such atoms. The DFT frames hold no pair closer than "
+        f"{found.closest_A:.2f} Å. A monitor stops a run before, and a wall "
+        "(helpers.md.short_range.with_wall) keeps it out."
+    )
+    return Section(
+        name=f"dynamics-{'nve' if nve else 'nvt'}",
+        order=40 if nve else 41,
+        title=f"Molecular dynamics at {ensemble}",
+        headline=_headline(found),
+        paragraphs=(
+            f"{len(run.start)} atoms, {length_ps:.1f} ps in steps of {run.timestep_fs:g} fs, "
+            f"velocities for {run.target_temperature_K:g} K at the start, seed {run.seed}, "
+            f"{run.engine} engine. {verdict}",
+            "The first tenth of the run counts as equilibration and is left out of structure, "
+            "spectra and averages. The DFT frames come from short runs at 300, 350 and 400 K.",
+            hole,
+            *found.notes,
+        ),
+        figures=_figures(found),
+        tables=_tables(found),
+    )
+
+
+def _headline(found: Findings) -> tuple[tuple[str, str], ...]:
+    lines = [
+        (
+            f"{found.run.times_fs[-1] / 1000:.1f} ps",
+            found.run.stopped and "then stopped" or "stable",
+        )
+    ]
+    if found.quality is not None:
+        rows = found.quality.set_index("quantity")
+        drift, kelvin = rows.loc["drift of the energy"], rows.loc["mean temperature"]
+        if found.run.thermostat == "none":
+            lines.append((f"{drift['value']:.3f} ± {drift['error']:.3f}", "drift, meV/atom/ps"))
+        lines.append((f"{kelvin['value']:.0f} ± {kelvin['error']:.0f} K", "mean temperature"))
+    lines.append((f"{1000 * found.run.clock_s_per_step:.1f} ms", "per step, on the clock"))
+    if found.cost is not None:
+        lines.append((f"{found.cost.ratio:.0f} ×", "faster than DFT"))
+    return tuple(lines)
+
+
+def _figures(found: Findings) -> tuple[ReportFigure, ...]:
+    run, log = found.run, found.run.log()
+    bath = None if run.thermostat == "none" else run.target_temperature_K
+    made = [
+        draw_figure(
+            "At constant energy, a good potential and time step keep the total energy.",
+            "Potential and total energy against time",
+            plots.plot_energies,
+            log,
+            len(run.start),
+        ),
+        draw_figure(
+            "The temperature of few atoms fluctuates strongly; its mean settles.",
+            "Temperature against time",
+            plots.plot_temperature,
+            log,
+            target_K=bath,
+        ),
+    ]
+    if found.structure is not None:
+        tables = {"this run": found.structure, "DFT frames": found.reference}
+        made += [
+            draw_figure(
+                f"How likely {pair[0]} and {pair[1]} are found at a distance.",
+                f"Radial distribution of {pair[0]}–{pair[1]} pairs, run and DFT frames",
+                plots.plot_radial_distribution,
+                tables,
+                pair,
+            )
+            for pair in ("OO", "OH", "HH")
+        ]
+    for table, plot, caption, alt in (
+        (
+            found.vibrations,
+            plots.plot_vibrations,
+            "What vibrates at which wavenumber.",
+            "Vibrational density of states",
+        ),
+        (
+            found.memory,
+            plots.plot_velocity_autocorrelation,
+            "The same vibrations as time goes on.",
+            "Velocity autocorrelation of O and H",
+        ),
+        (
+            found.displacement,
+            plots.plot_displacement,
+            "The slope at long times is six times the diffusion coefficient.",
+            "Mean square displacement of O",
+        ),
+        (
+            found.uncertainty,
+            plots.plot_uncertainty,
+            "It grows where the potential leaves what it was trained on.",
+            "Standard deviation of atomic energies along the run",
+        ),
+    ):
+        if table is not None:
+            made.append(draw_figure(caption, alt, plot, table))
+    if found.cost is not None:
+        made.append(
+            draw_figure(
+                "DFT pays for every step, the potential for its data and training first.",
+                "Time against the number of steps, for DFT and for the potential",
+                plots.plot_cost,
+                found.cost.curves(),
+                found.cost.break_even_steps,
+            )
+        )
+    made.append(
+        draw_figure(
+            "Where no training frame is (shaded), a GAP makes its energies up.",
+            "Energy against the O–O distance",
+            plots.plot_close_approach,
+            found.approaches,
+            closest_A=found.closest_A,
+        )
+    )
+    return tuple(made)
+
+
+def _tables(found: Findings) -> tuple[ReportTable, ...]:
+    tables = []
+    if found.quality is not None:
+        tables.append(ReportTable(found.quality, "What the run says about the potential", "{:.3f}"))
+    if found.peaks is not None:
+        caption = "First peaks of g(r) between molecules, and neighbors up to the minimum after"
+        tables.append(ReportTable(found.peaks, caption))
+    if found.cost is not None:
+        tables.append(ReportTable(found.cost.table(), "What it costs", "{:,.4g}"))
+    return tuple(tables)

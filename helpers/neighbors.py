@@ -1,0 +1,63 @@
+"""Pairs of atoms within a distance, for any cell (vesin)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class PairList(NamedTuple):
+    """All pairs within a distance, each from both ends; distances in Å, shifts in cells."""
+
+    first: np.ndarray
+    second: np.ndarray
+    shift: np.ndarray
+    distance: np.ndarray
+
+    def chosen(self, which: np.ndarray) -> PairList:
+        """Return some of the pairs, by mask or place."""
+        return PairList(*(values[which] for values in self))
+
+    def between(self, species: tuple[int, int], numbers: np.ndarray, cutoff_A: float) -> PairList:
+        """Return the near pairs of two elements (ascending), by atomic numbers of the atoms."""
+        kinds = np.sort([numbers[self.first], numbers[self.second]], axis=0)
+        return self.chosen((kinds.T == species).all(1) & (self.distance < cutoff_A))
+
+
+def find_pairs(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
+) -> PairList:
+    """Return all pairs closer than `cutoff_A`, for any cell, with or without periodicity.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n_atoms, 3), Å
+    cell : ndarray of shape (3, 3), Å
+        Cell vectors as rows; those of directions without periodicity may be anything.
+    pbc : bool ndarray of shape (3,)
+    cutoff_A : float
+    """
+    from vesin import NeighborList
+
+    box = _periodic_box(positions, cell, pbc, cutoff_A)
+    finder = NeighborList(cutoff=float(cutoff_A), full_list=True)
+    first, second, shift, distance = finder.compute(
+        points=np.ascontiguousarray(positions), box=box, periodic=True, quantities="ijSd"
+    )
+    # vesin numbers atoms without a sign, which subtraction would turn into huge numbers
+    return PairList(first.astype(int), second.astype(int), shift.astype(int), distance)
+
+
+def _periodic_box(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
+) -> np.ndarray:
+    """Replace the vectors without periodicity by ones so long that no image is within reach."""
+    from ase.geometry import complete_cell
+
+    box = complete_cell(np.where(np.asarray(pbc)[:, None], cell, 0.0))
+    for axis in np.flatnonzero(~np.asarray(pbc)):
+        direction = box[axis] / np.linalg.norm(box[axis])
+        extent = np.ptp(positions @ direction)
+        box[axis] = direction * (extent + 2 * cutoff_A + 1.0)
+    return np.ascontiguousarray(box)

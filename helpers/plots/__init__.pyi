@@ -1,0 +1,15 @@
+from .frames import plot_curve_and_slope as plot_curve_and_slope
+from .frames import plot_distribution as plot_distribution
+from .frames import plot_snapshot as plot_snapshot
+from .frames import plot_tensor as plot_tensor
+from .parity import plot_error_histogram as plot_error_histogram
+from .parity import plot_force_residuals as plot_force_residuals
+from .style import BLACK as BLACK
+from .style import BLUE as BLUE
+from .style import GREEN as GREEN
+from .style import ORANGE as ORANGE
+from .style import PURPLE as PURPLE
+from .style import RED as RED
+from .style import SET_COLORS as SET_COLORS
+from .style import style as style
+from .style import with_alt_text as with_alt_text

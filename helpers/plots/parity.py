@@ -1,0 +1,133 @@
+"""Figures of a potential's errors: parity, histograms, residuals against the size of the force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from helpers.evaluation import Evaluation
+from helpers.plots.style import BLACK, ELEMENT_COLORS, PURPLE, SET_COLORS, new_axes, style
+
+
+def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -> Axes:
+    """Predicted against DFT energy per atom, relative to the mean DFT energy, meV.
+
+    Parameters
+    ----------
+    sets : mapping of str to Evaluation
+        Such as ``{"training": …, "validation": …}``, drawn in this order.
+    """
+    with style():
+        ax = ax or new_axes()
+        zero = float(np.mean(next(iter(sets.values())).energies["true"]))
+        for name, result in sets.items():
+            ax.plot(
+                1000 * (result.energies["true"] - zero),
+                1000 * (result.energies["predicted"] - zero),
+                "o",
+                ms=4,
+                alpha=0.7,
+                color=SET_COLORS.get(name, PURPLE),
+                label=f"{name}: RMSE {result.rmse_energy_meV_per_atom:.2f} meV/atom",
+            )
+        _diagonal(ax)
+        ax.set(title="Energies", xlabel="DFT, meV/atom", ylabel="GAP, meV/atom")
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str = "Forces") -> Axes:
+    """Predicted against DFT force components, eV/Å, one color per element."""
+    with style():
+        ax = ax or new_axes()
+        # In random order, so that no element hides the other.
+        rows = result.forces.sample(frac=1, random_state=0)
+        colors = [ELEMENT_COLORS.get(str(element), PURPLE) for element in rows["element"]]
+        ax.scatter(rows["true"], rows["predicted"], s=3, c=colors, alpha=0.5, rasterized=True)
+        for row in result.summary().query("quantity == 'force' and element != 'all'").itertuples():
+            color = ELEMENT_COLORS.get(str(row.element), PURPLE)
+            ax.plot([], [], "o", color=color, label=f"{row.element}: RMSE {row.rmse:.0f} meV/Å")
+        _diagonal(ax)
+        ax.set(title=title, xlabel="DFT, eV/Å", ylabel="GAP, eV/Å")
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def plot_error_histogram(
+    sets: Mapping[str, Evaluation], quantity: str = "forces", ax: Axes | None = None
+) -> Axes:
+    """Distribution of errors (GAP − DFT) of ``"energies"`` (meV/atom) or ``"forces"`` (meV/Å)."""
+    unit = {"energies": "meV/atom", "forces": "meV/Å"}[quantity]
+    with style():
+        ax = ax or new_axes()
+        errors = {name: _errors(getattr(result, quantity)) for name, result in sets.items()}
+        widest = max(float(np.quantile(np.abs(values), 0.995)) for values in errors.values())
+        edges = np.linspace(-widest, widest, 51)
+        for name, values in errors.items():
+            ax.hist(
+                values,
+                edges,
+                density=True,
+                histtype="step",
+                lw=2,
+                color=SET_COLORS.get(name, PURPLE),
+                label=name,
+            )
+        ax.set(
+            title=f"Errors of {quantity}",
+            xlabel=f"GAP − DFT, {unit}",
+            ylabel=f"density, 1/({unit})",
+        )
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def plot_force_residuals(result: Evaluation, ax: Axes | None = None) -> Axes:
+    """|Error| of each force vector (meV/Å) against the size of the DFT force (eV/Å)."""
+    true = result.forces["true"].to_numpy().reshape(-1, 3)
+    error = 1000 * np.linalg.norm(
+        result.forces["predicted"].to_numpy().reshape(-1, 3) - true, axis=1
+    )
+    size, elements = np.linalg.norm(true, axis=1), result.forces["element"].to_numpy()[::3]
+    with style():
+        ax = ax or new_axes()
+        for element in sorted(set(elements)):
+            chosen = elements == element
+            color = ELEMENT_COLORS.get(element, PURPLE)
+            ax.plot(size[chosen], error[chosen], ".", ms=3, alpha=0.3, color=color, rasterized=True)
+            ax.plot(*_running_median(size[chosen], error[chosen]), color="white", lw=5)
+            ax.plot(
+                *_running_median(size[chosen], error[chosen]),
+                color=color,
+                label=f"{element}, median",
+            )
+        ax.set_ylim(0, float(np.quantile(error, 0.995)))
+        ax.set(
+            title="Errors against the size of the force",
+            xlabel="|DFT force|, eV/Å",
+            ylabel="|GAP − DFT|, meV/Å",
+        )
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def _errors(table: pd.DataFrame) -> np.ndarray:
+    return 1000 * (table["predicted"] - table["true"]).to_numpy()
+
+
+def _running_median(x: np.ndarray, y: np.ndarray, n_bins: int = 12) -> tuple[Any, Any]:
+    """Return medians of `y` in bins of `x` that hold equally many points."""
+    order = np.array_split(np.argsort(x), n_bins)
+    return [np.median(x[part]) for part in order], [np.median(y[part]) for part in order]
+
+
+def _diagonal(ax: Axes) -> None:
+    """Draw the line of perfect agreement and give both axes the same range."""
+    low = min(ax.get_xlim()[0], ax.get_ylim()[0])
+    high = max(ax.get_xlim()[1], ax.get_ylim()[1])
+    ax.plot([low, high], [low, high], color=BLACK, lw=1, zorder=0)
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")

@@ -1,0 +1,13 @@
+from .lambda_soap import LambdaSoap as LambdaSoap
+from .lambda_soap import environments as environments
+from .model_file import load_model as load_model
+from .model_file import save_model as save_model
+from .model_selection import halving_search as halving_search
+from .model_selection import held_out_errors as held_out_errors
+from .model_selection import split_by_trajectory as split_by_trajectory
+from .ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
+from .tensors import antisymmetric_rms as antisymmetric_rms
+from .tensors import component_errors as component_errors
+from .tensors import labeled_frames as labeled_frames
+from .tensors import read_tensors as read_tensors
+from .tensors import to_spherical as to_spherical

@@ -1,0 +1,169 @@
+"""Figures of polarizabilities: parity of components, learning curves, ellipsoids on atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.data import covalent_radii
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from helpers.plots.style import (
+    BLACK,
+    BLUE,
+    ELEMENT_COLORS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    new_axes,
+    style,
+)
+from helpers.sagpr.tensors import SPHERICAL, to_spherical
+
+COMPONENTS = {"xx": BLUE, "xy": ORANGE, "yx": GREEN, "λ=0": SKY, "λ=2": RED}
+
+
+MARKERS = {"xx": "o", "xy": "s", "yx": "x", "λ=0": "^", "λ=2": "D"}
+
+
+TURNING = (BLUE, ORANGE, GREEN, RED, PURPLE)
+
+
+def plot_tensor_parity(
+    tensors: np.ndarray,
+    predictions: np.ndarray,
+    lambda_: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Predicted against true spherical components of one λ.
+
+    Parameters
+    ----------
+    tensors, predictions : ndarray of shape (n, 3, 3), Å³
+    lambda_ : 0 or 2
+    """
+    true, found = to_spherical(tensors)[lambda_], to_spherical(predictions)[lambda_]
+    with style():
+        ax = ax or new_axes()
+        for m, name in enumerate(SPHERICAL[lambda_]):
+            ax.plot(true[:, m], found[:, m], "o", ms=4, alpha=0.6, color=TURNING[m], label=name)
+        ends = [min(true.min(), found.min()), max(true.max(), found.max())]
+        ax.plot(ends, ends, color=BLACK, lw=1)
+        error, spread = np.sqrt(np.mean((found - true) ** 2)), np.sqrt(true.var(0).mean())
+        ax.text(
+            0.97,
+            0.04,
+            f"RMSE {error:.3f} Å³\n{100 * error / spread:.1f} % of the spread",
+            transform=ax.transAxes,
+            ha="right",
+            fontsize=11,
+        )
+        ax.set(
+            title=f"Polarizability, λ = {lambda_}",
+            xlabel="DFT, Å³",
+            ylabel="predicted, Å³",
+            aspect="equal",
+        )
+        ax.legend(loc="upper left", fontsize=11)
+    return ax
+
+
+def plot_component_curves(
+    table: pd.DataFrame,
+    components: Sequence[str] = ("xx", "xy", "yx"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Error against the number of training frames, for some components.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `sagpr.learning.held_out_errors` with several sizes. Points are means over seeds, bars
+        their standard deviation.
+    """
+    with style():
+        ax = ax or new_axes()
+        for name in components:
+            groups = table[table["component"] == name].groupby("n_frames")["rmse"]
+            ax.errorbar(
+                groups.mean().index,
+                groups.mean(),
+                yerr=groups.std().fillna(0),
+                fmt=MARKERS.get(name, "o") + "-",
+                capsize=4,
+                color=COMPONENTS.get(name, PURPLE),
+                label=name,
+            )
+        ax.set(
+            xscale="log",
+            yscale="log",
+            title="Learning curves of components",
+            xlabel="training frames",
+            ylabel="RMSE of frames held out, Å³",
+        )
+        ax.set_xticks(sorted(table["n_frames"].unique()))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(ScalarFormatter())
+            axis.set_minor_formatter(NullFormatter())
+        ticks = [0.05, 0.1, 0.2, 0.5, 1.0]
+        ax.set_yticks([t for t in ticks if ax.get_ylim()[0] <= t <= ax.get_ylim()[1]])
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def plot_ellipsoids(
+    atoms: Atoms,
+    centers: np.ndarray,
+    tensors: np.ndarray,
+    ax: Axes | None = None,
+    *,
+    size_A: float = 0.9,
+) -> Axes:
+    """Tensors as ellipsoids on their atoms: the longer an axis, the more polarizable along it.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    centers, tensors
+        Of `SymmetryAdaptedKernelRidge.predict_centers`.
+    ax : Axes, optional
+        With ``projection="3d"``.
+    size_A : float
+        Radius of a sphere with the mean polarizability.
+    """
+    import matplotlib.pyplot as plt
+
+    mean = np.trace(tensors, axis1=1, axis2=2).mean() / 3
+    with style():
+        ax = ax or plt.figure().add_subplot(projection="3d")
+        sphere = _sphere()
+        for place, tensor in zip(atoms.positions[centers], tensors, strict=True):
+            x, y, z = np.tensordot(size_A * tensor / mean, sphere, 1) + place[:, None, None]
+            ax.plot_surface(x, y, z, color=SKY, alpha=0.35, linewidth=0, shade=True)
+        for symbol in sorted(set(atoms.symbols)):
+            where = atoms.positions[atoms.symbols == symbol]
+            radius = covalent_radii[atoms.numbers[atoms.symbols == symbol][0]]
+            color = ELEMENT_COLORS.get(symbol, PURPLE)
+            ax.scatter(*where.T, s=90 * radius, color=color, label=symbol, depthshade=False)
+        ax.set(
+            title="What each center contributes",
+            xlabel="x, Å",
+            ylabel="y, Å",
+            zlabel="z, Å",
+            aspect="equal",
+        )
+        ax.legend(loc="upper right", fontsize=11)
+    return ax
+
+
+def _sphere() -> np.ndarray:
+    """Return points of a sphere of radius 1, shape (3, 16, 24)."""
+    polar, around = np.meshgrid(
+        np.linspace(0, np.pi, 16), np.linspace(0, 2 * np.pi, 24), indexing="ij"
+    )
+    return np.array([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)])

@@ -1,0 +1,1 @@
+"""The four commands of the handout, each a stage that leaves files behind."""

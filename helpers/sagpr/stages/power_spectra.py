@@ -1,0 +1,186 @@
+"""The first of the staged commands: frames → power spectra.
+
+Power spectra → kernels → weights → predictions: each stage reads what the one before wrote, checks
+that it fits, and leaves files behind, so that a script can skip stages that are done. Their
+arithmetic is that of `SymmetryAdaptedKernelRidge`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from helpers import checks
+from helpers.errors import DataError
+from helpers.files import check_writable
+from helpers.jax_setup import one_thread
+from helpers.sagpr.feature_map import FrameMap, in_batches
+from helpers.sagpr.lambda_soap import Environments, LambdaSoap, check_frames, environments
+from helpers.sagpr.stages.files import (
+    check_same,
+    frames_digest,
+    load_array,
+    save_array,
+    save_pieces,
+    without_ending,
+)
+
+
+@one_thread
+def write_power_spectra(
+    frames: Sequence[Atoms],
+    lambda_: int,
+    output: str | os.PathLike,
+    *,
+    soap: LambdaSoap | None = None,
+    periodic: bool = True,
+    n_features: int | None = None,
+    selection: str | os.PathLike | None = None,
+    progress: bool = False,
+) -> list[Path]:
+    """Write what each center sees: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        All with the same elements in the same order.
+    lambda_ : int
+    output : path
+        ``PS0`` for ``PS0.npy``, of shape (n_frames, n_centers, n_features) for λ = 0, and
+        (n_frames, n_centers, 2λ + 1, n_features) else. Centers are sorted by element.
+    soap : LambdaSoap, optional
+    periodic : bool
+        False: molecules without neighbors across the cell.
+    n_features : int, optional
+        Select so many by farthest-point sampling on these frames; by default keep all. If some
+        element has fewer that differ, so many are kept of each: the file has one width.
+    selection : path, optional
+        ``PS0`` for the selection of ``PS0_fps.npy``, made before.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of Path
+        Of the files, the power spectra first.
+
+    Raises
+    ------
+    DataError
+        If the frames cannot be used, or the selection was made with other settings.
+    ConfigError
+        If λ or the number of features cannot be used.
+    OutputError
+        If a file cannot be written.
+    """
+    if n_features is not None and selection is not None:
+        raise DataError("-nc and -sf are both given", fix="keep one of them")
+    soap = soap or LambdaSoap()
+    soap.pairs(lambda_)  # checks it
+    output = without_ending(output)
+    check_writable(f"{output}.npy")
+    frames, about = _prepared(frames, lambda_, soap, periodic)
+    columns = None
+    if selection is not None:
+        columns = _read_selection(selection, about)
+    elif n_features is not None:
+        columns = _select(frames, lambda_, soap, n_features)
+    chosen = None
+    if columns is not None:
+        chosen = {(e, lambda_): kept for e, kept in zip(soap.centers, columns, strict=True)}
+        about["selection"] = columns.tolist()
+    parts = in_batches(
+        frames,
+        lambda some: environments(some, soap, [lambda_], selection=chosen),
+        progress=progress,
+        task=f"power spectra, λ = {lambda_}",
+    )
+    spectra = (_side_by_side(part) for part in parts)
+    if lambda_ == 0:
+        spectra = (piece[:, :, 0] for piece in spectra)
+    n_atoms = np.array([len(atoms) for atoms in frames])
+    written = [
+        save_pieces(output, "power spectra", spectra, len(frames), about),
+        save_array(
+            f"{output}_natoms.npy", "numbers of atoms", n_atoms, {"frames": about["frames"]}
+        ),
+    ]
+    if columns is not None and selection is None:
+        written.append(save_array(f"{output}_fps.npy", "selection", columns, about))
+    return written
+
+
+def _prepared(
+    frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, periodic: bool
+) -> tuple[list[Atoms], dict[str, Any]]:
+    """Check the frames; return them with their boundaries, and the note of the files."""
+    digest = frames_digest(frames)
+    frames = [_with_boundaries(atoms, number, periodic) for number, atoms in enumerate(frames, 1)]
+    check_frames(frames, soap)
+    for number, atoms in enumerate(frames, start=1):
+        if list(atoms.numbers) != list(frames[0].numbers):
+            raise DataError(
+                f"Frame {number} has other atoms than frame 1",
+                expected=f"{frames[0].symbols} in this order",
+                found=str(atoms.symbols),
+                fix="one file for each kind, or SymmetryAdaptedKernelRidge, which takes all",
+            )
+    centers = [str(symbol) for symbol in frames[0].symbols if symbol in soap.centers]
+    if missing := set(soap.centers) - set(centers):
+        raise DataError(
+            f"No frame holds {', '.join(sorted(missing))}, to look from", fix="leave it out of -c"
+        )
+    return frames, {
+        "lambda": lambda_,
+        "soap": json.loads(json.dumps(asdict(soap))),  # as it will be read
+        "periodic": periodic,
+        "frames": digest,
+        "n_atoms": len(frames[0]),
+        "centers": sorted(centers, key=soap.centers.index),
+    }
+
+
+def _with_boundaries(atoms: Atoms, number: int, periodic: bool) -> Atoms:
+    if not periodic:
+        return Atoms(atoms.numbers, atoms.positions)
+    if abs(atoms.cell.volume) < 1e-6:
+        raise DataError(
+            f"Frame {number} has no cell, but -p says that it is periodic",
+            fix="leave -p out for molecules, or add the Lattice to the frames",
+        )
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features: int) -> np.ndarray:
+    """Return the columns to keep, shape (n_elements, n): the first that the estimator selects."""
+    checks.whole("n_features", n_features, 1)
+    found = FrameMap.learn(
+        frames, soap, {lambda_: 1}, n_features=n_features, n_scalars=1, mixing=1.0
+    ).selection
+    assert found is not None
+    columns = [found[element, lambda_] for element in soap.centers]
+    fewest = min(len(kept) for kept in columns)
+    return np.array([kept[:fewest] for kept in columns])
+
+
+def _read_selection(name: str | os.PathLike, about: Mapping[str, Any]) -> np.ndarray:
+    columns, note = load_array(f"{without_ending(name)}_fps.npy", "selection")
+    for key in ("lambda", "soap", "periodic"):
+        what = f"{key} of -sf and of this command"
+        check_same(what, note[key], about[key], "give the same flags")
+    return columns
+
+
+def _side_by_side(part: Mapping[tuple[str, int], Environments]) -> np.ndarray:
+    """Return features of shape (n_frames, n_centers, 2λ + 1, n) of frames that are alike."""
+    blocks = [
+        one.values.reshape(one.frame[-1] + 1, -1, *one.values.shape[1:]) for one in part.values()
+    ]
+    return np.concatenate(blocks, axis=1)

@@ -1,0 +1,15 @@
+from .analysis import overfitting_onset as overfitting_onset
+from .analysis import rank_effects as rank_effects
+from .cache import Cache as Cache
+from .explorer import explore_sigmas as explore_sigmas
+from .plots import plot_effects as plot_effects
+from .plots import plot_heat_map as plot_heat_map
+from .plots import plot_learning_curve as plot_learning_curve
+from .plots import plot_setting as plot_setting
+from .plots import plot_sigma_curve as plot_sigma_curve
+from .power_law import does_more_data_help as does_more_data_help
+from .power_law import fit_power_law as fit_power_law
+from .run import learning_curve as learning_curve
+from .run import sweep as sweep
+from .table import ENERGY as ENERGY
+from .table import FORCES as FORCES

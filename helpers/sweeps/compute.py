@@ -1,0 +1,251 @@
+"""What one process does for a sweep: fit and judge points that share one K_NM.
+
+The first point is fitted by gap_fit. Points that differ in sigma only are then solved from the
+same K_NM, and all of them judged with it. Nothing here knows of other processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import resource
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from helpers.errors import FitError, WorkshopError
+from helpers.frames import label_arrays
+from helpers.gap.config import GapConfig
+from helpers.gap.fit import estimate_memory_MB, fit_gap
+from helpers.gap.model import GapModel
+from helpers.gap.process import RUSAGE_UNIT, working_folder
+from helpers.gap.xml import read_model, write_model
+from helpers.sweeps.cache import versions
+
+# A Dask worker may call from several threads, and quippy must be used by one at a time.
+_ONE_JUDGES = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Points that differ in sigma only, with all that is needed to compute them anywhere.
+
+    Attributes
+    ----------
+    keys, configs : tuple
+        Key and settings of each point.
+    training, validation : list of ase.Atoms
+        Frames with labels.
+    sparse_points : bytes or None
+        A model file of these frames and settings, with any sigmas; without one, gap_fit makes it.
+    versions : dict
+        Of the process that asks: others must have the same.
+    """
+
+    keys: tuple[str, ...]
+    configs: tuple[GapConfig, ...]
+    training: list[Atoms] = field(repr=False)
+    validation: list[Atoms] = field(repr=False)
+    sparse_points: bytes | None = field(default=None, repr=False)
+    versions: dict[str, str] = field(default_factory=versions)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One point: a result and a model, or the reason why there is none.
+
+    Attributes
+    ----------
+    key : str
+        The point's key.
+    result : dict or None
+        ``cost`` (method, seconds, memory) and ``errors`` (one dict for each data set).
+    model : bytes
+        The model file.
+    failure : str
+        The reason; empty if all went well.
+    """
+
+    key: str
+    result: dict[str, Any] | None = None
+    model: bytes = field(default=b"", repr=False)
+    failure: str = ""
+
+    @classmethod
+    def failed(cls, key: str, reason: object) -> Outcome:
+        """Return an outcome without a result; the reason stands on one line."""
+        return cls(key, failure=" ".join(str(reason).split()))
+
+
+def compute(task: Task) -> Iterator[Outcome]:
+    """Compute the points of a task, one outcome for each as soon as it is there."""
+    if task.versions != versions():
+        reason = f"this worker has other versions: {versions()} instead of {task.versions}"
+        yield from (Outcome.failed(key, reason) for key in task.keys)
+        return
+    if len(task.keys) == 1 and task.sparse_points is None:
+        yield _guarded(task.keys[0], functools.partial(_alone, task))
+        return
+    left = list(zip(task.keys, task.configs, strict=True))
+    fitted, model = None, task.sparse_points
+    while model is None and left:
+        key, config = left.pop(0)
+        fitted = _guarded(key, functools.partial(_fitted, key, config, task))
+        model = fitted.model or None
+        if model is None:
+            yield fitted
+    if model is not None:
+        yield from _from_one_matrix(left, fitted, model, task)
+
+
+def memory_MB(task: Task) -> float:
+    """Return the memory that a task is expected to need, MB (1e6 bytes)."""
+    config = task.configs[0]
+    need = 0.0
+    if task.sparse_points is None:
+        with contextlib.suppress(FitError):  # the fit itself will say what is wrong
+            need = estimate_memory_MB(config, task.training)
+    if len(task.keys) > 1 or task.sparse_points:
+        n_labels = sum(3 * len(atoms) + 1 for atoms in [*task.training, *task.validation])
+        elements = {symbol for atoms in task.training for symbol in atoms.symbols}
+        n_sparse = len(elements) * config.n_sparse
+        # Both K_NM, a copy while one is decomposed, and about five square matrices.
+        need = max(need, 8e-6 * n_sparse * (1.5 * n_labels + 5 * n_sparse))
+    return need
+
+
+def _guarded(key: str, work: Any) -> Outcome:
+    """Do the work; an error becomes an outcome with its reason."""
+    try:
+        outcome: Outcome = work()
+    except Exception as error:
+        known = isinstance(error, WorkshopError)
+        return Outcome.failed(key, error if known else f"{type(error).__name__}: {error}")
+    return outcome
+
+
+def _fitted(key: str, config: GapConfig, task: Task) -> Outcome:
+    """Fit one point with gap_fit; it is still to be judged."""
+    with working_folder() as work:
+        path = work.path / "gap.xml"
+        plain = config.replace(sparse_separate_file=False)
+        fit = fit_gap(plain, task.training, output=path, progress=False)
+        cost = {
+            "method": "gap_fit",
+            "fit_seconds": fit.wall_seconds,
+            "peak_memory_MB": fit.peak_memory_MB,
+        }
+        return Outcome(key, {"cost": cost}, path.read_bytes())
+
+
+def _alone(task: Task) -> Outcome:
+    """Fit and judge a point that shares its K_NM with no other."""
+    from helpers.evaluation import evaluate
+
+    fitted = _fitted(task.keys[0], task.configs[0], task)
+    assert fitted.result is not None
+    started = time.perf_counter()
+    names = task.configs[0].label_names
+    with working_folder() as work, _ONE_JUDGES:
+        path = work.path / "gap.xml"
+        path.write_bytes(fitted.model)
+        errors = []
+        for name, frames in _sets(task):
+            tables = evaluate(path, frames, processes=1, **names)
+            energy, force = (t["predicted"] - t["true"] for t in (tables.energies, tables.forces))
+            errors.append(_error_row(name, energy.to_numpy(), force.to_numpy()))
+    seconds = time.perf_counter() - started
+    cost = {**fitted.result["cost"], "evaluation_seconds": seconds}
+    return replace(fitted, result={"cost": cost, "errors": errors})
+
+
+def _from_one_matrix(
+    points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes, task: Task
+) -> Iterator[Outcome]:
+    """Judge the point that gap_fit made, if any, and solve and judge the others."""
+    from helpers.gap.regularization_path import replace_weights, sigma_family
+
+    keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
+    started = time.perf_counter()
+    try:
+        template, text = _read(model)
+        names = task.configs[0].label_names
+        jitter = task.configs[0].sparse_jitter
+        family = sigma_family(template, task.training, sparse_jitter=jitter, **names)
+        solved = [
+            family.model(config.sigma_energy_eV_per_atom, config.sigma_force_eV_per_A)
+            for _, config in points
+        ]
+        prepared = time.perf_counter()
+        errors = _errors_of(family, [*([template] if fitted else []), *solved], task, names)
+    except WorkshopError as error:
+        yield from (Outcome.failed(key, error) for key in keys)
+        return
+    judged = (time.perf_counter() - prepared) / len(keys)
+    if fitted is not None:
+        assert fitted.result is not None
+        cost = {**fitted.result["cost"], "evaluation_seconds": judged}
+        yield replace(fitted, result={"cost": cost, "errors": errors.pop(0)})
+    cost = {
+        "method": "one K_NM",
+        "fit_seconds": (prepared - started) / len(points) if points else 0.0,
+        "peak_memory_MB": _own_peak_memory_MB(),
+        "evaluation_seconds": judged,
+    }
+    for (key, _), each, rows in zip(points, solved, errors, strict=True):
+        content = replace_weights(text, each).encode()
+        yield Outcome(key, {"cost": cost, "errors": rows}, content)
+
+
+def _read(content: bytes) -> tuple[GapModel, str]:
+    """Return a model, and the text of a file of it that stands for itself."""
+    with working_folder() as work:
+        path = work.path / "gap.xml"
+        path.write_bytes(content)
+        model = read_model(path)
+        return model, write_model(model, path).read_text(encoding="ascii")
+
+
+def _errors_of(
+    family: Any, models: Sequence[GapModel], task: Task, names: dict[str, str]
+) -> list[list[dict[str, Any]]]:
+    """Return the errors of each model on both data sets."""
+    from helpers.gap.jax.design_matrix import DesignMatrix, predictions
+    from helpers.gap.regularization_path import isolated_energies
+
+    weights = np.array([model.weights for model in models]).T
+    seen = DesignMatrix(family.design.energies @ weights, family.design.forces @ weights)
+    found: list[list[dict[str, Any]]] = [[] for _ in models]
+    unseen = predictions(family.template, task.validation, weights)
+    for (name, frames), predicted in zip(_sets(task), (seen, unseen), strict=True):
+        n_atoms, energies, forces = label_arrays(frames, **names)
+        energies -= isolated_energies(family.template, frames)
+        for place, rows in enumerate(found):
+            energy = (predicted.energies[:, place] - energies) / n_atoms
+            rows.append(_error_row(name, energy, predicted.forces[:, place] - forces))
+    return found
+
+
+def _sets(task: Task) -> list[tuple[str, list[Atoms]]]:
+    return [("training", task.training), ("validation", task.validation)]
+
+
+def _error_row(name: str, energy: np.ndarray, force: np.ndarray) -> dict[str, Any]:
+    """Return the errors of one data set, from eV per atom and eV/Å to thousandths."""
+    return {
+        "set": name,
+        "rmse_energy_meV_per_atom": 1000 * float(np.sqrt(np.mean(energy**2))),
+        "mae_energy_meV_per_atom": 1000 * float(np.mean(np.abs(energy))),
+        "rmse_forces_meV_per_A": 1000 * float(np.sqrt(np.mean(force**2))),
+        "mae_forces_meV_per_A": 1000 * float(np.mean(np.abs(force))),
+    }
+
+
+def _own_peak_memory_MB() -> float:
+    """Return the peak memory of this process so far: an upper bound for one point."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RUSAGE_UNIT / 1e6
