@@ -68,7 +68,7 @@ class LennardJones:
         force jumps. ``"switched"``: energy, force and the slope of the force go to zero smoothly
         from 80 % of the cutoff on, which conserves energy best.
     skin_A : float
-        How much further than the cutoff the lists of `neighbours` reach.
+        How much further than the cutoff the lists of `neighbors` reach.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class LennardJones:
 
     Notes
     -----
-    Its parameters are `LennardJonesParameters`, such as `ARGON`. Without neighbour lists (None) all
+    Its parameters are `LennardJonesParameters`, such as `ARGON`. Without neighbor lists (None) all
     pairs are computed, which is as fast up to some hundred atoms.
     """
 
@@ -95,24 +95,24 @@ class LennardJones:
                 raise ConfigError(f"{name}={getattr(self, name)!r}", expected="a number above 0")
 
     def __call__(
-        self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbours: Any
+        self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbors: Any
     ) -> tuple[Any, Any]:
         """Return the energy in eV and the forces (n_atoms, 3) in eV/Å."""
         energy, gradient = jax.value_and_grad(self.energy, argnums=1)(
-            parameters, positions, cell, neighbours
+            parameters, positions, cell, neighbors
         )
         return energy, -gradient
 
     def energy(
-        self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbours: Any
+        self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbors: Any
     ) -> Any:
         """Return the energy in eV."""
-        if neighbours is None:
+        if neighbors is None:
             vectors, _ = _nearest_vectors(positions, cell)
             return self._pair_energies(
                 parameters, (vectors**2).sum(0), _each_once(positions)
             ).sum()
-        first, second, shift, n_pairs, _ = neighbours
+        first, second, shift, n_pairs, _ = neighbors
         vectors = (positions[second] - positions[first]).T
         if cell is not None:
             vectors = vectors + _combine(shift, cell)
@@ -125,13 +125,13 @@ class LennardJones:
         parameters: LennardJonesParameters,
         positions: Any,
         cell: Any,
-        neighbours: Any,
+        neighbors: Any,
         kinetic_eV: Any,
     ) -> Any:
         """Return the pressure in eV/Å³: (2 K − dE/d ln L)/(3 V), L the length of the cell."""
 
         def stretched(factor: Any) -> Any:
-            return self.energy(parameters, factor * positions, factor * cell, neighbours)
+            return self.energy(parameters, factor * positions, factor * cell, neighbors)
 
         volume = jnp.abs(jnp.dot(cell[0], jnp.cross(cell[1], cell[2])))
         return (2 * kinetic_eV - jax.grad(stretched)(1.0)) / (3 * volume)
@@ -159,7 +159,7 @@ class LennardJones:
                 fix="shorten the cutoff, or repeat the cell",
             )
 
-    def neighbours(self, positions: Any, cell: Any, capacity: int | None = None) -> PairList:
+    def neighbors(self, positions: Any, cell: Any, capacity: int | None = None) -> PairList:
         """Return all pairs within cutoff and skin; by default with 20 % more room than needed."""
         vectors, shift = _nearest_vectors(positions, cell)
         reach = self.cutoff_A + self.skin_A
@@ -169,16 +169,16 @@ class LennardJones:
         first, second = jnp.nonzero(near, size=capacity, fill_value=0)
         return PairList(first, second, shift[:, first, second], near.sum(), positions)
 
-    def update(self, neighbours: PairList, positions: Any, cell: Any) -> PairList:
+    def update(self, neighbors: PairList, positions: Any, cell: Any) -> PairList:
         """Return a new list if an atom moved by half the skin, otherwise the old one.
 
-        For ``simulate(..., update_neighbours=field.update)``.
+        For ``simulate(..., update_neighbors=field.update)``.
         """
-        moved = ((positions - neighbours.reference) ** 2).sum(-1).max()
+        moved = ((positions - neighbors.reference) ** 2).sum(-1).max()
         return jax.lax.cond(
             moved >= (self.skin_A / 2) ** 2,
-            lambda: self.neighbours(positions, cell, len(neighbours.first)),
-            lambda: neighbours,
+            lambda: self.neighbors(positions, cell, len(neighbors.first)),
+            lambda: neighbors,
         )
 
     def _pair_energies(self, parameters: LennardJonesParameters, squares: Any, present: Any) -> Any:

@@ -1,14 +1,14 @@
 """Many time steps in one compiled loop, for any force field and any integrator.
 
 A **force field** is a function (or an object that can be called) of parameters, positions, cell
-and neighbour lists that returns energy and forces: see `ForceField`. One made of an energy alone
+and neighbor lists that returns energy and forces: see `ForceField`. One made of an energy alone
 is `from_energy`. It knows nothing of integrators, and integrators know nothing of it.
 
 Two loops take the same steps, those of ``integrator.method.step``:
 
 - `simulate` takes a given number of steps and can be differentiated, in both directions: gradients
   of anything that is recorded with respect to parameters, temperature, start, cell.
-- `simulate_segment` goes on for as long as the neighbour lists are good, and stops replicas that
+- `simulate_segment` goes on for as long as the neighbor lists are good, and stops replicas that
   blow up alone. It is the loop of `run_nve` and `run_nvt`; it has no reverse-mode gradient, because
   nobody knows beforehand how many steps it takes.
 
@@ -57,7 +57,7 @@ class ForceField(Protocol):
     """
 
     def __call__(
-        self, parameters: Any, positions: Any, cell: Any, neighbours: Any
+        self, parameters: Any, positions: Any, cell: Any, neighbors: Any
     ) -> tuple[Any, Any]:
         """Return the energy (eV, a scalar) and the forces (n_atoms, 3), eV/Å.
 
@@ -69,8 +69,8 @@ class ForceField(Protocol):
             Not wrapped into the cell.
         cell : array of shape (3, 3), Å, or None
             One cell vector per row.
-        neighbours : pytree of arrays, or None
-            Neighbour lists in arrays of fixed size, in whatever form the force field wants them.
+        neighbors : pytree of arrays, or None
+            Neighbor lists in arrays of fixed size, in whatever form the force field wants them.
         """
 
 
@@ -101,13 +101,13 @@ class Simulation(NamedTuple):
         After the last step.
     records : pytree of arrays
         What was recorded, times first.
-    neighbours : pytree of arrays
-        The neighbour lists at the end.
+    neighbors : pytree of arrays
+        The neighbor lists at the end.
     """
 
     state: State
     records: Any
-    neighbours: Any
+    neighbors: Any
 
 
 class Limits(NamedTuple):
@@ -118,7 +118,7 @@ class Limits(NamedTuple):
     last_step : int
         Number of the step to end with.
     reference : array of shape (R, n_atoms, 3), Å
-        Positions for which the neighbour lists were built.
+        Positions for which the neighbor lists were built.
     half_skin_A : float
         How far from there an atom may be: half of what the lists reach further than the cutoff.
     temperature_K : float
@@ -150,7 +150,7 @@ class Segment(NamedTuple):
 
 
 def from_energy(energy: Callable[..., Any]) -> ForceField:
-    """Return a force field of a function (parameters, positions, cell, neighbours) → energy.
+    """Return a force field of a function (parameters, positions, cell, neighbors) → energy.
 
     The forces are its negative gradient, by reverse mode. Call it once and keep what it returns:
     each one is compiled for itself.
@@ -158,9 +158,9 @@ def from_energy(energy: Callable[..., Any]) -> ForceField:
     gradient = jax.value_and_grad(energy, argnums=1)
 
     def force_field(
-        parameters: Any, positions: Any, cell: Any, neighbours: Any
+        parameters: Any, positions: Any, cell: Any, neighbors: Any
     ) -> tuple[Any, Any]:
-        value, slope = gradient(parameters, positions, cell, neighbours)
+        value, slope = gradient(parameters, positions, cell, neighbors)
         return value, -slope
 
     return force_field
@@ -176,7 +176,7 @@ def initialize(
     *,
     parameters: Any = (),
     cell: Any = None,
-    neighbours: Any = None,
+    neighbors: Any = None,
     together: bool = True,
 ) -> State:
     """Return the state at step 0, with the forces there.
@@ -184,7 +184,7 @@ def initialize(
     Parameters are told at `State` and `simulate`.
     """
     state = new_state(integrator, positions, velocities, masses, key)
-    return update_forces(state, bind(force_field, parameters, cell, neighbours, together))
+    return update_forces(state, bind(force_field, parameters, cell, neighbors, together))
 
 
 def simulate(
@@ -195,8 +195,8 @@ def simulate(
     *,
     parameters: Any = (),
     cell: Any = None,
-    neighbours: Any = None,
-    update_neighbours: Callable[[Any, Any, Any], Any] | None = None,
+    neighbors: Any = None,
+    update_neighbors: Callable[[Any, Any, Any], Any] | None = None,
     record: Callable[[State], Any] | None = None,
     record_every: int = 1,
     checkpoint_every: int | None = None,
@@ -209,16 +209,16 @@ def simulate(
     force_field : ForceField
     state : State
         Where to start (see `initialize`). With an axis for R replicas in front, `cell` and
-        `neighbours` have it, too.
+        `neighbors` have it, too.
     integrator : Integrator
     steps : int
         How many.
     parameters : pytree of arrays
         Of the force field.
     cell : array of shape (3, 3) or (R, 3, 3), Å, or None
-    neighbours : pytree of arrays, or None
-        Neighbour lists at the start.
-    update_neighbours : function (neighbours, positions, cell) → neighbours, optional
+    neighbors : pytree of arrays, or None
+        Neighbor lists at the start.
+    update_neighbors : function (neighbors, positions, cell) → neighbors, optional
         Makes the lists right for the positions, which it is given before each evaluation of forces;
         without it the lists stay as they are. It is not differentiated.
     record : function of a State → pytree of arrays, optional
@@ -240,8 +240,8 @@ def simulate(
 
         def force(positions: Any) -> tuple[Any, Any]:
             nonlocal lists
-            if update_neighbours is not None:
-                lists = _update(update_neighbours, lists, positions, cell)
+            if update_neighbors is not None:
+                lists = _update(update_neighbors, lists, positions, cell)
             return bind(force_field, parameters, cell, lists, together)(positions)
 
         state = integrator.method.step(state, force, integrator)
@@ -254,7 +254,7 @@ def simulate(
         return carry, record(carry[0])
 
     records_per_checkpoint = (checkpoint_every or steps) // record_every or None
-    carry = (state._replace(step=jnp.asarray(state.step)), neighbours)
+    carry = (state._replace(step=jnp.asarray(state.step)), neighbors)
     carry, records = _scan(
         take_steps_and_record, carry, steps // record_every, records_per_checkpoint
     )
@@ -270,13 +270,13 @@ def simulate_segment(
     *,
     parameters: Any,
     cell: Any,
-    neighbours: Any,
+    neighbors: Any,
     limits: Limits,
     record: Callable[[State], Any] | None = None,
     record_every: int = 1,
     together: bool = False,
 ) -> tuple[Segment, Any, Any]:
-    """Go on to `limits.last_step`, as far as the neighbour lists reach.
+    """Go on to `limits.last_step`, as far as the neighbor lists reach.
 
     Forces are never computed where an atom is further than half the skin from `limits.reference`:
     such a step is not taken, the loop ends, and the caller builds new lists and calls again. A
@@ -291,7 +291,7 @@ def simulate_segment(
         Where to start.
     max_steps : int
         No more steps than this may be missing to `limits.last_step`: the records must find room.
-    force_field, integrator, parameters, cell, neighbours, record, together
+    force_field, integrator, parameters, cell, neighbors, record, together
         As in `simulate`, for R replicas.
     limits : Limits
     record_every : int
@@ -307,7 +307,7 @@ def simulate_segment(
         True if it ended because new lists are needed.
     """
     record = _frame(integrator) if record is None else record
-    force = bind(force_field, parameters, cell, neighbours, together)
+    force = bind(force_field, parameters, cell, neighbors, together)
     n_records = max_steps // record_every + 1
     first = segment.state.step // record_every + 1  # number of the next record
     records = jax.tree.map(
@@ -355,14 +355,14 @@ def simulate_segment(
 
 
 def bind(
-    force_field: ForceField, parameters: Any, cell: Any, neighbours: Any, together: bool
+    force_field: ForceField, parameters: Any, cell: Any, neighbors: Any, together: bool
 ) -> Force:
     """Return forces as a function of positions alone, of one system or of R replicas."""
 
     def force(positions: Any) -> tuple[Any, Any]:
         if positions.ndim == 2:
-            return force_field(parameters, positions, cell, neighbours)
-        systems = (positions, cell, neighbours)
+            return force_field(parameters, positions, cell, neighbors)
+        systems = (positions, cell, neighbors)
         if together:
             return jax.vmap(lambda one: force_field(parameters, *one))(systems)
         return jax.lax.map(lambda one: force_field(parameters, *one), systems)
@@ -376,11 +376,11 @@ def _frame(integrator: Integrator) -> Callable[[State], Frame]:
     )
 
 
-def _update(update: Callable[..., Any], neighbours: Any, positions: Any, cell: Any) -> Any:
+def _update(update: Callable[..., Any], neighbors: Any, positions: Any, cell: Any) -> Any:
     positions, cell = jax.lax.stop_gradient((positions, cell))
     if positions.ndim == 2:
-        return update(neighbours, positions, cell)
-    return jax.vmap(update)(neighbours, positions, cell)
+        return update(neighbors, positions, cell)
+    return jax.vmap(update)(neighbors, positions, cell)
 
 
 def _scan(step: Callable[..., Any], carry: Any, length: int, chunk: int | None) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from ase import units
 from ase.build import bulk
 
 from helpers.errors import ConfigError
-from helpers.gap.jax.runtime import double_precision
+from helpers.jax_setup import double_precision
 from helpers.md.integrators import (
     ACCELERATION,
     METHODS,
@@ -35,7 +35,7 @@ FIELD = LennardJones(cutoff_A=5.2, skin_A=0.05)
 KELVIN, N_REPLICAS = 60.0, 32
 
 STIFFNESS = 0.1  # eV/Å²: external harmonic wells, one for each atom
-wells = from_energy(lambda k, positions, cell, neighbours: 0.5 * k * (positions**2).sum())
+wells = from_energy(lambda k, positions, cell, neighbors: 0.5 * k * (positions**2).sum())
 
 
 @pytest.fixture(autouse=True)

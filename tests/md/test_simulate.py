@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from helpers.gap.jax.runtime import double_precision
+from helpers.jax_setup import double_precision
 from helpers.md.integrators import METHODS, kinetic_energy, make_integrator, maxwell_boltzmann
 from helpers.md.lennard_jones import ARGON, LennardJones
 from helpers.md.simulate import (
@@ -154,11 +154,11 @@ def test_replicas_have_cells_and_lists_of_their_own(argon, together):
     xs = jnp.stack([s * positions for s in stretched])
     vs = jnp.stack([velocities] * 2)
     cells = jnp.stack([s * cell for s in stretched])
-    lists = jax.vmap(lambda x, c: FIELD.neighbours(x, c, 600))(xs, cells)
+    lists = jax.vmap(lambda x, c: FIELD.neighbors(x, c, 600))(xs, cells)
     keys = jnp.stack([jax.random.key(0), jax.random.key(1)])
-    options = {"parameters": ARGON, "cell": cells, "neighbours": lists, "together": together}
+    options = {"parameters": ARGON, "cell": cells, "neighbors": lists, "together": together}
     start = initialize(FIELD, integrator, xs, vs, masses, keys, **options)
-    run = simulate(FIELD, start, integrator, 30, update_neighbours=FIELD.update, **options)
+    run = simulate(FIELD, start, integrator, 30, update_neighbors=FIELD.update, **options)
     for k in range(2):
         np.testing.assert_allclose(run.state.positions[k], single[k].state.positions, atol=1e-11)
 
@@ -167,7 +167,7 @@ def test_lists_are_renewed_inside_the_loop_before_they_are_too_old(argon):
     field = LennardJones(cutoff_A=4.8, skin_A=0.3)
     integrator = make_integrator("none", 32, timestep_fs=4.0)
     positions, _, _, cell = argon
-    lists = field.neighbours(positions, cell)
+    lists = field.neighbors(positions, cell)
     at = {"parameters": ARGON, "cell": cell}
     start = start_of(argon, integrator, field)
 
@@ -175,14 +175,14 @@ def test_lists_are_renewed_inside_the_loop_before_they_are_too_old(argon):
         return jax.jit(lambda: simulate(field, start, integrator, 300, **at, **options))()
 
     all_pairs = run()
-    renewed = run(neighbours=lists, update_neighbours=field.update)
-    assert np.abs(renewed.neighbours.reference - positions).max() > 0.15
+    renewed = run(neighbors=lists, update_neighbors=field.update)
+    assert np.abs(renewed.neighbors.reference - positions).max() > 0.15
     np.testing.assert_allclose(renewed.state.positions, all_pairs.state.positions, atol=1e-9)
-    fixed = run(neighbours=lists)
+    fixed = run(neighbors=lists)
     assert np.abs(fixed.state.positions - all_pairs.state.positions).max() > 1e-6
-    short = field.neighbours(positions, cell, capacity=20)
-    overflow = run(neighbours=short, update_neighbours=field.update)
-    assert overflow.neighbours.n_pairs > 20 and np.isnan(overflow.state.energy)
+    short = field.neighbors(positions, cell, capacity=20)
+    overflow = run(neighbors=short, update_neighbors=field.update)
+    assert overflow.neighbors.n_pairs > 20 and np.isnan(overflow.state.energy)
 
 
 def replicas_of(argon, integrator, field, n=3):
@@ -198,12 +198,12 @@ def replicas_of(argon, integrator, field, n=3):
 def go_on(field, segment, integrator, cells, last_step, record_every=5, reference=None):
     """Build lists, and run a segment with them; return it with its true number of records."""
     state = segment.state
-    lists = jax.vmap(lambda x, c: field.neighbours(x, c, 700))(state.positions, cells)
+    lists = jax.vmap(lambda x, c: field.neighbors(x, c, 700))(state.positions, cells)
     first = int(state.step) // record_every
     limits = Limits(last_step, state.positions, field.skin_A / 2, 2000.0)
     run = jax.jit(
         lambda segment, integrator, limits: simulate_segment(
-            field, segment, integrator, 200, parameters=ARGON, cell=cells, neighbours=lists,
+            field, segment, integrator, 200, parameters=ARGON, cell=cells, neighbors=lists,
             limits=limits, record_every=record_every,
         )
     )  # fmt: skip
