@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.files import make_folder, write_atomic
 from helpers.frames import load_frames
+from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import Trajectory
 from helpers.terminal import EXIT_INTERRUPTED
 
@@ -29,7 +30,9 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timestep", type=float, default=0.5, help="fs; default: %(default)s")
     parser.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
     parser.add_argument(
-        "--thermostat", choices=("langevin", "bussi"), help="of nvt; default: langevin"
+        "--thermostat",
+        choices=[name for name in THERMOSTATS if name != "none"],
+        help="of nvt; default: langevin",
     )
     parser.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
     parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
@@ -54,7 +57,9 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
 def _md(options: argparse.Namespace) -> int:
 
     if options.thermostat and options.ensemble == "nve":
-        raise DataError("--thermostat has no meaning at constant energy", fix="add --ensemble nvt")
+        raise ConfigError(
+            "--thermostat has no meaning at constant energy", fix="add --ensemble nvt"
+        )
     result = run_md_job(
         options.model,
         options.output,
@@ -139,7 +144,7 @@ def run_md_job(
 
     runs = {"nve": run_nve, "nvt": run_nvt}
     if ensemble not in runs:
-        raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
+        raise ConfigError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
     folder = make_folder(folder)
     run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
     if run.interrupted:
@@ -180,7 +185,7 @@ def findings(
     parts: dict[str, Any] = {}
     notes = []
     for name, compute in (
-        ("quality", lambda: quality.judge(settled)),
+        ("quality", lambda: quality.summarize_run(settled)),
         ("structure", lambda: structure.radial_distributions(settled)),
         ("peaks", lambda: structure.compare_structure(parts["structure"], reference)),
         ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
@@ -197,7 +202,7 @@ def findings(
     except DataError as error:
         notes.append(f"No diffusion coefficient: {error}")
     bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
-    apart = short_range.close_approach(calculator, bare)
+    apart = short_range.scan_close_contact(calculator, bare)
     if training_frames is None:
         notes.append(
             "What data and training cost is not recorded in a gap.xml: give --training-frames and "
@@ -215,13 +220,13 @@ def findings(
         reference=reference,
         closest_A=_closest_oxygens_A(frames),
         approaches={
-            "in the liquid": short_range.close_approach(calculator, run.start),
+            "in the liquid": short_range.scan_close_contact(calculator, run.start),
             "two bare O atoms": apart,
-            "the same, with a wall": short_range.close_approach(
+            "the same, with a wall": short_range.scan_close_contact(
                 short_range.walled(calculator), bare
             ),
         },
-        hole=short_range.find_hole(apart),
+        hole=short_range.find_pes_hole(apart),
         uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
         notes=tuple(notes),
         **parts,

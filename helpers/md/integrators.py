@@ -232,7 +232,7 @@ def new_state(
         positions=positions,
         velocities=velocities,
         forces=jnp.zeros_like(positions),
-        energy=jnp.full(shape, jnp.nan),
+        energy=jnp.full(shape, jnp.nan, positions.dtype),
         masses=masses,
         key=key,
         thermostat=integrator.method.new_thermostat(shape),

@@ -109,9 +109,7 @@ class LennardJones:
         """Return the energy in eV."""
         if neighbors is None:
             vectors, _ = _nearest_vectors(positions, cell)
-            return self._pair_energies(
-                parameters, (vectors**2).sum(0), _each_once(positions)
-            ).sum()
+            return self._pair_energies(parameters, (vectors**2).sum(0), _each_once(positions)).sum()
         first, second, shift, n_pairs, _ = neighbors
         vectors = (positions[second] - positions[first]).T
         if cell is not None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.md import plots
 from helpers.md.cost import Cost
-from helpers.md.short_range import Hole
+from helpers.md.short_range import PesHole
 from helpers.md.trajectory import Trajectory
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
@@ -22,7 +22,7 @@ class Findings:
     ----------
     run : Trajectory
     quality : DataFrame
-        Of `quality.judge`.
+        Of `quality.summarize_run`.
     structure, reference : DataFrame
         g(r) of the run and of the DFT frames.
     peaks : DataFrame
@@ -32,8 +32,8 @@ class Findings:
     uncertainty : DataFrame
         Of `quality.uncertainty_along`.
     approaches : mapping of str to DataFrame
-        Of `hole.close_approach`, by name.
-    hole : Hole
+        Of `hole.scan_close_contact`, by name.
+    hole : PesHole
         Of two bare O atoms.
     closest_A : float
         Shortest O–O distance of the DFT frames.
@@ -46,7 +46,7 @@ class Findings:
     reference: pd.DataFrame
     closest_A: float
     approaches: Mapping[str, pd.DataFrame]
-    hole: Hole
+    hole: PesHole
     structure: pd.DataFrame | None = None
     peaks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
@@ -76,7 +76,7 @@ def dynamics_section(found: Findings) -> Section:
         f"{found.hole.edge_A:.2f} Å and falls by {found.hole.depth_eV:.1f} eV: the hole of a GAP, "
         "which never saw such atoms. The DFT frames hold no pair closer than "
         f"{found.closest_A:.2f} Å. A monitor stops a run before, and a wall "
-        "(helpers.md.short_range.with_wall) keeps it out."
+        "(helpers.md.short_range.with_core_repulsion) keeps it out."
     )
     return Section(
         name=f"dynamics-{'nve' if nve else 'nvt'}",
@@ -189,7 +189,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         draw_figure(
             "Where no training frame is (shaded), a GAP makes its energies up.",
             "Energy against the O–O distance",
-            plots.plot_close_approach,
+            plots.plot_close_contact,
             found.approaches,
             closest_A=found.closest_A,
         )

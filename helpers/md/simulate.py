@@ -157,9 +157,7 @@ def from_energy(energy: Callable[..., Any]) -> ForceField:
     """
     gradient = jax.value_and_grad(energy, argnums=1)
 
-    def force_field(
-        parameters: Any, positions: Any, cell: Any, neighbors: Any
-    ) -> tuple[Any, Any]:
+    def force_field(parameters: Any, positions: Any, cell: Any, neighbors: Any) -> tuple[Any, Any]:
         value, slope = gradient(parameters, positions, cell, neighbors)
         return value, -slope
 
@@ -247,9 +245,7 @@ def simulate(
         state = integrator.method.step(state, force, integrator)
         return (state, lists), None
 
-    def take_steps_and_record(
-        carry: tuple[State, Any], _: None
-    ) -> tuple[tuple[State, Any], Any]:
+    def take_steps_and_record(carry: tuple[State, Any], _: None) -> tuple[tuple[State, Any], Any]:
         carry, _ = _scan(take_step, carry, record_every, checkpoint_every)
         return carry, record(carry[0])
 
@@ -331,9 +327,7 @@ def simulate_segment(
 
         def force_within_reach(positions: Any) -> tuple[Any, Any]:
             nothing = state.energy, state.forces
-            return jax.lax.cond(
-                out_of_reach(positions), lambda: nothing, lambda: force(positions)
-            )
+            return jax.lax.cond(out_of_reach(positions), lambda: nothing, lambda: force(positions))
 
         new = integrator.method.step(state, force_within_reach, integrator)
         stale = out_of_reach(new.positions)

@@ -28,7 +28,6 @@ from helpers.frames import data_folder
 from helpers.md import (
     Cost,
     energy_fluctuation_meV_per_atom,
-    judge,
     plot_cost,
     plot_energies,
     plot_radial_distribution,
@@ -37,6 +36,7 @@ from helpers.md import (
     recorded_dft_seconds,
     show_trajectory,
     step_cost,
+    summarize_run,
 )
 from helpers.plots import style, with_alt_text
 
@@ -384,7 +384,7 @@ Markdown(
 
 # %%
 long_run = run_nvt(potential, START, steps=4000, temperature_K=300, seed=1)
-print(judge(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
+print(summarize_run(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
 
 # %%
 show_trajectory(long_run, n_frames=50)

@@ -7,7 +7,8 @@ import pytest
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
-from helpers.md.monitor import Monitor, kinetic_energies
+from helpers.md.integrators import kinetic_energy
+from helpers.md.monitor import Monitor
 from helpers.md.trajectory import Trajectory
 
 
@@ -40,7 +41,8 @@ def made_up():
             positions_A=positions,
             velocities_A_per_fs=velocities,
             potential_eV=np.zeros(n_times) if potential is None else potential,
-            kinetic_eV=kinetic_energies(velocities, start.get_masses()),
+            kinetic_eV=kinetic_energy(velocities, start.get_masses()),
+            conserved_eV=np.full(n_times, np.nan),
             start=start,
             seed=0,
             timestep_fs=interval_fs,

@@ -92,7 +92,9 @@ def argon_state(integrator, argon, seed=3, kelvin=KELVIN):
     noise = np.random.default_rng(seed).standard_normal(positions.shape)
     velocities = maxwell_boltzmann(masses, kelvin, noise)
     key = jax.random.key(seed)
-    return initialize(FIELD, integrator, positions, velocities, masses, key, parameters=ARGON, cell=cell)
+    return initialize(
+        FIELD, integrator, positions, velocities, masses, key, parameters=ARGON, cell=cell
+    )
 
 
 def test_kick_and_drift_are_newtons_laws():
@@ -113,7 +115,9 @@ def test_kick_and_drift_are_newtons_laws():
     speed = np.array([[0.01, 0, 0]])
     # ½ · 4 u · (1000 m/s)² in eV
     assert kinetic_energy(speed, np.array([4.0])) == pytest.approx(0.0207285, rel=1e-5)
-    assert temperature(speed, np.array([4.0]), 3) == pytest.approx(2 * 0.0207285 / 3 / 8.617333e-5, rel=1e-5)
+    assert temperature(speed, np.array([4.0]), 3) == pytest.approx(
+        2 * 0.0207285 / 3 / 8.617333e-5, rel=1e-5
+    )
 
 
 def test_velocity_verlet_solves_the_harmonic_oscillator_as_the_book_says():
@@ -147,7 +151,9 @@ def test_a_step_takes_one_evaluation_of_forces_and_one_of_length_0_changes_nothi
     name, argon
 ):
     positions, _, masses = argon
-    velocities = maxwell_boltzmann(masses, KELVIN, np.random.default_rng(0).standard_normal((32, 3)))
+    velocities = maxwell_boltzmann(
+        masses, KELVIN, np.random.default_rng(0).standard_normal((32, 3))
+    )
     calls = []
 
     def force(positions):
@@ -177,7 +183,9 @@ def test_a_replica_is_the_run_that_its_key_gives_alone(name, argon):
     together = simulate(FIELD, batch, integrator, 40, parameters=ARGON, cell=cells)
     single = simulate(FIELD, alone[1], integrator, 40, parameters=ARGON, cell=cell)
     np.testing.assert_allclose(together.state.positions[1], single.state.positions, atol=1e-11)
-    np.testing.assert_allclose(together.records.velocities[:, 1], single.records.velocities, atol=1e-12)
+    np.testing.assert_allclose(
+        together.records.velocities[:, 1], single.records.velocities, atol=1e-12
+    )
     assert np.abs(together.state.positions[0] - single.state.positions).max() > 0.1
 
 
@@ -251,9 +259,11 @@ def test_nose_hoover_conserves_the_energy_of_atoms_and_bath(argon):
     )
     start = argon_state(integrator, argon, kelvin=2 * KELVIN)
     run = jax.jit(
-        lambda: simulate(
-            FIELD, start, integrator, 5000, parameters=ARGON, cell=argon[1], record_every=10
-        ).records
+        lambda: (
+            simulate(
+                FIELD, start, integrator, 5000, parameters=ARGON, cell=argon[1], record_every=10
+            ).records
+        )
     )()
     meV_per_atom = 1000 * np.asarray(run.conserved) / 32
     ps = 0.04 * np.arange(1, 501)
@@ -321,7 +331,9 @@ def test_velocities_of_a_temperature_from_either_librarys_random_numbers():
     assert np.abs((masses[:, None] * velocities).sum(0)).max() < 1e-10
     for mass in (16.0, 1.0):
         one = velocities[masses == mass]
-        assert temperature(one, np.full(len(one), mass), 3 * len(one)) == pytest.approx(300, rel=0.04)
+        assert temperature(one, np.full(len(one), mass), 3 * len(one)) == pytest.approx(
+            300, rel=0.04
+        )
 
 
 def test_an_integrator_of_your_own_is_one_function_and_one_line(argon, monkeypatch):
@@ -344,5 +356,7 @@ def test_an_integrator_of_your_own_is_one_function_and_one_line(argon, monkeypat
 
 
 def test_an_unknown_thermostat():
-    with pytest.raises(ConfigError, match="no thermostat 'nose-hoover'.*did you mean 'nose_hoover'"):
+    with pytest.raises(
+        ConfigError, match="no thermostat 'nose-hoover'.*did you mean 'nose_hoover'"
+    ):
         make_integrator("nose-hoover", 3, timestep_fs=1.0)

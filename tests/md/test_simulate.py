@@ -77,7 +77,7 @@ def cluster_energy():
     return energy
 
 
-NUMBERS = jnp.array([ARGON.epsilon_eV, ARGON.sigma_A, 50.0, 0.1, 1e-3])
+NUMBERS = np.array([ARGON.epsilon_eV, ARGON.sigma_A, 50.0, 0.1, 1e-3])
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -86,7 +86,7 @@ def test_gradients_in_both_directions_are_those_of_finite_differences(name, clus
     energy = jax.jit(lambda numbers: cluster_energy(numbers, name))
     reverse = jax.jit(jax.grad(lambda numbers: cluster_energy(numbers, name, checkpoint_every=7)))
     forward = jax.jit(jax.jacfwd(lambda numbers: cluster_energy(numbers, name)))
-    steps = jnp.array([1e-6, 1e-5, 1e-3, 1e-5, 1e-7])
+    steps = np.array([1e-6, 1e-5, 1e-3, 1e-5, 1e-7])
     gradient = np.array(reverse(NUMBERS))
     np.testing.assert_allclose(forward(NUMBERS), gradient, rtol=1e-9, atol=1e-12)
     for k, step in enumerate(np.diag(steps)):
@@ -127,7 +127,9 @@ def test_records_are_the_states_at_their_steps(argon, checkpoint_every):
 
 
 def test_anything_can_be_recorded_and_any_energy_is_a_force_field():
-    bond = from_energy(lambda k, positions, *_: 0.5 * k * ((positions[1] - positions[0]) ** 2).sum())
+    bond = from_energy(
+        lambda k, positions, *_: 0.5 * k * ((positions[1] - positions[0]) ** 2).sum()
+    )
     integrator = make_integrator("none", 2, timestep_fs=1.0)
     positions = jnp.array([[0.0, 0, 0], [1.0, 0, 0]])
     start = initialize(
@@ -249,13 +251,12 @@ def test_a_replica_that_blows_up_stands_still_and_the_others_do_not_notice(what,
     zero = make_integrator("none", 32, timestep_fs=0.0)
     calm, cells = replicas_of(argon, integrator, field)
     calm, _, _ = go_on(field, calm, zero, cells, 0)
-    limits_hit = calm.state._replace(
-        velocities=calm.state.velocities.at[1, 3, 0].add(velocity)
-    )
+    limits_hit = calm.state._replace(velocities=calm.state.velocities.at[1, 3, 0].add(velocity))
     hit = calm._replace(state=limits_hit)
     if what == "too hot":  # 39.95 u at 0.02 Å/fs are 5.5 eV: above 2000 K for 32 atoms? No: 450 K
-        hit = hit._replace(state=limits_hit._replace(
-            velocities=calm.state.velocities.at[1].multiply(8.0)))
+        hit = hit._replace(
+            state=limits_hit._replace(velocities=calm.state.velocities.at[1].multiply(8.0))
+        )
     after, records, stale = go_on(field, hit, integrator, cells, 5, record_every=1)
     undisturbed, expected, _ = go_on(field, calm, integrator, cells, 5, record_every=1)
     assert after.alive.tolist() == [True, False, True] and not stale
