@@ -64,9 +64,9 @@ class LennardJones:
         Pairs further apart do not interact. With a cell it must be less than half of the smallest
         distance between opposite faces, with the skin if there are lists.
     truncation : str
-        ``"truncated"``: the energy jumps to zero at the cutoff. ``"shifted"``: it is continuous, the
-        force jumps. ``"switched"``: energy, force and the slope of the force go to zero smoothly
-        from 80 % of the cutoff on, which conserves energy best.
+        ``"truncated"``: the energy jumps to zero at the cutoff. ``"shifted"``: it is continuous,
+        the force jumps. ``"switched"``: energy, force and the slope of the force go to zero
+        smoothly from 80 % of the cutoff on, which conserves energy best.
     skin_A : float
         How much further than the cutoff the lists of `neighbors` reach.
 

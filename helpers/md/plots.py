@@ -183,7 +183,7 @@ def plot_close_contact(
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Of `hole.scan_close_contact`, by name.
+        Of `short_range.scan_close_contact`, by name.
     closest_A : float, optional
         Shortest O–O distance of the training frames; what is shorter is shaded.
     """

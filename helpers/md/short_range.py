@@ -1,4 +1,4 @@
-"""The hole of a GAP: what it predicts for atoms closer than any it was trained on, and a cure.
+"""GAP below its shortest training distance, and a repulsive core against what happens there.
 
 A GAP falls back to its mean, zero, where it has no data. The energy of two O atoms that approach
 each other turns over near 2 Å, and an atom that gets there falls in. Three means against it: a
@@ -98,7 +98,7 @@ class PesHole:
 
 
 def find_pes_hole(table: pd.DataFrame) -> PesHole:
-    """Return the deepest fall of the energy in a table of `scan_close_contact`, from 2.5 Å inwards."""
+    """Return the deepest fall of the energy of a `scan_close_contact`, from 2.5 Å inwards."""
     inwards = table[table["distance_A"] <= CONTACT_A].sort_values("distance_A", ascending=False)
     energy = inwards["energy_eV"].to_numpy()
     falls = np.maximum.accumulate(energy) - energy
@@ -155,14 +155,6 @@ def with_core_repulsion(
         sparse_points=points[:, None],
     )
     return replace(model, terms=(*model.terms, term))
-
-
-def walled(calculator: Any) -> Any:
-    """Return a calculator for the same model with a wall (see `with_core_repulsion`)."""
-    from helpers.gap.jax.calculator import JaxCalculator
-    from helpers.gap.potential import jax_calculator
-
-    return JaxCalculator(with_core_repulsion(jax_calculator(calculator).model))
 
 
 def _closest_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

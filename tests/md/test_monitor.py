@@ -27,6 +27,7 @@ def calm(water, n_times=5):
         np.repeat(water.positions[None, None], n_times, 0),
         np.repeat(velocities[None, None], n_times, 0),
         np.zeros((n_times, 1)),
+        np.full((n_times, 1), np.nan),
     )
 
 

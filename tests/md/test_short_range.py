@@ -9,7 +9,7 @@ from helpers import load_potential
 from helpers.errors import PredictionError
 from helpers.gap.jax.calculator import JaxCalculator
 from helpers.gap.xml import read_model, write_model
-from helpers.md.short_range import find_pes_hole, scan_close_contact, walled, with_core_repulsion
+from helpers.md.short_range import find_pes_hole, scan_close_contact, with_core_repulsion
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_two_oxygens_fall_into_the_hole_and_a_wall_keeps_them_out(potential, bar
     assert table["distance_A"].iloc[[0, -1]].tolist() == [3.0, 1.2]
     hole = find_pes_hole(table)
     assert hole.depth_eV > 1 and 1.6 < hole.edge_A < 2.3
-    closed = scan_close_contact(walled(potential), bare)
+    closed = scan_close_contact(JaxCalculator(with_core_repulsion(potential.model)), bare)
     assert find_pes_hole(closed).depth_eV == 0
     far = table["distance_A"] > 2.35
     np.testing.assert_allclose(closed[far], table[far], atol=1e-9)

@@ -82,7 +82,7 @@ NUMBERS = np.array([ARGON.epsilon_eV, ARGON.sigma_A, 50.0, 0.1, 1e-3])
 
 @pytest.mark.parametrize("name", METHODS)
 def test_gradients_in_both_directions_are_those_of_finite_differences(name, cluster_energy):
-    """With respect to parameters, temperature of the bath, positions and velocities at the start."""
+    """With respect to parameters, temperature of the bath, and the state at the start."""
     energy = jax.jit(lambda numbers: cluster_energy(numbers, name))
     reverse = jax.jit(jax.grad(lambda numbers: cluster_energy(numbers, name, checkpoint_every=7)))
     forward = jax.jit(jax.jacfwd(lambda numbers: cluster_energy(numbers, name)))
@@ -233,12 +233,12 @@ def test_segments_with_new_lists_in_between_are_the_simulation(name, argon):
         parts.append(records)
         n_calls += 1
     assert n_calls > 2 and segment.alive.all() and (segment.failed_step == -1).all()
-    for new, old in ((segment.state.positions, expected.state.positions),):
-        np.testing.assert_allclose(new, old, atol=1e-10)
+    np.testing.assert_allclose(segment.state.positions, expected.state.positions, atol=1e-10)
     joined = jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
     for new, old in zip(joined, expected.records, strict=True):
         np.testing.assert_allclose(new, old, atol=1e-9)
-    for new, old in zip(*map(jax.tree.leaves, (segment.state.thermostat, expected.state.thermostat)), strict=True):  # fmt: skip
+    baths = (jax.tree.leaves(run.state.thermostat) for run in (segment, expected))
+    for new, old in zip(*baths, strict=True):
         np.testing.assert_allclose(new, old, atol=1e-10)
 
 
