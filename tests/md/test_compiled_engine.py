@@ -10,6 +10,7 @@ from helpers.md.compiled_engine import CompiledEngine
 from helpers.md.integrators import maxwell_boltzmann
 from helpers.md.monitor import Monitor
 from helpers.md.runs import run_nve, run_nvt, run_replicas
+from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import A_PER_FS
 
 # The tiny model is good enough for mechanics, not for water: only numbers and heat stop it.
@@ -151,3 +152,59 @@ def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
 def test_options_that_cannot_be_used(options, message, potential, water):
     with pytest.raises(ConfigError, match=message):
         run_replicas(potential, water, **{"seeds": [1], "steps": 5, **QUIET, **options})
+
+
+@pytest.mark.parametrize("thermostat", THERMOSTATS)
+def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everywhere, argon):
+    """Where no random numbers are drawn the run is that of ASE, with new lists on the way."""
+    settings = {"steps": 60, "temperature_K": 60, "timestep_fs": 4.0, "skin_A": 0.2, "seed": 2}
+    settings |= {"progress": False}
+    if thermostat != "none":
+        settings |= {"thermostat": thermostat, "relaxation_fs": 40}
+    run_one = run_nve if thermostat == "none" else run_nvt
+    run = run_one(lj_everywhere, argon, **settings)
+    assert run.stable and run.engine == "compiled" and run.thermostat == thermostat
+    assert np.abs(run.positions_A - argon.positions).max() > 0.4
+    n_dof = 96 if thermostat in ("langevin", "andersen") else 93
+    assert run.degrees_of_freedom == n_dof
+    log = run.log()
+    assert ("conserved_eV" in log) == (thermostat == "nose_hoover")
+    if thermostat in ("none", "nose_hoover", "rescaling"):
+        read_along = run_one(lj_everywhere, argon, engine="ase", **settings)
+        np.testing.assert_allclose(read_along.positions_A, run.positions_A, atol=1e-8)
+        later = slice(1, None) if thermostat == "rescaling" else slice(None)
+        np.testing.assert_allclose(read_along.log()[later], log[later], atol=1e-6)
+    if thermostat == "nose_hoover":
+        assert np.ptp(log["conserved_eV"]) < 0.05 * np.ptp(log["total_eV"])
+
+
+@pytest.mark.parametrize("thermostat", ["nose_hoover", "bussi"])
+def test_the_thermostat_goes_on_after_an_interruption(
+    thermostat, lj_everywhere, argon, tmp_path, monkeypatch
+):
+    settings = {"steps": 250, "temperature_K": 60, "timestep_fs": 4.0, "skin_A": 0.2}
+    settings |= {"thermostat": thermostat, "relaxation_fs": 40, "progress": False}
+    whole = run_nvt(lj_everywhere, argon, **settings)
+    run = CompiledEngine.run
+
+    def interrupt(self, end):
+        if self.step >= 100:
+            raise KeyboardInterrupt
+        run(self, end)
+
+    monkeypatch.setattr(CompiledEngine, "run", interrupt)
+    monkeypatch.setattr("helpers.md.checkpoint.CALLS_PER_PIECE", 1)
+    broken = run_nvt(lj_everywhere, argon, output=tmp_path / "run", **settings)
+    assert broken.interrupted
+    monkeypatch.setattr(CompiledEngine, "run", run)
+    resumed = run_nvt(lj_everywhere, argon, output=tmp_path / "run", resume=True, **settings)
+    np.testing.assert_allclose(resumed.positions_A, whole.positions_A, atol=1e-8)
+    np.testing.assert_allclose(resumed.log(), whole.log(), atol=1e-6)
+
+
+def test_all_segments_of_a_run_are_compiled_once(lj_everywhere, argon):
+    from helpers.md.compiled_engine import _compiled_segment
+
+    before = _compiled_segment._cache_size()
+    run_nve(lj_everywhere, argon, steps=230, timestep_fs=4.0, skin_A=0.2, record_every=7, **QUIET)
+    assert _compiled_segment._cache_size() == before + 1
