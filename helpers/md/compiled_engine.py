@@ -255,7 +255,7 @@ class _Batch:
         alive, failed_step = np.array(self.segment.alive), np.array(self.segment.failed_step)
         for k in np.flatnonzero(alive):
             try:
-                self._potential.build(k, positions[k], self._cells[k], self._pbc[k])
+                self._potential.build(int(k), positions[k], self._cells[k], self._pbc[k])
             except PredictionError:  # atoms on top of each other
                 if self.step < 0:
                     raise

@@ -175,14 +175,14 @@ def initialize(
     parameters: Any = (),
     cell: Any = None,
     neighbors: Any = None,
-    together: bool = True,
+    vectorize: bool = True,
 ) -> State:
     """Return the state at step 0, with the forces there.
 
     Parameters are told at `State` and `simulate`.
     """
     state = new_state(integrator, positions, velocities, masses, key)
-    return update_forces(state, bind(force_field, parameters, cell, neighbors, together))
+    return update_forces(state, bind(force_field, parameters, cell, neighbors, vectorize))
 
 
 def simulate(
@@ -198,7 +198,7 @@ def simulate(
     record: Callable[[State], Any] | None = None,
     record_every: int = 1,
     checkpoint_every: int | None = None,
-    together: bool = True,
+    vectorize: bool = True,
 ) -> Simulation:
     """Take `steps` time steps; differentiable in forward and in reverse mode.
 
@@ -227,7 +227,7 @@ def simulate(
         For long runs in reverse mode: keep only every n-th state, and compute those between again.
         Memory falls from `steps` states to about steps/n + n, least at n = √steps; the gradient
         takes as long as one more run.
-    together : bool
+    vectorize : bool
         Compute all replicas at once (fast for small systems, and on a GPU), or one after the other
         (fast where the numbers of one replica fill the cache of a processor).
     """
@@ -240,7 +240,7 @@ def simulate(
             nonlocal lists
             if update_neighbors is not None:
                 lists = _update(update_neighbors, lists, positions, cell)
-            return bind(force_field, parameters, cell, lists, together)(positions)
+            return bind(force_field, parameters, cell, lists, vectorize)(positions)
 
         state = integrator.method.step(state, force, integrator)
         return (state, lists), None
@@ -254,7 +254,8 @@ def simulate(
     carry, records = _scan(
         take_steps_and_record, carry, steps // record_every, records_per_checkpoint
     )
-    carry, _ = _scan(take_step, carry, steps % record_every, checkpoint_every)
+    if steps % record_every:
+        carry, _ = _scan(take_step, carry, steps % record_every, checkpoint_every)
     return Simulation(carry[0], records, carry[1])
 
 
@@ -270,7 +271,7 @@ def simulate_segment(
     limits: Limits,
     record: Callable[[State], Any] | None = None,
     record_every: int = 1,
-    together: bool = False,
+    vectorize: bool = False,
 ) -> tuple[Segment, Any, Any]:
     """Go on to `limits.last_step`, as far as the neighbor lists reach.
 
@@ -287,7 +288,7 @@ def simulate_segment(
         Where to start.
     max_steps : int
         No more steps than this may be missing to `limits.last_step`: the records must find room.
-    force_field, integrator, parameters, cell, neighbors, record, together
+    force_field, integrator, parameters, cell, neighbors, record, vectorize
         As in `simulate`, for R replicas.
     limits : Limits
     record_every : int
@@ -303,7 +304,7 @@ def simulate_segment(
         True if it ended because new lists are needed.
     """
     record = _frame(integrator) if record is None else record
-    force = bind(force_field, parameters, cell, neighbors, together)
+    force = bind(force_field, parameters, cell, neighbors, vectorize)
     n_records = max_steps // record_every + 1
     first = segment.state.step // record_every + 1  # number of the next record
     records = jax.tree.map(
@@ -349,7 +350,7 @@ def simulate_segment(
 
 
 def bind(
-    force_field: ForceField, parameters: Any, cell: Any, neighbors: Any, together: bool
+    force_field: ForceField, parameters: Any, cell: Any, neighbors: Any, vectorize: bool
 ) -> Force:
     """Return forces as a function of positions alone, of one system or of R replicas."""
 
@@ -357,7 +358,7 @@ def bind(
         if positions.ndim == 2:
             return force_field(parameters, positions, cell, neighbors)
         systems = (positions, cell, neighbors)
-        if together:
+        if vectorize:
             return jax.vmap(lambda one: force_field(parameters, *one))(systems)
         return jax.lax.map(lambda one: force_field(parameters, *one), systems)
 
@@ -383,11 +384,11 @@ def _scan(step: Callable[..., Any], carry: Any, length: int, chunk: int | None) 
         return jax.lax.scan(step, carry, None, length)
     scan_chunk = jax.checkpoint(lambda carry, _: jax.lax.scan(step, carry, None, chunk))
     carry, outputs = jax.lax.scan(scan_chunk, carry, None, length // chunk)
-    carry, rest = jax.lax.scan(step, carry, None, length % chunk)
-    joined = jax.tree.map(
-        lambda a, b: jnp.concatenate([a.reshape(-1, *a.shape[2:]), b]), outputs, rest
-    )
-    return carry, joined
+    outputs = jax.tree.map(lambda rows: rows.reshape(-1, *rows.shape[2:]), outputs)
+    if length % chunk:
+        carry, rest = jax.lax.scan(step, carry, None, length % chunk)
+        outputs = jax.tree.map(lambda *rows: jnp.concatenate(rows), outputs, rest)
+    return carry, outputs
 
 
 def _farthest(vectors: Any) -> Any:

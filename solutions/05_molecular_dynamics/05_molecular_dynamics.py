@@ -340,7 +340,7 @@ assert len(nvt.times_fs) > 1, "nvt should be a run."
 import numpy as _np
 
 assert not nvt.stopped, f"The run was stopped: {nvt.stopped}"
-_bath = nvt.thermostat in ("langevin", "bussi") and float(nvt.target_temperature_K) == 300.0
+_bath = nvt.thermostat != "none" and float(nvt.target_temperature_K) == 300.0
 _bath = _bath and round(float(nvt.times_fs[-1] / nvt.timestep_fs)) == 100
 _there = _np.allclose(nvt.positions_A[0], nve.positions_A[-1], atol=1e-6)
 _moving = _np.allclose(nvt.velocities_A_per_fs[0], nve.velocities_A_per_fs[-1], atol=1e-6)

@@ -59,7 +59,7 @@ def test_energy_forces_and_pressure_are_those_of_ase(with_list, liquid):
 
 def test_many_pairs_are_summed_right():
     """More than 16,384 rows: some versions of JAX miscompute products of matrices there."""
-    atoms = bulk("Ar", "fcc", a=5.4, cubic=True).repeat(4)
+    atoms = bulk("Ar", "fcc", a=5.4, cubic=True).repeat(5)
     atoms.rattle(0.2, seed=3)
     atoms.calc = AseLennardJones(epsilon=EPSILON, sigma=SIGMA, rc=9.0)
     field = LennardJones(9.0, "shifted", skin_A=0.5)
