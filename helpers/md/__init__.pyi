@@ -1,7 +1,10 @@
 from .cost import Cost as Cost
 from .cost import recorded_dft_seconds as recorded_dft_seconds
 from .cost import step_cost as step_cost
+from .integrators import make_integrator as make_integrator
 from .integrators import maxwell_boltzmann as maxwell_boltzmann
+from .lennard_jones import ARGON as ARGON
+from .lennard_jones import LennardJones as LennardJones
 from .monitor import Monitor as Monitor
 from .plots import plot_cost as plot_cost
 from .plots import plot_energies as plot_energies

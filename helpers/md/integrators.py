@@ -42,6 +42,8 @@ import jax
 import jax.numpy as jnp
 from ase import units
 
+from helpers.errors import ConfigError, nearest
+
 ACCELERATION = units.fs**2  # 1 eV/(Å u) in Å/fs²
 CHAIN_LENGTH = 3
 # Weights of a fourth-order splitting: Suzuki, Phys. Lett. A 146, 319; Yoshida, 150, 262 (1990)
@@ -212,8 +214,6 @@ def make_integrator(
         If there is no such thermostat.
     """
     if name not in METHODS:
-        from helpers.errors import ConfigError, nearest
-
         raise ConfigError(f"There is no thermostat {name!r}", fix=nearest(str(name), METHODS))
     method = METHODS[name]
     n_dof = degrees_of_freedom(method, n_atoms) if n_dof is None else n_dof
