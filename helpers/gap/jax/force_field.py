@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from helpers.gap.jax.energy import energy_and_forces
-from helpers.gap.jax.layout import Plan
+from helpers.gap.jax.layout import Layout
 from helpers.gap.jax.verlet_list import VerletList
 
 
@@ -18,21 +18,21 @@ class GapForceField:
 
     Parameters
     ----------
-    plan : Plan
+    layout : Layout
         The terms of the model and the sizes of its neighbor lists.
     """
 
-    plan: Plan
+    layout: Layout
 
     def __call__(
         self, parameters: Any, positions: Any, cell: Any, neighbors: Any
     ) -> tuple[Any, Any]:
         """Return the energy without isolated atoms, eV, and the forces (n_atoms, 3), eV/Å.
 
-        `parameters` are the model's arrays (`layout.ModelArrays`), `neighbors` are
+        `parameters` are the model's numbers (`layout.ModelParameters`), `neighbors` are
         `neighbors.Neighbors`; atoms stand sorted by element.
         """
-        return energy_and_forces(self.plan, parameters, positions, cell, neighbors)
+        return energy_and_forces(self.layout, parameters, positions, cell, neighbors)
 
 
 class GapReplicas:
@@ -51,10 +51,10 @@ class GapReplicas:
     def __init__(
         self, calculator: Any, numbers: np.ndarray, n_replicas: int, skin_A: float
     ) -> None:
-        self.parameters = calculator.device_arrays()
+        self.parameters = calculator.device_parameters()
         self.energy_offset_eV = float(calculator.model.isolated_energies(numbers).sum())
         self._lists = [
-            VerletList(calculator.terms, numbers, skin_A, calculator.plans)
+            VerletList(calculator.structure, numbers, skin_A, calculator.layouts)
             for _ in range(n_replicas)
         ]
         self.order = self._lists[0].order
@@ -65,5 +65,5 @@ class GapReplicas:
 
     def stack(self) -> tuple[GapForceField, Any]:
         """Return the force field, with room for the lists of all replicas, and the lists."""
-        plan, neighbors = VerletList.together(self._lists)
-        return GapForceField(plan), neighbors
+        layout, neighbors = VerletList.stack(self._lists)
+        return GapForceField(layout), neighbors
