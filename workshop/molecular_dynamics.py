@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> int:
     from ase.md.verlet import VelocityVerlet
 
     from helpers import load_potential
-    from helpers.md import A_PER_FS, LogFile, snapshot, thermal_velocities
+    from helpers.md import A_PER_FS, LogFile, maxwell_boltzmann, snapshot
 
     # A snapshot of liquid water that was not used for training.
     atoms = snapshot(options.snapshot)
@@ -37,7 +37,8 @@ def main(options: argparse.Namespace) -> int:
 
     # Velocities of 300 K (Maxwell-Boltzmann). The center of mass is at rest: if it moved, it
     # would carry energy that warms nothing.
-    atoms.set_velocities(thermal_velocities(atoms.get_masses(), 300, rng) * A_PER_FS)
+    noise = rng.standard_normal((len(atoms), 3))
+    atoms.set_velocities(maxwell_boltzmann(atoms.get_masses(), 300, noise) * A_PER_FS)
 
     # Half a femtosecond: an O–H bond vibrates with a period of 9 fs, which about 20 steps resolve.
     timestep = 0.5 * units.fs

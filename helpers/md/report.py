@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.md import plots
 from helpers.md.cost import Cost
-from helpers.md.short_range import Hole
+from helpers.md.short_range import PesHole
 from helpers.md.trajectory import Trajectory
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
@@ -22,18 +22,18 @@ class Findings:
     ----------
     run : Trajectory
     quality : DataFrame
-        Of `quality.judge`.
+        Of `quality.summarize_run`.
     structure, reference : DataFrame
         g(r) of the run and of the DFT frames.
     peaks : DataFrame
         Of `structure.compare_structure`.
-    vibrations, memory, displacement : DataFrame
-        Of `spectra` and `diffusion`.
+    vibrations, velocity_autocorrelation, displacement : DataFrame
+        Of `vibrations` and `diffusion`.
     uncertainty : DataFrame
         Of `quality.uncertainty_along`.
     approaches : mapping of str to DataFrame
-        Of `hole.close_approach`, by name.
-    hole : Hole
+        Of `short_range.scan_close_contact`, by name.
+    pes_hole : PesHole
         Of two bare O atoms.
     closest_A : float
         Shortest O–O distance of the DFT frames.
@@ -46,12 +46,12 @@ class Findings:
     reference: pd.DataFrame
     closest_A: float
     approaches: Mapping[str, pd.DataFrame]
-    hole: Hole
+    pes_hole: PesHole
     structure: pd.DataFrame | None = None
     peaks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
     vibrations: pd.DataFrame | None = None
-    memory: pd.DataFrame | None = None
+    velocity_autocorrelation: pd.DataFrame | None = None
     displacement: pd.DataFrame | None = None
     uncertainty: pd.DataFrame | None = None
     cost: Cost | None = None
@@ -69,14 +69,15 @@ def dynamics_section(found: Findings) -> Section:
         if run.stable
         else f"It was stopped: {run.stopped}. What was recorded before is kept."
     )
-    hole = (
+    pes_hole = found.pes_hole
+    short_range = (
         "The energy of two bare O atoms only rises when they are pushed together."
-        if found.hole.depth_eV == 0
+        if pes_hole.depth_eV == 0
         else "The energy of two bare O atoms turns over at "
-        f"{found.hole.edge_A:.2f} Å and falls by {found.hole.depth_eV:.1f} eV: the hole of a GAP, "
-        "which never saw such atoms. The DFT frames hold no pair closer than "
-        f"{found.closest_A:.2f} Å. A monitor stops a run before, and a wall "
-        "(helpers.md.short_range.with_wall) keeps it out."
+        f"{pes_hole.edge_A:.2f} Å and falls by {pes_hole.depth_eV:.1f} eV: a hole in the potential "
+        "energy surface of the GAP, which never saw such atoms. The DFT frames hold no pair closer "
+        f"than {found.closest_A:.2f} Å. A monitor stops a run before, and a repulsive core "
+        "(helpers.md.short_range.with_core_repulsion) keeps it out."
     )
     return Section(
         name=f"dynamics-{'nve' if nve else 'nvt'}",
@@ -89,7 +90,7 @@ def dynamics_section(found: Findings) -> Section:
             f"{run.engine} engine. {verdict}",
             "The first tenth of the run counts as equilibration and is left out of structure, "
             "spectra and averages. The DFT frames come from short runs at 300, 350 and 400 K.",
-            hole,
+            short_range,
             *found.notes,
         ),
         figures=_figures(found),
@@ -155,7 +156,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
             "Vibrational density of states",
         ),
         (
-            found.memory,
+            found.velocity_autocorrelation,
             plots.plot_velocity_autocorrelation,
             "The same vibrations as time goes on.",
             "Velocity autocorrelation of O and H",
@@ -189,7 +190,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         draw_figure(
             "Where no training frame is (shaded), a GAP makes its energies up.",
             "Energy against the O–O distance",
-            plots.plot_close_approach,
+            plots.plot_close_contact,
             found.approaches,
             closest_A=found.closest_A,
         )

@@ -72,7 +72,7 @@ def thermal_runs(
     DataError
         If a run became unstable.
     """
-    from helpers.md.compiled import run_replicas
+    from helpers.md.runs import run_replicas
 
     snapshots = load_frames("water", "validate")
     shared: dict[str, Any] = {

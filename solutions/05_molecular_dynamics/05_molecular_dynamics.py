@@ -28,7 +28,6 @@ from helpers.frames import data_folder
 from helpers.md import (
     Cost,
     energy_fluctuation_meV_per_atom,
-    judge,
     plot_cost,
     plot_energies,
     plot_radial_distribution,
@@ -37,6 +36,7 @@ from helpers.md import (
     recorded_dft_seconds,
     show_trajectory,
     step_cost,
+    summarize_run,
 )
 from helpers.plots import style, with_alt_text
 
@@ -341,7 +341,7 @@ assert len(nvt.times_fs) > 1, "nvt should be a run."
 import numpy as _np
 
 assert not nvt.stopped, f"The run was stopped: {nvt.stopped}"
-_bath = nvt.thermostat in ("langevin", "bussi") and float(nvt.target_temperature_K) == 300.0
+_bath = nvt.thermostat != "none" and float(nvt.target_temperature_K) == 300.0
 _bath = _bath and round(float(nvt.times_fs[-1] / nvt.timestep_fs)) == 100
 _there = _np.allclose(nvt.positions_A[0], nve.positions_A[-1], atol=1e-6)
 _moving = _np.allclose(nvt.velocities_A_per_fs[0], nve.velocities_A_per_fs[-1], atol=1e-6)
@@ -386,7 +386,7 @@ Markdown(
 
 # %%
 long_run = run_nvt(potential, START, steps=4000, temperature_K=300, seed=1)
-print(judge(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
+print(summarize_run(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
 
 # %%
 show_trajectory(long_run, n_frames=50)

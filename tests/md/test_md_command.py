@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from ase.io import read
 
-from helpers.md.compiled import CompiledEngine
+from helpers.md.compiled_engine import CompiledEngine
 
 QUICK = ["--no-progress", "--output"]
 TABLES = ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty", "cost")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +17,9 @@ from helpers.gap.jax.layout import Layout, model_parameters, model_structure
 from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel
 from helpers.jax_setup import double_precision, enable_compilation_cache
+
+if TYPE_CHECKING:
+    from helpers.gap.jax.force_field import GapReplicas
 
 SKIN_A = 0.5  # how much further than the cutoffs the neighbor lists reach
 N_LISTS = 16  # neighbor lists kept, one for each order of elements
@@ -100,6 +103,12 @@ class JaxCalculator(PotentialCalculator):
             regularization=regularization,
             factors=self._factors[regularization],
         )
+
+    def replicas(self, numbers: np.ndarray, n_replicas: int, skin_A: float) -> GapReplicas:
+        """Return what the compiled engine of molecular dynamics asks of a potential."""
+        from helpers.gap.jax.force_field import GapReplicas
+
+        return GapReplicas(self, numbers, n_replicas, skin_A)
 
     def device_parameters(self) -> Any:
         """Return the model's `ModelParameters` where JAX computes."""
