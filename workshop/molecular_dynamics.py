@@ -35,8 +35,8 @@ def main(options: argparse.Namespace) -> int:
     # A generator of random numbers: the same seed gives the same run.
     rng = np.random.default_rng(options.seed)
 
-    # Velocities of 300 K (Maxwell-Boltzmann). The center of mass is at rest: if it moved, it
-    # would carry energy that warms nothing.
+    # Velocities from the Maxwell-Boltzmann distribution at 300 K. The center of mass is at rest: its
+    # motion would add kinetic energy that does not belong to the temperature.
     noise = rng.standard_normal((len(atoms), 3))
     atoms.set_velocities(maxwell_boltzmann(atoms.get_masses(), 300, noise) * A_PER_FS)
 

@@ -1,4 +1,4 @@
-"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, compare it with DFT, report."""
+"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, evaluate it, report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fit_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd fit``."""
     parser.epilog = "Example: mlmd fit workshop/gap_config.cfg --output gap.xml"
     parser.add_argument(
-        "config", nargs="?", type=Path, help="a gap_config.cfg; without one, the default preset"
+        "config", nargs="?", type=Path, help="a gap_config.cfg; default: the default preset"
     )
     parser.add_argument(
         "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
@@ -52,8 +52,16 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd run``."""
     parser.epilog = "Example: mlmd run --quick --output results"
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="seconds instead of a minute, to try")
-    size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
+    size.add_argument(
+        "--quick",
+        action="store_true",
+        help="a small potential, trained in seconds, to try the command",
+    )
+    size.add_argument(
+        "--accurate",
+        action="store_true",
+        help="the preset for accuracy: 400 frames, ten minutes or more",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("results"), help="folder for the results"
     )

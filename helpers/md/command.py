@@ -1,4 +1,4 @@
-"""``mlmd md``: run molecular dynamics, judge it, add to the report."""
+"""``mlmd md``: run molecular dynamics, analyze the run, write the report."""
 
 from __future__ import annotations
 
@@ -26,26 +26,39 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="a gap.xml")
     parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve", help="default: nve")
     parser.add_argument("--steps", type=int, default=4000, help="default: %(default)s")
-    parser.add_argument("--timestep", type=float, default=0.5, help="fs; default: %(default)s")
+    parser.add_argument(
+        "--timestep", type=float, default=0.5, help="time step, fs; default: %(default)s"
+    )
     parser.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
     parser.add_argument(
         "--thermostat",
         choices=[name for name in THERMOSTATS if name != "none"],
-        help="of nvt; default: langevin",
+        help="for --ensemble nvt; default: langevin",
     )
     parser.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
-    parser.add_argument("--record-every", type=int, default=4, help="steps; default: %(default)s")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
+    )
+    parser.add_argument(
+        "--record-every",
+        type=int,
+        default=4,
+        help="number of steps from record to record; default: %(default)s",
+    )
     parser.add_argument(
         "--engine",
         choices=("compiled", "ase"),
         default="compiled",
         help="compiled: the fast loop (default); ase: the integrators of ASE",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--training-frames", type=int, help="of the model: to tell what it costs")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument(
-        "--training-seconds", type=float, default=0.0, help="that its training took"
+        "--training-frames",
+        type=int,
+        help="number of frames the model was trained on, to report its cost",
+    )
+    parser.add_argument(
+        "--training-seconds", type=float, default=0.0, help="time that the training took, s"
     )
     parser.add_argument(
         "--output", type=Path, default=Path("results"), help="folder for the results"
@@ -55,9 +68,7 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _md(options: argparse.Namespace) -> int:
     if options.thermostat and options.ensemble == "nve":
-        raise ConfigError(
-            "--thermostat has no meaning at constant energy", fix="add --ensemble nvt"
-        )
+        raise ConfigError("--thermostat needs constant temperature", fix="add --ensemble nvt")
     result = run_md_job(
         options.model,
         options.output,
@@ -76,7 +87,7 @@ def _md(options: argparse.Namespace) -> int:
         **({"thermostat": options.thermostat} if options.thermostat else {}),
     )
     if result.report_path is None:
-        print("mlmd md: stopped; the same command with --resume goes on", file=sys.stderr)
+        print("mlmd md: stopped; the same command with --resume continues the run", file=sys.stderr)
         return EXIT_INTERRUPTED
     print(f"\nThe report is {result.report_path.absolute()}")
     return 0
@@ -197,8 +208,8 @@ def findings(
     apart = short_range.scan_close_contact(calculator, bare)
     if training_frames is None:
         notes.append(
-            "What data and training cost is not recorded in a gap.xml: give --training-frames and "
-            "--training-seconds to see when the potential pays."
+            "A gap.xml does not record the cost of data and training: give --training-frames and "
+            "--training-seconds to see when the potential is cheaper than DFT."
         )
     else:
         parts["cost"] = cost.Cost(

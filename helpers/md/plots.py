@@ -222,7 +222,7 @@ def plot_cost(curves: pd.DataFrame, break_even_steps: float, ax: Axes | None = N
             ax.text(
                 1.25 * break_even_steps,
                 0.03,
-                f"even after {break_even_steps:.0f} steps",
+                f"break-even after {break_even_steps:.0f} steps",
                 color=BLACK,
                 **_inside(ax),
             )

@@ -1,4 +1,4 @@
-"""``mlmd raman``: dynamics by one model, polarizabilities by another, a Raman spectrum."""
+"""``mlmd raman``: a Raman spectrum from molecular dynamics and predicted polarizabilities."""
 
 from __future__ import annotations
 
@@ -39,19 +39,30 @@ def raman_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Example: mlmd raman results/gap.xml --model results/polarizability.npz"
     parser.add_argument("potential", type=Path, help="a gap.xml")
     parser.add_argument(
-        "--model", type=Path, help="of mlmd polarizability; default: one is trained, in seconds"
+        "--model",
+        type=Path,
+        help="a model of mlmd polarizability; default: one is trained, in seconds",
     )
-    parser.add_argument("--picoseconds", type=float, default=20.0, help="default: %(default)s")
+    parser.add_argument(
+        "--picoseconds",
+        type=float,
+        default=20.0,
+        help="length of all runs together; default: %(default)s",
+    )
     parser.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
-    parser.add_argument("--replicas", type=int, default=4, help="runs at once; default: 4")
+    parser.add_argument(
+        "--replicas", type=int, default=4, help="number of independent runs; default: 4"
+    )
     parser.add_argument(
         "--resolution",
         type=float,
         default=30.0,
-        help="distance of the spectrum's points, 1/cm: bands twice as far apart are told apart; "
+        help="distance of the spectrum's points, 1/cm; bands twice as far apart are resolved; "
         "default: %(default)s",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
+    )
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
     parser.set_defaults(run=_raman)
 

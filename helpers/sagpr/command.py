@@ -1,4 +1,4 @@
-"""``mlmd polarizability``: learn the tensor, judge the model, add to the report."""
+"""``mlmd polarizability``: train a model, measure its errors, write a section of the report."""
 
 from __future__ import annotations
 
@@ -36,14 +36,24 @@ N_TEST = 50
 def polarizability_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd polarizability``."""
     parser.epilog = "Example: mlmd polarizability --features 500 --output results"
-    parser.add_argument("--features", type=int, help="to keep of each element and λ; default: all")
-    parser.add_argument("--zeta", type=int, choices=(1, 2), default=1, help="of λ = 2; default: 1")
+    parser.add_argument(
+        "--features", type=int, help="number of features for each element and λ; default: all"
+    )
+    parser.add_argument(
+        "--zeta",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="exponent of the kernel of λ = 2; default: 1",
+    )
     parser.add_argument(
         "--search",
         action="store_true",
-        help="search for better settings first; one split judges them",
+        help="search for better settings first; they are evaluated on one split",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="splits to judge by; default: 5")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of random splits for the errors; default: 5"
+    )
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
     parser.set_defaults(run=_polarizability)
 

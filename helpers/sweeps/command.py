@@ -1,4 +1,4 @@
-"""``mlmd learning-curve`` and ``mlmd sweep``: run a sweep, keep its table, add to the report."""
+"""``mlmd learning-curve`` and ``mlmd sweep``: run a sweep, write its table and report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def learning_curve_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd learning-curve``."""
     _shared_arguments(parser)
     parser.epilog = "Example: mlmd learning-curve --sizes 50,100,200 --workers 2 --output results"
-    parser.add_argument("--sizes", type=sizes, help="training-set sizes; default: all that ship")
+    parser.add_argument(
+        "--sizes", type=sizes, help="training-set sizes; default: all shipped sizes"
+    )
     parser.set_defaults(run=_learning_curve)
 
 
@@ -42,7 +44,7 @@ def sweep_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="KEY=A,B,…",
-        help="values of a setting; several settings: every combination",
+        help="values of a setting; given several times: every combination",
     )
     parser.add_argument(
         "--train", type=sizes, default=(100,), metavar="SIZES", help="training-set sizes"
@@ -166,9 +168,15 @@ def _exit_code(result: CommandResult) -> int:
 def _shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a gap_config.cfg; default: the default preset")
     parser.add_argument("--repeats", type=int, default=1, help="fits of each point, for error bars")
-    parser.add_argument("--workers", type=int, default=1, help="processes; default: %(default)s")
-    parser.add_argument("--scheduler", help="address of a Dask scheduler: compute there instead")
-    parser.add_argument("--cache", type=Path, help="folder for what was computed; default: inside")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="fits at the same time; default: %(default)s"
+    )
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, to compute on a cluster")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="folder that keeps finished fits; default: cache/ in the output folder",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("results"), help="folder for the results"
     )

@@ -416,10 +416,10 @@ Markdown(
 # *Why:* if you choose the settings that are best on the test frames, the test error is too optimistic:
 # these frames then no longer test anything.
 #
-# **Do.** Improve the model with a strategy that never looks at the test frames. The regularization is
-# chosen already, by leaving out (`regularization=None`). Of the fitted model `.loo_errors_` holds the errors of
-# frames that were left out: with `groups=train_groups` whole trajectories at a time, so that no twin
-# helps. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
+# **Do.** Improve the model with a strategy that never uses the test frames. The regularization is
+# already chosen by cross-validation (`regularization=None`). The fitted model has the errors of left-out
+# frames as `.loo_errors_`; with `groups=train_groups` whole trajectories are left out at a time, so that
+# no similar frame of the same trajectory remains in the training set. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
 # `centers`, …). Keep
 #
 # - `tried` (list of tuples): each a dict of settings, by their names, and the left-out error of λ = 2 in

@@ -36,7 +36,7 @@ def test_a_run_from_the_terminal_and_its_section(mlmd, walled_model, tmp_path):
     assert peaks.loc["OO", "peak_A"] == pytest.approx(peaks.loc["OO", "peak_DFT_A"], abs=0.2)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("<img src=") == 11 and 'src="http' not in page
-    assert "It came through." in page and "steps of 0.5 fs" in page
+    assert "The run was stable." in page and "steps of 0.5 fs" in page
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
     monkeypatch.setattr(CompiledEngine, "run", interrupted)
     done = mlmd("md", smallest_fit.model_path, "--steps", 8, *QUICK, tmp_path / "out")
     assert done.code == 130
-    assert done.errors == ["mlmd md: stopped; the same command with --resume goes on"]
+    assert done.errors == ["mlmd md: stopped; the same command with --resume continues the run"]
     assert os.listdir(tmp_path / "out") == []
 
 

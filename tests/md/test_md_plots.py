@@ -87,4 +87,4 @@ def test_peaks_inside_molecules_are_left_out(rdf):
 def test_the_break_even_is_written_down():
     cost = Cost(StepCost("compiled", 0.01, 0.01), 50.0, 200, 140.0)
     ax = dynamics.plot_cost(cost.curves(), cost.break_even_steps, new_axes())
-    assert ax.texts[0].get_text() == "even after 203 steps"
+    assert ax.texts[0].get_text() == "break-even after 203 steps"

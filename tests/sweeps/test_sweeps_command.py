@@ -41,7 +41,7 @@ def test_a_sweep(here, mlmd):
     assert first.split()[:5] == ["0.001", "0.02", "0", "0", "1"]
     page = (here / "results" / "report.html").read_text()
     assert "Which settings matter?" in page and "Does more data help?" not in page
-    assert "Overfitting:" in page and "Most depends on" in page
+    assert "Overfitting:" in page and "Most important is" in page
 
 
 def test_failed_points_are_told_and_the_exit_code_is_1(here, mlmd):

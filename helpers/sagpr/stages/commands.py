@@ -25,7 +25,7 @@ def get_PS() -> int:
     add = parser.add_argument
     add("-f", "--fname", required=True, help="frames: an extended XYZ file, or a shipped one")
     add("-lm", "--lambdaval", type=int, default=0, help="λ, order of the features; default: 0")
-    add("-p", "--periodic", action="store_true", help="neighbors across the cell count")
+    add("-p", "--periodic", action="store_true", help="the frames are periodic")
     add("-nc", "--ncut", type=int, default=-1, help="features to select; default: -1, all")
     add("-rc", "--rcut", type=float, default=soap.cutoff_A, help=f"cutoff, Å; {default}")
     add("-sg", "--sigma", type=float, default=soap.sigma_A, help=f"Gaussian width, Å; {default}")
@@ -123,9 +123,14 @@ def train() -> int:
     add("-rdm", "--random", type=int, default=0, help="train on so many random frames")
     add("-ftr", "--ftrain", type=float, default=1.0, help="on this fraction of them, 0 to 1")
     add("-sel", "--select", nargs=2, type=int, metavar=("FIRST", "END"), help="train on these")
-    add("-pr", "--prediction", action="store_true", help="predict the other frames, tell errors")
+    add(
+        "-pr",
+        "--prediction",
+        action="store_true",
+        help="predict the other frames, print the errors",
+    )
     add("-w", "--weights", default="weights", help="write WEIGHTS_0.npy, …; default: %(default)s")
-    add("--seed", type=int, default=0, help="of -rdm; default: %(default)s")
+    add("--seed", type=int, default=0, help="seed of -rdm; default: %(default)s")
     return teaching_script(parser, _train)
 
 
