@@ -65,8 +65,8 @@ class SparseTensors(NamedTuple):
     ----------
     points : ndarray of shape (n_sparse, n_components)
         Normalized power spectra in gap_fit's order, without the last component, which is 0.
-    matrices : list over l of ndarray of shape (n_channels, n_channels · n_sparse)
-        A_l^s; the last axis is (channel, sparse point).
+    matrices : list over species of lists over l of ndarray (n_channels, n_max · n_sparse)
+        A_l^s; the last axis is (n of that species, sparse point).
     scale : ndarray of shape (n_sparse,), eV²
         δ² c_s.
     zeta : float
@@ -74,7 +74,7 @@ class SparseTensors(NamedTuple):
     """
 
     points: np.ndarray
-    matrices: list[np.ndarray]
+    matrices: list[list[np.ndarray]]
     scale: np.ndarray
     zeta: float
 
@@ -175,7 +175,12 @@ def sparse_tensors(
     settings: SoapSettings, points: np.ndarray, scale: np.ndarray, zeta: float
 ) -> SparseTensors:
     """Prepare the sparse points of a term (see `SparseTensors`)."""
-    matrices = [m.reshape(settings.n_channels, -1) for m in channel_matrices(settings, points)]
+    by_l = channel_matrices(settings, points)
+    n_max, n_channels = settings.n_max, settings.n_channels
+    matrices = [
+        [matrix[:, k : k + n_max].reshape(n_channels, -1) for matrix in by_l]
+        for k in range(0, n_channels, n_max)
+    ]
     return SparseTensors(points, matrices, scale, float(zeta))
 
 
@@ -183,31 +188,31 @@ def soap_rows(
     settings: SoapSettings,
     tensors: SparseTensors,
     expansion: Expansion,
-    centers: np.ndarray,
     spectra: np.ndarray,
     lengths: np.ndarray,
+    centers: np.ndarray,
     *,
-    with_virial: bool = False,
+    with_strain: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what each sparse point adds to the energy, the forces and the virial of a frame.
+    """Return what each sparse point adds to the energy, the forces and the strain derivative of a frame.
 
     Parameters
     ----------
     settings, tensors, expansion
         Descriptor, sparse points, and the frame with gradients.
-    centers : int ndarray
-        The atoms of the term's element.
     spectra, lengths : ndarray
         Of all atoms (see `power_spectra`).
-    with_virial : bool
-        Whether the virial is wanted.
+    centers : int ndarray
+        The atoms of the term's element.
+    with_strain : bool
+        Whether the derivative by the strain is wanted.
 
     Returns
     -------
     energy : ndarray of shape (n_sparse,), eV
     forces : ndarray of shape (3 n_atoms, n_sparse), eV/Å
-    virial : ndarray of shape (9, n_sparse), eV
-        Derivative of the energy by the strain, xx xy … zz; empty unless it is wanted.
+    strain : ndarray of shape (9, n_sparse), eV
+        dE/dε, xx xy … zz; empty unless it is wanted.
     """
     n_atoms, n_sparse = len(expansion.coefficients), len(tensors.points)
     overlap = spectra[centers] @ tensors.points.T
@@ -222,21 +227,21 @@ def soap_rows(
     factor = tensors.zeta * tensors.scale * overlap ** (tensors.zeta - 1)
     factor *= (2 / np.where(lengths > 0, lengths, 1.0)[centers])[:, None]
     itself = _meeting_itself(settings, expansion, centers, spectra)
-    met = np.empty((n_species, n_m, n_max, n_sparse))
+    met = np.empty((n_m, n_max * n_sparse))
     at = 0
     for k, center in enumerate(centers):
         begin = at
         x = expansion.coefficients[center]
-        for l, matrix in enumerate(tensors.matrices):
-            y = (x[l * l : (l + 1) ** 2] @ matrix).reshape(-1, n_species, n_max, n_sparse)
-            met[:, l * l : (l + 1) ** 2] = y.swapaxes(0, 1)
         for species in range(n_species):
             here = slice(*expansion.starts[center, species : species + 2])
             n = here.stop - here.start
             if n:
+                for l, matrix in enumerate(tensors.matrices[species]):
+                    of_l = slice(l * l, (l + 1) ** 2)
+                    np.matmul(x[of_l], matrix, out=met[of_l])
                 gradients = expansion.gradients[here].reshape(3 * n, -1)
                 out = rows[at : at + n].reshape(3 * n, n_sparse)
-                np.matmul(gradients, met[species].reshape(-1, n_sparse), out=out)
+                np.matmul(gradients, met.reshape(-1, n_sparse), out=out)
                 pairs[at : at + n] = np.arange(here.start, here.stop)
                 at += n
         part = rows[begin:at]
@@ -256,10 +261,10 @@ def soap_rows(
         shape=(n_atoms, n_rows),
     )
     forces = (ends @ rows).reshape(3 * n_atoms, n_sparse)
-    virial = np.empty((0, n_sparse))
-    if with_virial:
-        virial = (expansion.vectors[pairs].T @ rows).reshape(9, n_sparse)
-    return energy, forces, virial
+    strain = np.empty((0, n_sparse))
+    if with_strain:
+        strain = (expansion.vectors[pairs].T @ rows).reshape(9, n_sparse)
+    return energy, forces, strain
 
 
 def _meeting_itself(

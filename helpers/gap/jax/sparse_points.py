@@ -8,6 +8,7 @@ singular vectors that count, and the uniform choice, are those of gap_fit 0.10.3
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -34,13 +35,13 @@ def leverage_points(blocks: Blocks, n_sparse: int, rng: np.random.Generator) -> 
     -------
     ndarray of shape (n_sparse, n_components)
 
-    Raises
-    ------
-    ConfigError
-        If there are fewer candidates than that.
+    Warns
+    -----
+    UserWarning
+        If there are fewer candidates than that: all of them are taken, as gap_fit does.
     """
     triangle, n_candidates = _triangle(blocks())
-    _check_number(n_sparse, n_candidates)
+    n_sparse = _at_most(n_sparse, n_candidates)
     _, singular, right = svd(triangle, full_matrices=False)
     rank = max(1, int((singular > SMALLEST_SINGULAR_VALUE).sum()) // 2)
     project = right[:rank].T / singular[:rank]
@@ -55,7 +56,7 @@ def leverage_points(blocks: Blocks, n_sparse: int, rng: np.random.Generator) -> 
 def random_points(blocks: Blocks, n_sparse: int, rng: np.random.Generator) -> np.ndarray:
     """Choose rows at random, all with the same probability; else as `leverage_points`."""
     points = _best(blocks(), lambda block: rng.random(len(block)), n_sparse)
-    _check_number(n_sparse, len(points))
+    _at_most(n_sparse, len(points))
     return points
 
 
@@ -80,11 +81,11 @@ def uniform_points(blocks: Blocks, n_sparse: int, rng: np.random.Generator) -> n
         if len(block):
             low, high = min(low, block.min()), max(high, block.max())
             n_candidates += len(block)
-    _check_number(n_sparse, n_candidates)
+    n_sparse = _at_most(n_sparse, n_candidates)
     width = (high - low) or 1.0
     kept: list[list[float]] = [[] for _ in range(n_sparse)]
     for block in blocks():
-        bins = np.rint((block[:, 0] - low) / width * (n_sparse - 1)).astype(int)
+        bins = np.rint((block[:, 0] - low) / width * max(n_sparse - 1, 1)).astype(int)
         for k in np.unique(bins):
             if len(kept[k]) < n_sparse:
                 values = block[bins == k, 0]
@@ -143,10 +144,11 @@ def _best(
     return rows[chosen[np.argsort(places[chosen])]]
 
 
-def _check_number(asked: int, there: int) -> None:
-    if there < asked:
-        raise ConfigError(
-            f"n_sparse={asked} is more than there is to choose from",
-            expected=f"at most {there}",
-            fix="ask for fewer sparse points, or train on more frames",
+def _at_most(asked: int, there: int) -> int:
+    if asked > there:
+        warnings.warn(
+            f"n_sparse={asked} is more than the {there} that there are to choose from: all of "
+            "them are sparse points, as in gap_fit",
+            stacklevel=2,
         )
+    return min(asked, there)

@@ -34,7 +34,7 @@ from helpers.files import digest
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import term_covariance
-from helpers.gap.jax.design_matrix import pair_rows
+from helpers.gap.jax.design_matrix import pair_rows, pair_vectors
 from helpers.gap.jax.soap_rows import (
     Expansion,
     SparseTensors,
@@ -53,6 +53,7 @@ from helpers.terminal import progress_bar
 N_PARTS = 2  # in which frames are folded at the same time; fixed, so that numbers are, too
 ROWS_AT_ONCE = 2  # times the number of sparse points
 SPECTRA_MB = 256  # up to which power spectra are kept between the two passes over the frames
+VOIGT = [0, 4, 8, 5, 2, 1]  # xx yy zz yz xz xy among xx xy xz yx …
 SELECTION = {"cur_points": leverage_points, "random": random_points, "uniform": uniform_points}
 
 
@@ -100,6 +101,7 @@ def train(config: GapConfig, frames: Sequence[Atoms], *, progress: bool = False)
     """
     enable_compilation_cache()
     frames = list(frames)
+    _check(config, frames)
     with progress_bar(2 * len(frames), "training", "frame", show=progress) as bar:
         template = new_terms(config, frames, on_frame=lambda: bar.update(1))
         check_memory(template.n_sparse)
@@ -245,9 +247,15 @@ class FrameRows:
         ]
 
     def __call__(self, atoms: Atoms) -> np.ndarray:
-        """Return rows (1 + 3 n_atoms, n_sparse + 1); the last column holds the labels."""
+        """Return rows (n_labels, n_sparse + 1); the last column holds the labels.
+
+        Labels are the energy, all forces, and six components of the virial where there is one.
+        """
         config, n_atoms = self.config, len(atoms)
-        rows = np.empty((1 + 3 * n_atoms, self.model.n_sparse + 1))
+        virial = virial_label(atoms)
+        with_virial = virial is not None and config.default_sigma[2] > 0
+        rows = np.empty((1 + 3 * n_atoms + 6 * with_virial, self.model.n_sparse + 1))
+        of_forces, of_virial = slice(1, 1 + 3 * n_atoms), slice(1 + 3 * n_atoms, None)
         pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self._reach)
         expansions: dict[SoapSettings, tuple[Expansion, np.ndarray, np.ndarray]] = {}
         start = 0
@@ -255,8 +263,11 @@ class FrameRows:
             self.model.terms, self._settings, self._tensors, strict=True
         ):
             columns = slice(start, start + len(term.alpha))
+            start = columns.stop
             if isinstance(settings, PairSettings):
                 energy, forces = pair_rows(term, settings, atoms, pairs)
+                if with_virial:
+                    strain = pair_strain_rows(term, settings, atoms, pairs)
             else:
                 if settings not in expansions:
                     expansion = _expanded(settings, atoms, pairs, gradients=True)
@@ -264,18 +275,21 @@ class FrameRows:
                     expansions[settings] = (expansion, *spectra)
                 centers = np.flatnonzero(atoms.numbers == int(term.number("Z")))
                 assert tensors is not None
-                expansion, spectrum, lengths = expansions[settings]
-                energy, forces, _ = soap_rows(
-                    settings, tensors, expansion, centers, spectrum, lengths
+                energy, forces, strain = soap_rows(
+                    settings, tensors, *expansions[settings], centers, with_strain=with_virial
                 )
-            rows[0, columns], rows[1:, columns] = energy, forces
-            start = columns.stop
+            rows[0, columns], rows[of_forces, columns] = energy, forces
+            if with_virial:
+                rows[of_virial, columns] = -strain[VOIGT]
         names = config.energy_parameter_name, config.force_parameter_name
-        _, (energy,), label = label_arrays([atoms], *names)
-        rows[0, -1] = energy - self.model.isolated_energies(atoms.numbers).sum()
-        rows[1:, -1] = label
+        _, (energy_label,), force_labels = label_arrays([atoms], *names)
+        rows[0, -1] = energy_label - self.model.isolated_energies(atoms.numbers).sum()
+        rows[of_forces, -1] = force_labels
         rows[0] /= config.sigma_energy_eV_per_atom * math.sqrt(n_atoms)
-        rows[1:] /= config.sigma_force_eV_per_A
+        rows[of_forces] /= config.sigma_force_eV_per_A
+        if with_virial:
+            rows[of_virial, -1] = virial[VOIGT]
+            rows[of_virial] /= config.default_sigma[2] * math.sqrt(n_atoms)
         return rows
 
 
@@ -348,6 +362,28 @@ def prior_factor(model: GapModel, jitter: float) -> np.ndarray:
         ) from error
 
 
+def virial_label(atoms: Atoms) -> np.ndarray | None:
+    """Return the virial of a frame, −dE/dε, as (9,) in eV, or None where it has none."""
+    if "virial" in atoms.info:
+        return np.asarray(atoms.info["virial"], float).ravel()
+    return None
+
+
+def pair_strain_rows(
+    term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
+) -> np.ndarray:
+    """Return what each sparse point of a pair term adds to dE/dε, (9, n_sparse), eV."""
+    near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
+    distance = near.distance[:, None]
+    cut, cut_slope = settings.cutoff_factor(distance)
+    scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
+    kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
+    slope = kernel * (cut_slope - cut * scaled / settings.theta_A)
+    vectors = pair_vectors(atoms, near)
+    outer = vectors[:, :, None] * vectors[:, None, :] / distance[:, :, None]
+    return outer.reshape(-1, 9).T @ slope
+
+
 def memory_MB(n_sparse: int) -> float:
     """Return the memory that the least squares will need, MB (1e6 bytes)."""
     each = (ROWS_AT_ONCE + 2) * n_sparse**2
@@ -364,6 +400,16 @@ def check_memory(n_sparse: int) -> None:
             f"A fit with {n_sparse} sparse points needs {memory_MB(n_sparse):.0f} MB of memory",
             found=f"{free:.0f} MB are free",
             fix="close other programs, or ask for fewer sparse points",
+        )
+
+
+def _check(config: GapConfig, frames: Sequence[Atoms]) -> None:
+    sigma = config.default_sigma[2]
+    if sigma <= 0 and any(virial_label(atoms) is not None for atoms in frames):
+        raise ConfigError(
+            f"The frames hold virials, and default_sigma={config.default_sigma} has none for them",
+            expected="a third number above 0: the expected error of virials, eV per atom",
+            fix="give one, such as 0.05, or delete 'virial' from the frames",
         )
 
 
@@ -494,6 +540,6 @@ def _expanded(
 
 def _capacity(number: int, step: int) -> int:
     """Return a size for arrays that holds `number`: few sizes, so that little is compiled."""
-    while step * 16 < number:
+    while step * 4 < number:
         step *= 2
     return step * math.ceil(max(number, 1) / step)
