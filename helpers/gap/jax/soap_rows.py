@@ -280,7 +280,7 @@ def _meeting_itself(
         ],
         axis=1,
     )
-    met = met.reshape(len(centers), -1, n_species, n_max)
+    met = met.reshape(len(centers), (settings.l_max + 1) ** 2, n_species, n_max)
     result = np.zeros((len(expansion.first), 3))
     for k, center in enumerate(centers):
         for species in range(n_species):
