@@ -1,4 +1,4 @@
-"""How JAX and BLAS are set up: 64-bit numbers, compiled code kept, threads.
+"""How JAX and BLAS are set up: 64-bit numbers, compiled code kept, threads, and a check of JAX.
 
 `double_precision` switches 64-bit numbers on for the kit's own calls only, so that other JAX code
 in the same notebook keeps the precision it asked for. Whoever differentiates through the pure
@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 CACHE_VARIABLE = "MLMD_JAX_CACHE"  # a folder, or "off"
+MANY_ROWS = 40_000  # some versions of JAX compute wrong beyond 16,384 or 32,768
 
 
 def double_precision() -> Any:
@@ -47,6 +50,32 @@ def cache_folder() -> Path | None:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlmd-jax"
     return base / f"{jax.__version__}-{_processor()}"
+
+
+def miscomputed_cases() -> list[str]:
+    """Return the known cases that this JAX computes wrong on this machine; normally none.
+
+    jax 0.10.2 compiles, on a CPU, sums of squares of ``matrix @ row`` into code that is wrong
+    beyond 16,384 rows in 64 bit and 32,768 in 32 bit (jax issue 39103). The rows here hold small
+    integers, so every right answer is exact in either precision, and NumPy gives it.
+
+    Returns
+    -------
+    list of str
+        One line for each case, such as ``"sums of squares in float64: 23616 of 40000 wrong"``.
+    """
+    matrix = np.array([[2, -1, 0], [1, 3, -2], [0, 1, 1]])
+    rows = np.arange(3 * MANY_ROWS).reshape(-1, 3) % 17 - 8
+    right = ((rows @ matrix.T) ** 2).sum(axis=1)
+    cases = []
+    with double_precision():
+        for dtype in ("float64", "float32"):
+            square = jnp.asarray(matrix, dtype)
+            sums = jax.jit(jax.vmap(lambda row, square=square: ((square @ row) ** 2).sum()))
+            wrong = np.count_nonzero(np.asarray(sums(jnp.asarray(rows, dtype))) != right)
+            if wrong:
+                cases.append(f"sums of squares in {dtype}: {wrong} of {MANY_ROWS} wrong")
+    return cases
 
 
 def _processor() -> str:

@@ -53,6 +53,7 @@ def test_two_processes_give_the_same_numbers_in_the_same_order(result, tiny_fit,
     pd.testing.assert_frame_equal(shared.forces, result.forces, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_new_model_under_the_same_name_is_seen_by_the_processes(tmp_path, tiny_config, frames10):
     from helpers import fit_gap
 

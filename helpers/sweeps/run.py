@@ -91,7 +91,7 @@ def sweep(
     cache : path
         Folder for results and models; several sweeps may share it.
     output : path, optional
-        Write the table to this ``.csv`` or ``.parquet`` file.
+        Write the table to this ``.csv`` file.
     workers : int
         Processes on this machine. Fits wait for each other where memory is short.
     client : distributed.Client or str, optional

@@ -109,6 +109,7 @@ def test_a_used_potential_can_be_pickled(water):
     assert float(done.stdout) == pytest.approx(energy, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_threads_may_share_it(frames10, potential):
     frames = [atoms.copy() for atoms in frames10] * 3
     alone = [potential.get_potential_energy(atoms) for atoms in frames]

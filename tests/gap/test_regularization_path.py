@@ -36,6 +36,7 @@ def test_at_the_sigmas_of_gap_fit_it_is_the_model_of_gap_fit(family, tiny_fit, u
     assert energy < 1e-8 and force < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_frames", "sigmas"), [(10, (2e-4, 5e-3)), (2, (0.1, 1.0))])
 def test_at_other_sigmas_too_also_with_fewer_labels_than_sparse_points(
     tmp_path, tiny_config, frames10, unseen, n_frames, sigmas

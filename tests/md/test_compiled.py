@@ -55,6 +55,7 @@ def test_a_run_is_that_of_ase(potential, water):
     np.testing.assert_allclose(run.positions_A[-1], atoms.positions, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_old_lists_are_never_used(potential, water, monkeypatch):
     options = {"steps": 60, "temperature_K": 300, "record_every": 20, **QUIET}
     build, builds = VerletList.build, []
@@ -86,6 +87,7 @@ def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
     assert np.abs(batch[0].positions_A[-1] - one.positions_A[-1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
 def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
     batch = run_replicas(

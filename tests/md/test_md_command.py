@@ -39,6 +39,7 @@ def test_a_run_from_the_terminal_and_its_section(mlmd, walled_model, tmp_path):
     assert "It came through." in page and "steps of 0.5 fs" in page
 
 
+@pytest.mark.slow
 def test_a_run_that_leaves_water_says_where_and_keeps_what_it_was(mlmd, smallest_fit, tmp_path):
     command = ["md", smallest_fit.model_path, "--ensemble", "nvt", "--temperature", 900]
     done = mlmd(*command, "--steps", 2000, "--engine", "ase", *QUICK, tmp_path / "out")

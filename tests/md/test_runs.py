@@ -135,6 +135,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened_ase(
     assert "broken.parts" not in os.listdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened_compiled(
     potential, water, loose, tmp_path, interrupt
 ):

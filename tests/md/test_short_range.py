@@ -22,6 +22,7 @@ def bare():
     return Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20] * 3, pbc=True)
 
 
+@pytest.mark.slow
 def test_two_oxygens_fall_into_the_hole_and_a_wall_keeps_them_out(potential, bare):
     table = close_approach(potential, bare)
     assert table["distance_A"].iloc[[0, -1]].tolist() == [3.0, 1.2]
@@ -35,6 +36,7 @@ def test_two_oxygens_fall_into_the_hole_and_a_wall_keeps_them_out(potential, bar
     assert 50 < steep < 200
 
 
+@pytest.mark.slow
 def test_molecules_are_pushed_rigidly_and_uncertainty_rises(potential, frames10):
     before = frames10[0].positions.copy()
     table = close_approach(potential, frames10[0], [2.8, 2.5, 1.6], uncertain=True)
@@ -43,6 +45,7 @@ def test_molecules_are_pushed_rigidly_and_uncertainty_rises(potential, frames10)
     assert table["sigma_meV"][2] > 3 * table["sigma_meV"][0]
 
 
+@pytest.mark.slow
 def test_a_model_with_a_wall_is_an_ordinary_gap_for_both_engines(potential, bare, tmp_path):
     path = write_model(with_wall(potential.model), tmp_path / "walled.xml")
     assert len(read_model(path).terms) == len(potential.model.terms) + 1

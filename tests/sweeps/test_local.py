@@ -30,6 +30,7 @@ def test_the_estimate_grows_with_the_training_set(frames10, tiny_config):
     assert 0.1 < small < large < 1000
 
 
+@pytest.mark.slow
 def test_a_fit_that_gets_too_little_memory_fails_and_others_finish(task, tiny_config):
     large = tiny_config.replace(n_max=8, l_max=6)
     budget = estimate_memory_MB(large, task("x").training) - 0.5
@@ -41,6 +42,7 @@ def test_a_fit_that_gets_too_little_memory_fails_and_others_finish(task, tiny_co
     assert outcomes["small"].failure == "" and outcomes["small"].model.startswith(b"<")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_fails_its_point_and_is_replaced(task, tiny_config):
     slow = tiny_config.replace(n_sparse=400, n_max=8, l_max=6)
     outcomes = run_here([task("killed", slow), task("next")], workers=1)
