@@ -101,15 +101,16 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         raise output_error(path, error) from error
 
 
-def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int = 6) -> Path:
-    """Write a table as CSV with `digits` significant digits, completely or not at all.
+def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int | None = 6) -> Path:
+    """Write a table as CSV with `digits` significant digits (None: all), completely or not at all.
 
     Raises
     ------
     OutputError
         As `write_atomic`.
     """
-    return write_atomic(path, table.to_csv(index=False, float_format=f"%.{digits}g"))
+    float_format = None if digits is None else f"%.{digits}g"
+    return write_atomic(path, table.to_csv(index=False, float_format=float_format))
 
 
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:

@@ -66,6 +66,7 @@ def test_tables_and_arrays_come_back_as_they_were_written(tmp_path):
     table = pd.DataFrame({"name": ["a", "b"], "value": [1 / 3, 2.0]})
     assert write_table(tmp_path / "t.csv", table).read_text() == "name,value\na,0.333333\nb,2\n"
     assert "0.33\n" in write_table(tmp_path / "t.csv", table, digits=2).read_text()
+    assert f"{1 / 3!r}\n" in write_table(tmp_path / "t.csv", table, digits=None).read_text()
     array = np.arange(6.0).reshape(2, 3)
     assert np.array_equal(np.load(write_array(tmp_path / "a.npy", array)), array)
     assert sorted(os.listdir(tmp_path)) == ["a.npy", "t.csv"]

@@ -1,4 +1,4 @@
-"""`fit_gap`: the real gap_fit as a process. A whole model, or none and a reason."""
+"""`fit_gap`: train a potential with the gap_fit program. A whole model, or none and a reason."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from helpers.gap.process import Finished, find_gap_fit, run_watched, working_fol
 from helpers.gap.progress import FitProgress
 from helpers.gap.xml import read_model
 
+COMMAND = "config_file=gap_config.cfg"
+
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit made, from what, and at what cost.
+    """The model of a fit, its training set, and what it cost.
 
     Attributes
     ----------
@@ -133,11 +135,9 @@ def fit_gap(
         follow = FitProgress(n_sparse=config.n_sparse, show=progress)
         done = False
         try:
-            finished = run_watched(
-                [str(binary), "config_file=gap_config.cfg"], folder=work, on_line=follow
-            )
+            finished = run_watched([str(binary), COMMAND], folder=work, on_line=follow)
             model = _check_result(finished, follow, folder / name, training, target)
-            _move_into_place(folder / name, target)
+            _publish(folder / name, target)
             done = True
         finally:
             follow.close(done=done)
@@ -155,6 +155,39 @@ def fit_gap(
         gap_fit_version=_version(finished.output),
         log=finished.output,
     )
+
+
+def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
+    """Return the peak memory that gap_fit expects to need, MB (1e6 bytes); takes a second.
+
+    Parameters
+    ----------
+    config : GapConfig
+        The settings.
+    frames : sequence of ase.Atoms
+        The training frames.
+
+    Raises
+    ------
+    FitError
+        If gap_fit gives no estimate; it says why.
+    """
+    binary = find_gap_fit()
+    follow = FitProgress(n_sparse=config.n_sparse, show=False)
+    with working_folder() as work:
+        inside = config.replace(atoms_filename="train.xyz", gap_file="gap.xml")
+        # Beside config_file=… on the command line gap_fit does not see this key.
+        text = f"dryrun=T\n{inside.to_cfg()}"
+        (work.path / "gap_config.cfg").write_text(text, encoding="utf-8")
+        write(work.path / "train.xyz", list(frames), format="extxyz")
+        finished = run_watched([str(binary), COMMAND], folder=work, on_line=follow)
+    if follow.estimated_memory_MB is None:
+        raise FitError(
+            "gap_fit gives no estimate of its memory",
+            found=f"exit code {finished.exit_code}: {finished.output[-200:].strip()}",
+            fix="check the settings and the frames",
+        )
+    return follow.estimated_memory_MB
 
 
 def _training_frames(
@@ -194,12 +227,13 @@ def _check_result(
     finished: Finished, follow: FitProgress, written: Path, frames: list[Atoms], target: Path
 ) -> GapModel:
     """Return the model that gap_fit wrote, or raise `FitError` with the reason it gives."""
-    kept = f"; {target.name} is as it was" if target.exists() else "; no model was written"
+    state = f"; {target.name} is as it was" if target.exists() else "; no model was written"
     if finished.exit_code != 0:
-        ended_by = -finished.exit_code
+        signal_number = -finished.exit_code
         reason = _abort_message(finished)
-        if ended_by > 0:
-            reason = f"it was ended by signal {ended_by} ({signal.Signals(ended_by).name})"
+        if signal_number > 0:
+            name = signal.Signals(signal_number).name
+            reason = f"it was ended by signal {signal_number} ({name})"
         fixes: dict[int, str] = {
             signal.SIGKILL: "if you did not end it, memory ran out: "
             "fewer frames, smaller n_max, l_max, cutoff",
@@ -207,14 +241,14 @@ def _check_result(
             "or raise the limit (ulimit -f)",
         }
         raise FitError(
-            f"gap_fit failed{kept}",
+            f"gap_fit failed{state}",
             found=f"exit code {finished.exit_code}: {reason}",
-            fix=fixes.get(ended_by, "see the reason"),
+            fix=fixes.get(signal_number, "see the reason"),
         )
     expected = {"energies": len(frames), "forces": 3 * sum(len(atoms) for atoms in frames)}
     if follow.targets != expected:
         raise FitError(
-            f"gap_fit did not train on all labels{kept}",
+            f"gap_fit did not train on all labels{state}",
             expected=str(expected),
             found=str(follow.targets),
             fix="check energy_parameter_name and force_parameter_name",
@@ -225,7 +259,7 @@ def _check_result(
         problem = error.problem.replace(f"{written.parent}{os.sep}", "")
         free_MB = shutil.disk_usage(target.parent).free / 1e6
         raise FitError(
-            f"gap_fit wrote no whole model{kept}",
+            f"gap_fit wrote no whole model{state}",
             found=f"in its own folder, {problem} ({free_MB:.0f} MB are free on the disk)",
             fix="make room on the disk (df -h), or write to another place",
         ) from error
@@ -240,7 +274,7 @@ def _abort_message(finished: Finished) -> str:
     return lines[-1].strip()[:300] if lines else "it gave no reason"
 
 
-def _move_into_place(written: Path, target: Path) -> None:
+def _publish(written: Path, target: Path) -> None:
     """Move the sparse files first, the model last: a model file always finds its numbers."""
     for points in written.parent.glob(f"{glob.escape(written.name)}.sparseX.*"):
         os.replace(points, target.parent / points.name)
@@ -250,38 +284,3 @@ def _move_into_place(written: Path, target: Path) -> None:
 def _version(output: str) -> str:
     match = re.search(r"git version\s+\S*?,?(v[\d.]+\S*)", output)
     return match.group(1) if match else "unknown"
-
-
-def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
-    """Return the peak memory that gap_fit expects to need, MB (1e6 bytes); takes a second.
-
-    Parameters
-    ----------
-    config : GapConfig
-        The settings.
-    frames : sequence of ase.Atoms
-        The training frames.
-
-    Raises
-    ------
-    FitError
-        If gap_fit gives no estimate; it says why.
-    """
-    binary = find_gap_fit()
-    follow = FitProgress(n_sparse=config.n_sparse, show=False)
-    with working_folder() as work:
-        inside = config.replace(atoms_filename="train.xyz", gap_file="gap.xml")
-        # Beside config_file=… on the command line gap_fit does not see this key.
-        text = f"dryrun=T\n{inside.to_cfg()}"
-        (work.path / "gap_config.cfg").write_text(text, encoding="utf-8")
-        write(work.path / "train.xyz", list(frames), format="extxyz")
-        finished = run_watched(
-            [str(binary), "config_file=gap_config.cfg"], folder=work, on_line=follow
-        )
-    if follow.estimated_memory_MB is None:
-        raise FitError(
-            "gap_fit gives no estimate of its memory",
-            found=f"exit code {finished.exit_code}: {finished.output[-200:].strip()}",
-            fix="check the settings and the frames",
-        )
-    return follow.estimated_memory_MB

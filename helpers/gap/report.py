@@ -1,4 +1,4 @@
-"""The report's sections about one trained potential."""
+"""Sections of the report: accuracy of a trained potential, and the settings of its fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import metadata
 import pandas as pd
 
 from helpers.evaluation import Evaluation
+from helpers.gap.config import UNITS
 from helpers.gap.fit import FitResult
 from helpers.plots.parity import (
     plot_energy_parity,
@@ -18,23 +19,11 @@ from helpers.plots.parity import (
 )
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
-UNITS = {
-    "cutoff": "Å",
-    "atom_sigma": "Å",
-    "cutoff_transition_width": "Å",
-    "delta": "eV",
-    "theta_uniform": "Å",
-    "default_sigma": "eV/atom, eV/Å, –, –",
-    "sparse_jitter": "eV²",
-    "e0": "eV",
-}
-
-
 PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 
 
 def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluation) -> Section:
-    """Return the section on what the potential gets right, with parity plots."""
+    """Return the section on the accuracy of the potential, with parity plots."""
     n_frames = len(validation.energies)
     return Section(
         name="accuracy",
@@ -62,16 +51,10 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
 
 def settings_section(fit: FitResult) -> Section:
     """Return the section on data, settings, cost and versions: enough to do it again."""
-    settings = [
-        {"setting": name, "value": str(value), "unit": UNITS.get(name, "")}
-        for name, value in asdict(fit.config).items()
-        if name != "two_body" and value is not None
-    ]
-    if fit.config.two_body is not None:
-        settings += [
-            {"setting": f"two_body {name}", "value": str(value), "unit": UNITS.get(name, "")}
-            for name, value in asdict(fit.config.two_body).items()
-        ]
+    settings = asdict(fit.config)
+    two_body = settings.pop("two_body") or {}
+    rows = [_setting(name, name, value) for name, value in settings.items() if value is not None]
+    rows += [_setting(f"two_body {name}", name, value) for name, value in two_body.items()]
     estimate = fit.estimated_memory_MB
     cost = [
         ("Training frames", f"{fit.n_frames}"),
@@ -96,10 +79,14 @@ def settings_section(fit: FitResult) -> Section:
         ),
         tables=(
             ReportTable(pd.DataFrame(cost, columns=["what", "value"]), "The fit"),
-            ReportTable(pd.DataFrame(settings), "Settings"),
+            ReportTable(pd.DataFrame(rows), "Settings"),
             ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
         ),
     )
+
+
+def _setting(title: str, name: str, value: object) -> dict[str, str]:
+    return {"setting": title, "value": str(value), "unit": UNITS.get(name, "")}
 
 
 def _error_table(result: Evaluation, caption: str) -> ReportTable:

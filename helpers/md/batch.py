@@ -40,7 +40,7 @@ class Batch:
         self.record_every = int(settings.record_every)
         numbers, skin_A = starts[0].numbers, float(settings.skin_A)
         self._lists = [
-            VerletList(calculator.terms, numbers, skin_A, calculator.plans) for _ in starts
+            VerletList(calculator.structure, numbers, skin_A, calculator.layouts) for _ in starts
         ]
         self._order = self._lists[0].order
         self._cells = np.array([atoms.cell.array for atoms in starts])
@@ -50,7 +50,7 @@ class Batch:
         self._limits = Limits(skin_A / 2, float(settings.monitor.highest_temperature_K))
         self._records: list[tuple[np.ndarray, ...]] = []
         with double_precision():
-            self._arrays = calculator.device_arrays()
+            self._arrays = calculator.device_parameters()
             self._keys = jax.vmap(jax.random.key)(np.array(seeds, np.uint32))
         positions = np.array([atoms.positions[self._order] for atoms in starts])
         velocities = np.array([atoms.get_velocities()[self._order] / A_PER_FS for atoms in starts])
@@ -89,7 +89,7 @@ class Batch:
                 self._build()
             call_end = min(end, self.step + STEPS_PER_CALL)
             with double_precision():
-                loop = compiled_loop(self._plan, self.ensemble, STEPS_PER_CALL, self.record_every)
+                loop = compiled_loop(self._layout, self.ensemble, STEPS_PER_CALL, self.record_every)
                 first = -(-(self.step + 1) // self.record_every)
                 state, records, stale = loop(
                     self._arrays,
@@ -135,7 +135,7 @@ class Batch:
                 alive[k] = False
         failed = np.where(alive != self._state.alive, self.step + 1, self._state.failed_step)
         self._state = self._state._replace(alive=alive, failed_step=failed)
-        self._plan, self._neighbors = VerletList.together(self._lists)
+        self._layout, self._neighbors = VerletList.stack(self._lists)
         self._reference, self._stale = positions, False
 
     def take_records(self) -> Records:

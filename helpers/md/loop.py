@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ase import units
 
 from helpers.gap.jax.energy import energy_and_forces
-from helpers.gap.jax.layout import Plan
+from helpers.gap.jax.layout import Layout
 from helpers.md.steps import Ensemble, State, finish_step, kinetic_energy, start_step
 
 
@@ -38,23 +38,23 @@ class Records(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def compiled_loop(plan: Plan, ensemble: Ensemble, n_steps: int, stride: int) -> Any:
-    """Return the compiled `run_steps` for one plan, ensemble, length and stride."""
-    return jax.jit(partial(run_steps, plan, ensemble, n_steps, stride))
+def compiled_loop(layout: Layout, ensemble: Ensemble, n_steps: int, stride: int) -> Any:
+    """Return the compiled `run_steps` for one layout, ensemble, length and stride."""
+    return jax.jit(partial(run_steps, layout, ensemble, n_steps, stride))
 
 
 def batch_forces(
-    plan: Plan, arrays: Any, cells: jax.Array, neighbors: Any, positions: jax.Array
+    layout: Layout, arrays: Any, cells: jax.Array, neighbors: Any, positions: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return energies (R,) and forces (R, n_atoms, 3) of replicas with lists of their own."""
     # One after the other: the numbers of one replica stay in the processor's cache.
     return jax.lax.map(
-        lambda one: energy_and_forces(plan, arrays, *one), (positions, cells, neighbors)
+        lambda one: energy_and_forces(layout, arrays, *one), (positions, cells, neighbors)
     )
 
 
 def run_steps(
-    plan: Plan,
+    layout: Layout,
     ensemble: Ensemble,
     n_steps: int,
     stride: int,
@@ -93,7 +93,7 @@ def run_steps(
     bool
         True if new lists are needed.
     """
-    force_field = partial(batch_forces, plan, arrays, cells, neighbors)
+    force_field = partial(batch_forces, layout, arrays, cells, neighbors)
     n_records = n_steps // stride + 1
     first = -(-state.step // stride)  # number of the next record
     records = Records(

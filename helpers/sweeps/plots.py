@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from helpers.gap.config import UNITS
 from helpers.plots.style import BLACK, BLUE, SET_COLORS, new_axes, style
 from helpers.sweeps.analysis import Onset
 from helpers.sweeps.power_law import PowerLaw
@@ -16,20 +17,9 @@ _MARKERS = {"training": "s", "validation": "o"}
 
 
 _SIGMA_LABELS = {
+    "default_sigma": "default_sigma",  # numbers of two units
     "sigma_energy_eV_per_atom": "sigma of the energies, eV/atom",
     "sigma_force_eV_per_A": "sigma of the forces, eV/Å",
-}
-
-
-_UNITS = {
-    "cutoff": "Å",
-    "atom_sigma": "Å",
-    "delta": "eV",
-    "two_body.cutoff": "Å",
-    "cutoff_transition_width": "Å",
-    "two_body.theta_uniform": "Å",
-    "two_body.delta": "eV",
-    "sparse_jitter": "eV²",
 }
 
 
@@ -228,7 +218,7 @@ def _name(quantity: str) -> str:
 
 def _label(setting: str) -> str:
     label = _SIGMA_LABELS.get(setting)
-    unit = _UNITS.get(setting, "")
+    unit = UNITS.get(setting.rpartition(".")[2], "")  # two_body.cutoff, too
     return label or (f"{setting}, {unit}" if unit else setting)
 
 

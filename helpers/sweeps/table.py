@@ -1,4 +1,4 @@
-"""The table of a sweep: its columns, and the table as a CSV file."""
+"""The table of a sweep: its columns, their units, and which rows hold results."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from helpers.errors import DataError, nearest
-from helpers.files import check_writable, write_atomic
+from helpers.files import check_writable
 
 ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
-TEXTS = ("method", "model_path", "failure")  # columns that may be empty
 
 
 def check_table_path(path: str | os.PathLike) -> Path:
@@ -30,22 +29,6 @@ def check_table_path(path: str | os.PathLike) -> Path:
     if path.suffix != ".csv":
         raise DataError(f"{path} cannot hold a table", expected="a name that ends in .csv")
     return check_writable(path)
-
-
-def save_table(table: pd.DataFrame, path: str | os.PathLike) -> Path:
-    """Write a table as CSV."""
-    return write_atomic(check_table_path(path), table.to_csv(index=False))
-
-
-def load_table(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a table that `save_table` wrote."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"There is no table {path}", fix="run the sweep first")
-    table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
-    texts = [name for name in TEXTS if name in table]
-    table[texts] = table[texts].fillna("")
-    return table
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:

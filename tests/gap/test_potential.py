@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 
 from helpers import load_potential
-from helpers.errors import PredictionError
+from helpers.errors import ConfigError, PredictionError
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_it_says_what_it_is(potential, tiny_fit):
     assert potential.model.elements == ("H", "O")
     assert load_potential(str(tiny_fit.model_path), engine="quippy").engine == "quippy"
     assert load_potential(tiny_fit.model_path, engine="jax").engine == "jax"
-    with pytest.raises(PredictionError, match="no engine 'quipy'.*did you mean 'quippy'"):
+    with pytest.raises(ConfigError, match="no engine 'quipy'.*did you mean 'quippy'"):
         load_potential(tiny_fit.model_path, engine="quipy")
 
 

@@ -6,8 +6,8 @@ import pytest
 from helpers import fit_gap, load_frames, load_potential
 from helpers.errors import ConfigError, DataError
 from helpers.gap.jax.design_matrix import design_matrix
-from helpers.gap.regularization_path import replace_weights, sigma_family
-from helpers.gap.xml import read_model, write_model
+from helpers.gap.regularization_path import sigma_family
+from helpers.gap.xml import read_model, replace_weights, write_model
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from ase import Atoms
 from helpers import TwoBody, evaluate, load_frames, load_potential
 from helpers.errors import ModelFileError, PredictionError
 from helpers.gap.jax.calculator import JaxCalculator
-from helpers.gap.jax.precision import precision_error
 
 SHAPES = [  # the models of conftest.py
     "pairs, zeta 2, 4/3",
@@ -108,7 +107,7 @@ def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
     assert_same(large, ours, theirs)
     (lists,) = ours._lists.values()
     assert len(large) > 2 * energy.CENTERS_AT_ONCE
-    assert max(lists.plan.rooms) > 2 * energy.PAIRS_AT_ONCE
+    assert max(lists.layout.pair_capacity) > 2 * energy.PAIRS_AT_ONCE
 
 
 @pytest.mark.slow
@@ -175,7 +174,7 @@ def test_shares_add_up_forces_cancel_and_the_energy_is_invariant(water, potentia
 
 
 @pytest.mark.slow
-def test_more_neighbors_than_there_was_room_for(water, potential, quippy):
+def test_more_neighbors_than_the_lists_could_hold(water, potential, quippy):
     dense = water.copy()
     dense.set_cell(0.8 * water.cell, scale_atoms=True)
     loose = JaxCalculator(potential.model)
@@ -195,14 +194,6 @@ def test_evaluation_stays_in_this_process(smallest_fit, frames10):
         for engine in ("jax", "quippy")
     )
     np.testing.assert_allclose(ours.forces["predicted"], theirs.forces["predicted"], atol=1e-7)
-
-
-@pytest.mark.slow
-def test_mixed_precision_is_off_by_little_and_says_by_how_much(water, potential):
-    error = precision_error(potential.model, [water])
-    assert 0 < error.forces_meV_per_A < 0.1 and 0 < error.energy_meV_per_atom < 0.01
-    with pytest.raises(PredictionError, match="no precision 'single'.*double or mixed"):
-        JaxCalculator(potential.model, precision="single")
 
 
 @pytest.mark.parametrize(

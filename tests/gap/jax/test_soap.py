@@ -31,13 +31,13 @@ def _double():
 
 
 def soap_of(vectors, settings=SOAP, n_oxygen=1, own=0):
-    """SOAP of one atom whose first `n_oxygen` neighbors are oxygen, with one slot to spare."""
+    """SOAP of one atom whose first `n_oxygen` neighbors are oxygen, with one place to spare."""
     vectors = jnp.asarray(vectors, float).reshape(-1, 3)
     filled = jnp.concatenate([vectors, jnp.zeros((1, 3))])
     present = jnp.arange(len(filled)) < len(vectors)
-    slots = (n_oxygen, len(filled) - n_oxygen)
+    capacity = (n_oxygen, len(filled) - n_oxygen)
     channel = jnp.eye(2)[own][:, None]
-    return SPECTRUM(settings, filled.T[:, :, None], present[:, None], slots, channel)[:, 0]
+    return SPECTRUM(settings, filled.T[:, :, None], present[:, None], capacity, channel)[:, 0]
 
 
 def test_harmonics_obey_the_addition_theorem_on_the_z_axis_too():
