@@ -105,14 +105,12 @@ def expand(
     species = np.searchsorted(np.sort(settings.species), atoms.numbers[near.second])
     species = np.argsort(settings.species)[np.minimum(species, n_species - 1)]
     order = np.lexsort((species, near.first))
-    near, species = near.chosen(order), species[order]
+    near, species = near.select(order), species[order]
     vectors = atoms.positions[near.second] - atoms.positions[near.first]
     vectors += near.shift @ atoms.cell.array  # zero where there is no periodicity
     key = near.first * n_species + species
     starts = np.searchsorted(key, np.arange(len(atoms) * n_species + 1))
-    table = np.column_stack(
-        [starts[:-1].reshape(-1, n_species), starts[n_species::n_species]]
-    )
+    table = np.column_stack([starts[:-1].reshape(-1, n_species), starts[n_species::n_species]])
     known = np.array(settings.species)[:, None]
     own = (atoms.numbers == known).astype(float)
     arrays = (
@@ -134,7 +132,9 @@ def expand(
         )
 
 
-def power_spectra(settings: SoapSettings, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def power_spectra(
+    settings: SoapSettings, coefficients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return normalized power spectra (n_atoms, n_components) in gap_fit's order, and lengths."""
     upper, lower = np.tril_indices(settings.n_channels)
     weight = np.where(upper == lower, 1.0, math.sqrt(2.0))
@@ -194,7 +194,7 @@ def soap_rows(
     *,
     with_strain: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what each sparse point adds to the energy, the forces and the strain derivative of a frame.
+    """Return what each sparse point adds to energy, forces and strain derivative of a frame.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def soap_rows(
         # p̂ changes across itself only.
         part -= itself[pairs[begin:at]][:, :, None] * overlap[k]
         part *= factor[k]
-    rows = rows.reshape(n_rows, 3 * n_sparse)
+    flat = rows.reshape(n_rows, 3 * n_sparse)
     ones = np.ones(n_rows)
     ends = csr_array(
         (
@@ -260,10 +260,10 @@ def soap_rows(
         ),
         shape=(n_atoms, n_rows),
     )
-    forces = (ends @ rows).reshape(3 * n_atoms, n_sparse)
+    forces = (ends @ flat).reshape(3 * n_atoms, n_sparse)
     strain = np.empty((0, n_sparse))
     if with_strain:
-        strain = (expansion.vectors[pairs].T @ rows).reshape(9, n_sparse)
+        strain = (expansion.vectors[pairs].T @ flat).reshape(9, n_sparse)
     return energy, forces, strain
 
 

@@ -287,7 +287,7 @@ class FrameRows:
         rows[of_forces, -1] = force_labels
         rows[0] /= config.sigma_energy_eV_per_atom * math.sqrt(n_atoms)
         rows[of_forces] /= config.sigma_force_eV_per_A
-        if with_virial:
+        if virial is not None and with_virial:
             rows[of_virial, -1] = virial[VOIGT]
             rows[of_virial] /= config.default_sigma[2] * math.sqrt(n_atoms)
         return rows
@@ -436,13 +436,13 @@ def _pair_term(
     options: dict[str, str], pair: dict[str, Any], frames: Sequence[Atoms], rng: Any
 ) -> GapTerm | None:
     """Return a pair term, or None where no pair of these elements is within the cutoff."""
-    species = tuple(sorted((int(options["Z1"]), int(options["Z2"]))))
+    low, high = sorted((int(options["Z1"]), int(options["Z2"])))
     lists: list[np.ndarray] = []
     for atoms in frames:
-        if set(species) <= set(atoms.numbers.tolist()):
+        if {low, high} <= set(atoms.numbers.tolist()):
             pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, pair["cutoff"])
-            near = pairs.between(species, atoms.numbers, pair["cutoff"])
-            lists.append(near.distance[:, None].astype(np.float32).astype(float))
+            near = pairs.between((low, high), atoms.numbers, pair["cutoff"])
+            lists.append(near.distance[:, None])
     if not sum(map(len, lists)):
         return None
     points = _choose(pair["sparse_method"], lambda: iter(lists), pair["n_sparse"], rng)
@@ -473,8 +473,6 @@ def _soap_term(
     shared: dict[Any, list[np.ndarray]],
     on_frame: Callable[[], Any],
 ) -> GapTerm:
-    from helpers.gap.jax.terms import SoapSettings
-
     settings = SoapSettings(
         n_max=soap["n_max"],
         l_max=soap["l_max"],
@@ -527,7 +525,7 @@ def _soap_term(
 def _expanded(
     settings: SoapSettings, atoms: Atoms, pairs: PairList, *, gradients: bool
 ) -> Expansion:
-    near = pairs.chosen(pairs.distance < settings.cutoff_A)
+    near = pairs.select(pairs.distance < settings.cutoff_A)
     return expand(
         settings,
         atoms,

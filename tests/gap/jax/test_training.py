@@ -1,4 +1,4 @@
-"""Training without gap_fit: the same model from the same sparse points, as good a one from others."""
+"""Training without gap_fit: the same model from the same sparse points."""
 
 from dataclasses import replace
 
