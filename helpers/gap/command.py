@@ -31,6 +31,12 @@ def fit_arguments(parser: argparse.ArgumentParser) -> None:
         "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
     )
     parser.add_argument("--output", type=Path, help="model file to write (default: as configured)")
+    parser.add_argument(
+        "--engine",
+        choices=("gap_fit", "jax"),
+        default="gap_fit",
+        help="gap_fit (default), or the kit's own, which is faster",
+    )
     parser.set_defaults(run=_fit)
 
 
@@ -191,6 +197,7 @@ def _fit(options: argparse.Namespace) -> int:
         config,
         find_frames_file(config.atoms_filename, folder),
         output=options.output,
+        engine=options.engine,
         progress=not options.no_progress,
     )
     print(result)

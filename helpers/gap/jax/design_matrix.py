@@ -185,7 +185,7 @@ def _describe(
     pad = ((0, 0), (0, capacity - n_pairs))
     is_species = (atoms.numbers == species).astype(float)
     arrays = _PairArrays(
-        vectors=np.pad(_pair_vectors(atoms, pairs).T, pad),
+        vectors=np.pad(pair_vectors(atoms, pairs).T, pad),
         center=np.pad(pairs.first, pad[1]),
         species=np.pad((atoms.numbers[pairs.second] == species).astype(float), pad),
         present=np.arange(capacity) < n_pairs,
@@ -205,7 +205,7 @@ def _rows(term: GapTerm, frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
     """Return what the sparse points of a term add: energies (n_sparse,), forces (…, n_sparse)."""
     settings = term_settings(term)
     if isinstance(settings, PairSettings):
-        return _pair_rows(term, settings, frame.atoms, frame.pairs)
+        return pair_rows(term, settings, frame.atoms, frame.pairs)
     return _soap_rows(term, settings, frame.atoms, frame.soaps[settings])
 
 
@@ -214,12 +214,12 @@ def _rows_times_weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     settings = term_settings(term)
     if isinstance(settings, PairSettings):
-        energies, forces = _pair_rows(term, settings, frame.atoms, frame.pairs)
+        energies, forces = pair_rows(term, settings, frame.atoms, frame.pairs)
         return energies @ weights, forces @ weights
     return _soap_rows_times_weights(term, settings, frame.atoms, frame.soaps[settings], weights)
 
 
-def _pair_rows(
+def pair_rows(
     term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a pair term. gap_fit counts every pair from both ends, as the list does."""
@@ -231,7 +231,7 @@ def _pair_rows(
     derivative = kernel * (cutoff_derivative - cutoff * scaled / settings.theta_A)
     # The energy has each pair twice, and each time it acts on both of its atoms: over the
     # neighbors of one atom alone, that makes twice the derivative.
-    direction = 2 * _pair_vectors(atoms, near) / distance
+    direction = 2 * pair_vectors(atoms, near) / distance
     force_rows = direction[:, :, None] * derivative[:, None, :]
     return (cutoff * kernel).sum(0), _sum_at_atoms(_incidence(near.first, len(atoms)), force_rows)
 
@@ -301,7 +301,7 @@ def _incidence(atom: np.ndarray, n_atoms: int) -> csr_array:
     return csr_array((ones, (atom, np.arange(len(atom)))), shape=(n_atoms, len(atom)))
 
 
-def _pair_vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
+def pair_vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
     """Return the vectors from the first to the second atom of each pair, (n_pairs, 3), Å."""
     difference = atoms.positions[pairs.second] - atoms.positions[pairs.first]
     # Where there is no periodicity the shift is 0, and the cell does not matter.
