@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A molecule in extended XYZ without Lattice and without pbc is an open system by the format's own
 # rules, and for ASE. The extxyz package, which states those rules, returns it with pbc T T T and a
-# cell of zeros. A neighbor list that honors pbc then divides by a zero volume, or, where the
-# program puts a box of its own around the atoms, sees images that do not exist.
+# cell of zeros: a neighbor list that honors pbc then has no cell to repeat, and one that puts a box
+# of its own around the atoms sees images that do not exist.
 #
 # Measured with: extxyz 0.4.6 (both backends agree), ase 3.29.0.
 # Source: the package's own README: pbc is false in all directions if there is no Lattice.
