@@ -7,7 +7,7 @@
 #
 # Measured with: freud-analysis 3.4.0, ase 3.29.0.
 # Source: none known for freud (MaginnGroup/Cassandra issue 110 explains the same fault).
-# The kit: finds images with its own neighbor lists; no freud.
+# The kit: finds pairs with vesin; no freud.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

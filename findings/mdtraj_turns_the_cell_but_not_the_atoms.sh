@@ -7,7 +7,7 @@
 #
 # Measured with: mdtraj 1.11.1.post2, ase 3.29.0.
 # Source: none known.
-# The kit: writes orthorhombic boxes only.
+# The kit: no mdtraj; its files are extended XYZ, which keeps the vectors.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
