@@ -47,8 +47,8 @@ class Job:
 
     Attributes
     ----------
-    number : int
-        Of the frame in its file; its label becomes ``NUMBER.json``.
+    name : str
+        Number of the frame in its file; its label becomes ``NAME.json``.
     atoms : ase.Atoms
     stages : tuple of Stage
     functional : str
@@ -56,7 +56,7 @@ class Job:
         Whether it failed before.
     """
 
-    number: int
+    name: str
     atoms: Atoms
     stages: tuple[Stage, ...]
     functional: str = "revPBE"
@@ -146,14 +146,14 @@ def label_frames(
     workers: int = 1,
     scheduler: str | None = None,
     show: bool = True,
-) -> dict[int, str]:
+) -> dict[str, str]:
     """Compute jobs, write each label when it is there, and return what failed twice.
 
     Parameters
     ----------
     jobs : sequence of Job
     folder : Path
-        Gets ``NUMBER.json`` for each label, and ``NUMBER.failed.out`` for each failure.
+        Gets ``NAME.json`` for each label, and ``NAME.failed.out`` for each failure.
     cp2k : Cp2k
     workers : int
         Frames at a time on this machine.
@@ -165,10 +165,10 @@ def label_frames(
     Returns
     -------
     dict
-        Reason by number of the frame.
+        Reason by name of the job.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    failures: dict[int, str] = {}
+    failures: dict[str, str] = {}
     bar = progress_bar(len(jobs), f"labels in {folder.name}", "frame", show=show)
     with bar, executor_for(workers, scheduler) as pool:
         running: dict[Future, Job] = {pool.submit(run_timed, cp2k, j.inputs()): j for j in jobs}
@@ -179,20 +179,20 @@ def label_frames(
                 outputs: Mapping[str, str] = {}
                 try:
                     outputs, seconds = future.result()
-                    write_label(folder, job.number, job.label(outputs, seconds))
+                    write_label(folder, job.name, job.label(outputs, seconds))
                 except MissingToolError:  # true of every frame
                     raise
                 except Exception as error:  # of this frame, or of the worker that had it
                     if not job.second_try:
-                        print(f"frame {job.number}, to be tried again: {error}", file=sys.stderr)
+                        print(f"frame {job.name}, to be tried again: {error}", file=sys.stderr)
                         again = job.again()
                         running[pool.submit(run_timed, cp2k, again.inputs())] = again
                         continue
-                    failures[job.number] = str(error) or type(error).__name__
-                    text = "\n".join([failures[job.number], *outputs.values()])
-                    write_atomic(folder / f"{job.number}.failed.out", text)
+                    failures[job.name] = str(error) or type(error).__name__
+                    text = "\n".join([failures[job.name], *outputs.values()])
+                    write_atomic(folder / f"{job.name}.failed.out", text)
                 else:
-                    (folder / f"{job.number}.failed.out").unlink(missing_ok=True)
+                    (folder / f"{job.name}.failed.out").unlink(missing_ok=True)
                 bar.update()
     return failures
 
@@ -208,7 +208,7 @@ def missing_jobs(
         label = done.get(number)
         if label is None or (polarizability and "polarizability" not in label):
             stages = stages_of(atoms, polarizability=polarizability)
-            jobs.append(Job(number, atoms, stages, functional))
+            jobs.append(Job(str(number), atoms, stages, functional))
     return jobs
 
 
@@ -252,11 +252,12 @@ def main(options: argparse.Namespace) -> int:
     failures = label_frames(
         jobs, options.labels, cp2k, workers=options.workers, scheduler=options.scheduler
     )
-    for number, reason in sorted(failures.items()):
-        print(f"frame {number}: {reason}", file=sys.stderr)
+    failed = sorted(failures, key=int)
+    for number in failed:
+        print(f"frame {number}: {failures[number]}", file=sys.stderr)
     if failures:
         raise WorkshopError(
-            f"{len(failures)} of {len(frames)} frames have no labels: {sorted(failures)}",
+            f"{len(failures)} of {len(frames)} frames have no labels: {', '.join(failed)}",
             fix=f"see above and {options.labels}/*.failed.out; the other frames are done",
         )
     if options.output:

@@ -89,9 +89,9 @@ def check_label(label: Label, frames: Sequence[Atoms], number: int, source: str)
         )
 
 
-def write_label(folder: Path, number: int, label: Label) -> None:
-    """Write one label as ``FOLDER/NUMBER.json``, whole or not at all."""
-    write_atomic(folder / f"{number}.json", json.dumps(label))
+def write_label(folder: Path, name: str, label: Label) -> None:
+    """Write one label as ``FOLDER/NAME.json``, whole or not at all."""
+    write_atomic(folder / f"{name}.json", json.dumps(label))
 
 
 def write_lines(path: Path, labels: Mapping[int, Label]) -> None:
@@ -147,7 +147,7 @@ def main(options: argparse.Namespace) -> int:
         there = read_labels(options.output, frames)
         for number, label in labels.items():
             if number not in there:
-                write_label(options.output, number, label)
+                write_label(options.output, str(number), label)
         n_labels = len({**there, **labels})
     print(f"{n_labels} labels of {len(frames)} frames in {options.output}")
     return 0
