@@ -614,6 +614,8 @@ def test_an_isolated_atom_is_one_spin_polarized_run():
     (stage,) = cp2k_files.stages_of(atoms, polarizability=False)
     (text,) = label.Job("1", atoms, (stage,)).inputs().values()
     assert "LSD T" in text and "MULTIPLICITY 3" in text and "SCF_GUESS ATOMIC" in text
+    (again,) = label.Job("1", atoms, (stage,)).again().inputs().values()
+    assert "BROYDEN_MIXING" in again and "MULTIPLICITY 3" in again
 
 
 def test_the_second_try_takes_no_coarse_start(bare):

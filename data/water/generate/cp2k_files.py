@@ -246,7 +246,8 @@ def check_converged(text: str, *, polarizability: bool = False) -> None:
 
 
 def _scf_residuals(text: str) -> list[str]:
-    return re.findall(r"^ +\d+ OT \S+ +\S+ +\S+ +(\d\.\d+)", text, re.MULTILINE)
+    step = r"^ +\d+ (?:OT \S+|\S+/Diag\.) +\S+ +\S+ +(\d+\.\d+)"
+    return re.findall(step, text, re.MULTILINE)
 
 
 def read_energy(text: str) -> float:

@@ -70,9 +70,11 @@ class Job:
         }
 
     def again(self) -> Job:
-        """Return the second try: straight from atoms, with conjugate gradients."""
+        """Return the second try: straight from atoms, by the solver that converges most surely."""
+        is_atom = "multiplicity" in self.atoms.info
+        solver = "diagonalization" if is_atom else "OT CG"
         stages = [stage for stage in self.stages if stage.name != START.name]
-        safest = tuple(replace(stage, solver="OT CG", max_scf=50) for stage in stages)
+        safest = tuple(replace(stage, solver=solver, max_scf=100) for stage in stages)
         return replace(self, stages=safest, second_try=True)
 
     def label(self, outputs: Mapping[str, str], seconds: float) -> Label:
