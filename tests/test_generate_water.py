@@ -24,6 +24,7 @@ from helpers.md.short_range import walled
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WATER = REPOSITORY / "data" / "water"
+WATER_PBE = REPOSITORY / "data" / "water_pbe"
 GENERATE = WATER / "generate"
 LABELS = GENERATE / "labels"
 STORED_MODEL = REPOSITORY / "data" / "stored" / "gap_dynamics.xml"
@@ -35,6 +36,7 @@ import assemble  # noqa: E402
 import check_labels  # noqa: E402
 import cp2k_files  # noqa: E402
 import cp2k_run  # noqa: E402
+import first_edition  # noqa: E402
 import gas_phase  # noqa: E402
 import label  # noqa: E402
 import label_store  # noqa: E402
@@ -92,26 +94,44 @@ def fixture_text(name):
 # --- the shipped files -------------------------------------------------------------------------
 
 
-def test_checksums_of_the_shipped_files_agree_with_both_lists():
-    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in WATER.glob("*.xyz")}
-    lines = (WATER / "SHA256SUMS").read_text().split()
-    files = json.loads((WATER / "manifest.json").read_text(encoding="utf-8"))["files"]
+@pytest.mark.parametrize("folder", [WATER, WATER_PBE])
+def test_checksums_of_the_shipped_files_agree_with_both_lists(folder):
+    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.xyz")}
+    lines = (folder / "SHA256SUMS").read_text().split()
+    files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert found == dict(zip(lines[1::2], lines[0::2], strict=True))
     assert found == {file["file"]: file["sha256"] for file in files}
 
 
-def test_the_manifest_is_what_the_files_say():
-    stored = json.loads((WATER / "manifest.json").read_text(encoding="utf-8"))
-    assert stored == manifest.build_manifest(WATER, functional="PBE")
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        (
+            WATER,
+            [
+                ("train", 50, 50),
+                ("train", 100, 100),
+                ("train", 200, 200),
+                ("train", 400, 200),
+                ("validate", 100, 0),
+            ],
+        ),
+        (WATER_PBE, [("train", 50, 50), ("train", 100, 100), ("validate", 50, 0)]),
+    ],
+)
+def test_the_manifest_is_what_the_files_say(folder, expected):
+    stored = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert stored == manifest.build_manifest(folder, dataset=folder.name, functional="PBE")
     rows = [(f["split"], f["size"], f["n_polarizabilities"]) for f in stored["files"]]
-    assert rows == [
-        ("train", 50, 50),
-        ("train", 100, 100),
-        ("train", 200, 200),
-        ("train", 400, 200),
-        ("validate", 100, 0),
-    ]
-    assert all(f["n_bytes"] == (WATER / f["file"]).stat().st_size for f in stored["files"])
+    assert rows == expected
+    assert all(f["n_bytes"] == (folder / f["file"]).stat().st_size for f in stored["files"])
+
+
+def test_the_first_edition_is_cut_byte_by_byte(tmp_path, run_here):
+    output = tmp_path / "water_pbe"
+    assert run_here(first_edition, WATER_PBE, "--output", output).returncode == 0
+    for path in output.iterdir():
+        assert path.read_bytes() == (WATER_PBE / path.name).read_bytes()
 
 
 def test_shipped_frames_keep_the_rule_of_sampling():
@@ -800,6 +820,7 @@ def test_the_displacement_of_the_work_check_has_unit_length():
     [
         "assemble.py",
         "check_labels.py",
+        "first_edition.py",
         "gas_phase.py",
         "label.py",
         "label_store.py",
