@@ -812,6 +812,47 @@ def test_the_displacement_of_the_work_check_has_unit_length():
     assert not np.allclose(first, check_labels.direction(15, 48))
 
 
+# Limits of the stored table: what a physicist expects of these settings, not what came out.
+LIMITS = [
+    ("cutoff", "300", "forces_rms", 50, 110),  # meV/Å
+    ("cutoff", "400", "forces_rms", 30, 70),
+    ("cutoff", "600", "forces_rms", 10, 40),
+    ("cutoff", "900", "forces_rms", 0, 6),
+    ("repeat", "900", "energy", 0, 2e-4),  # meV/atom: 1e-5 eV of the cell
+    ("repeat", "900", "forces_largest", 0, 1),
+    ("shift", "900", "forces_rms", 0, 15),
+    ("scf", "900", "forces_rms", 0, 3),
+    ("work", "900", "force_error", 0, 30),
+    ("response", "360", "polarizability_rms", 0, 0.02),  # Å³
+    ("net_force", "900", "rms_per_atom", 0, 3),
+    ("asymmetry", "360", "antisymmetric_rms", 0, 0.01),
+]
+
+
+@pytest.fixture(scope="module")
+def stored_checks():
+    return pd.read_csv(GENERATE / "label_checks.csv", dtype={"setting": str})
+
+
+@pytest.mark.parametrize(("check", "setting", "quantity", "least", "most"), LIMITS)
+def test_stored_checks_are_within_limits(stored_checks, check, setting, quantity, least, most):
+    rows = stored_checks.query("check == @check and setting == @setting and quantity == @quantity")
+    if rows.empty:
+        pytest.skip(f"{check} is not computed yet: check_labels.py --run")
+    root_mean_square = np.sqrt((rows["value"] ** 2).mean())
+    assert least <= root_mean_square <= most
+
+
+def test_dispersion_is_on_and_is_that_of_dftd3(stored_checks):
+    rows = stored_checks.query("check == 'dispersion'").pivot(
+        index="frame", columns="setting", values="value"
+    )
+    assert (rows["dftd3"] < -2.5).all()  # eV
+    if "CP2K" not in rows:
+        pytest.skip("CP2K's part is not computed yet: check_labels.py --run")
+    assert (rows["CP2K"] - rows["dftd3"]).abs().max() < 1e-3
+
+
 # --- all scripts, and CP2K itself --------------------------------------------------------------
 
 
