@@ -125,12 +125,13 @@ def main(options: argparse.Namespace) -> int:
         atoms = run.frames()[-1]
     measured = structure(run)
     print(measured)
-    if not (measured.is_liquid or options.unverified):
+    verified = measured.is_liquid and np.isfinite(measured.diffusion_A2_per_ps)
+    if not (verified or options.unverified):
         raise DataError(
-            "The box is no liquid",
+            "The box is not known to be a liquid",
             expected="q 0.55 to 0.75, first minimum of g(OO) above 0.5, D above 0.08 Å²/ps",
             found=str(measured),
-            fix="equilibrate longer, or look at the model",
+            fix="verify for 10 ps or more, equilibrate longer, or look at the model",
         )
     start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     start.wrap()
