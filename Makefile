@@ -8,6 +8,7 @@
 VENV := .venv
 BIN  := $(VENV)/bin
 PY   := $(BIN)/python
+WORKERS := -n 2 --dist loadgroup --max-worker-restart=0
 
 # Nothing is activated, but what we start may start commands of the environment
 # in its turn (nbgrader starts alembic).
@@ -17,7 +18,7 @@ export PYTHON
 export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test lab notebooks release grade desk lint figure lock offline clean
+.PHONY: help setup workshop test quick lab notebooks release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +33,10 @@ workshop: setup ## run the whole workshop; the report is results/report.html
 	$(BIN)/mlmd run
 
 test: setup ## run the tests
-	$(PY) -m pytest -n 2 --dist loadgroup --max-worker-restart=0 $(PYTEST_ARGS)
+	$(PY) -m pytest $(WORKERS) $(PYTEST_ARGS)
+
+quick: setup ## run the tests of every room that are not slow: two minutes
+	$(PY) -m pytest $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
@@ -41,10 +45,10 @@ notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
 
 release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
-	@$(PY) -m helpers.grading.classroom release $(ASSIGNMENT)
+	@$(PY) -m helpers.grading.grades release $(ASSIGNMENT)
 
 grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
-	@$(PY) -m helpers.grading.classroom grade $(ASSIGNMENT)
+	@$(PY) -m helpers.grading.grades grade $(ASSIGNMENT)
 
 desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
 	$(PY) -m jupyterlab

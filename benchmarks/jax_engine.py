@@ -73,16 +73,17 @@ def engines(options: argparse.Namespace) -> None:
     """Compare milliseconds per MD step (for a batch: per step of one replica), 48 atoms."""
 
     from helpers import load_frames, load_potential
-    from helpers.md.compiled import run_replicas
-    from helpers.md.runs import run_nve
+    from helpers.md.integrators import maxwell_boltzmann
+    from helpers.md.runs import run_nve, run_replicas
     from helpers.md.trajectory import A_PER_FS
-    from helpers.md.velocities import thermal_velocities
 
     start = load_frames("water", "validate")[0]
     rows = {}
     for engine, steps in (("quippy", 12), ("jax", options.steps)):
         atoms = start.copy()
-        velocities = thermal_velocities(atoms.get_masses(), 300, _rng())
+        velocities = maxwell_boltzmann(
+            atoms.get_masses(), 300, _rng().standard_normal((len(atoms), 3))
+        )
         atoms.set_velocities(velocities * A_PER_FS)
         atoms.calc = load_potential(options.model, engine=engine)
         ase_run(atoms, 5)
@@ -108,15 +109,17 @@ def scaling(options: argparse.Namespace) -> None:
     import numpy as np
 
     from helpers import load_frames, load_potential
+    from helpers.md.integrators import maxwell_boltzmann
     from helpers.md.trajectory import A_PER_FS
-    from helpers.md.velocities import thermal_velocities
 
     start = load_frames("water", "validate")[0]
     sizes, times = [], []
     print("\natoms   clock ms  processor ms   (a step with ASE and JAX)")
     for repeat in (1, 2, 4):
         atoms = start.repeat(repeat)
-        velocities = thermal_velocities(atoms.get_masses(), 300, _rng())
+        velocities = maxwell_boltzmann(
+            atoms.get_masses(), 300, _rng().standard_normal((len(atoms), 3))
+        )
         atoms.set_velocities(velocities * A_PER_FS)
         atoms.calc = load_potential(options.model, engine="jax")
         ase_run(atoms, 2)

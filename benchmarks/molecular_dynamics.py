@@ -48,8 +48,8 @@ def main() -> None:
 def stability(options: argparse.Namespace) -> list:
     """Run ten times, at constant temperature and then at constant energy."""
     from helpers import load_frames, load_potential
-    from helpers.md.compiled import run_replicas
     from helpers.md.quality import block_mean, energy_drift, energy_fluctuation_meV_per_atom
+    from helpers.md.runs import run_replicas
 
     potential = load_potential(options.model, engine="jax")
     snapshots = load_frames("water", "validate")[: options.runs]

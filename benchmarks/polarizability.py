@@ -84,7 +84,7 @@ def accuracy() -> None:
         parts = [
             f"{mean:.1f} ± {std:.1f}" for mean, std in table[["percent", "percent_std"]].values
         ]
-        left_out = model.fit(frames, tensors).errors_["percent"][:2]
+        left_out = model.fit(frames, tensors).loo_errors_["percent"][:2]
         print(f"  {name}: {parts}, {left_out.round(1).tolist()}", flush=True)
     search(frames, tensors, trajectories)
     print("\nFeatures kept (asked for, and kept of each λ), errors in %, files in MB")
@@ -95,10 +95,10 @@ def accuracy() -> None:
 def search(frames: list, tensors: np.ndarray, trajectories: np.ndarray) -> None:
     """Print what the search finds without the trajectories held out, and errors of these."""
     from helpers import SymmetryAdaptedKernelRidge
-    from helpers.sagpr.model_selection import halving_search, split
+    from helpers.sagpr.model_selection import halving_search, train_test_split
     from helpers.sagpr.tensors import component_errors
 
-    known, unseen = split(len(frames), 50, 0, trajectories)
+    known, unseen = train_test_split(len(frames), 50, 0, trajectories)
     some = [frames[k] for k in known]
     found = halving_search(some, tensors[known], trajectories=trajectories[known])
     print(f"\nSearch by halving on {len(known)} frames, trajectories left out: the last two rounds")
@@ -146,8 +146,8 @@ def times() -> None:
     for _ in range(3):  # in turns; the best of three
         for name, route in routes.items():
             start = time.process_time()
-            for some in batches(frames):
-                route(some)
+            for batch in batches(len(frames)):
+                route(frames[batch])
             seconds[name].append(time.process_time() - start)
     ours, plain = (min(seconds[name]) for name in routes)
     print(

@@ -1,4 +1,4 @@
-"""``mlmd``: the table of its commands. Each parses, calls one function, and prints."""
+"""``mlmd``: the table of its commands. Each one lives in the ``command.py`` of its room."""
 
 from __future__ import annotations
 
@@ -10,31 +10,40 @@ from collections.abc import Sequence
 from helpers import __version__
 from helpers.terminal import run_guarded
 
-# Name of the command: the module and the function that adds its arguments, and one line of help.
+# Name of a command → module and function that add its arguments, and one line of help.
 COMMANDS = {
-    "doctor": ("helpers.doctor:doctor_arguments", "check that everything needed is installed"),
-    "run": ("helpers.gap.command:run_arguments", "the main job: train, judge, report"),
+    "doctor": (
+        "helpers.doctor:doctor_arguments",
+        "check that programs, packages and data are in place",
+    ),
+    "run": (
+        "helpers.gap.command:run_arguments",
+        "train a potential, evaluate it, write the report: the whole workshop in one command",
+    ),
     "fit": ("helpers.gap.command:fit_arguments", "train a potential with gap_fit"),
-    "evaluate": ("helpers.gap.command:evaluate_arguments", "compare a potential with DFT"),
+    "evaluate": (
+        "helpers.gap.command:evaluate_arguments",
+        "errors of a potential: compare its energies and forces with DFT",
+    ),
     "learning-curve": (
         "helpers.sweeps.command:learning_curve_arguments",
-        "train on more and more frames: does more data help?",
+        "errors against the number of training frames: would more data help?",
     ),
     "sweep": (
         "helpers.sweeps.command:sweep_arguments",
-        "try values of settings: which matter, and where does overfitting begin?",
+        "errors for many values of settings: which of them matter, and when does it overfit?",
     ),
     "md": (
         "helpers.md.command:md_arguments",
-        "molecular dynamics with a potential: run, judge, report",
+        "run molecular dynamics with a potential, analyze it, write the report",
     ),
     "polarizability": (
         "helpers.sagpr.command:polarizability_arguments",
-        "learn polarizabilities: train, judge, report",
+        "train a model of the polarizability, evaluate it, write the report",
     ),
     "raman": (
         "helpers.raman.command:raman_arguments",
-        "a Raman spectrum by molecular dynamics with a potential",
+        "Raman spectrum from molecular dynamics with a potential",
     ),
 }
 
@@ -47,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser; only the command that is asked for is imported."""
+    """Return the parser; of the commands, only the requested one is imported."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     shared.add_argument("--no-progress", action="store_true", help="show no progress bars")

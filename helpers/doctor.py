@@ -1,4 +1,4 @@
-"""``mlmd doctor``: is everything here that the workshop needs? Each problem comes with its fix."""
+"""``mlmd doctor``: check that programs, packages, memory and data are in place."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The outcome of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at.
+        What was checked.
     ok : bool
-        Whether it will do.
+        Whether it is sufficient.
     found : str
         What was found.
     fix : str
-        What to do about it; empty if nothing.
+        How to fix it; empty if there is nothing to fix.
     """
 
     name: str
@@ -58,10 +58,11 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at Python, packages, gap_fit, threads, memory and data; return one `Check` each."""
+    """Look at Python, packages, JAX, gap_fit, threads, memory and data; return one `Check` each."""
     parts: tuple[Callable[[], list[Check]], ...] = (
         _python,
         _packages,
+        _jax,
         _gap_fit,
         _threads,
         _memory,
@@ -71,13 +72,13 @@ def examine() -> list[Check]:
 
 
 def _python() -> list[Check]:
-    wanted = ".".join(map(str, OLDEST_PYTHON))
+    oldest = ".".join(map(str, OLDEST_PYTHON))
     return [
         Check(
             "Python",
             sys.version_info >= OLDEST_PYTHON,
             f"{platform.python_version()} at {sys.executable}",
-            f"install Python {wanted} or newer, then: make clean workshop PYTHON=python{wanted}",
+            f"install Python {oldest} or newer, then: make clean workshop PYTHON=python{oldest}",
         )
     ]
 
@@ -104,6 +105,20 @@ def _packages() -> list[Check]:
     return checks
 
 
+def _jax() -> list[Check]:
+    from helpers.jax_setup import miscomputed_cases
+
+    version, cases = metadata.version("jax"), miscomputed_cases()
+    return [
+        Check(
+            "JAX computes known cases right",
+            not cases,
+            f"jax {version}" + "".join(f"; {case}" for case in cases),
+            f"pip install 'jax!={version}', which takes the newest other version",
+        )
+    ]
+
+
 def _gap_fit() -> list[Check]:
     fix = "pip install 'quippy-ase>=0.10.3'; on Windows use WSL2, see README"
     try:
@@ -111,9 +126,11 @@ def _gap_fit() -> list[Check]:
         answer = subprocess.run([binary], capture_output=True, text=True, timeout=60, check=False)
     except (WorkshopError, OSError, subprocess.TimeoutExpired) as error:
         return [Check("gap_fit", False, str(error).splitlines()[0], fix)]
-    # Called with nothing, it greets with its version and complains about what is missing.
+    # Without arguments it prints its version, then complains about the missing arguments.
     version = next((line for line in answer.stdout.splitlines() if "git version" in line), "")
-    found = version.rpartition(",")[2].strip() or f"exit code {answer.returncode}, no greeting"
+    found = (
+        version.rpartition(",")[2].strip() or f"exit code {answer.returncode}, no version printed"
+    )
     return [Check("gap_fit", bool(version), f"{found} at {binary}", fix)]
 
 
@@ -133,7 +150,7 @@ def _memory() -> list[Check]:
         Check(
             "Memory",
             free_GB >= NEEDED_MEMORY_GB,
-            f"{free_GB:.1f} GB free, {NEEDED_MEMORY_GB:.0f} GB wanted",
+            f"{free_GB:.1f} GB free, {NEEDED_MEMORY_GB:.0f} GB needed",
             "close other programs, or train on 50 frames: mlmd run --quick",
         )
     ]
@@ -164,5 +181,5 @@ def _doctor(options: argparse.Namespace) -> int:
     for check in checks:
         print(check)
     n_problems = sum(not check.ok for check in checks)
-    print(f"\n{n_problems} problems" if n_problems else "\nEverything needed is here.")
+    print(f"\n{n_problems} problems" if n_problems else "\nEverything is in place.")
     return EXIT_PROBLEM if n_problems else 0

@@ -1,10 +1,9 @@
-"""How accurate is a potential? Frames + calculator → tidy tables of errors and their metrics."""
+"""Compare a potential with reference energies and forces: tidy tables of errors, their metrics."""
 
 from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +13,18 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from helpers import checks
 from helpers.errors import DataError
 from helpers.files import write_atomic
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
+from helpers.terminal import progress_bar
 
 FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions of one potential beside the reference values, and the errors.
+    """Predictions of one potential beside the reference values, and their errors.
 
     Attributes
     ----------
@@ -47,11 +48,6 @@ class Evaluation:
         return _metrics(self.energies)["mae"]
 
     @property
-    def max_energy_meV_per_atom(self) -> float:
-        """Largest absolute error of an energy, meV per atom."""
-        return _metrics(self.energies)["max_error"]
-
-    @property
     def rmse_forces_meV_per_A(self) -> float:
         """Root mean square error of the force components, meV/Å."""
         return _metrics(self.forces)["rmse"]
@@ -60,11 +56,6 @@ class Evaluation:
     def mae_forces_meV_per_A(self) -> float:
         """Mean absolute error of the force components, meV/Å."""
         return _metrics(self.forces)["mae"]
-
-    @property
-    def max_forces_meV_per_A(self) -> float:
-        """Largest absolute error of a force component, meV/Å."""
-        return _metrics(self.forces)["max_error"]
 
     def summary(self) -> pd.DataFrame:
         """Return a tidy table of errors, one row per quantity and element.
@@ -139,6 +130,8 @@ def evaluate(
     ------
     DataError
         If there are no frames, or one lacks a label.
+    ConfigError
+        If `processes` is not a whole number above 0.
     ModelFileError, PredictionError
         If the model file is damaged, or does not know an element of the frames.
     """
@@ -151,7 +144,7 @@ def evaluate(
     check_labels(frames, energy_name, forces_name)
     if isinstance(potential, (str, os.PathLike)):
         potential = load_potential(potential, engine="quippy")
-    n_processes = _choose_processes(processes, len(frames))
+    n_processes = _number_of_processes(processes, len(frames))
     bare = [_without_labels(atoms) for atoms in frames]
     if n_processes > 1 and isinstance(potential, QuippyCalculator):
         potential.check_frames(frames)
@@ -160,11 +153,20 @@ def evaluate(
         parts = iter([potential.predict_frames(bare)])
     else:
         parts = ([_predict(potential, atoms)] for atoms in bare)
-    predictions = [item for part in _shown(parts, len(frames), progress) for item in part]
+    predictions = []
+    with progress_bar(len(frames), "evaluating", "frame", show=progress) as bar:
+        for part in parts:
+            predictions += part
+            bar.update(len(part))
     return Evaluation(
         energies=_energy_table(frames, predictions, energy_name),
         forces=_force_table(frames, predictions, forces_name),
     )
+
+
+def rmse(errors: np.ndarray) -> float:
+    """Return the root mean square of errors, in their unit."""
+    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def _energy_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
@@ -193,11 +195,6 @@ def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFr
     )
 
 
-def rmse(errors: np.ndarray) -> float:
-    """Return the root mean square of errors, in their unit."""
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
     """Return RMSE, MAE and largest error of a table in thousandths of its unit (meV)."""
     errors = 1000 * (table["predicted"] - table["true"]).to_numpy()
@@ -220,14 +217,13 @@ def _predict(calculator: Any, atoms: Atoms) -> tuple[float, np.ndarray]:
     return float(atoms.get_potential_energy()), forces
 
 
-def _choose_processes(asked: int | None, n_frames: int) -> int:
-    if asked is None:
+def _number_of_processes(processes: int | None, n_frames: int) -> int:
+    if processes is None:
         from joblib import cpu_count  # of those that this process may use
 
         return max(1, min(cpu_count(), n_frames // FRAMES_PER_CHUNK))
-    if not isinstance(asked, int) or asked < 1:
-        raise DataError(f"processes={asked!r} cannot be used", expected="a whole number above 0")
-    return asked
+    checks.whole("processes", processes, 1)
+    return processes
 
 
 def _in_processes(model: Path, frames: list[Atoms], n_processes: int) -> Iterator[list]:
@@ -253,16 +249,3 @@ def _calculator_of_this_process(model: Path, stamp: int) -> Any:
     from helpers.gap.potential import load_potential
 
     return load_potential(model, engine="quippy")
-
-
-def _shown(parts: Iterator[list], n_frames: int, progress: bool) -> Iterator[list]:
-    """Pass on the parts, with a bar over the frames if wanted."""
-    if not progress:
-        yield from parts
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=n_frames, desc="evaluating", unit="frame", file=sys.stderr) as bar:
-        for part in parts:
-            yield part
-            bar.update(len(part))

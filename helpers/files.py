@@ -1,4 +1,8 @@
-"""Result files appear whole or not at all (written aside, then renamed); tables and digests."""
+"""Writing of results: a file appears complete or not at all.
+
+Content goes to a temporary file in the same folder, which is renamed at the end. Also here: tables
+as CSV, arrays, digests (SHA-256), backups.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 def check_writable(path: str | os.PathLike) -> Path:
     """Raise `OutputError` unless a file can be written at `path`; return it as a Path.
 
-    Called before long work, so that a missing folder does not cost the work.
+    Call it before a long computation, whose result would otherwise be lost.
     """
     path = Path(path)
     folder = path.parent
@@ -41,7 +45,7 @@ def check_writable(path: str | os.PathLike) -> Path:
 
 
 def make_folder(path: str | os.PathLike) -> Path:
-    """Return a folder for results, made if only its parent exists.
+    """Return a folder for results; create it if it is missing and its parent exists.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def make_folder(path: str | os.PathLike) -> Path:
 
 
 def write_atomic(path: str | os.PathLike, content: str | bytes) -> Path:
-    """Write `content` (text as UTF-8) to `path`, whole or not at all.
+    """Write `content` (text as UTF-8) to `path`, completely or not at all.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def write_atomic(path: str | os.PathLike, content: str | bytes) -> Path:
 
 @contextlib.contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write into piece by piece; it becomes `path` at the end, or does not appear.
+    """Open a file for writing piece by piece; it appears at `path` when the block ends well.
 
     Raises
     ------
@@ -97,19 +101,20 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         raise output_error(path, error) from error
 
 
-def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int = 6) -> Path:
-    """Write a table as CSV with so many significant digits, whole or not at all.
+def write_table(path: str | os.PathLike, table: pd.DataFrame, digits: int | None = 6) -> Path:
+    """Write a table as CSV with `digits` significant digits (None: all), completely or not at all.
 
     Raises
     ------
     OutputError
         As `write_atomic`.
     """
-    return write_atomic(path, table.to_csv(index=False, float_format=f"%.{digits}g"))
+    float_format = None if digits is None else f"%.{digits}g"
+    return write_atomic(path, table.to_csv(index=False, float_format=float_format))
 
 
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
-    """Write an array in NumPy's format, whole or not at all.
+    """Write an array in NumPy's format, completely or not at all.
 
     Raises
     ------
@@ -124,37 +129,37 @@ def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
 
 
 def digest(*parts: bytes | str | np.ndarray) -> str:
-    """Return the SHA-256 of texts, bytes and arrays (by value, as 64-bit floats), as hex digits."""
+    """Return the SHA-256 of texts, bytes and arrays (values as 64-bit floats) in hex digits."""
     import numpy as np
 
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):
-            found.update(part.encode())
+            hasher.update(part.encode())
         elif isinstance(part, bytes):
-            found.update(part)
+            hasher.update(part)
         else:
-            found.update(f"{np.shape(part)}".encode())
-            found.update(np.ascontiguousarray(part, float).tobytes())
-    return found.hexdigest()
+            hasher.update(f"{np.shape(part)}".encode())
+            hasher.update(np.ascontiguousarray(part, float).tobytes())
+    return hasher.hexdigest()
 
 
 def backup(path: Path, folder: Path) -> Path:
-    """Write a copy of a file that shall be replaced, ``NAME.before-TIME.SUFFIX``; return its path.
+    """Copy a file that will be replaced to ``folder/NAME.before-TIME.SUFFIX``; return that path.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the copy cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    kept = folder / f"{path.stem}.before-{moment}{path.suffix}"
-    return write_atomic(kept, path.read_bytes())
+    copy = folder / f"{path.stem}.before-{moment}{path.suffix}"
+    return write_atomic(copy, path.read_bytes())
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """Return the error to raise when the system refuses to write `path`."""
+    """Return the `OutputError` for a system error met while writing `path`."""
     return OutputError(
         f"{path} cannot be written ({error.strerror or error})",
         fix="check the folder's permissions and the free space (df -h), or choose another place",

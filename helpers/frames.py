@@ -1,4 +1,4 @@
-"""Frames (snapshots) in, checked: ``load_frames("water", "train", 100)`` → ``ase.Atoms``."""
+"""Reading and checking frames (snapshots with DFT labels), the shipped ones and those of users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a shipped data set, as its manifest describes it."""
+    """One file of a shipped data set, as described in its manifest."""
 
     path: Path
     split: str
@@ -72,7 +72,7 @@ def data_files(dataset: str) -> list[DataFile]:
 
 
 def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms]:
-    """Load a shipped set of frames and verify its checksum.
+    """Return a shipped set of frames, after checking its SHA-256.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms
     split : str
         ``"train"`` or ``"validate"``. The two never share a trajectory.
     size : int, optional
-        Number of frames, one of the sizes that exist; by default the largest.
-        The training sets are nested: the 50 are the first of the 100, and so on.
+        Number of frames; by default the largest set.
+        The training sets are nested: the first 50 of 100 frames are the set of 50, and so on.
 
     Returns
     -------
@@ -100,22 +100,22 @@ def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms
     if split not in splits:
         raise DataError(f"{dataset!r} has no split {split!r}", fix=nearest(str(split), splits))
     by_size = {file.size: file for file in files if file.split == split}
-    chosen = max(by_size) if size is None else size
-    if chosen not in by_size:
+    size = max(by_size) if size is None else size
+    if size not in by_size:
         raise DataError(
             f"{dataset!r} has no {split!r} set of {size!r} frames",
             expected="one of " + ", ".join(str(n) for n in sorted(by_size)),
             fix="choose one of them, or slice a larger set: its first frames are a fair sample",
         )
-    by_size[chosen].check()
-    return read_frames(by_size[chosen].path)
+    by_size[size].check()
+    return read_frames(by_size[size].path)
 
 
 def read_frames(path: str | os.PathLike) -> list[Atoms]:
     """Read every frame of an extended XYZ file (plain or .gz), or raise a `DataError`.
 
-    Unlike gap_fit, which drops a last frame that was cut off and goes on, this refuses files
-    that are missing, empty, truncated or malformed, and positions or cells that are not finite.
+    Files that are missing, empty, truncated or malformed are refused, and so are positions or
+    cells that are not finite. (gap_fit silently ignores a truncated last frame.)
     """
     path = Path(path)
     if not path.is_file():
@@ -141,7 +141,7 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
 
 
 def _check_structure(path: Path) -> None:
-    """Raise `DataError`, naming frame and line, where counts and lines of an XYZ file disagree."""
+    """Raise `DataError`, naming frame and line, where an XYZ file has too few or too many lines."""
     lines = enumerate(_text_lines(path), start=1)
     n_frames = 0
     for line_number, line in lines:
@@ -205,7 +205,7 @@ def check_labels(
         Energies in ``info[energy_name]`` (eV), forces in ``arrays[forces_name]``,
         shape (n_atoms, 3), eV/Å.
     source : str
-        What to call the frames in the message, such as a file name.
+        Name of the frames in the message, such as a file name.
     """
     for number, atoms in enumerate(frames, start=1):
         where = f"Frame {number} of {source}"
@@ -235,9 +235,9 @@ def check_labels(
 
 
 def label(atoms: Atoms, name: str) -> Any:
-    """Return a label of a frame (energy, forces, …) by name, or None.
+    """Return a label of a frame (energy, forces, …) by name, or None if it has none.
 
-    ASE moves labels with its own names, such as ``energy``, from the file into ``atoms.calc``.
+    ASE moves labels with its own names, such as ``energy``, to ``atoms.calc`` when it reads a file.
     """
     for holder in (atoms.info, atoms.arrays):
         if name in holder:
@@ -248,7 +248,15 @@ def label(atoms: Atoms, name: str) -> Any:
 def label_arrays(
     frames: Sequence[Atoms], energy_name: str = ENERGY_NAME, forces_name: str = FORCES_NAME
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return numbers of atoms and energies (n_frames,), eV, and all force components, eV/Å."""
+    """Return the labels of all frames as arrays.
+
+    Returns
+    -------
+    n_atoms : ndarray of shape (n_frames,)
+    energies : ndarray of shape (n_frames,), eV
+    forces : ndarray, eV/Å
+        All components of all atoms of all frames, one after the other.
+    """
     n_atoms = np.array([len(atoms) for atoms in frames])
     energies = np.array([float(label(atoms, energy_name)) for atoms in frames])
     forces = np.concatenate([np.ravel(label(atoms, forces_name)) for atoms in frames])
@@ -256,7 +264,7 @@ def label_arrays(
 
 
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
-    """Return the path of a frames file: as given, beside `near`, or in a shipped data set."""
+    """Return the path of a frames file: as given, in the folder `near`, or in the shipped data."""
     path = Path(name)
     shipped = sorted(data_folder().glob(f"*/{path.name}"))  # "water" comes before "water_…"
     places = [path, *([near / path] if near else []), *shipped]

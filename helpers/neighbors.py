@@ -1,4 +1,4 @@
-"""Pairs of atoms within a distance, for any cell (vesin)."""
+"""Neighbor search: all pairs of atoms within a distance, for any cell (with vesin)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ import numpy as np
 
 
 class PairList(NamedTuple):
-    """All pairs within a distance, each from both ends; distances in Å, shifts in cells."""
+    """All pairs within a distance, each from both ends.
+
+    Attributes
+    ----------
+    first, second : int arrays of shape (n_pairs,)
+        The two atoms.
+    shift : int array of shape (n_pairs, 3)
+        Cell vectors to add to the position of the second.
+    distance : array of shape (n_pairs,), Å
+    """
 
     first: np.ndarray
     second: np.ndarray
     shift: np.ndarray
     distance: np.ndarray
 
-    def chosen(self, which: np.ndarray) -> PairList:
-        """Return some of the pairs, by mask or place."""
+    def select(self, which: np.ndarray) -> PairList:
+        """Return some of the pairs, by mask or indices."""
         return PairList(*(values[which] for values in self))
 
     def between(self, species: tuple[int, int], numbers: np.ndarray, cutoff_A: float) -> PairList:
         """Return the near pairs of two elements (ascending), by atomic numbers of the atoms."""
-        kinds = np.sort([numbers[self.first], numbers[self.second]], axis=0)
-        return self.chosen((kinds.T == species).all(1) & (self.distance < cutoff_A))
+        elements = np.sort([numbers[self.first], numbers[self.second]], axis=0)
+        return self.select((elements.T == species).all(1) & (self.distance < cutoff_A))
 
 
 def find_pairs(
@@ -37,6 +46,10 @@ def find_pairs(
         Cell vectors as rows; those of directions without periodicity may be anything.
     pbc : bool ndarray of shape (3,)
     cutoff_A : float
+
+    Returns
+    -------
+    PairList
     """
     from vesin import NeighborList
 

@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, exit codes, progress bars, results."""
+"""Shared by all commands: exit codes, results, progress bars, errors in one line."""
 
 from __future__ import annotations
 
@@ -15,50 +15,20 @@ from helpers.errors import WorkshopError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-EXIT_PROBLEM, EXIT_INTERRUPTED = 1, 130
-
-
-def teaching_script(
-    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]
-) -> int:
-    """Run a script of the workshop like a subcommand: errors in one line, --debug for more."""
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return run_guarded(Path(sys.argv[0]).name, run, parser.parse_args())
-
-
-def run_guarded(
-    name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace
-) -> int:
-    """Run a command; an error becomes one line, and a traceback only with --debug."""
-    try:
-        return run(options)
-    except KeyboardInterrupt:
-        print(f"{name}: stopped; nothing half-written was left behind", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
-        return EXIT_PROBLEM
-    except Exception as error:
-        if options.debug:
-            traceback.print_exc()
-        else:
-            text = " ".join(str(error).splitlines())
-            if not isinstance(error, WorkshopError):
-                text = f"{type(error).__name__}: {text} (--debug tells more)"
-            print(f"{name}: {text}", file=sys.stderr)
-        return EXIT_PROBLEM
+EXIT_PROBLEM = 1
+EXIT_INTERRUPTED = 130  # as shells report Ctrl-C: 128 + SIGINT
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command made.
+    """The result of a command.
 
     Attributes
     ----------
     found : Any
         What was computed: the findings of the room.
     report_path : Path or None
-        The report that tells it; None where there is nothing to tell yet.
+        The report; None where there is nothing to report yet.
     """
 
     found: Any
@@ -68,21 +38,64 @@ class CommandResult:
 def progress_bar(
     total: float, description: str, unit: str = "", *, show: bool = True, **options: Any
 ) -> tqdm:
-    """Return a progress bar on the error stream (a widget in notebooks); ``with`` closes it.
+    """Return a progress bar: on the error stream in a terminal, a widget in a notebook.
+
+    Use it in a ``with`` block, which closes it.
 
     Parameters
     ----------
     total : float
-        Where the bar is full.
+        Number at which the bar is full.
     description, unit : str
-        What is done, and of what there are so many.
+        What is being done; what is being counted.
     show : bool
-        Without it nothing is printed.
+        If False, nothing is shown.
     **options
-        Others of `tqdm.tqdm`, such as ``initial`` or ``bar_format``.
+        Other options of `tqdm.tqdm`, such as ``initial`` or ``bar_format``.
     """
     from tqdm.auto import tqdm
 
     return tqdm(
         total=total, desc=description, unit=unit, disable=not show, file=sys.stderr, **options
     )
+
+
+def run_guarded(
+    name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace
+) -> int:
+    """Run a command and return its exit code; show an error as one line.
+
+    Parameters
+    ----------
+    name : str
+        Name of the command, shown before the error.
+    run : function
+        Takes the parsed options and returns the exit code.
+    options : argparse.Namespace
+        With ``options.debug`` the traceback of an error is shown.
+    """
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; nothing half-written was left behind", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
+        sys.stderr.close()
+        return EXIT_PROBLEM
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        else:
+            text = " ".join(str(error).splitlines())
+            if not isinstance(error, WorkshopError):
+                text = f"{type(error).__name__}: {text} (--debug shows the traceback)"
+            print(f"{name}: {text}", file=sys.stderr)
+        return EXIT_PROBLEM
+
+
+def teaching_script(
+    parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]
+) -> int:
+    """Run a script of the workshop as a command of its own, with errors in one line and --debug."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return run_guarded(Path(sys.argv[0]).name, run, parser.parse_args())

@@ -204,11 +204,11 @@ def walled_model(tmp_path_factory):
     from helpers import fit_gap
     from helpers.gap.command import quick_config
     from helpers.gap.xml import read_model, write_model
-    from helpers.md.short_range import with_wall
+    from helpers.md.short_range import with_core_repulsion
 
     folder = tmp_path_factory.mktemp("walled")
     fit = fit_gap(quick_config(), output=folder / "gap.xml", progress=False)
-    return write_model(with_wall(read_model(fit.model_path)), folder / "walled.xml")
+    return write_model(with_core_repulsion(read_model(fit.model_path)), folder / "walled.xml")
 
 
 @pytest.fixture(scope="session")

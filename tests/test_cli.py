@@ -18,11 +18,10 @@ from ase.io import write
 
 import helpers
 from helpers import doctor
-from helpers.cli import main
+from helpers.cli import COMMANDS, main
 from helpers.gap.xml import read_model
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["doctor", "fit", "evaluate", "run", "learning-curve", "sweep", "md"]
 INSTALLED = shutil.which("mlmd", path=os.path.dirname(sys.executable))
 MLMD = [INSTALLED] if INSTALLED else [sys.executable, "-m", "helpers.cli"]
 
@@ -72,15 +71,16 @@ def test_help_names_every_command(capsys):
         assert re.search(rf"^ +{command}\s+\w", shown, re.MULTILINE), command
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    shown = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert "--debug" in shown and "--no-progress" in shown
-    if command != "doctor":
-        assert f"Example: mlmd {command}" in shown and "--output" in shown or "--csv" in shown
+def test_every_command_has_a_help_with_an_example(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        shown = capsys.readouterr().out
+        assert ended.value.code == 0, command
+        assert "--debug" in shown and "--no-progress" in shown, command
+        if command != "doctor":
+            assert f"Example: mlmd {command}" in shown, command
+            assert "--output" in shown or "--csv" in shown, command
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,14 @@ def test_every_command_explains_itself(command, capsys):
         (["fit", "a.cfg", "--ouput", "gap.xml"], "unrecognized arguments: --ouput"),
         (["run", "--quick", "--accurate"], "not allowed with"),
         (["evaluate", "gap.xml", "--processes", "many"], "invalid int value: 'many'"),
+    ],
+    ids=[
+        "misspelled command",
+        "no command",
+        "no model",
+        "misspelled option",
+        "two presets",
+        "a word for a number",
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments, message, capsys):
@@ -169,7 +177,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(mlmd, monkeypatch):
     monkeypatch.setattr(doctor, "examine", fail)
     done = mlmd("doctor")
     assert done.code == 1
-    assert done.errors == ["mlmd doctor: ZeroDivisionError: one two (--debug tells more)"]
+    assert done.errors == ["mlmd doctor: ZeroDivisionError: one two (--debug shows the traceback)"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,15 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(mlmd, monkeypatch):
         (["run", "--quick", "--output", "none/results"], "there is no folder .*none.*mkdir -p"),
         (["run", "--quick", "--output", "mine.xyz"], r"mine\.xyz is a file.*a folder"),
     ],
-    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+    ids=[
+        "config and preset",
+        "no folder for the table",
+        "no frames file",
+        "no such label",
+        "no processes",
+        "no folder for the results",
+        "a file in place of a folder",
+    ],
 )
 def test_mistakes_are_found_before_the_work(
     workshop, monkeypatch, mlmd_refuses, listing, arguments, message
@@ -198,7 +214,7 @@ def test_doctor_finds_everything_here(mlmd):
     done = mlmd("doctor")
     assert (done.code, done.errors) == (0, [])
     *checks, _, verdict = done.output.splitlines()
-    assert verdict == "Everything needed is here."
+    assert verdict == "Everything is in place."
     assert len(checks) > 10
     for line in checks:
         assert re.match(r"ok       \S.*: \S", line), line
@@ -257,12 +273,14 @@ def test_the_main_job_runs_from_any_folder_and_gives_the_same_numbers_again(tmp_
         assert np.array_equal(first.alpha, second.alpha)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "table"),
     [
         ("gap_error_train.py", "train_errors.csv"),
         ("gap_error_validate.py", "validation_errors.csv"),
     ],
+    ids=["training", "validation"],
 )
 def test_the_scripts_of_the_terminal_edition(workshop, small_data, script, table):
     command = [sys.executable, str(ROOT / "workshop" / script)]

@@ -1,5 +1,6 @@
 """``mlmd doctor`` finds what is wrong, and says how to mend it."""
 
+import re
 import shutil
 
 import pytest
@@ -38,6 +39,12 @@ def test_a_gap_fit_that_does_not_run(monkeypatch, tmp_path):
     broken.chmod(0o755)
     monkeypatch.setattr(doctor, "find_gap_fit", lambda: broken)
     assert "exit code 139" in problem("gap_fit")
+
+
+def test_a_jax_that_computes_wrong(monkeypatch):
+    wrong = "sums of squares in float64: 23616 of 40000 wrong"
+    monkeypatch.setattr("helpers.jax_setup.miscomputed_cases", lambda: [wrong])
+    assert re.search(f"{wrong}\n.*pip install 'jax!=", problem("JAX computes known cases right"))
 
 
 def test_too_many_threads(monkeypatch):

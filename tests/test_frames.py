@@ -56,6 +56,7 @@ def test_labels_are_physical():
         (("water", "train", "50"), "no 'train' set of '50' frames"),
         (("water", "validate", 50), "one of 100"),
     ],
+    ids=["data set", "split", "size", "size as text", "size of another split"],
 )
 def test_a_wrong_name_or_size_is_refused(arguments, message):
     with pytest.raises(DataError, match=message):
@@ -128,16 +129,16 @@ def test_read_frames_takes_a_good_file_plain_or_compressed(tmp_path, lines):
         (lambda text: [*text[:5], "Qq 1 1 1 0 0 0\n", *text[6:]], "cannot be read as extended"),
     ],
     ids=[
-        "empty",
-        "cut",
-        "cut at the count",
-        "line lost",
-        "gap",
-        "html",
-        "negative",
-        "words",
-        "nan",
-        "element",
+        "empty file",
+        "last line missing",
+        "only the number of atoms",
+        "a line missing",
+        "an empty line",
+        "HTML",
+        "negative number of atoms",
+        "words for numbers",
+        "position NaN",
+        "unknown element",
     ],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, lines, edit, message):
@@ -184,6 +185,14 @@ def spoil(frames, what):
         ("inf force", "Frame 3 .*'dft_forces' is not a finite number"),
         ("text", "Frame 3 .*'dft_energy' is not a finite number"),
         ("shape", "Frame 3 .*'dft_energy' has the wrong shape"),
+    ],
+    ids=[
+        "no energy",
+        "no forces",
+        "energy NaN",
+        "force infinite",
+        "energy as text",
+        "two energies",
     ],
 )
 def test_frames_with_bad_labels_are_refused(what, message):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How well does the potential reproduce the frames that it was trained on?
+"""Errors of the potential on the frames that it was trained on.
 
 Prints the RMSE of energies and forces and writes train_errors.csv with the true and predicted
 values. Run it after gap_fit, in the folder of gap_config.cfg:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How well does the potential predict frames that it has never seen?
+"""Errors of the potential on frames that were not used for training.
 
 Prints the RMSE of energies and forces and writes validation_errors.csv with the true and
 predicted values. Run it after gap_fit, in the folder of gap_config.cfg:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Molecular dynamics with your potential, with the integrators of ASE, command by command.
+"""Molecular dynamics with your potential and the integrators of ASE, command by command.
 
 200 steps at constant energy (nve.log), then 100 steps at constant temperature (nvt.log); every
 fifth frame goes into trajectory.xyz. Run it after gap_fit, in the folder of gap.xml:
 
     python molecular_dynamics.py
 
-The compiled loop does the same several times faster: mlmd md gap.xml.
+The command mlmd md gap.xml uses a compiled loop, which is several times faster.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from helpers.terminal import teaching_script
 
 
 def main(options: argparse.Namespace) -> int:
-    """Read along here: each command says what it does."""
+    """Run NVE, then NVT; each command has a comment that explains it."""
     import numpy as np
     from ase import units
     from ase.io import write
@@ -24,56 +24,58 @@ def main(options: argparse.Namespace) -> int:
     from ase.md.verlet import VelocityVerlet
 
     from helpers import load_potential
-    from helpers.md import A_PER_FS, LogFile, snapshot, thermal_velocities
+    from helpers.md import A_PER_FS, LogFile, maxwell_boltzmann, snapshot
 
-    # A snapshot of liquid water that the potential has never seen.
+    # A snapshot of liquid water that was not used for training.
     atoms = snapshot(options.snapshot)
 
-    # The potential gives energies and forces to whoever asks the atoms for them.
+    # The atoms now take their energies and forces from the potential.
     atoms.calc = load_potential(options.model)
 
-    # Random numbers with a seed: the same seed gives the same run.
+    # A generator of random numbers: the same seed gives the same run.
     rng = np.random.default_rng(options.seed)
 
-    # Velocities of 300 K (Maxwell-Boltzmann). The center of mass is at rest: if it moved, it
-    # would carry energy that warms nothing.
-    atoms.set_velocities(thermal_velocities(atoms.get_masses(), 300, rng) * A_PER_FS)
+    # Velocities from the Maxwell-Boltzmann distribution at 300 K. The center of mass is at rest: its
+    # motion would add kinetic energy that does not belong to the temperature.
+    noise = rng.standard_normal((len(atoms), 3))
+    atoms.set_velocities(maxwell_boltzmann(atoms.get_masses(), 300, noise) * A_PER_FS)
 
-    # Half a femtosecond: an O–H bond vibrates in 9 fs, and about 20 steps should follow that.
+    # Half a femtosecond: an O–H bond vibrates with a period of 9 fs, which about 20 steps resolve.
     timestep = 0.5 * units.fs
 
-    # Newton's equations, step by step (velocity Verlet): the total energy should stay the same.
+    # Newton's equations, integrated with velocity Verlet: the total energy should be constant.
     nve = VelocityVerlet(atoms, timestep)
 
-    # Every step adds a line to the log: time, energies, temperature.
+    # After every step, write a line to the log: time, energies, temperature.
     nve.attach(LogFile("nve.log", atoms, nve), interval=1)
 
-    # Every fifth step is kept as a frame.
+    # After every fifth step, keep a copy of the atoms.
     frames = []
     nve.attach(lambda: frames.append(atoms.copy()), interval=5)
 
-    # Go: 200 steps are 100 fs, about ten vibrations.
+    # Run 200 steps: 100 fs, about ten vibrations.
     nve.run(200)
 
-    # Now with a bath at 300 K that kicks and brakes (Langevin). The friction says how hard: each
-    # atom forgets its velocity within some 100 fs.
+    # Langevin dynamics: friction and random forces couple each atom to a heat bath at 300 K. With this
+    # friction, an atom loses the memory of its velocity within about 100 fs.
     nvt = Langevin(
         atoms,
         timestep,
         temperature_K=300,
         friction=0.01 / units.fs,
-        fixcm=False,  # the bath moves the center of mass, too
+        fixcm=False,  # the random forces also move the center of mass
         rng=rng,
     )
 
-    # The bath moves all 3 N degrees of freedom, so that the temperature counts all of them.
+    # The bath moves all 3 N degrees of freedom, so the temperature is computed with 3 N.
     nvt.attach(LogFile("nvt.log", atoms, nvt, degrees_of_freedom=3 * len(atoms)), interval=1)
     nvt.attach(lambda: frames.append(atoms.copy()), interval=5)
 
-    # Go on where the first run ended: now the total energy changes, and the temperature settles.
+    # Continue from the end of the first run. Now the total energy changes, and the temperature
+    # approaches 300 K.
     nvt.run(100)
 
-    # All frames into one file, for any program that shows atoms, such as `ase gui trajectory.xyz`.
+    # Write all frames into one file, which for example `ase gui trajectory.xyz` displays.
     write("trajectory.xyz", frames)
     print(f"nve.log, nvt.log, trajectory.xyz ({len(frames)} frames)")
     return 0
@@ -85,5 +87,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--model", default="gap.xml", help="default: %(default)s")
     parser.add_argument("--snapshot", type=int, default=0, help="number of a validation snapshot")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers")
     sys.exit(teaching_script(parser, main))

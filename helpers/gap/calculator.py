@@ -1,4 +1,4 @@
-"""Atoms that a potential can be asked about, whatever evaluates it."""
+"""`PotentialCalculator`: what the ASE calculators of all engines share; and checks of atoms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,19 @@ FARTHEST_A, THINNEST_CELL_A = 1e5, 0.5  # beyond them quippy is slow, wrong, or 
 
 
 class PotentialCalculator(Calculator):
-    """What the calculators of all engines share: checks, and threads that take turns."""
+    """Base of the calculators of all engines: checks of atoms, and a lock for threads.
+
+    Attributes
+    ----------
+    engine : str
+        ``"jax"`` or ``"quippy"``.
+    path : Path or None
+        The model file, where it came from one.
+    model : GapModel or None
+        Its numbers, where the kit could read them.
+    """
+
+    engine: str
 
     def __init__(self, path: Path | None, model: GapModel | None) -> None:
         super().__init__()
@@ -51,7 +63,7 @@ class PotentialCalculator(Calculator):
         self._check(self.atoms)
         self.results = self._predict(self.atoms, properties or ())
 
-    def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    def _predict(self, atoms: Atoms, properties: Sequence[str] = ()) -> dict[str, Any]:
         """Return results by ASE's names for atoms that were checked."""
         raise NotImplementedError
 

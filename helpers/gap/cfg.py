@@ -1,4 +1,4 @@
-"""The text form of gap_fit's configuration: ``key=value``, with ``gap={term : term}`` inside."""
+"""Read and write gap_fit's config format: ``key=value``, with ``gap={term : term}`` inside."""
 
 from __future__ import annotations
 
@@ -99,6 +99,41 @@ def typed(texts: Mapping[str, str], names: Iterable[str], owner: type, source: s
     return values
 
 
+def convert(key: str, text: str, kind: str, source: str) -> Any:
+    """Return the value that a text of a config stands for; `kind` is the type in words."""
+    try:
+        if kind == "bool":
+            return {"t": True, "true": True, "f": False, "false": False}[text.casefold()]
+        if kind == "int":
+            number = _float(text)
+            if number != int(number):
+                raise ValueError(text)
+            return int(number)
+        if kind == "float":
+            return _float(text)
+        if kind.startswith("tuple"):
+            return tuple(_float(word) for word in text.split())
+        if kind.startswith("Mapping"):
+            words = [word.strip() for word in text.split(":")]
+            return {
+                element: _float(energy)
+                for element, energy in zip(words[::2], words[1::2], strict=True)
+            }
+    except (KeyError, ValueError, OverflowError) as error:
+        expected = {
+            "bool": "T or F",
+            "int": "a whole number",
+            "float": "a number",
+            "tup": "numbers in braces, {0.001 0.02 0 0}",
+            "Map": "{H:-13.6:O:-432.0}, energies in eV",
+        }
+        raise ConfigError(
+            f"{source}: {key}={text} cannot be read",
+            expected=expected.get(kind) or expected[kind[:3]],
+        ) from error
+    return text
+
+
 def format_config(top: Mapping[str, Any], terms: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     """Return the text of a config: one key a line, all terms on the last, as gap_fit wants it."""
     lines = [f"{key}={_text(value)}" for key, value in top.items()]
@@ -164,41 +199,6 @@ def _pairs(text: str, source: str) -> dict[str, str]:
         pairs[key] = value[1:-1].strip() if value[0] in "{\"'" else value
         position = match.end()
     return pairs
-
-
-def convert(key: str, text: str, kind: str, source: str) -> Any:
-    """Return the value that a text of a config stands for; `kind` is the type in words."""
-    try:
-        if kind == "bool":
-            return {"t": True, "true": True, "f": False, "false": False}[text.casefold()]
-        if kind == "int":
-            number = _float(text)
-            if number != int(number):
-                raise ValueError(text)
-            return int(number)
-        if kind == "float":
-            return _float(text)
-        if kind.startswith("tuple"):
-            return tuple(_float(word) for word in text.split())
-        if kind.startswith("Mapping"):
-            words = [word.strip() for word in text.split(":")]
-            return {
-                element: _float(energy)
-                for element, energy in zip(words[::2], words[1::2], strict=True)
-            }
-    except (KeyError, ValueError, OverflowError) as error:
-        wanted = {
-            "bool": "T or F",
-            "int": "a whole number",
-            "float": "a number",
-            "tup": "numbers in braces, {0.001 0.02 0 0}",
-            "Map": "{H:-13.6:O:-432.0}, energies in eV",
-        }
-        raise ConfigError(
-            f"{source}: {key}={text} cannot be read",
-            expected=wanted.get(kind) or wanted[kind[:3]],
-        ) from error
-    return text
 
 
 def _float(text: str) -> float:

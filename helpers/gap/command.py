@@ -1,34 +1,42 @@
-"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, compare it with DFT, report."""
+"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, evaluate it, report."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import DataError
+from ase import Atoms
+
+from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
-from helpers.files import make_folder
+from helpers.files import check_writable, make_folder, write_atomic
 from helpers.frames import find_frames_file, load_frames, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
-from helpers.terminal import run_guarded
+from helpers.terminal import CommandResult, run_guarded
 
 
 def fit_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd fit``."""
     parser.epilog = "Example: mlmd fit workshop/gap_config.cfg --output gap.xml"
     parser.add_argument(
-        "config", nargs="?", type=Path, help="a gap_config.cfg; without one, the default preset"
+        "config", nargs="?", type=Path, help="a gap_config.cfg; default: the default preset"
     )
     parser.add_argument(
         "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
     )
     parser.add_argument("--output", type=Path, help="model file to write (default: as configured)")
+    parser.add_argument(
+        "--engine",
+        choices=("gap_fit", "jax"),
+        default="gap_fit",
+        help="gap_fit (default), or the kit's own, which is faster",
+    )
     parser.set_defaults(run=_fit)
 
 
@@ -50,8 +58,16 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd run``."""
     parser.epilog = "Example: mlmd run --quick --output results"
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="seconds instead of a minute, to try")
-    size.add_argument("--accurate", action="store_true", help="the preset for accuracy: minutes")
+    size.add_argument(
+        "--quick",
+        action="store_true",
+        help="a small potential, trained in seconds, to try the command",
+    )
+    size.add_argument(
+        "--accurate",
+        action="store_true",
+        help="the preset for accuracy: 400 frames, ten minutes or more",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("results"), help="folder for the results"
     )
@@ -59,7 +75,7 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def error_script(description: str, *, split: str, csv: str) -> int:
-    """Be ``gap_error_train.py`` or ``gap_error_validate.py`` of the workshop's terminal edition.
+    """Entry point of ``gap_error_train.py`` and ``gap_error_validate.py`` of the workshop.
 
     Parameters
     ----------
@@ -80,23 +96,108 @@ def error_script(description: str, *, split: str, csv: str) -> int:
     parser.add_argument("--output", type=Path, default=Path(csv), help="default: %(default)s")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args()
-    options.split, options.no_progress = split, False
+    options.split = split
     return run_guarded(Path(sys.argv[0]).name, _error_table, options)
 
 
-def _fit(options: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class TrainingFindings:
+    """A trained potential and its errors.
 
+    Attributes
+    ----------
+    fit : FitResult
+        The model, and what training it cost.
+    training, validation : Evaluation
+        Its errors on the frames that it was trained on, and on frames of other trajectories.
+    """
+
+    fit: FitResult
+    training: Evaluation
+    validation: Evaluation
+
+
+def quick_config() -> GapConfig:
+    """Return settings that train in a few seconds: to see that everything works, not to use."""
+    return GapConfig(atoms_filename="gap_input_50.xyz", n_max=4, l_max=3, n_sparse=100)
+
+
+def run_main_job(
+    config: GapConfig, folder: str | os.PathLike = "results", *, progress: bool = True
+) -> CommandResult:
+    """Train, evaluate on training and validation frames, and write everything into `folder`.
+
+    Writes ``gap.xml``, ``gap_config.cfg``, ``train_errors.csv``, ``validation_errors.csv``,
+    ``summary.csv`` and ``report.html``, and prints what it does.
+
+    Parameters
+    ----------
+    config : GapConfig
+        The settings; ``config.gap_file`` names the model inside `folder`.
+    folder : path
+        Made if its parent exists.
+    progress : bool
+        Show bars.
+
+    Returns
+    -------
+    CommandResult
+        With `TrainingFindings` and the path of the report.
+
+    Raises
+    ------
+    DataError, FitError, OutputError
+        As `fit_gap` and `evaluate` do.
+    """
+    import pandas as pd
+
+    from helpers.gap.report import accuracy_section, settings_section
+    from helpers.report.sections import add_section
+
+    folder = make_folder(folder)
+    frames_file = find_frames_file(config.atoms_filename)
+    training_frames = read_frames(frames_file)
+    validation_frames = load_frames("water", "validate")
+    config.replace(atoms_filename=os.path.relpath(frames_file, folder)).write(
+        folder / "gap_config.cfg"
+    )
+    print(f"Training on the {len(training_frames)} frames of {frames_file.name} …")
+    fit = fit_gap(
+        config, frames_file, output=folder / Path(config.gap_file).name, progress=progress
+    )
+    print(f"  {fit}")
+    print("Comparing with DFT …")
+    training = evaluate(fit.model_path, training_frames, progress=progress, **config.label_names)
+    validation = evaluate(fit.model_path, validation_frames, progress=progress)
+    print(f"  training    {training}")
+    print(f"  validation  {validation}")
+    training.to_csv(folder / "train_errors.csv")
+    validation.to_csv(folder / "validation_errors.csv")
+    summary = pd.concat(
+        [
+            training.summary().assign(set="training"),
+            validation.summary().assign(set="validation"),
+        ]
+    )
+    write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
+    add_section(settings_section(fit), folder)
+    report_path = add_section(accuracy_section(fit, training, validation), folder)
+    return CommandResult(TrainingFindings(fit, training, validation), report_path)
+
+
+def _fit(options: argparse.Namespace) -> int:
     if options.config is not None and options.accurate:
-        raise DataError("A config and --accurate are both given", fix="keep one of them")
-    near = None
+        raise ConfigError("A config and --accurate are both given", fix="keep one of them")
+    folder = None
     if options.config is not None:
-        config, near = GapConfig.read(options.config), options.config.parent
+        config, folder = GapConfig.read(options.config), options.config.parent
     else:
         config = GapConfig.accurate() if options.accurate else GapConfig()
     result = fit_gap(
         config,
-        find_frames_file(config.atoms_filename, near),
+        find_frames_file(config.atoms_filename, folder),
         output=options.output,
+        engine=options.engine,
         progress=not options.no_progress,
     )
     print(result)
@@ -104,9 +205,8 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-
     frames = read_frames(options.frames) if options.frames else load_frames("water", "validate")
-    _compare(
+    _print_errors(
         options.model,
         frames,
         csv=options.csv,
@@ -118,116 +218,39 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _error_table(options: argparse.Namespace) -> int:
-
-    folder = options.config.parent
-    config = GapConfig.read(options.config)
-    model = options.model or folder / config.gap_file
-    if options.split == "train":
-        frames = read_frames(find_frames_file(config.atoms_filename, folder))
-        names = {
-            "energy_name": config.energy_parameter_name,
-            "forces_name": config.force_parameter_name,
-        }
-    else:
-        frames, names = load_frames("water", "validate"), {}
-    _compare(model, frames, csv=options.output, progress=True, **names)
-    return 0
-
-
-def _compare(model: Path, frames: list, *, csv: Path | None, **settings: Any) -> None:
-    """Evaluate, print the errors, and write the table of true and predicted values."""
-    from helpers.files import check_writable
-
-    if csv is not None:
-        check_writable(csv)
-    result = evaluate(model, frames, **settings)
-    print(result)
-    print(result.summary().to_string(index=False, float_format="{:.2f}".format))
-    if csv is not None:
-        print(f"written: {result.to_csv(csv)}")
-
-
 def _run(options: argparse.Namespace) -> int:
-
     config = GapConfig()
     if options.quick:
         config = quick_config()
     elif options.accurate:
         config = GapConfig.accurate()
     result = run_main_job(config, options.output, progress=not options.no_progress)
+    assert result.report_path is not None
     print(f"\nThe report is {result.report_path.absolute()}")
     return 0
 
 
-@dataclass(frozen=True)
-class JobResult:
-    """What the main job made."""
-
-    fit: FitResult
-    training: Evaluation
-    validation: Evaluation
-    report_path: Path
-
-
-def quick_config() -> GapConfig:
-    """Return settings that train in a few seconds: to see that everything works, not to use."""
-    return GapConfig(atoms_filename="gap_input_50.xyz", n_max=4, l_max=3, n_sparse=100)
+def _error_table(options: argparse.Namespace) -> int:
+    folder = options.config.parent
+    config = GapConfig.read(options.config)
+    model = options.model or folder / config.gap_file
+    if options.split == "train":
+        frames = read_frames(find_frames_file(config.atoms_filename, folder))
+        names = config.label_names
+    else:
+        frames, names = load_frames("water", "validate"), {}
+    _print_errors(model, frames, csv=options.output, progress=True, **names)
+    return 0
 
 
-def run_main_job(
-    config: GapConfig,
-    folder: str | os.PathLike = "results",
-    *,
-    progress: bool = True,
-    say: Callable[[str], None] = print,
-) -> JobResult:
-    """Train, evaluate on training and validation frames, and write everything into `folder`.
-
-    Writes ``gap.xml``, ``gap_config.cfg``, ``train_errors.csv``, ``validation_errors.csv``,
-    ``summary.csv`` and ``report.html``.
-
-    Parameters
-    ----------
-    config : GapConfig
-        The settings; ``config.gap_file`` names the model inside `folder`.
-    folder : path
-        Made if its parent exists.
-    say : callable
-        Takes one line of news at a time.
-    """
-    import pandas as pd
-
-    from helpers.files import write_atomic
-    from helpers.gap.report import accuracy_section, settings_section
-    from helpers.report.sections import add_section
-
-    folder = make_folder(folder)
-    frames_file = find_frames_file(config.atoms_filename)
-    training_frames = read_frames(frames_file)
-    validation_frames = load_frames("water", "validate")
-    config.replace(atoms_filename=os.path.relpath(frames_file, folder)).write(
-        folder / "gap_config.cfg"
-    )
-    say(f"Training on the {len(training_frames)} frames of {frames_file.name} …")
-    fit = fit_gap(
-        config, frames_file, output=folder / Path(config.gap_file).name, progress=progress
-    )
-    say(f"  {fit}")
-    say("Comparing with DFT …")
-    training = evaluate(fit.model_path, training_frames, progress=progress, **config.label_names)
-    validation = evaluate(fit.model_path, validation_frames, progress=progress)
-    say(f"  training    {training}")
-    say(f"  validation  {validation}")
-    training.to_csv(folder / "train_errors.csv")
-    validation.to_csv(folder / "validation_errors.csv")
-    summary = pd.concat(
-        [
-            training.summary().assign(set="training"),
-            validation.summary().assign(set="validation"),
-        ]
-    )
-    write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
-    add_section(settings_section(fit), folder)
-    report = add_section(accuracy_section(fit, training, validation), folder)
-    return JobResult(fit, training, validation, report)
+def _print_errors(
+    model: Path, frames: Sequence[Atoms], *, csv: Path | None, **options: Any
+) -> None:
+    """Evaluate, print the errors, and write the table of true and predicted values."""
+    if csv is not None:
+        check_writable(csv)
+    evaluation = evaluate(model, frames, **options)
+    print(evaluation)
+    print(evaluation.summary().to_string(index=False, float_format="{:.2f}".format))
+    if csv is not None:
+        print(f"written: {evaluation.to_csv(csv)}")

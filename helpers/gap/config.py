@@ -1,4 +1,4 @@
-"""`GapConfig` ↔ ``gap_config.cfg``: the only place that knows gap_fit's keys."""
+"""`GapConfig`: the hyperparameters of a fit, read from and written to a ``gap_config.cfg``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ from helpers import checks
 from helpers.errors import ConfigError, nearest
 from helpers.files import write_atomic
 from helpers.gap import cfg
+
+# Units of the fields of `GapConfig` and `TwoBody` that have one, for tables and figures.
+UNITS = {
+    "cutoff": "Å",
+    "atom_sigma": "Å",
+    "cutoff_transition_width": "Å",
+    "delta": "eV",
+    "theta_uniform": "Å",
+    "default_sigma": "eV/atom, eV/Å, –, –",
+    "sparse_jitter": "eV²",
+    "e0": "eV",
+}
 
 
 @dataclass(frozen=True)
@@ -52,15 +64,43 @@ class TwoBody(checks.Settings):
         checks.one_of("sparse_method", self.sparse_method, ("uniform",))
 
 
+# Field names by the place that gap_fit reads them from, in the order in which they are written.
+TOP_KEYS = (
+    "atoms_filename",
+    "default_sigma",
+    "e0_method",
+    "e0",
+    "energy_parameter_name",
+    "force_parameter_name",
+    "sparse_jitter",
+    "do_copy_atoms_file",
+    "sparse_separate_file",
+    "gap_file",
+    "rnd_seed",
+)
+SOAP_KEYS = (
+    "atom_sigma",
+    "l_max",
+    "n_max",
+    "cutoff",
+    "cutoff_transition_width",
+    "delta",
+    "covariance_type",
+    "zeta",
+    "n_sparse",
+    "sparse_method",
+)
+PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
+
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
 
 @dataclass(frozen=True)
 class GapConfig(checks.Settings):
-    """Everything that gap_fit is told: a typed, checked ``gap_config.cfg``.
+    """All settings of a fit: a typed, checked ``gap_config.cfg``.
 
-    ``GapConfig()`` is the classroom preset (100 frames), ``GapConfig.accurate()`` the careful
-    one (400 frames). Names are gap_fit's own keys; a config never changes, use `replace`.
+    ``GapConfig()`` is the default preset (100 frames), ``GapConfig.accurate()`` the one for
+    accuracy (400 frames). Names are gap_fit's own keys; a config never changes, use `replace`.
 
     Parameters
     ----------
@@ -174,40 +214,6 @@ class GapConfig(checks.Settings):
         self._check_sigma()
         self._check_e0()
 
-    def _check_sigma(self) -> None:
-        sigma = self.default_sigma
-        if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
-            checks.refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
-        for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
-            checks.number("default_sigma", value, unit=f"{unit} for energies and forces")
-        for value in sigma[2:]:
-            checks.number("default_sigma", value, positive=False)
-        object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
-
-    @property
-    def label_names(self) -> dict[str, Any]:
-        """Names of the labels, as `evaluate` and others take them."""
-        return {
-            "energy_name": self.energy_parameter_name,
-            "forces_name": self.force_parameter_name,
-        }
-
-    def _check_e0(self) -> None:
-        if self.e0 is None:
-            checks.one_of("e0_method", self.e0_method, ("average", "isolated"))
-            return
-        if self.e0_method is not None:
-            raise ConfigError(
-                "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
-            )
-        for element, energy in dict(self.e0).items():
-            if element not in _ELEMENTS:
-                checks.refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
-            if not isinstance(energy, Real) or not math.isfinite(energy):
-                checks.refuse("e0", energy, f"an energy in eV for {element}")
-        energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
-        object.__setattr__(self, "e0", energies)
-
     @classmethod
     def accurate(cls) -> GapConfig:
         """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
@@ -229,6 +235,14 @@ class GapConfig(checks.Settings):
     def sigma_force_eV_per_A(self) -> float:
         """Expected error of each force component, eV/Å."""
         return self.default_sigma[1]
+
+    @property
+    def label_names(self) -> dict[str, Any]:
+        """Names of the labels, as `evaluate` and others take them."""
+        return {
+            "energy_name": self.energy_parameter_name,
+            "forces_name": self.force_parameter_name,
+        }
 
     def to_cfg(self) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
@@ -275,48 +289,42 @@ class GapConfig(checks.Settings):
                 expected="one soap term and at most one distance_2b term, joined by ':'",
             )
         values |= cfg.typed(soap[0], SOAP_KEYS, cls, f"{source}, soap term")
-        pair = (
-            cfg.typed(pairs[0], PAIR_KEYS, TwoBody, f"{source}, distance_2b term")
-            if pairs
-            else None
-        )
+        two_body = None
+        if pairs:
+            two_body = TwoBody(
+                **cfg.typed(pairs[0], PAIR_KEYS, TwoBody, f"{source}, distance_2b term")
+            )
         if "e0" in values:
             values.setdefault("e0_method", None)
-        return cls(**values, two_body=None if pair is None else TwoBody(**pair))
+        return cls(**values, two_body=two_body)
+
+    def _check_sigma(self) -> None:
+        sigma = self.default_sigma
+        if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
+            checks.refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
+        for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
+            checks.number("default_sigma", value, unit=f"{unit} for energies and forces")
+        for value in sigma[2:]:
+            checks.number("default_sigma", value, positive=False)
+        object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
+
+    def _check_e0(self) -> None:
+        if self.e0 is None:
+            checks.one_of("e0_method", self.e0_method, ("average", "isolated"))
+            return
+        if self.e0_method is not None:
+            raise ConfigError(
+                "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
+            )
+        for element, energy in dict(self.e0).items():
+            if element not in _ELEMENTS:
+                checks.refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
+            if not isinstance(energy, Real) or not math.isfinite(energy):
+                checks.refuse("e0", energy, f"an energy in eV for {element}")
+        energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
+        object.__setattr__(self, "e0", energies)
 
 
-# Field names by the place that gap_fit reads them from, in the order in which they are written.
-TOP_KEYS = (
-    "atoms_filename",
-    "default_sigma",
-    "e0_method",
-    "e0",
-    "energy_parameter_name",
-    "force_parameter_name",
-    "sparse_jitter",
-    "do_copy_atoms_file",
-    "sparse_separate_file",
-    "gap_file",
-    "rnd_seed",
-)
-
-
-SOAP_KEYS = (
-    "atom_sigma",
-    "l_max",
-    "n_max",
-    "cutoff",
-    "cutoff_transition_width",
-    "delta",
-    "covariance_type",
-    "zeta",
-    "n_sparse",
-    "sparse_method",
-)
-
-
-PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
-
-
-# The small potential of the lessons, which a class fits many times.
+# The third preset, beside `GapConfig()` and `GapConfig.accurate()`: the small potential of the
+# lessons, which a class fits many times.
 CLASSROOM = GapConfig(n_sparse=100)

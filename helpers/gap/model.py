@@ -1,4 +1,4 @@
-"""`GapModel`: a Gaussian approximation potential as plain numbers."""
+"""`GapModel`: the numbers of a Gaussian approximation potential."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class GapTerm:
         ``"soap"`` or ``"distance_2b"``.
     options : dict of str
         The descriptor's keys and values, as texts.
+    descriptor : str
+        The descriptor as it stands in the file.
     delta : float
         Energy scale of the kernel, eV (the attribute ``signal_variance`` holds it unsquared).
     zeta : float or None
@@ -67,7 +69,7 @@ class GapTerm:
 
 @dataclass(frozen=True)
 class GapModel:
-    """A Gaussian approximation potential as plain numbers.
+    """A Gaussian approximation potential: terms with sparse points and weights.
 
     Attributes
     ----------

@@ -1,4 +1,8 @@
-"""`load_potential`: a model file → an ASE calculator. The only place that chooses an engine."""
+"""Load a potential and choose the engine that evaluates it.
+
+`load_potential` makes an ASE calculator of a model file. `jax_calculator` and `ase_calculator` are
+the doors for dynamics, which take a potential as a path or as a calculator.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import (
-    MissingToolError,
-    PredictionError,
-    UnsupportedModelError,
-    nearest,
-)
+from helpers.errors import ConfigError, MissingToolError, UnsupportedModelError, nearest
+from helpers.gap.calculator import PotentialCalculator
 from helpers.gap.jax.terms import unsupported_reason
 from helpers.gap.model import GapModel
-from helpers.gap.quippy_calculator import QuippyCalculator, load_in_another_process
+from helpers.gap.quippy_calculator import QuippyCalculator, check_in_another_process
 from helpers.gap.xml import read_model
 
 ENGINES = ("auto", "jax", "quippy")
@@ -47,6 +47,8 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
 
     Raises
     ------
+    ConfigError
+        If there is no such engine.
     ModelFileError
         If the file is missing, empty, damaged, or not a GAP.
     UnsupportedModelError
@@ -55,49 +57,75 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
         If the engine is not installed.
     """
     if engine not in ENGINES:
-        raise PredictionError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
+        raise ConfigError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
     path = Path(path).absolute()
     try:
         model = read_model(path)
     except UnsupportedModelError:
         if engine == "jax":
             raise
-        load_in_another_process(path)
+        check_in_another_process(path)
         return QuippyCalculator(path, None, why="only quippy knows all of its terms")
+    engine, reason = _choose_engine(engine, model)
     if engine == "jax":
-        return _load_jax(path, model)
-    reason = _why_not_jax(model) if engine == "auto" else ""
-    if engine == "auto" and not reason:
-        return _load_jax(path, model)
+        return _jax_calculator(path, model)
     return QuippyCalculator(path, model, why=reason)
 
 
-def _why_not_jax(model: GapModel) -> str:
-    """Return why "auto" does not take JAX, or an empty text if it does."""
+def jax_calculator(potential: Any) -> Any:
+    """Return a potential as a `JaxCalculator`: the door of the compiled dynamics.
+
+    Parameters
+    ----------
+    potential : path, JaxCalculator or QuippyCalculator
+        A `JaxCalculator` is returned as it is, with all that it has compiled.
+
+    Returns
+    -------
+    JaxCalculator
+
+    Raises
+    ------
+    ConfigError
+        If it is another calculator, which JAX cannot evaluate.
+    ModelFileError, UnsupportedModelError, MissingToolError
+        As `load_potential` with ``engine="jax"``.
+    """
+    if isinstance(potential, PotentialCalculator):
+        if potential.engine == "jax":
+            return potential
+        potential = potential.path
+    if not isinstance(potential, (str, os.PathLike)):
+        raise ConfigError(
+            f"{type(potential).__name__} cannot be evaluated with JAX",
+            expected="the path of a gap.xml, or what load_potential returns",
+        )
+    return load_potential(potential, engine="jax")
+
+
+def ase_calculator(potential: Any) -> Any:
+    """Return a potential as an ASE calculator: the door of the dynamics that ASE runs.
+
+    Parameters
+    ----------
+    potential : path or ASE calculator
+        A path is loaded with `load_potential`; a calculator is returned as it is.
+    """
+    return load_potential(potential) if isinstance(potential, (str, os.PathLike)) else potential
+
+
+def _choose_engine(engine: str, model: GapModel) -> tuple[str, str]:
+    """Return "jax" or "quippy", and why "auto" does not take JAX where it does not."""
+    if engine != "auto":
+        return engine, ""
     missing = [name for name in ("jax", "vesin") if find_spec(name) is None]
-    return f"{' and '.join(missing)} cannot be found" if missing else unsupported_reason(model)
+    reason = f"{' and '.join(missing)} cannot be found" if missing else unsupported_reason(model)
+    return ("quippy", reason) if reason else ("jax", "")
 
 
-def _load_jax(path: Path, model: GapModel) -> Any:
+def _jax_calculator(path: Path, model: GapModel) -> Any:
     try:
         from helpers.gap.jax.calculator import JaxCalculator
     except ImportError as error:
         raise MissingToolError("JAX is not installed", fix="pip install jax vesin") from error
     return JaxCalculator(model, path)
-
-
-def jax_calculator(potential: Any) -> Any:
-    """Return a potential, given as a path or a calculator, as a `JaxCalculator`."""
-    from helpers.gap.jax.calculator import JaxCalculator
-    from helpers.gap.quippy_calculator import QuippyCalculator
-
-    if isinstance(potential, JaxCalculator):
-        return potential
-    if isinstance(potential, QuippyCalculator):
-        potential = potential.path
-    return load_potential(potential, engine="jax")
-
-
-def ase_calculator(potential: Any) -> Any:
-    """Return a potential, given as a path or a calculator, as a calculator."""
-    return load_potential(potential) if isinstance(potential, (str, os.PathLike)) else potential

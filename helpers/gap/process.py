@@ -23,7 +23,7 @@ RUSAGE_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru
 
 @dataclass(frozen=True)
 class Finished:
-    """How a child process ended, and what it used."""
+    """Exit code, output and cost of a child process that has ended."""
 
     exit_code: int
     output: str

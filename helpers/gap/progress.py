@@ -1,10 +1,10 @@
-"""What gap_fit prints → how far the fit is. Weights come from its own report of its size."""
+"""Progress of a fit, read from what gap_fit prints; stages are weighted by the size it reports."""
 
 from __future__ import annotations
 
 import re
-import sys
-from typing import Any
+
+from helpers.terminal import progress_bar
 
 _DERIVATIVES = re.compile(r"Number of partial derivatives of descriptors:\s*(\d+)")
 _DIMENSIONS = re.compile(r"Descriptor (\d+) :: xPrime (\d+) (\d+)")
@@ -21,9 +21,18 @@ _SOLVE_COST = 6.0e-11  # per element of the matrix and sparse point
 
 
 class FitProgress:
-    """Follows the output of gap_fit: stage, fraction done, targets found, memory estimate.
+    """Follows the output of gap_fit, line by line, and redraws a bar if one is shown.
 
-    Call it with each line; it redraws a bar if one is shown.
+    Attributes
+    ----------
+    targets : dict of int
+        How many ``"energies"`` and ``"forces"`` gap_fit found in the frames.
+    estimated_memory_MB : float or None
+        What it expects to need.
+    fraction : float
+        Part of the work that is done.
+    stage : str
+        What it is doing.
     """
 
     def __init__(self, *, n_sparse: int, show: bool) -> None:
@@ -35,7 +44,8 @@ class FitProgress:
         self._covariance: dict[int, float] = {}
         self._descriptors = self._solve = 0.0
         self._coordinate = 0
-        self._bar = _make_bar() if show else None
+        layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left"
+        self._bar = progress_bar(100, "gap_fit", show=show, bar_format=layout)
 
     def __call__(self, line: str) -> None:
         """Take in one line of gap_fit's output."""
@@ -70,10 +80,9 @@ class FitProgress:
 
     def close(self, *, done: bool) -> None:
         """Finish the bar; full only when the fit is done."""
-        if self._bar is not None:
-            if done:
-                self._to("done", self._total())
-            self._bar.close()
+        if done:
+            self._to("done", self._total())
+        self._bar.close()
 
     def _before_coordinate(self) -> float:
         done = sum(cost for n, cost in self._covariance.items() if n < self._coordinate)
@@ -87,14 +96,6 @@ class FitProgress:
         # The model is written last: the bar is full only when the file is there.
         limit = 1.0 if stage == "done" else 0.99
         self.fraction = max(self.fraction, min(limit, seconds / (self._total() or 1.0)))
-        if self._bar is not None:
-            self._bar.set_description(f"gap_fit: {stage}", refresh=False)
-            self._bar.n = round(100 * self.fraction)
-            self._bar.refresh()
-
-
-def _make_bar() -> Any:
-    from tqdm.auto import tqdm
-
-    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left"
-    return tqdm(total=100, desc="gap_fit", bar_format=layout, file=sys.stderr)
+        self._bar.set_description(f"gap_fit: {stage}", refresh=False)
+        self._bar.n = round(100 * self.fraction)
+        self._bar.refresh()

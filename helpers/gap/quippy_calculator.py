@@ -38,6 +38,13 @@ class QuippyCalculator(PotentialCalculator):
         ``"quippy"``.
     why : str
         Why JAX was not taken; empty where quippy was asked for.
+
+    Raises
+    ------
+    MissingToolError
+        If quippy is not installed.
+    ModelFileError
+        If quippy cannot load the file.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
@@ -56,12 +63,12 @@ class QuippyCalculator(PotentialCalculator):
         because = f" because {self.why}" if self.why else ""
         return f"QuippyCalculator({self.path.name}, engine='quippy'{because})"
 
-    def _predict(self, atoms: Atoms, wanted: Sequence[str] = ()) -> dict[str, Any]:
-        """Return energy and forces, and the stress, which takes as long again, where wanted."""
-        names = ["energy", "forces", *(["stress"] if "stress" in wanted else [])]
-        copy = atoms.copy()
+    def _predict(self, atoms: Atoms, properties: Sequence[str] = ()) -> dict[str, Any]:
+        """Return energy and forces, and the stress, which takes as long again, where asked for."""
+        names = ["energy", "forces", *(["stress"] if "stress" in properties else [])]
+        bare = atoms.copy()
         try:
-            results = {name: self._quippy.get_property(name, copy) for name in names}
+            results = {name: self._quippy.get_property(name, bare) for name in names}
         except RuntimeError as error:
             raise PredictionError(
                 f"quippy could not use {self.path.name} for these atoms", found=_reason(str(error))
@@ -75,6 +82,25 @@ class QuippyCalculator(PotentialCalculator):
                 fix="move overlapping atoms apart",
             )
         return {**results, "free_energy": results["energy"]}
+
+
+def check_in_another_process(path: Path) -> None:
+    """Load `path` with quippy in a process of its own, which a bad file may end.
+
+    Raises
+    ------
+    ModelFileError
+        If quippy cannot load it.
+    """
+    code = (
+        "import sys; from quippy.potential import Potential\n"
+        "Potential('', param_filename=sys.argv[1]); print('loaded')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    if "loaded" not in done.stdout:
+        raise ModelFileError(f"quippy cannot load {path}", found=_reason(done.stderr), fix=FIX)
 
 
 def _reload(path: Path) -> QuippyCalculator:
@@ -101,11 +127,11 @@ def _load_quippy(path: Path, model: GapModel | None) -> Any:
     # A copy with separate sparse files: what quippy sees is what was checked, and it loads about
     # ten times faster than the same numbers inline.
     with tempfile.TemporaryDirectory(prefix="gap-") as folder:
-        copy = path
+        checked = path
         if model is not None:
-            copy = write_model(model, Path(folder, "gap.xml"), separate_files=True)
+            checked = write_model(model, Path(folder, "gap.xml"), separate_files=True)
         try:
-            return Potential("", param_filename=str(copy))
+            return Potential("", param_filename=str(checked))
         except RuntimeError as error:
             raise ModelFileError(
                 f"quippy cannot load {path}", found=_reason(str(error)), fix=FIX
@@ -114,21 +140,8 @@ def _load_quippy(path: Path, model: GapModel | None) -> Any:
             os.chdir(here)  # quippy goes to the model's folder, and stays there when it fails
 
 
-def load_in_another_process(path: Path) -> None:
-    """Load `path` with quippy in a process of its own, which a bad file may end."""
-    code = (
-        "import sys; from quippy.potential import Potential\n"
-        "Potential('', param_filename=sys.argv[1]); print('loaded')"
-    )
-    trial = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
-    )
-    if "loaded" not in trial.stdout:
-        raise ModelFileError(f"quippy cannot load {path}", found=_reason(trial.stderr), fix=FIX)
-
-
 def _reason(text: str) -> str:
     """Return what quippy says, without its own traceback and trailing rubbish."""
-    _, mark, said = text.rpartition("kind unspecified")
-    words = (said if mark else (text.strip().splitlines() or [""])[-1]).split()
+    _, mark, message = text.rpartition("kind unspecified")
+    words = (message if mark else (text.strip().splitlines() or [""])[-1]).split()
     return " ".join(word for word in words if word.isprintable())[:150] or "no message"

@@ -1,4 +1,4 @@
-"""One K_NM, many sigmas: refit a GAP for other expected errors without gap_fit, in milliseconds.
+"""Regularization path of a GAP: one K_NM, many sigmas, each solved in milliseconds, not minutes.
 
 gap_fit minimizes, over the weights α of the sparse points,
 
@@ -17,11 +17,9 @@ Learning, section 3.4.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 from ase import Atoms
@@ -168,23 +166,6 @@ def sigma_family(
         _force_targets=targets,
         _energy_rows=(design.energies @ rotation) / np.sqrt(n_atoms)[:, None],
         _energy_targets=(energies - isolated_energies(model, frames)) / np.sqrt(n_atoms),
-    )
-
-
-def replace_weights(text: str, model: GapModel) -> str:
-    """Return the text of a model file with the weights and the command line of another model.
-
-    The two models differ in nothing else. It is what `helpers.gap.xml.write_model` would write,
-    in a tenth of the time.
-    """
-    weights = iter(model.weights.tolist())
-    text = re.sub(r'alpha="[^"]*"', lambda _: f'alpha="{next(weights)!r}"', text)
-    line = escape(model.command_line).encode("ascii", "backslashreplace").decode()
-    return re.sub(
-        "<command_line>.*</command_line>",
-        lambda _: f"<command_line>{line}</command_line>",
-        text,
-        flags=re.DOTALL,
     )
 
 

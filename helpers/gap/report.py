@@ -1,4 +1,4 @@
-"""The report's sections about one trained potential."""
+"""Sections of the report: accuracy of a trained potential, and the settings of its fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib import metadata
 import pandas as pd
 
 from helpers.evaluation import Evaluation
+from helpers.gap.config import UNITS
 from helpers.gap.fit import FitResult
 from helpers.plots.parity import (
     plot_energy_parity,
@@ -18,23 +19,11 @@ from helpers.plots.parity import (
 )
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
-UNITS = {
-    "cutoff": "Å",
-    "atom_sigma": "Å",
-    "cutoff_transition_width": "Å",
-    "delta": "eV",
-    "theta_uniform": "Å",
-    "default_sigma": "eV/atom, eV/Å, –, –",
-    "sparse_jitter": "eV²",
-    "e0": "eV",
-}
-
-
 PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 
 
 def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluation) -> Section:
-    """Return the section on what the potential gets right, with parity plots."""
+    """Return the section on the accuracy of the potential, with parity plots."""
     n_frames = len(validation.energies)
     return Section(
         name="accuracy",
@@ -47,10 +36,10 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
             (f"{fit.cpu_seconds:.0f} s", f"to train, {fit.peak_memory_MB:.0f} MB"),
         ),
         paragraphs=(
-            f"The potential was trained on {fit.n_frames} frames and judged on {n_frames} frames "
-            "of other trajectories, which it never saw. Errors are GAP − DFT; the validation "
-            "error is the one to quote, and the gap between the two tells how much the potential "
-            "has learned by heart.",
+            f"The potential was trained on {fit.n_frames} frames and tested on {n_frames} frames "
+            "of other trajectories, the validation frames. Errors are GAP − DFT. The validation "
+            "error is the one to quote; if it is much larger than the training error, the model "
+            "is overfitted: it has memorized its training frames.",
         ),
         figures=_figures(training, validation),
         tables=(
@@ -62,16 +51,10 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
 
 def settings_section(fit: FitResult) -> Section:
     """Return the section on data, settings, cost and versions: enough to do it again."""
-    settings = [
-        {"setting": name, "value": str(value), "unit": UNITS.get(name, "")}
-        for name, value in asdict(fit.config).items()
-        if name != "two_body" and value is not None
-    ]
-    if fit.config.two_body is not None:
-        settings += [
-            {"setting": f"two_body {name}", "value": str(value), "unit": UNITS.get(name, "")}
-            for name, value in asdict(fit.config.two_body).items()
-        ]
+    settings = asdict(fit.config)
+    two_body = settings.pop("two_body") or {}
+    rows = [_setting(name, name, value) for name, value in settings.items() if value is not None]
+    rows += [_setting(f"two_body {name}", name, value) for name, value in two_body.items()]
     estimate = fit.estimated_memory_MB
     cost = [
         ("Training frames", f"{fit.n_frames}"),
@@ -81,7 +64,7 @@ def settings_section(fit: FitResult) -> Section:
         ("Wall time", f"{fit.wall_seconds:.1f} s"),
         ("CPU time", f"{fit.cpu_seconds:.1f} s"),
         ("Peak memory", f"{fit.peak_memory_MB:.0f} MB"),
-        ("gap_fit's own estimate", "–" if estimate is None else f"{estimate:.0f} MB"),
+        ("Memory estimated by gap_fit", "–" if estimate is None else f"{estimate:.0f} MB"),
     ]
     versions = [("gap_fit", fit.gap_fit_version), ("Python", platform.python_version())]
     versions += [(name, _version(name)) for name in PACKAGES]
@@ -89,17 +72,21 @@ def settings_section(fit: FitResult) -> Section:
     return Section(
         name="settings",
         order=90,
-        title="What was trained, and how",
+        title="Settings, cost and versions",
         paragraphs=(
-            f"The model is {fit.model_path.name}; the same settings are beside it in "
-            "gap_config.cfg, which gap_fit takes as it is.",
+            f"The model is {fit.model_path.name}; gap_config.cfg in the same folder contains the "
+            "settings in the form that gap_fit reads.",
         ),
         tables=(
             ReportTable(pd.DataFrame(cost, columns=["what", "value"]), "The fit"),
-            ReportTable(pd.DataFrame(settings), "Settings"),
+            ReportTable(pd.DataFrame(rows), "Settings"),
             ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
         ),
     )
+
+
+def _setting(title: str, name: str, value: object) -> dict[str, str]:
+    return {"setting": title, "value": str(value), "unit": UNITS.get(name, "")}
 
 
 def _error_table(result: Evaluation, caption: str) -> ReportTable:
@@ -111,7 +98,7 @@ def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure
     sets = {"training": training, "validation": validation}
     return (
         draw_figure(
-            "Energies relative to their mean. Points on the line are perfect.",
+            "Energies relative to their mean. On the line, GAP and DFT are equal.",
             f"Parity plot of energies; validation RMSE {validation.rmse_energy_meV_per_atom:.2f} "
             "meV per atom",
             plot_energy_parity,
@@ -125,7 +112,7 @@ def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure
             title="Forces, validation frames",
         ),
         draw_figure(
-            "How the errors of the force components are spread.",
+            "Distribution of the errors of the force components.",
             "Histogram of force errors for training and validation frames",
             plot_error_histogram,
             sets,
@@ -133,7 +120,7 @@ def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure
         ),
         draw_figure(
             "Do large forces have large errors? Each dot is an atom; the lines are medians.",
-            "Force errors against the size of the DFT force, by element",
+            "Force errors against the magnitude of the DFT force, by element",
             plot_force_residuals,
             validation,
         ),

@@ -1,7 +1,8 @@
-"""From the text of a lesson to both its notebooks: ``python -m helpers.grading.build [LESSON …]``.
+"""Build the notebooks of lessons: ``python -m helpers.grading.build [LESSON …]``.
 
-``solutions/NN_name/NN_name.py`` is the one source. Beside it appears the solution as a notebook,
-and in ``notebooks/`` the student's edition, made by nbgrader. Two builds give the same bytes.
+The source of a lesson is ``solutions/NN_name/NN_name.py``. The build writes the solution as a
+notebook beside it, and the student's edition, which nbgrader makes, into ``notebooks/``. The same
+source always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _METADATA = {
 
 
 class LessonError(WorkshopError, ValueError):
-    """A lesson that cannot be built."""
+    """A lesson that cannot be built, with what is wrong in its source.
+
+    A `WorkshopError`; it stands here because nobody outside this room meets it.
+    """
 
 
 def build_solution(source: Path) -> Path:
@@ -37,7 +41,7 @@ def build_solution(source: Path) -> Path:
     Raises
     ------
     LessonError
-        If the source cannot be made a notebook that nbgrader can take.
+        If the source does not make a notebook that nbgrader accepts.
     """
     import nbformat
 
@@ -47,35 +51,35 @@ def build_solution(source: Path) -> Path:
 
 
 def read_lesson(source: Path) -> Any:
-    """Return a lesson's source as a notebook (nbformat), hidden tests with their canaries."""
+    """Return a lesson's source as a notebook (nbformat), with canaries in its hidden tests."""
     import jupytext
     from nbformat.v4 import new_notebook
 
-    read = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
     ids: set[str] = set()
-    for cell in read.cells:
+    for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("nbgrader", "tags")}
         cell.id = _cell_id(cell, ids, source)
         ids.add(cell.id)
         if HIDDEN in cell.source:
             cell.source = cell.source.replace(HIDDEN, HIDDEN + CANARIES, 1)
-        # Lines of their own, or Markdown takes them for a part of the list.
+        # With empty lines around them, or Markdown makes them part of the list.
         cell.source = cell.source.replace(f"{BEGIN_MARKS}\n", f"{BEGIN_MARKS}\n\n")
         cell.source = cell.source.replace(f"\n{END_MARKS}", f"\n\n{END_MARKS}")
-    return new_notebook(cells=read.cells, metadata=_METADATA, nbformat_minor=5)
+    return new_notebook(cells=notebook.cells, metadata=_METADATA, nbformat_minor=5)
 
 
 def _cell_id(cell: Any, taken: set[str], source: Path) -> str:
-    """Return an id that a second build gives again: the grade_id, or a hash of the content."""
-    chosen = cell.metadata.get("nbgrader", {}).get("grade_id")
-    if chosen is not None:
-        if chosen in taken or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", chosen):
+    """Return an id that is the same in every build: the grade_id, or a hash of the content."""
+    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+    if grade_id is not None:
+        if grade_id in taken or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", grade_id):
             raise LessonError(
-                f"{source} has a grade_id that cannot be used: {chosen!r}",
+                f"{source} has a grade_id that cannot be used: {grade_id!r}",
                 expected="letters, digits and dashes, once in a lesson",
                 fix="choose another name for the cell",
             )
-        return chosen
+        return grade_id
     text, number = cell.cell_type + cell.source, 0
     while True:
         digest = hashlib.sha256(f"{text}{number}".encode()).hexdigest()[:12]
@@ -85,7 +89,7 @@ def _cell_id(cell: Any, taken: set[str], source: Path) -> str:
 
 
 def mark_scheme(sources: Sequence[Path]) -> str:
-    """Return the mark schemes of all free-text questions, a page in Markdown."""
+    """Return the mark scheme of the course, a page in Markdown: every exercise and its points."""
     lines = ["# Mark scheme", "", "Made by `make notebooks` from the sources in `solutions/`."]
     for source in sources:
         lesson = read_lesson(source)
@@ -102,27 +106,27 @@ def mark_scheme(sources: Sequence[Path]) -> str:
 def _how(cell: Any, data: dict[str, Any]) -> str:
     if not data["solution"]:
         return "automatic: " + cell.source.split("\n", 1)[0].lstrip("# ")
-    found = re.search(f"{BEGIN_MARKS}\n(.*?)\n{END_MARKS}", cell.source, re.DOTALL)
-    if found is None:
+    scheme = re.search(f"{BEGIN_MARKS}\n(.*?)\n{END_MARKS}", cell.source, re.DOTALL)
+    if scheme is None:
         raise LessonError(
             f"The free-text question {data['grade_id']} has no mark scheme",
             fix=f"end the model answer with {BEGIN_MARKS} … {END_MARKS}",
         )
-    return "by hand:\n" + "\n".join("  " + line for line in found[1].strip().splitlines())
+    return "by hand:\n" + "\n".join("  " + line for line in scheme[1].strip().splitlines())
 
 
 def build(names: Sequence[str], course: Course) -> list[Path]:
-    """Build both notebooks of lessons (all without names) and the mark scheme of the course.
+    """Build both notebooks of the named lessons (of all if `names` is empty) and the mark scheme.
 
     Returns
     -------
     list of Path
-        What was written.
+        The files that were written.
 
     Raises
     ------
     LessonError
-        If there is no such lesson, or one cannot be built.
+        If a lesson does not exist or cannot be built.
     """
     sources = course.sources()
     known = {source.stem for source in sources}
@@ -137,7 +141,7 @@ def build(names: Sequence[str], course: Course) -> list[Path]:
 
 
 def main() -> int:
-    """Build what the command line names."""
+    """Build the lessons that the command line names; return the exit code."""
     parser = argparse.ArgumentParser(prog="helpers.grading.build", description=__doc__)
     parser.add_argument("lesson", nargs="*", help="such as 01_first_look; by default all")
     names = parser.parse_args().lesson

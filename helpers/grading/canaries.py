@@ -1,8 +1,9 @@
-"""Is a test still a test? What every hidden test asks before it asks anything else.
+"""Checks at the beginning of every hidden test that the tests themselves still work.
 
-A notebook can be made to pass by changing what tests are made of: an AST transformer that strips
-asserts, another ``numpy.testing``, another ``helpers``. Canaries notice. They raise the bar; real
-protection is to check plain data outside the student's process.
+A notebook can change what tests rely on, by accident or on purpose: `assert`, ``numpy.testing`` or
+``helpers`` itself. The canaries are assertions that must fail; if one of them passes, the test
+ends with an error. This makes tampering harder, but it is no protection: the student's code runs
+in the same process.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-# What the build puts at the beginning of every hidden test. Whatever was done to the kit's modules
-# is put aside first, so that this very module, too, comes fresh from its file.
+# The build puts this at the beginning of every hidden test. It first sets aside the modules of the
+# kit that were imported, so that the test imports them, this one included, afresh from their files.
 CANARIES = """\
 # Canaries: an assert and an assert_allclose that must fire, no AST transformers, helpers anew.
 import sys
 
 _theirs = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith("helpers")}
-
+from helpers.grading import check_canaries
 
 check_canaries(_theirs)
 try:

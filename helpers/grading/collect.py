@@ -1,7 +1,8 @@
-"""Sort what students sent into the folders that nbgrader grades.
+"""Sort the files that students sent into the folders that nbgrader grades.
 
-A file goes in once, so that an instructor may mend it there; a new hand-in replaces it, and the
-former is kept. What cannot be assigned to one student stops nobody else.
+Each file is copied once, so that an instructor may mend the copy. When the student's file changes,
+the new one replaces the copy, and the former copy is kept. A file that cannot be assigned to one
+student is listed as a problem and does not stop the others.
 """
 
 from __future__ import annotations
@@ -17,47 +18,49 @@ from helpers.files import backup, write_atomic
 from helpers.grading.course import GradingError
 
 EXPECTED = "NAME_{0}.ipynb, or NAME.zip with {0}.ipynb inside"
-LARGEST = 100_000_000  # bytes of one notebook; a small zip may hold what fills the memory
+LARGEST = 100_000_000  # bytes of one notebook: a small zip file can unpack to a huge one
 _NAME = r"\w[\w.-]*( [\w.-]+)*"
 _NOT_FROM_STUDENTS = {".ipynb_checkpoints", "__MACOSX"}
 
 
 @dataclass
 class Collected:
-    """What an instructor should know."""
+    """The outcome of `collect`: files that could not be used, and copies that were replaced."""
 
-    problems: dict[str, str] = field(default_factory=dict)  # student, or file → why it waits
-    replaced: dict[str, Path] = field(default_factory=dict)  # student → the former hand-in
+    problems: dict[str, str] = field(default_factory=dict)  # student or file → reason
+    replaced: dict[str, Path] = field(default_factory=dict)  # student → former copy
 
 
 def collect(grading: Path, lesson: str) -> Collected:
     """Sort ``downloaded/LESSON/archive/`` into ``submitted/STUDENT/LESSON/``, all in `grading`."""
-    told, sent = Collected(), defaultdict(list)
+    collected, sent = Collected(), defaultdict(list)
     for path in sorted((grading / "downloaded" / lesson / "archive").glob("[!.]*")):
         if path.name in _NOT_FROM_STUDENTS:
             continue
         try:
             sent[student_of(path, lesson)].append(path)
         except GradingError as error:
-            told.problems[path.name] = str(error)
+            collected.problems[path.name] = str(error)
     for student, paths in sent.items():
         try:
             former = _hand_over(_only(paths, lesson), grading, student, lesson)
         except GradingError as error:
-            told.problems[student] = str(error)
+            collected.problems[student] = str(error)
         else:
             if former is not None:
-                told.replaced[student] = former
-    return told
+                collected.replaced[student] = former
+    return collected
 
 
 def student_of(path: Path, lesson: str) -> str:
-    """Return the name before the lesson's in the name of a file; that of a zip may be all name.
+    """Return the student's name from a file name: what comes before the lesson's name.
+
+    A zip file may be named after the student alone.
 
     Raises
     ------
     GradingError
-        If there is none, or nbgrader cannot take it.
+        If there is no name, or nbgrader does not accept it.
     """
     # Some systems write an é as two characters.
     stem, kind = unicodedata.normalize("NFC", path.stem), path.suffix.lower()
@@ -81,7 +84,7 @@ def student_of(path: Path, lesson: str) -> str:
 
 
 def _only(paths: list[Path], lesson: str) -> bytes:
-    """Return the notebook that one student sent."""
+    """Return the one notebook that a student sent, in one or several equal files."""
     contents = {_content(path, lesson) for path in paths}
     if len(contents) > 1:
         raise GradingError(
@@ -106,41 +109,45 @@ def _content(path: Path, lesson: str) -> bytes:
 
 
 def _notebook_in(packed: zipfile.ZipFile, name: str, lesson: str) -> zipfile.ZipInfo:
-    """Return what has the lesson's very name; if there is none, what has it in its name."""
-    inside = []
+    """Return the notebook named exactly as the lesson, or else the one whose name contains it."""
+    notebooks = []
     for member in packed.infolist():
         path = PurePosixPath(member.filename)
         hidden = path.name.startswith(".") or _NOT_FROM_STUDENTS.intersection(path.parts)
         if not hidden and lesson in path.stem and path.suffix.lower() == ".ipynb":
-            inside.append(member)
-    exact = [one for one in inside if PurePosixPath(one.filename).stem == lesson]
-    chosen = exact or inside
-    if len(chosen) != 1 or chosen[0].file_size > LARGEST:
+            notebooks.append(member)
+    exact = [member for member in notebooks if PurePosixPath(member.filename).stem == lesson]
+    candidates = exact or notebooks
+    if len(candidates) != 1 or candidates[0].file_size > LARGEST:
         raise GradingError(
             f"{name} does not hold one notebook of this lesson",
             expected=f"one {lesson}.ipynb, at most {LARGEST // 10**6} MB",
-            found=", ".join(f"{one.filename} ({one.file_size} bytes)" for one in chosen) or "none",
+            found=", ".join(
+                f"{member.filename} ({member.file_size} bytes)" for member in candidates
+            )
+            or "none",
             fix=f"put NAME_{lesson}.ipynb in its place",
         )
-    return chosen[0]
+    return candidates[0]
 
 
 def _hand_over(content: bytes, grading: Path, student: str, lesson: str) -> Path | None:
-    """Write what was sent where nbgrader looks; return where the former hand-in is kept."""
-    submitted = grading / "submitted" / student / lesson / f"{lesson}.ipynb"
-    collected = grading / "collected" / lesson / f"{student}.ipynb"
-    there, before = (_bytes(path) for path in (submitted, collected))
-    if there is not None and content == before:
-        return None  # mended there, perhaps
+    """Write a hand-in where nbgrader looks for it; return the backup of the former one, if any."""
+    submitted_path = grading / "submitted" / student / lesson / f"{lesson}.ipynb"
+    collected_path = grading / "collected" / lesson / f"{student}.ipynb"
+    current, last_collected = (_bytes(path) for path in (submitted_path, collected_path))
+    if current is not None and content == last_collected:
+        return None  # the instructor may have mended the copy
     former = None
-    if there not in (None, content):
-        if before is None:
+    if current not in (None, content):
+        if last_collected is None:
             raise GradingError(
-                f"{student} has a file in the archive and another, put there by hand: {submitted}",
+                f"{student} has a file in the archive and another, put there by hand: "
+                f"{submitted_path}",
                 fix="remove the one that does not count",
             )
-        former = backup(submitted, grading / "replaced" / student)
-    for path in (submitted, collected):
+        former = backup(submitted_path, grading / "replaced" / student)
+    for path in (submitted_path, collected_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     return former

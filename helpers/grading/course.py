@@ -14,45 +14,11 @@ from helpers.errors import WorkshopError
 from helpers.files import backup, write_atomic
 
 
-def place(made: Path, folder: Path) -> list[Path]:
-    """Write a student's edition into `folder`; a copy of one that was worked in stays beside it.
-
-    Returns
-    -------
-    list of Path
-        The notebook, and the copy if there is one.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    target, content = folder / made.name, made.read_bytes()
-    kept = []
-    if target.exists() and worked_in(target.read_bytes(), content):
-        kept = [backup(target, folder)]
-    return [write_atomic(target, content), *kept]
-
-
-def worked_in(there: bytes, new: bytes) -> bool:
-    """Whether a notebook holds outputs, or answers other than the new one; or cannot be read."""
-    try:
-        theirs = _cells(there)
-    except Exception:  # whatever it is, it is not ours to lose
-        return True
-    if any(cell.get("outputs") or cell.get("execution_count") for cell in theirs):
-        return True
-    return _answers(theirs) != _answers(_cells(new))
-
-
-def _cells(notebook: bytes) -> list[Any]:
-    import nbformat
-
-    return nbformat.reads(notebook.decode(), as_version=4).cells
-
-
-def _answers(cells: list[Any]) -> list[str]:
-    return [c.source for c in cells if c.metadata.get("nbgrader", {}).get("solution")]
-
-
 class GradingError(WorkshopError, RuntimeError):
-    """A step of nbgrader that failed."""
+    """A step of grading that failed: nbgrader refused, or a hand-in cannot be used.
+
+    A `WorkshopError`; it stands here because nobody outside this room meets it.
+    """
 
 
 class Course:
@@ -77,30 +43,30 @@ class Course:
 
     @cached_property
     def settings(self) -> Any:
-        """What nbgrader_config.py says, a traitlets Config."""
+        """The settings in nbgrader_config.py, a traitlets Config."""
         from traitlets.config.loader import PyFileConfigLoader
 
         return PyFileConfigLoader("nbgrader_config.py", str(self.root)).load_config()
 
     @property
     def grading(self) -> Path:
-        """All that a class hands in and gets back; git ignores it."""
+        """The folder of hand-ins, grades and feedback; git ignores it."""
         return self.root / "grading"
 
     def release(self, lesson: str, *, database: bool = False) -> list[Path]:
-        """Make the student's edition of a lesson and put it into ``notebooks/``.
+        """Make the student's edition of a lesson and publish it in ``notebooks/``.
 
         Returns
         -------
         list of Path
-            Its notebook; and a copy of the one that was there, if somebody worked in it.
+            As `publish`.
 
         Raises
         ------
         GradingError
             If nbgrader refuses, with what it said.
         """
-        return place(self.generate(lesson, database=database), self.root / "notebooks" / lesson)
+        return publish(self.generate(lesson, database=database), self.root / "notebooks" / lesson)
 
     def generate(self, lesson: str, *, database: bool) -> Path:
         """Let nbgrader make the student's edition of a lesson in its own folder.
@@ -152,6 +118,53 @@ class Course:
 
         settings = self.settings if settings is None else settings
         return NbGraderAPI(CourseDirectory(config=settings), config=settings)
+
+
+def publish(made: Path, folder: Path) -> list[Path]:
+    """Copy a student's edition into `folder`; if someone worked in the old one, back that up first.
+
+    Parameters
+    ----------
+    made : Path
+        The notebook that nbgrader made.
+    folder : Path
+        Where students find it.
+
+    Returns
+    -------
+    list of Path
+        The notebook, and the backup (``NAME.before-TIME.ipynb``) if there is one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target, content = folder / made.name, made.read_bytes()
+    backups = []
+    if target.exists() and has_student_work(target.read_bytes(), content):
+        backups = [backup(target, folder)]
+    return [write_atomic(target, content), *backups]
+
+
+def has_student_work(existing: bytes, new: bytes) -> bool:
+    """Return whether a notebook holds outputs or answers that are not in the new one.
+
+    A file that cannot be read counts as work: it might be somebody's.
+    """
+    try:
+        cells = _cells(existing)
+    except Exception:  # nbformat raises nearly anything on a damaged file
+        return True
+    if any(cell.get("outputs") or cell.get("execution_count") for cell in cells):
+        return True
+    return _answers(cells) != _answers(_cells(new))
+
+
+def _cells(notebook: bytes) -> list[Any]:
+    import nbformat
+
+    return nbformat.reads(notebook.decode(), as_version=4).cells
+
+
+def _answers(cells: list[Any]) -> list[str]:
+    return [c.source for c in cells if c.metadata.get("nbgrader", {}).get("solution")]
 
 
 def _cause(log: str, error: str) -> str:

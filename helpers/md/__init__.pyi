@@ -1,7 +1,10 @@
-from .compiled import run_replicas as run_replicas
 from .cost import Cost as Cost
 from .cost import recorded_dft_seconds as recorded_dft_seconds
 from .cost import step_cost as step_cost
+from .integrators import make_integrator as make_integrator
+from .integrators import maxwell_boltzmann as maxwell_boltzmann
+from .lennard_jones import ARGON as ARGON
+from .lennard_jones import LennardJones as LennardJones
 from .monitor import Monitor as Monitor
 from .plots import plot_cost as plot_cost
 from .plots import plot_energies as plot_energies
@@ -9,11 +12,12 @@ from .plots import plot_radial_distribution as plot_radial_distribution
 from .plots import plot_temperature as plot_temperature
 from .quality import energy_drift as energy_drift
 from .quality import energy_fluctuation_meV_per_atom as energy_fluctuation_meV_per_atom
-from .quality import judge as judge
+from .quality import summarize_run as summarize_run
 from .quality import training_uncertainty as training_uncertainty
 from .quality import uncertainty_along as uncertainty_along
 from .runs import run_nve as run_nve
 from .runs import run_nvt as run_nvt
+from .runs import run_replicas as run_replicas
 from .runs import snapshot as snapshot
 from .structure import first_peak_A as first_peak_A
 from .structure import radial_distributions as radial_distributions
@@ -21,7 +25,6 @@ from .trajectory import A_PER_FS as A_PER_FS
 from .trajectory import LOG_COLUMNS as LOG_COLUMNS
 from .trajectory import LogFile as LogFile
 from .trajectory import Trajectory as Trajectory
-from .velocities import thermal_velocities as thermal_velocities
 from .vibrations import PER_CM_PER_FS as PER_CM_PER_FS
 from .vibrations import band_maximum_per_cm as band_maximum_per_cm
 from .vibrations import vibrational_density_of_states as vibrational_density_of_states

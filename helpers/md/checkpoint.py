@@ -28,7 +28,7 @@ class Checkpoints:
     ----------
     folder : Path
         Made by the first piece, removed by `clear`.
-    about : dict
+    metadata : dict
         What the run is: settings, seed, engine, start, model. Compared before going on.
     resume : bool
         Go on from the pieces that are there. Without pieces the run starts from the beginning.
@@ -48,9 +48,9 @@ class Checkpoints:
         If nothing can be written there.
     """
 
-    def __init__(self, folder: Path, about: dict[str, Any], *, resume: bool) -> None:
+    def __init__(self, folder: Path, metadata: dict[str, Any], *, resume: bool) -> None:
         check_writable(folder.parent / f"{folder.name}.xyz")
-        self.folder, self.about = folder, about
+        self.folder, self.metadata = folder, metadata
         self.parts: list[Records] = []
         self.state: dict[str, np.ndarray] = {}
         self._new: list[Records] = []
@@ -78,7 +78,7 @@ class Checkpoints:
         arrays = Records.joined(self._new)._asdict()
         arrays |= {f"state_{name}": value for name, value in engine.state().items()}
         buffer = io.BytesIO()
-        np.savez(buffer, about=np.array(json.dumps(self.about)), **arrays)
+        np.savez(buffer, metadata=np.array(json.dumps(self.metadata)), **arrays)
         try:
             write_atomic(self.folder / f"{self._n_pieces:06d}.npz", buffer.getvalue())
         except OutputError as error:
@@ -98,17 +98,17 @@ class Checkpoints:
         try:
             with np.load(piece, allow_pickle=False) as file:
                 arrays = dict(file)
-            about = json.loads(str(arrays["about"]))
+            metadata = json.loads(str(arrays["metadata"]))
             part = Records(*(arrays[name] for name in Records._fields))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise CheckpointError(
                 f"{piece} is damaged ({error})", fix=f"delete {self.folder} and start again"
             ) from error
-        for name, value in self.about.items():
-            if about.get(name) != value:
+        for name, value in self.metadata.items():
+            if metadata.get(name) != value:
                 raise CheckpointError(
                     f"{self.folder} holds another run",
-                    expected=f"{name} = {about.get(name)}",
+                    expected=f"{name} = {metadata.get(name)}",
                     found=f"{name} = {value}",
                     fix="repeat the command as it was, or delete the folder",
                 )

@@ -1,4 +1,4 @@
-"""``mlmd md``: run molecular dynamics, judge it, add to the report."""
+"""``mlmd md``: run molecular dynamics, analyze the run, write the report."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import DataError
-from helpers.files import make_folder, write_atomic
+from helpers.errors import ConfigError, DataError
+from helpers.files import make_folder, write_table
 from helpers.frames import load_frames
+from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import Trajectory
-from helpers.terminal import EXIT_INTERRUPTED
+from helpers.terminal import EXIT_INTERRUPTED, CommandResult
 
 
 def md_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,24 +26,39 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="a gap.xml")
     parser.add_argument("--ensemble", choices=("nve", "nvt"), default="nve", help="default: nve")
     parser.add_argument("--steps", type=int, default=4000, help="default: %(default)s")
-    parser.add_argument("--timestep", type=float, default=0.5, help="fs; default: %(default)s")
+    parser.add_argument(
+        "--timestep", type=float, default=0.5, help="time step, fs; default: %(default)s"
+    )
     parser.add_argument("--temperature", type=float, default=300.0, help="K; default: %(default)s")
     parser.add_argument(
-        "--thermostat", choices=("langevin", "bussi"), help="of nvt; default: langevin"
+        "--thermostat",
+        choices=[name for name in THERMOSTATS if name != "none"],
+        help="for --ensemble nvt; default: langevin",
     )
     parser.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; default: 0")
-    parser.add_argument("--record-every", type=int, default=4, help="steps; default: %(default)s")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
+    )
+    parser.add_argument(
+        "--record-every",
+        type=int,
+        default=4,
+        help="number of steps from record to record; default: %(default)s",
+    )
     parser.add_argument(
         "--engine",
         choices=("compiled", "ase"),
         default="compiled",
         help="compiled: the fast loop (default); ase: the integrators of ASE",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--training-frames", type=int, help="of the model: to tell what it costs")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument(
-        "--training-seconds", type=float, default=0.0, help="that its training took"
+        "--training-frames",
+        type=int,
+        help="number of frames the model was trained on, to report its cost",
+    )
+    parser.add_argument(
+        "--training-seconds", type=float, default=0.0, help="time that the training took, s"
     )
     parser.add_argument(
         "--output", type=Path, default=Path("results"), help="folder for the results"
@@ -52,9 +67,8 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _md(options: argparse.Namespace) -> int:
-
     if options.thermostat and options.ensemble == "nve":
-        raise DataError("--thermostat has no meaning at constant energy", fix="add --ensemble nvt")
+        raise ConfigError("--thermostat needs constant temperature", fix="add --ensemble nvt")
     result = run_md_job(
         options.model,
         options.output,
@@ -73,28 +87,13 @@ def _md(options: argparse.Namespace) -> int:
         **({"thermostat": options.thermostat} if options.thermostat else {}),
     )
     if result.report_path is None:
-        print("mlmd md: stopped; the same command with --resume goes on", file=sys.stderr)
+        print("mlmd md: stopped; the same command with --resume continues the run", file=sys.stderr)
         return EXIT_INTERRUPTED
     print(f"\nThe report is {result.report_path.absolute()}")
     return 0
 
 
 VARIANCE_TIMES = 10  # each takes about a second
-
-
-@dataclass(frozen=True)
-class MdResult:
-    """What the job made.
-
-    Attributes
-    ----------
-    run : Trajectory
-    report_path : Path or None
-        None if the run was interrupted: there is nothing to judge yet.
-    """
-
-    run: Trajectory
-    report_path: Path | None
 
 
 def run_md_job(
@@ -108,7 +107,7 @@ def run_md_job(
     progress: bool = True,
     say: Callable[[str], None] = print,
     **options: Any,
-) -> MdResult:
+) -> CommandResult:
     """Run from a validation snapshot and write everything into `folder`.
 
     Writes ``nve.log``, ``nve.xyz`` and ``nve.traj`` (or ``nvt.…``), tables of what was found, and a
@@ -132,6 +131,11 @@ def run_md_job(
         Takes one line of news at a time.
     **options
         Those of `run_nve` or `run_nvt`.
+
+    Returns
+    -------
+    CommandResult
+        What was found is the `Trajectory`. Without a report if the run was interrupted.
     """
     from helpers.md.report import dynamics_section
     from helpers.md.runs import run_nve, run_nvt
@@ -139,26 +143,28 @@ def run_md_job(
 
     runs = {"nve": run_nve, "nvt": run_nvt}
     if ensemble not in runs:
-        raise DataError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
+        raise ConfigError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
     folder = make_folder(folder)
     run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
     if run.interrupted:
-        return MdResult(run, None)
+        return CommandResult(run, None)
     say(f"{run.times_fs[-1] / 1000:g} ps at {run.temperature_K.mean():.0f} K on average")
     if not run.stable:
         say(f"  stopped: {run.stopped}")
     say(f"  {folder / ensemble}.log, .xyz, .traj")
     found = findings(model, run, training_frames=training_frames, training_seconds=training_seconds)
     for name in ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty"):
-        _write_table(getattr(found, name), folder / f"{ensemble}_{name}.csv")
-    _write_table(found.cost and found.cost.table(), folder / f"{ensemble}_cost.csv")
+        if (table := getattr(found, name)) is not None:
+            write_table(folder / f"{ensemble}_{name}.csv", table)
+    if found.cost is not None:
+        write_table(folder / f"{ensemble}_cost.csv", found.cost.table())
     if found.quality is not None:
         say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
     if found.cost is not None:
         say(found.cost.table().to_string(index=False, float_format="{:.4g}".format))
     for note in found.notes:
         say(note)
-    return MdResult(run, add_section(dynamics_section(found), folder))
+    return CommandResult(run, add_section(dynamics_section(found), folder))
 
 
 def findings(
@@ -169,6 +175,7 @@ def findings(
     training_seconds: float = 0.0,
 ) -> Any:
     """Return everything that the report says about a run, as `md.report.Findings`."""
+    from helpers.gap.jax.calculator import JaxCalculator
     from helpers.gap.potential import jax_calculator
     from helpers.md import cost, diffusion, quality, short_range, structure, vibrations
     from helpers.md.report import Findings
@@ -180,11 +187,11 @@ def findings(
     parts: dict[str, Any] = {}
     notes = []
     for name, compute in (
-        ("quality", lambda: quality.judge(settled)),
+        ("quality", lambda: quality.summarize_run(settled)),
         ("structure", lambda: structure.radial_distributions(settled)),
         ("peaks", lambda: structure.compare_structure(parts["structure"], reference)),
         ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
-        ("memory", lambda: vibrations.velocity_autocorrelation(settled)),
+        ("velocity_autocorrelation", lambda: vibrations.velocity_autocorrelation(settled)),
         ("displacement", lambda: diffusion.mean_square_displacement(settled)),
     ):
         try:
@@ -197,11 +204,12 @@ def findings(
     except DataError as error:
         notes.append(f"No diffusion coefficient: {error}")
     bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
-    apart = short_range.close_approach(calculator, bare)
+    repulsive = JaxCalculator(short_range.with_core_repulsion(calculator.model))
+    apart = short_range.scan_close_contact(calculator, bare)
     if training_frames is None:
         notes.append(
-            "What data and training cost is not recorded in a gap.xml: give --training-frames and "
-            "--training-seconds to see when the potential pays."
+            "A gap.xml does not record the cost of data and training: give --training-frames and "
+            "--training-seconds to see when the potential is cheaper than DFT."
         )
     else:
         parts["cost"] = cost.Cost(
@@ -215,13 +223,11 @@ def findings(
         reference=reference,
         closest_A=_closest_oxygens_A(frames),
         approaches={
-            "in the liquid": short_range.close_approach(calculator, run.start),
+            "in the liquid": short_range.scan_close_contact(calculator, run.start),
             "two bare O atoms": apart,
-            "the same, with a wall": short_range.close_approach(
-                short_range.walled(calculator), bare
-            ),
+            "the same, with a repulsive core": short_range.scan_close_contact(repulsive, bare),
         },
-        hole=short_range.find_hole(apart),
+        pes_hole=short_range.find_pes_hole(apart),
         uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
         notes=tuple(notes),
         **parts,
@@ -235,8 +241,3 @@ def _closest_oxygens_A(frames: list[Atoms]) -> float:
         distances = oxygens.get_all_distances(mic=True)
         closest.append(distances[distances > 0].min())
     return float(np.min(closest))
-
-
-def _write_table(table: Any, path: Path) -> None:
-    if table is not None:
-        write_atomic(path, table.to_csv(index=False, float_format="%.6g"))

@@ -1,6 +1,6 @@
-"""Drive an engine to the end of a run: watch it, store it, collect what it recorded.
+"""Run an engine to the end: monitor it, store checkpoints, collect what it recorded.
 
-An engine steps replicas: `compiled.CompiledEngine`, `ase_runs.AseEngine`.
+An engine steps replicas: `compiled_engine.CompiledEngine`, `ase_engine.AseEngine`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 from ase import Atoms
 
 from helpers.md.checkpoint import Checkpoints
-from helpers.md.monitor import Watch, kinetic_energies
+from helpers.md.integrators import kinetic_energy, maxwell_boltzmann
+from helpers.md.monitor import ReplicaMonitor
 from helpers.md.settings import RunSettings
-from helpers.md.trajectory import Records, Replicas, Trajectory
+from helpers.md.trajectory import A_PER_FS, Records, Replicas, Trajectory
+from helpers.terminal import progress_bar
 
 
 class Engine(Protocol):
@@ -36,7 +38,7 @@ class Engine(Protocol):
     def run(self, end: int) -> None:
         """Go on until step `end` is complete."""
 
-    def take_records(self) -> Records:
+    def pop_records(self) -> Records:
         """Return what was recorded since the last call."""
 
     def stop(self, replica: int, step: int) -> None:
@@ -52,11 +54,21 @@ class Engine(Protocol):
         """Go on from a `state`."""
 
 
+def initial_atoms(start: Atoms, seed: int, settings: RunSettings) -> Atoms:
+    """Return a copy of the atoms with the velocities that a run begins with."""
+    atoms = start.copy()
+    if not settings.keep_velocities:
+        noise = np.random.default_rng(seed).standard_normal((len(atoms), 3))
+        velocities = maxwell_boltzmann(atoms.get_masses(), settings.temperature_K, noise)
+        atoms.set_velocities(velocities * A_PER_FS)
+    return atoms
+
+
 class StepTimes:
     """Seconds per step of each call of an engine: on the clock, and of the processor."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[float, float]] = []
+        self._seconds: list[tuple[float, float]] = []
 
     @contextmanager
     def measured(self, engine: Engine) -> Iterator[None]:
@@ -65,16 +77,16 @@ class StepTimes:
         yield
         n_steps = max(1, engine.step - before)
         spent = time.perf_counter() - clock, time.process_time() - processor
-        self._found.append((spent[0] / n_steps, spent[1] / n_steps))
+        self._seconds.append((spent[0] / n_steps, spent[1] / n_steps))
 
     def median(self) -> tuple[float, float]:
         """Return the medians; the first call, which compiles, counts only if it is alone."""
-        usual = self._found[1:] or self._found or [(np.nan, np.nan)]
-        clock, processor = np.median(usual, axis=0)
+        seconds = self._seconds[1:] or self._seconds or [(np.nan, np.nan)]
+        clock, processor = np.median(seconds, axis=0)
         return float(clock), float(processor)
 
 
-def drive(
+def run_engine(
     engine: Engine,
     starts: Sequence[Atoms],
     seeds: Sequence[int],
@@ -97,22 +109,26 @@ def drive(
     progress : bool
         Show a bar.
     """
-    free = settings.degrees_of_freedom(len(starts[0]))
-    watches = [Watch(settings.monitor, one, free, settings.timestep_fs) for one in starts]
+    n_dof = settings.degrees_of_freedom(len(starts[0]))
+    monitors = [
+        ReplicaMonitor(settings.monitor, one, n_dof, settings.timestep_fs) for one in starts
+    ]
     ends: dict[int, tuple[int, str]] = {}  # replica → first step that is not kept, and why
     parts = [] if checkpoints is None else checkpoints.parts
     for part in parts:
-        _look(watches, part, ends, engine)
+        check_stability(monitors, part, ends, engine)
     if parts and checkpoints is not None:
         engine.restore(checkpoints.state)
     interrupted, times = False, StepTimes()
-    with _bar(settings.steps, engine.step, progress) as bar:
+    with progress_bar(
+        settings.steps, "molecular dynamics", "step", show=progress, initial=max(engine.step, 0)
+    ) as bar:
         try:
             while engine.step < settings.steps and engine.running:
                 with times.measured(engine):
                     engine.run(min(engine.step + engine.steps_per_call, settings.steps))
-                part = engine.take_records()
-                _look(watches, part, ends, engine)
+                part = engine.pop_records()
+                check_stability(monitors, part, ends, engine)
                 parts.append(part)
                 bar.update(engine.step - bar.n)
                 if checkpoints is not None:
@@ -123,7 +139,7 @@ def drive(
         checkpoints.save(engine)
     for replica, failure in engine.failures().items():
         ends.setdefault(replica, failure)
-    records = Records.joined(parts or [engine.take_records()])
+    records = Records.joined(parts or [engine.pop_records()])
     clock, processor = times.median()
     return Replicas(
         tuple(
@@ -136,7 +152,7 @@ def drive(
                 timestep_fs=float(settings.timestep_fs),
                 target_temperature_K=float(settings.temperature_K),
                 thermostat=settings.thermostat,
-                degrees_of_freedom=free,
+                degrees_of_freedom=n_dof,
                 engine=engine.name,
                 interrupted=interrupted,
                 clock_s_per_step=clock,
@@ -147,17 +163,20 @@ def drive(
     )
 
 
-def _look(
-    watches: list[Watch], part: Records, ends: dict[int, tuple[int, str]], engine: Engine
+def check_stability(
+    monitors: list[ReplicaMonitor],
+    part: Records,
+    ends: dict[int, tuple[int, str]],
+    engine: Engine,
 ) -> None:
-    """Stop replicas that left the limits of the monitor."""
+    """Stop replicas that left the limits of the monitor, and add to `ends` where and why."""
     failed = engine.failures()
-    for replica, watch in enumerate(watches):
+    for replica, monitor in enumerate(monitors):
         if replica in ends:
             continue
         last = failed[replica][0] if replica in failed else np.inf
         good = Records(*(values[part.steps < last] for values in part))
-        problem = watch.problem(good, replica) if len(good.steps) else None
+        problem = monitor.problem(good, replica) if len(good.steps) else None
         if problem is not None:
             first, reason = problem
             step = int(good.steps[first])
@@ -166,34 +185,18 @@ def _look(
 
 
 def _trajectory(
-    records: Records, replica: int, end: tuple[int, str] | None, start: Atoms, **about: Any
+    records: Records, replica: int, end: tuple[int, str] | None, start: Atoms, **metadata: Any
 ) -> Trajectory:
-    kept = slice(None) if end is None else records.steps < end[0]
-    velocities = records.velocities_A_per_fs[kept, replica]
+    times = slice(None) if end is None else records.steps < end[0]
+    velocities = records.velocities_A_per_fs[times, replica]
     return Trajectory(
-        times_fs=records.steps[kept] * about["timestep_fs"],
-        positions_A=records.positions_A[kept, replica],
+        times_fs=records.steps[times] * metadata["timestep_fs"],
+        positions_A=records.positions_A[times, replica],
         velocities_A_per_fs=velocities,
-        potential_eV=records.potential_eV[kept, replica],
-        kinetic_eV=kinetic_energies(velocities, start.get_masses()),
+        potential_eV=records.potential_eV[times, replica],
+        kinetic_eV=kinetic_energy(velocities, start.get_masses()),
+        conserved_eV=records.conserved_eV[times, replica],
         start=start,
         stopped="" if end is None else end[1],
-        **about,
+        **metadata,
     )
-
-
-@contextmanager
-def _bar(steps: int, done: int, progress: bool) -> Iterator[Any]:
-    import sys
-
-    from tqdm.auto import tqdm
-
-    with tqdm(
-        total=steps,
-        initial=max(done, 0),
-        desc="molecular dynamics",
-        unit="step",
-        disable=not progress,
-        file=sys.stderr,
-    ) as bar:
-        yield bar

@@ -1,4 +1,4 @@
-"""Is a run still water? Limits that stop it, with the reason, when it no longer is."""
+"""Stability criteria for liquid water: limits that stop a run, with the reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from ase import Atoms, units
 from ase.geometry import find_mic
 
+from helpers.checks import Settings, number
 from helpers.errors import PredictionError
 from helpers.gap.calculator import check_atoms
+from helpers.md.integrators import kinetic_energy
 from helpers.md.trajectory import Records
 from helpers.water import bonds
 
@@ -18,7 +20,7 @@ OVERLAP_A = 0.5  # no two nuclei come closer in any molecule
 
 
 @dataclass(frozen=True)
-class Monitor:
+class Monitor(Settings):
     """Limits inside which a run of liquid water is credible.
 
     Parameters
@@ -42,13 +44,10 @@ class Monitor:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value > 0:
-                raise PredictionError(
-                    f"{name}={value!r} cannot be used", expected="a number above 0"
-                )
+            number(name, value)
 
 
-class Watch:
+class ReplicaMonitor:
     """A `Monitor` at work on one replica.
 
     Parameters
@@ -56,16 +55,15 @@ class Watch:
     monitor : Monitor
     start : ase.Atoms
         The bonds are those that are there: each H belongs to the nearest O.
-    degrees_of_freedom : int
+    n_dof : int
+        Degrees of freedom.
     timestep_fs : float
     """
 
-    def __init__(
-        self, monitor: Monitor, start: Atoms, degrees_of_freedom: int, timestep_fs: float
-    ) -> None:
+    def __init__(self, monitor: Monitor, start: Atoms, n_dof: int, timestep_fs: float) -> None:
         self.monitor, self.timestep_fs = monitor, timestep_fs
         self._cell, self._pbc = start.cell, start.pbc
-        self._masses, self._free = start.get_masses(), degrees_of_freedom
+        self._masses, self._n_dof = start.get_masses(), n_dof
         oxygens = np.flatnonzero(start.numbers == 8)
         self._oo = np.array([(i, j) for n, i in enumerate(oxygens) for j in oxygens[:n]])
         self._oh = bonds(start)
@@ -81,8 +79,8 @@ class Watch:
         """
         m = self.monitor
         positions = records.positions_A[:, replica]
-        kinetic = kinetic_energies(records.velocities_A_per_fs[:, replica], self._masses)
-        temperature = 2 * kinetic / (self._free * units.kB)
+        kinetic = kinetic_energy(records.velocities_A_per_fs[:, replica], self._masses)
+        temperature = 2 * kinetic / (self._n_dof * units.kB)
         total = records.potential_eV[:, replica] + kinetic
         before = np.concatenate([[total[0] if self._last_eV is None else self._last_eV], total])
         self._last_eV = float(total[-1])
@@ -135,22 +133,15 @@ def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
     check_atoms(atoms, None, "")
     if hasattr(calculator, "check_frames"):
         calculator.check_frames([atoms])
-    watch = Watch(monitor, atoms, 3 * len(atoms), 1.0)
-    zero = np.zeros((1, 1, len(atoms), 3))
-    found = watch.problem(
-        Records(np.zeros(1, int), atoms.positions[None, None], zero, zero[..., 0, 0])
-    )
+    at_rest, no_energy = np.zeros((1, 1, len(atoms), 3)), np.zeros((1, 1))
+    start = Records(np.zeros(1, int), atoms.positions[None, None], at_rest, no_energy, no_energy)
+    problem = ReplicaMonitor(monitor, atoms, 3 * len(atoms), 1.0).problem(start)
     distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
     np.fill_diagonal(distances, np.inf)
-    words = found[1] if found else f"two atoms at {distances.min():.2f} Å"
-    if found or distances.min() < OVERLAP_A:
+    words = problem[1] if problem else f"two atoms at {distances.min():.2f} Å"
+    if problem or distances.min() < OVERLAP_A:
         raise PredictionError(
             "A run cannot start from these atoms",
             found=words,
             fix="move overlapping atoms apart, or take another snapshot",
         )
-
-
-def kinetic_energies(velocities_A_per_fs: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Return ½ Σ m v² in eV, shape (n_times,), of velocities (n_times, n_atoms, 3)."""
-    return 0.5 * np.einsum("a,tax->t", masses, velocities_A_per_fs**2) / units.fs**2

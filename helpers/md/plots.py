@@ -175,7 +175,7 @@ def plot_uncertainty(
     return ax
 
 
-def plot_close_approach(
+def plot_close_contact(
     tables: Mapping[str, pd.DataFrame], ax: Axes | None = None, *, closest_A: float | None = None
 ) -> Axes:
     """Energy while two O atoms are pushed together: where it turns over is the hole.
@@ -183,7 +183,7 @@ def plot_close_approach(
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Of `hole.close_approach`, by name.
+        Of `short_range.scan_close_contact`, by name.
     closest_A : float, optional
         Shortest O–O distance of the training frames; what is shorter is shaded.
     """
@@ -222,7 +222,7 @@ def plot_cost(curves: pd.DataFrame, break_even_steps: float, ax: Axes | None = N
             ax.text(
                 1.25 * break_even_steps,
                 0.03,
-                f"even after {break_even_steps:.0f} steps",
+                f"break-even after {break_even_steps:.0f} steps",
                 color=BLACK,
                 **_inside(ax),
             )

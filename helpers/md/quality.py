@@ -63,7 +63,16 @@ def energy_drift(run: Trajectory, n_blocks: int = N_BLOCKS) -> Estimate:
     The slope of a straight line through the means of blocks: within a block the fast, harmless
     oscillation of velocity Verlet averages out, and what is left tells the error of the slope.
     """
-    energies = 1000 * (run.total_eV - run.total_eV[0]) / len(run.start)
+    return _drift(run, run.total_eV, n_blocks)
+
+
+def conserved_energy_drift(run: Trajectory, n_blocks: int = N_BLOCKS) -> Estimate:
+    """Return the drift of the energy of atoms and bath, meV/atom/ps (see `energy_drift`)."""
+    return _drift(run, run.conserved_eV, n_blocks)
+
+
+def _drift(run: Trajectory, series_eV: np.ndarray, n_blocks: int) -> Estimate:
+    energies = 1000 * (series_eV - series_eV[0]) / len(run.start)
     times = [part.mean() / 1000 for part in blocks(run.times_fs, n_blocks)]
     line = linregress(times, [part.mean() for part in blocks(energies, n_blocks)])
     return Estimate(float(line.slope), float(line.stderr))
@@ -102,22 +111,20 @@ def equipartition(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
     With the center of mass at rest an atom of mass m has 3 (1 − m/M) degrees of freedom.
     """
     masses = run.start.get_masses()
-    moving = run.degrees_of_freedom < 3 * len(masses)
-    free = (
-        3 * (1 - masses / masses.sum()) if moving and len(masses) > 1 else np.full(len(masses), 3)
-    )
+    at_rest = run.degrees_of_freedom < 3 * len(masses)
+    n_dof = 3 * (1 - masses / masses.sum()) if at_rest else np.full(len(masses), 3)
     squares = (run.velocities_A_per_fs**2).sum(2) * masses / units.fs**2  # m v², eV
     symbols = np.array(run.start.get_chemical_symbols())
     rows = []
     for element in [*sorted(set(symbols)), "all"]:
-        chosen = np.ones(len(symbols), bool) if element == "all" else symbols == element
-        kelvin = squares[:, chosen].sum(1) / (free[chosen].sum() * units.kB)
+        members = np.ones(len(symbols), bool) if element == "all" else symbols == element
+        kelvin = squares[:, members].sum(1) / (n_dof[members].sum() * units.kB)
         mean = block_mean(kelvin, n_blocks)
-        rows.append((element, int(chosen.sum()), mean.value, mean.error))
+        rows.append((element, int(members.sum()), mean.value, mean.error))
     return pd.DataFrame(rows, columns=["element", "n_atoms", "temperature_K", "error_K"])
 
 
-def judge(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
+def summarize_run(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
     """Return a table of what a run says about its potential.
 
     Returns
@@ -152,6 +159,11 @@ def judge(run: Trajectory, n_blocks: int = N_BLOCKS) -> pd.DataFrame:
             "1",
         ),
     ]
+    if run.conserves_with_bath:
+        bath = conserved_energy_drift(run, n_blocks)
+        rows.insert(
+            2, ("drift of the conserved energy", bath.value, bath.error, 0.0, "meV/atom/ps")
+        )
     rows += [
         (f"temperature of {row.element}", row.temperature_K, row.error_K, kelvin.value, "K")
         for row in equipartition(run, n_blocks).itertuples()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.md import plots
 from helpers.md.cost import Cost
-from helpers.md.short_range import Hole
+from helpers.md.short_range import PesHole
 from helpers.md.trajectory import Trajectory
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
 
@@ -22,18 +22,18 @@ class Findings:
     ----------
     run : Trajectory
     quality : DataFrame
-        Of `quality.judge`.
+        Of `quality.summarize_run`.
     structure, reference : DataFrame
         g(r) of the run and of the DFT frames.
     peaks : DataFrame
         Of `structure.compare_structure`.
-    vibrations, memory, displacement : DataFrame
-        Of `spectra` and `diffusion`.
+    vibrations, velocity_autocorrelation, displacement : DataFrame
+        Of `vibrations` and `diffusion`.
     uncertainty : DataFrame
         Of `quality.uncertainty_along`.
     approaches : mapping of str to DataFrame
-        Of `hole.close_approach`, by name.
-    hole : Hole
+        Of `short_range.scan_close_contact`, by name.
+    pes_hole : PesHole
         Of two bare O atoms.
     closest_A : float
         Shortest O–O distance of the DFT frames.
@@ -46,12 +46,12 @@ class Findings:
     reference: pd.DataFrame
     closest_A: float
     approaches: Mapping[str, pd.DataFrame]
-    hole: Hole
+    pes_hole: PesHole
     structure: pd.DataFrame | None = None
     peaks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
     vibrations: pd.DataFrame | None = None
-    memory: pd.DataFrame | None = None
+    velocity_autocorrelation: pd.DataFrame | None = None
     displacement: pd.DataFrame | None = None
     uncertainty: pd.DataFrame | None = None
     cost: Cost | None = None
@@ -59,24 +59,25 @@ class Findings:
 
 
 def dynamics_section(found: Findings) -> Section:
-    """Return the section on one run: is it stable, what does it show, what did it cost."""
+    """Return the section on one run: stability, analysis, cost."""
     run = found.run
     nve = run.thermostat == "none"
     length_ps = run.times_fs[-1] / 1000
     ensemble = "constant energy (NVE)" if nve else f"constant temperature (NVT, {run.thermostat})"
     verdict = (
-        "It came through."
+        "The run was stable."
         if run.stable
-        else f"It was stopped: {run.stopped}. What was recorded before is kept."
+        else f"The run was stopped: {run.stopped}. Everything recorded before is kept."
     )
-    hole = (
-        "The energy of two bare O atoms only rises when they are pushed together."
-        if found.hole.depth_eV == 0
-        else "The energy of two bare O atoms turns over at "
-        f"{found.hole.edge_A:.2f} Å and falls by {found.hole.depth_eV:.1f} eV: the hole of a GAP, "
-        "which never saw such atoms. The DFT frames hold no pair closer than "
-        f"{found.closest_A:.2f} Å. A monitor stops a run before, and a wall "
-        "(helpers.md.short_range.with_wall) keeps it out."
+    pes_hole = found.pes_hole
+    short_range = (
+        "The energy of two isolated O atoms rises as they approach each other, as it should."
+        if pes_hole.depth_eV == 0
+        else "The energy of two approaching isolated O atoms has a maximum at "
+        f"{pes_hole.edge_A:.2f} Å and falls by {pes_hole.depth_eV:.1f} eV: a hole in the potential "
+        "energy surface of the GAP, which has no data there. The DFT frames have no pair closer "
+        f"than {found.closest_A:.2f} Å. A monitor stops such a run, and a repulsive core "
+        "(helpers.md.short_range.with_core_repulsion) prevents it."
     )
     return Section(
         name=f"dynamics-{'nve' if nve else 'nvt'}",
@@ -85,11 +86,11 @@ def dynamics_section(found: Findings) -> Section:
         headline=_headline(found),
         paragraphs=(
             f"{len(run.start)} atoms, {length_ps:.1f} ps in steps of {run.timestep_fs:g} fs, "
-            f"velocities for {run.target_temperature_K:g} K at the start, seed {run.seed}, "
+            f"initial velocities at {run.target_temperature_K:g} K, seed {run.seed}, "
             f"{run.engine} engine. {verdict}",
             "The first tenth of the run counts as equilibration and is left out of structure, "
             "spectra and averages. The DFT frames come from short runs at 300, 350 and 400 K.",
-            hole,
+            short_range,
             *found.notes,
         ),
         figures=_figures(found),
@@ -101,7 +102,7 @@ def _headline(found: Findings) -> tuple[tuple[str, str], ...]:
     lines = [
         (
             f"{found.run.times_fs[-1] / 1000:.1f} ps",
-            found.run.stopped and "then stopped" or "stable",
+            found.run.stopped and "until the run was stopped" or "stable",
         )
     ]
     if found.quality is not None:
@@ -110,7 +111,7 @@ def _headline(found: Findings) -> tuple[tuple[str, str], ...]:
         if found.run.thermostat == "none":
             lines.append((f"{drift['value']:.3f} ± {drift['error']:.3f}", "drift, meV/atom/ps"))
         lines.append((f"{kelvin['value']:.0f} ± {kelvin['error']:.0f} K", "mean temperature"))
-    lines.append((f"{1000 * found.run.clock_s_per_step:.1f} ms", "per step, on the clock"))
+    lines.append((f"{1000 * found.run.clock_s_per_step:.1f} ms", "per step, wall time"))
     if found.cost is not None:
         lines.append((f"{found.cost.ratio:.0f} ×", "faster than DFT"))
     return tuple(lines)
@@ -121,14 +122,14 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
     bath = None if run.thermostat == "none" else run.target_temperature_K
     made = [
         draw_figure(
-            "At constant energy, a good potential and time step keep the total energy.",
+            "At constant energy the total energy should not drift.",
             "Potential and total energy against time",
             plots.plot_energies,
             log,
             len(run.start),
         ),
         draw_figure(
-            "The temperature of few atoms fluctuates strongly; its mean settles.",
+            "The temperature of few atoms fluctuates strongly around its mean.",
             "Temperature against time",
             plots.plot_temperature,
             log,
@@ -139,7 +140,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         tables = {"this run": found.structure, "DFT frames": found.reference}
         made += [
             draw_figure(
-                f"How likely {pair[0]} and {pair[1]} are found at a distance.",
+                f"Radial distribution of {pair[0]}–{pair[1]} pairs, relative to an ideal gas.",
                 f"Radial distribution of {pair[0]}–{pair[1]} pairs, run and DFT frames",
                 plots.plot_radial_distribution,
                 tables,
@@ -151,13 +152,13 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         (
             found.vibrations,
             plots.plot_vibrations,
-            "What vibrates at which wavenumber.",
+            "Vibrational density of states: motion of the atoms by wavenumber.",
             "Vibrational density of states",
         ),
         (
-            found.memory,
+            found.velocity_autocorrelation,
             plots.plot_velocity_autocorrelation,
-            "The same vibrations as time goes on.",
+            "Velocity autocorrelation: for how long an atom keeps its velocity.",
             "Velocity autocorrelation of O and H",
         ),
         (
@@ -169,7 +170,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         (
             found.uncertainty,
             plots.plot_uncertainty,
-            "It grows where the potential leaves what it was trained on.",
+            "The predicted standard deviation grows where atoms leave the training data.",
             "Standard deviation of atomic energies along the run",
         ),
     ):
@@ -178,7 +179,7 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
     if found.cost is not None:
         made.append(
             draw_figure(
-                "DFT pays for every step, the potential for its data and training first.",
+                "The potential pays for its training data first; then its steps are cheap.",
                 "Time against the number of steps, for DFT and for the potential",
                 plots.plot_cost,
                 found.cost.curves(),
@@ -187,9 +188,9 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         )
     made.append(
         draw_figure(
-            "Where no training frame is (shaded), a GAP makes its energies up.",
+            "Without training frames (shaded), the energies of a GAP are an extrapolation.",
             "Energy against the O–O distance",
-            plots.plot_close_approach,
+            plots.plot_close_contact,
             found.approaches,
             closest_A=found.closest_A,
         )
@@ -200,10 +201,12 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
 def _tables(found: Findings) -> tuple[ReportTable, ...]:
     tables = []
     if found.quality is not None:
-        tables.append(ReportTable(found.quality, "What the run says about the potential", "{:.3f}"))
+        tables.append(ReportTable(found.quality, "Quality of the run", "{:.3f}"))
     if found.peaks is not None:
-        caption = "First peaks of g(r) between molecules, and neighbors up to the minimum after"
+        caption = (
+            "First peaks of g(r) between molecules, and number of neighbors up to the next minimum"
+        )
         tables.append(ReportTable(found.peaks, caption))
     if found.cost is not None:
-        tables.append(ReportTable(found.cost.table(), "What it costs", "{:,.4g}"))
+        tables.append(ReportTable(found.cost.table(), "Cost", "{:,.4g}"))
     return tuple(tables)

@@ -1,9 +1,10 @@
-"""`run_nve` and `run_nvt`: one run of molecular dynamics, with either engine."""
+"""`run_nve`, `run_nvt` and `run_replicas`: molecular dynamics, with either engine."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,25 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import PredictionError, nearest
+from helpers import checks
+from helpers.errors import ConfigError, PredictionError, nearest
 from helpers.frames import load_frames
 from helpers.gap.potential import ase_calculator, jax_calculator
 from helpers.md.ase_engine import AseEngine
 from helpers.md.checkpoint import Checkpoints
-from helpers.md.compiled import CompiledEngine
-from helpers.md.engine import Engine, drive
+from helpers.md.compiled_engine import CompiledEngine
+from helpers.md.engine import Engine, run_engine
 from helpers.md.monitor import check_start
-from helpers.md.settings import RunSettings, check_seed
-from helpers.md.trajectory import Trajectory, write_results
+from helpers.md.settings import RunSettings
+from helpers.md.trajectory import Replicas, Trajectory, write_results
 
-ENGINES = {"ase": ase_calculator, "compiled": jax_calculator}  # and what they ask for forces
+
+def compiled_calculator(potential: Any) -> Any:
+    """Return a calculator that the compiled engine can run: of a GAP, or one with `replicas`."""
+    return potential if hasattr(potential, "replicas") else jax_calculator(potential)
+
+
+ENGINES = {"ase": ase_calculator, "compiled": compiled_calculator}  # and what they ask for forces
 
 
 def run_nve(
@@ -43,7 +51,8 @@ def run_nve(
     Parameters
     ----------
     potential : path or calculator
-        What `load_potential` takes or returns; with ``engine="ase"`` any ASE calculator.
+        What `load_potential` takes or returns; with ``engine="ase"`` any ASE calculator, otherwise
+        also one of your own (see `compiled_engine.ReplicaPotential`).
     start : ase.Atoms or int
         Where to start, not changed; or the number of a validation snapshot, counted from 0.
     steps : int
@@ -72,8 +81,10 @@ def run_nve(
 
     Raises
     ------
+    ConfigError
+        If a setting cannot be used.
     PredictionError
-        If the potential cannot be asked about the atoms, or a setting cannot be used.
+        If the potential cannot be asked about the atoms.
     ModelFileError
         If there is no model, or it is damaged.
     CheckpointError
@@ -86,10 +97,13 @@ def run_nve(
     >>> run = run_nve("gap.xml", 0, steps=2000)  # doctest: +SKIP
     >>> run.log()  # doctest: +SKIP
     """
-    chosen = RunSettings.of(
-        steps=steps, temperature_K=temperature_K, thermostat="none", **_no_thermostat(settings)
+    for name in ("thermostat", "relaxation_fs"):
+        if name in settings:
+            raise ConfigError(f"{name} has no meaning at constant energy", fix="use run_nvt")
+    run_settings = RunSettings(
+        steps=steps, temperature_K=temperature_K, thermostat="none", **settings
     )
-    return _run(potential, start, chosen, seed, engine, output, resume, progress)
+    return _run(potential, start, run_settings, seed, engine, output, resume, progress)
 
 
 def run_nvt(
@@ -115,24 +129,84 @@ def run_nvt(
     temperature_K : float
         Of the bath, and of the velocities at the start.
     thermostat : str
-        ``"langevin"`` or ``"bussi"`` (stochastic velocity rescaling, which disturbs the dynamics
-        least). The setting ``relaxation_fs`` says how fast it acts.
+        How the temperature is kept; the setting ``relaxation_fs`` says how fast. The first four
+        give the canonical ensemble, the last two do not:
+
+        - ``"langevin"``: friction and random forces on every atom
+        - ``"bussi"``: stochastic velocity rescaling, which disturbs the dynamics least
+        - ``"nose_hoover"``: a chain of three bath variables, without random numbers; with it the
+          energy of atoms and bath is conserved
+        - ``"andersen"``: atoms get new thermal velocities at random times
+        - ``"berendsen"``: velocities are scaled gently towards the temperature
+        - ``"rescaling"``: velocities are scaled to the temperature after each step
     """
     if thermostat == "none":
-        raise PredictionError(
-            "Without a thermostat there is no constant temperature", fix="run_nve"
-        )
-    chosen = RunSettings.of(
+        raise ConfigError("Without a thermostat there is no constant temperature", fix="run_nve")
+    run_settings = RunSettings(
         steps=steps, temperature_K=temperature_K, thermostat=thermostat, **settings
     )
-    return _run(potential, start, chosen, seed, engine, output, resume, progress)
+    return _run(potential, start, run_settings, seed, engine, output, resume, progress)
+
+
+def run_replicas(
+    potential: Any,
+    atoms: Atoms | Sequence[Atoms],
+    *,
+    seeds: Sequence[int],
+    progress: bool = True,
+    **settings: Any,
+) -> Replicas:
+    """Run several replicas at once, one for each seed, with the compiled engine.
+
+    A replica that becomes unstable ends there, with the reason; the others go on. Ctrl-C keeps
+    what was computed.
+
+    Parameters
+    ----------
+    potential : path or calculator
+        As in `run_nve`.
+    atoms : ase.Atoms, or one per seed
+        Where to start: the same elements in the same order. They are not changed.
+    seeds : sequence of int
+        One per replica. Replica k is the run that its seed gives alone.
+    progress : bool
+        Show a bar.
+    **settings
+        Those of `RunSettings`: ``steps``, ``timestep_fs``, ``temperature_K``, ``thermostat``, …
+
+    Returns
+    -------
+    Replicas
+        One `Trajectory` per seed.
+
+    Raises
+    ------
+    ConfigError
+        If a setting cannot be used.
+    PredictionError
+        If the potential cannot be asked about the atoms.
+    """
+    run_settings = RunSettings(**settings)
+    seeds = [checks.seed(seed) for seed in seeds]
+    starts = [atoms] * len(seeds) if isinstance(atoms, Atoms) else list(atoms)
+    if not seeds or len(starts) != len(seeds):
+        raise ConfigError(
+            f"There are {len(seeds)} seeds for {len(starts)} atoms", expected="one seed for each"
+        )
+    if any(list(a.numbers) != list(starts[0].numbers) for a in starts):
+        raise PredictionError("The replicas differ in their elements", expected="the same order")
+    calculator = compiled_calculator(potential)
+    for start in starts:
+        check_start(start, run_settings.monitor, calculator)
+    engine = CompiledEngine(calculator, starts, seeds, run_settings)
+    return run_engine(engine, starts, seeds, run_settings, progress=progress)
 
 
 def snapshot(number: int) -> Atoms:
     """Return a validation snapshot of the shipped water data by its number, from 0."""
     frames = load_frames("water", "validate")
     if not 0 <= number < len(frames):
-        raise PredictionError(
+        raise ConfigError(
             f"There is no validation snapshot {number}", expected=f"0 to {len(frames) - 1}"
         )
     return frames[number]
@@ -149,20 +223,20 @@ def _run(
     progress: bool,
 ) -> Trajectory:
     if engine not in ENGINES:
-        raise PredictionError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
-    seed = check_seed(seed)
+        raise ConfigError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
+    seed = checks.seed(seed)
     atoms = start if isinstance(start, Atoms) else snapshot(start)
     calculator = ENGINES[engine](potential)
     check_start(atoms, settings.monitor, calculator)
     checkpoints = None
     if output is not None:
         prefix = Path(output)
-        about = _identity(calculator, atoms, settings, seed, engine)
-        checkpoints = Checkpoints(prefix.with_name(f"{prefix.name}.parts"), about, resume=resume)
+        metadata = _identity(calculator, atoms, settings, seed, engine)
+        checkpoints = Checkpoints(prefix.with_name(f"{prefix.name}.parts"), metadata, resume=resume)
     elif resume:
-        raise PredictionError("Without output there is nothing to resume", fix="give output")
+        raise ConfigError("Without output there is nothing to resume", fix="give output")
     stepper = _engine(engine, calculator, atoms, seed, settings)
-    (run,) = drive(
+    (run,) = run_engine(
         stepper, [atoms], [seed], settings, checkpoints=checkpoints, progress=progress
     ).runs
     if checkpoints is not None and not run.interrupted:
@@ -178,13 +252,6 @@ def _engine(name: str, calculator: Any, atoms: Atoms, seed: int, settings: RunSe
     return CompiledEngine(calculator, [atoms], [seed], settings)
 
 
-def _no_thermostat(settings: dict[str, Any]) -> dict[str, Any]:
-    for name in ("thermostat", "relaxation_fs"):
-        if name in settings:
-            raise PredictionError(f"{name} has no meaning at constant energy", fix="use run_nvt")
-    return settings
-
-
 def _identity(
     calculator: Any, atoms: Atoms, settings: RunSettings, seed: int, engine: str
 ) -> dict[str, Any]:
@@ -192,16 +259,16 @@ def _identity(
     start = hashlib.sha256(atoms.numbers.tobytes())
     for values in (atoms.positions, atoms.cell.array, atoms.get_momenta()):
         start.update(np.ascontiguousarray(values, float).tobytes())
-    chosen = asdict(settings)
-    del chosen["steps"]
-    monitor = {f"monitor.{name}": value for name, value in chosen.pop("monitor").items()}
+    values = asdict(settings)
+    del values["steps"]
+    monitor = {f"monitor.{name}": value for name, value in values.pop("monitor").items()}
     path = getattr(calculator, "path", None)
     if isinstance(path, Path) and path.is_file():
         model = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     else:
         model = type(calculator).__name__
     return {
-        **chosen,
+        **values,
         **monitor,
         "seed": seed,
         "engine": engine,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from helpers.errors import PredictionError, nearest
+from helpers.checks import Settings, number, whole
+from helpers.errors import ConfigError, nearest
+from helpers.md.integrators import METHODS, degrees_of_freedom
 from helpers.md.monitor import Monitor
 
-THERMOSTATS = ("none", "langevin", "bussi")
+THERMOSTATS = tuple(METHODS)
 LONGEST_STEP_FS = 5.0  # an O–H bond vibrates in 9 fs
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(Settings):
     """How a run goes. What is not given has a value that suits liquid water.
 
     Parameters
@@ -27,10 +26,9 @@ class RunSettings:
     temperature_K : float
         Of the Maxwell–Boltzmann velocities at the start, and of the bath if there is one.
     thermostat : str
-        ``"none"`` (NVE), ``"langevin"``, or ``"bussi"`` (stochastic velocity rescaling, which
-        disturbs the dynamics least).
+        ``"none"`` (NVE), or one of those told at `run_nvt`.
     relaxation_fs : float
-        How fast the thermostat acts: 1/friction, or the time constant of the kinetic energy.
+        How fast the thermostat acts (see `integrators.Integrator`).
     keep_velocities : bool
         Start with the velocities of the atoms in place of new ones.
     record_every : int
@@ -43,7 +41,7 @@ class RunSettings:
 
     Raises
     ------
-    PredictionError
+    ConfigError
         If a value cannot be used.
     """
 
@@ -59,54 +57,21 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         for name in ("steps", "record_every"):
-            check_whole(name, getattr(self, name))
+            whole(name, getattr(self, name), 1)
         for name in ("timestep_fs", "temperature_K", "relaxation_fs", "skin_A"):
-            _check_positive(name, getattr(self, name))
+            number(name, getattr(self, name))
         if self.timestep_fs > LONGEST_STEP_FS:
-            raise PredictionError(
+            raise ConfigError(
                 f"timestep_fs={self.timestep_fs:g} is too long",
                 expected=f"at most {LONGEST_STEP_FS:g} fs; 0.5 fs suits water",
                 fix="check the unit: femtoseconds",
             )
         if self.thermostat not in THERMOSTATS:
-            raise PredictionError(
+            raise ConfigError(
                 f"There is no thermostat {self.thermostat!r}",
                 fix=nearest(str(self.thermostat), THERMOSTATS),
             )
 
-    @classmethod
-    def of(cls, **values: Any) -> RunSettings:
-        """Return settings, or raise an error that names the nearest right name."""
-        known = [one.name for one in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise PredictionError(f"There is no setting {name!r}", fix=nearest(name, known))
-        return cls(**values)
-
     def degrees_of_freedom(self, n_atoms: int) -> int:
-        """Return how many the temperature is computed with.
-
-        Langevin noise moves the center of mass; without it, it stays at rest.
-        """
-        return 3 * n_atoms if self.thermostat == "langevin" or n_atoms == 1 else 3 * n_atoms - 3
-
-
-def check_whole(name: str, value: Any) -> None:
-    """Raise `PredictionError` unless `value` is a whole number above 0."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise PredictionError(f"{name}={value!r} cannot be used", expected="a whole number above 0")
-
-
-def check_seed(seed: Any) -> int:
-    """Return `seed`, or raise `PredictionError`."""
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise PredictionError(
-            f"seed={seed!r} cannot be used", expected="a whole number, 0 … 4294967295"
-        )
-    return int(seed)
-
-
-def _check_positive(name: str, value: Any) -> None:
-    number = isinstance(value, (int, float, np.integer, np.floating))
-    if not number or isinstance(value, bool) or not (np.isfinite(value) and value > 0):
-        raise PredictionError(f"{name}={value!r} cannot be used", expected="a number above 0")
+        """Return the number of degrees of freedom that the temperature is computed with."""
+        return degrees_of_freedom(METHODS[self.thermostat], n_atoms)

@@ -1,9 +1,9 @@
-"""The hole of a GAP: what it predicts for atoms closer than any it was trained on, and a cure.
+"""GAP below its shortest training distance, and a repulsive core against what happens there.
 
 A GAP falls back to its mean, zero, where it has no data. The energy of two O atoms that approach
 each other turns over near 2 Å, and an atom that gets there falls in. Three means against it: a
 monitor that stops the run before (`Monitor`), the model's own uncertainty, which rises on the
-way (`quality.uncertainty_along`), and a wall in front of the hole (`with_wall`).
+way (`quality.uncertainty_along`), and a wall in front of the hole (`with_core_repulsion`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TRANSITION_A = 0.5  # over which gap_fit's pair terms fade out, unless told othe
 CONTACT_A = 2.5  # O–O distance of a short hydrogen bond
 
 
-def close_approach(
+def scan_close_contact(
     potential: Any,
     atoms: Atoms,
     distances_A: Sequence[float] | None = None,
@@ -82,7 +82,7 @@ def close_approach(
 
 
 @dataclass(frozen=True)
-class Hole:
+class PesHole:
     """Where the energy falls although two molecules are pushed together.
 
     Attributes
@@ -97,19 +97,19 @@ class Hole:
     depth_eV: float
 
 
-def find_hole(table: pd.DataFrame) -> Hole:
-    """Return the deepest fall of the energy in a table of `close_approach`, from 2.5 Å inwards."""
+def find_pes_hole(table: pd.DataFrame) -> PesHole:
+    """Return the deepest fall of the energy of a `scan_close_contact`, from 2.5 Å inwards."""
     inwards = table[table["distance_A"] <= CONTACT_A].sort_values("distance_A", ascending=False)
     energy = inwards["energy_eV"].to_numpy()
     falls = np.maximum.accumulate(energy) - energy
     end = int(falls.argmax())
     if falls[end] <= 0:
-        return Hole(float("nan"), 0.0)
+        return PesHole(float("nan"), 0.0)
     edge = inwards["distance_A"].to_numpy()[energy[: end + 1].argmax()]
-    return Hole(float(edge), float(falls[end]))
+    return PesHole(float(edge), float(falls[end]))
 
 
-def with_wall(
+def with_core_repulsion(
     model: GapModel,
     *,
     pair: tuple[str, str] = ("O", "O"),
@@ -155,14 +155,6 @@ def with_wall(
         sparse_points=points[:, None],
     )
     return replace(model, terms=(*model.terms, term))
-
-
-def walled(calculator: Any) -> Any:
-    """Return a calculator for the same model with a wall (see `with_wall`)."""
-    from helpers.gap.jax.calculator import JaxCalculator
-    from helpers.gap.potential import jax_calculator
-
-    return JaxCalculator(with_wall(jax_calculator(calculator).model))
 
 
 def _closest_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

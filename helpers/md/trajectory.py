@@ -36,12 +36,15 @@ class Records(NamedTuple):
     velocities_A_per_fs : ndarray of shape (n_times, R, n_atoms, 3)
     potential_eV : ndarray of shape (n_times, R)
         With the energies of isolated atoms.
+    conserved_eV : ndarray of shape (n_times, R)
+        Total energy of atoms and bath; NaN where that of the bath is not known.
     """
 
     steps: np.ndarray
     positions_A: np.ndarray
     velocities_A_per_fs: np.ndarray
     potential_eV: np.ndarray
+    conserved_eV: np.ndarray
 
     @classmethod
     def joined(cls, parts: Sequence[Records]) -> Records:
@@ -63,6 +66,9 @@ class Trajectory:
     potential_eV : ndarray of shape (n_times,)
         With the energies of isolated atoms.
     kinetic_eV : ndarray of shape (n_times,)
+    conserved_eV : ndarray of shape (n_times,)
+        Total energy of atoms and bath: constant but for errors of the integrator. It is the total
+        energy itself at constant energy, and known for ``"nose_hoover"``; otherwise NaN.
     start : ase.Atoms
         The atoms as they were given.
     seed : int
@@ -71,7 +77,7 @@ class Trajectory:
     target_temperature_K : float
         That was asked for: of the velocities at the start, and of the bath.
     thermostat : str
-        ``"none"``, ``"langevin"`` or ``"bussi"``.
+        ``"none"`` (constant energy), ``"langevin"``, … (see `run_nvt`).
     degrees_of_freedom : int
         How many the temperature is computed with.
     engine : str
@@ -89,6 +95,7 @@ class Trajectory:
     velocities_A_per_fs: np.ndarray = field(repr=False)
     potential_eV: np.ndarray = field(repr=False)
     kinetic_eV: np.ndarray = field(repr=False)
+    conserved_eV: np.ndarray = field(repr=False)
     start: Atoms = field(repr=False)
     seed: int
     timestep_fs: float
@@ -117,12 +124,20 @@ class Trajectory:
         return self.potential_eV + self.kinetic_eV
 
     @property
+    def conserves_with_bath(self) -> bool:
+        """True if there is a thermostat and the energy that it takes up is known."""
+        return self.thermostat != "none" and bool(np.isfinite(self.conserved_eV).all())
+
+    @property
     def interval_fs(self) -> float:
         """Time between two records."""
         return float(self.times_fs[1] - self.times_fs[0]) if len(self.times_fs) > 1 else np.nan
 
     def log(self) -> pd.DataFrame:
-        """Return one row per record: the columns of a log file, the same for both engines."""
+        """Return one row per record: the columns of a log file, the same for both engines.
+
+        ``conserved_eV`` is the last where the energy of a bath is known.
+        """
         values = (
             np.rint(self.times_fs / self.timestep_fs).astype(int),
             self.times_fs,
@@ -131,14 +146,23 @@ class Trajectory:
             self.kinetic_eV,
             self.temperature_K,
         )
-        return pd.DataFrame(dict(zip(LOG_COLUMNS, values, strict=True)))
+        table = pd.DataFrame(dict(zip(LOG_COLUMNS, values, strict=True)))
+        if self.conserves_with_bath:
+            table["conserved_eV"] = self.conserved_eV
+        return table
 
     def after(self, time_fs: float) -> Trajectory:
         """Return the part from a time on, such as after equilibration; times start from 0 again."""
         kept = self.times_fs >= time_fs
         parts = {
             name: getattr(self, name)[kept]
-            for name in ("positions_A", "velocities_A_per_fs", "potential_eV", "kinetic_eV")
+            for name in (
+                "positions_A",
+                "velocities_A_per_fs",
+                "potential_eV",
+                "kinetic_eV",
+                "conserved_eV",
+            )
         }
         times = self.times_fs[kept]
         return replace(self, times_fs=times - times[:1], **parts)
@@ -226,10 +250,15 @@ class LogFile:
 
 
 def log_line(values: Any) -> str:
-    """Return one line of a log file: headings, or the values of `LOG_COLUMNS`."""
+    """Return one line of a log file: headings, or the values of `LOG_COLUMNS`.
+
+    A seventh value is that of ``conserved_eV``.
+    """
     if isinstance(values[0], str):
-        return "{:>8} {:>10} {:>15} {:>15} {:>13} {:>13}\n".format(*values)
-    return "{:8d} {:10.2f} {:15.6f} {:15.6f} {:13.6f} {:13.2f}\n".format(*values)
+        line = "{:>8} {:>10} {:>15} {:>15} {:>13} {:>13}".format(*values)
+        return line + "".join(f" {name:>15}" for name in values[6:]) + "\n"
+    line = "{:8d} {:10.2f} {:15.6f} {:15.6f} {:13.6f} {:13.2f}".format(*values)
+    return line + "".join(f" {value:15.6f}" for value in values[6:]) + "\n"
 
 
 def write_results(run: Trajectory, prefix: str | os.PathLike) -> tuple[Path, Path, Path]:
@@ -244,8 +273,9 @@ def write_results(run: Trajectory, prefix: str | os.PathLike) -> tuple[Path, Pat
         If the folder is missing, may not be written to, or the disk is full.
     """
     log, xyz, traj = (Path(f"{os.fspath(prefix)}.{kind}") for kind in ("log", "xyz", "traj"))
-    rows = run.log().itertuples(index=False)
-    write_atomic(log, log_line(LOG_COLUMNS) + "".join(log_line(tuple(row)) for row in rows))
+    table = run.log()
+    rows = [tuple(table.columns), *table.itertuples(index=False)]
+    write_atomic(log, "".join(log_line(tuple(row)) for row in rows))
     text = io.StringIO()
     write(text, run.frames(), format="extxyz")
     write_atomic(xyz, text.getvalue())

@@ -1,6 +1,7 @@
 """Vibrations of a run: velocity autocorrelation and vibrational density of states.
 
-They are two views of the same fluctuations (Wiener–Khinchin).
+Each is the Fourier transform of the other (Wiener–Khinchin theorem), the density with the masses as
+weights.
 """
 
 from __future__ import annotations
@@ -16,33 +17,7 @@ from helpers.md.trajectory import Trajectory
 from helpers.water import WATER_BANDS_PER_CM
 
 PER_CM_PER_FS = 1e15 / (units._c * 100)  # a frequency of 1/fs, in 1/cm
-
-
-LONGEST_INTERVAL_FS = 4.0  # an O–H bond vibrates in 9 fs: rarer records fold its band
-
-
-def check_interval(interval_fs: float) -> None:
-    """Raise `DataError` if records are so far apart, in fs, that the bands of water fold."""
-    if interval_fs > LONGEST_INTERVAL_FS:
-        raise DataError(
-            "The run was recorded too rarely for a spectrum",
-            expected=f"a record every {LONGEST_INTERVAL_FS:g} fs or more often",
-            found=f"every {interval_fs:g} fs",
-            fix="run again with a smaller record_every",
-        )
-
-
-def n_records(n_times: int, interval_fs: float, longest_fs: float) -> int:
-    """Return how many records such a time is, if there are so many."""
-    records = round(longest_fs / interval_fs) if n_times > 1 else 0
-    if not 2 <= records <= n_times:
-        raise DataError(
-            "The run is too short",
-            expected=f"{longest_fs:.0f} fs or more",
-            found=f"{max(0, n_times - 1) * interval_fs:g} fs",
-            fix="run longer, or ask for less resolution",
-        )
-    return records
+LONGEST_INTERVAL_FS = 4.0  # an O–H bond vibrates in 9 fs: with fewer records its band is aliased
 
 
 def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> pd.DataFrame:
@@ -69,17 +44,17 @@ def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> p
     n_times = len(run.times_fs)
     for element in sorted(set(run.start.symbols)):
         velocities = run.velocities_A_per_fs[:, run.start.symbols == element]
-        series = velocities.reshape(n_times, -1).T
-        sums = sum(correlate(one, one, method="fft")[n_times - 1 :][:n_lags] for one in series)
-        found = sums / (n_times - np.arange(n_lags))  # the longer the lag, the fewer the pairs
-        table[element] = found / found[0]
+        components = velocities.reshape(n_times, -1).T
+        sums = sum(correlate(v, v, method="fft")[n_times - 1 :][:n_lags] for v in components)
+        means = sums / (n_times - np.arange(n_lags))  # the longer the lag, the fewer the pairs
+        table[element] = means / means[0]
     return pd.DataFrame(table)
 
 
 def vibrational_density_of_states(
     run: Trajectory, *, resolution_per_cm: float = 30.0
 ) -> pd.DataFrame:
-    """Return how much kinetic energy vibrates at which wavenumber.
+    """Return the vibrational density of states: kinetic energy by wavenumber.
 
     The power spectrum of √m v (Welch's method, Hann window), over all atoms. Its integral over
     wavenumbers is 1.
@@ -124,7 +99,7 @@ def vibrational_density_of_states(
 
 
 def band_maximum_per_cm(spectrum: pd.DataFrame, band: str, column: str = "all") -> float:
-    """Return where a band of water is highest, in 1/cm, or NaN if there is no peak.
+    """Return the position of the maximum of a band of water, 1/cm, or NaN if there is no peak.
 
     Parameters
     ----------
@@ -150,3 +125,27 @@ def band_maximum_per_cm(spectrum: pd.DataFrame, band: str, column: str = "all") 
     peaks, _ = find_peaks(density, prominence=0.5 * density[inside].max())
     peaks = peaks[inside[peaks]]
     return float(wavenumbers[peaks[density[peaks].argmax()]]) if len(peaks) else float("nan")
+
+
+def check_interval(interval_fs: float) -> None:
+    """Raise `DataError` if records are so far apart, in fs, that the bands of water are aliased."""
+    if interval_fs > LONGEST_INTERVAL_FS:
+        raise DataError(
+            "The run was recorded too rarely for a spectrum",
+            expected=f"a record every {LONGEST_INTERVAL_FS:g} fs or more often",
+            found=f"every {interval_fs:g} fs",
+            fix="run again with a smaller record_every",
+        )
+
+
+def n_records(n_times: int, interval_fs: float, longest_fs: float) -> int:
+    """Return how many records such a time, in fs, is; raise `DataError` if there are fewer."""
+    records = round(longest_fs / interval_fs) if n_times > 1 else 0
+    if not 2 <= records <= n_times:
+        raise DataError(
+            "The run is too short",
+            expected=f"{longest_fs:.0f} fs or more",
+            found=f"{max(0, n_times - 1) * interval_fs:g} fs",
+            fix="run longer, or ask for less resolution",
+        )
+    return records

@@ -1,4 +1,4 @@
-"""Figures of frames as they come from the file: atoms, distributions, a tensor."""
+"""Figures of frames and their labels: atoms, histograms, a force as a slope, a tensor."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from helpers.plots.style import (
     style,
 )
 
-_OTHERS = (BLUE, GREEN, ORANGE, PURPLE)
+_OTHER_COLORS = (BLUE, GREEN, ORANGE, PURPLE)
 
 
 def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
-    """Atoms of one frame in their cell, seen along z, positions in Å."""
+    """Draw the atoms of one frame in their cell, seen along z; positions in Å."""
     from ase.visualize.plot import plot_atoms
 
     with style():
@@ -41,21 +41,21 @@ def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
 def plot_distribution(
     sets: Mapping[str, Any], *, title: str, label: str, n_bins: int = 40, ax: Axes | None = None
 ) -> Axes:
-    """Histograms of one quantity, one line for each set.
+    """Draw histograms of one quantity, one line for each set.
 
     Parameters
     ----------
     sets : mapping of str to array-like
-        Values by name. Names of elements get the colors of the elements.
+        Values by the name of the set. A set named after an element gets its color.
     title, label : str
-        What is shown; the quantity with its unit.
+        Title of the figure; the quantity with its unit.
     """
     with style():
         ax = ax or new_axes()
         values = {name: np.ravel(numbers) for name, numbers in sets.items()}
         edges = np.histogram_bin_edges(np.concatenate([*values.values()]), n_bins)
         for number, (name, numbers) in enumerate(values.items()):
-            color = ELEMENT_COLORS.get(name, _OTHERS[number % len(_OTHERS)])
+            color = ELEMENT_COLORS.get(name, _OTHER_COLORS[number % len(_OTHER_COLORS)])
             ax.hist(numbers, edges, density=True, histtype="step", lw=2, color=color, label=name)
         ax.set(title=title, xlabel=label, ylabel="density")
         ax.legend()
@@ -65,7 +65,7 @@ def plot_distribution(
 def plot_curve_and_slope(
     x: Any, energy_eV: Any, at: tuple[float, float], slope: float, ax: Axes | None = None
 ) -> Axes:
-    """Energy along a distance, and a tangent.
+    """Draw the energy along a distance, and a tangent.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def plot_curve_and_slope(
     at : tuple of float
         Distance (Å) and energy (eV) where the tangent touches.
     slope : float
-        Of the tangent, eV/Å.
+        Slope of the tangent, eV/Å.
     """
     with style():
         ax = ax or new_axes()
@@ -83,13 +83,17 @@ def plot_curve_and_slope(
         line = 1000 * (at[1] + slope * (near - at[0]))
         ax.plot(near, line, color=ORANGE, label=f"slope {1000 * slope:.1f} meV/Å")
         ax.plot(at[0], 1000 * at[1], "o", color=BLACK)
-        ax.set(title="The force is minus the slope", xlabel="distance, Å", ylabel="energy, meV")
+        ax.set(
+            title="Force: the negative slope of the energy",
+            xlabel="distance, Å",
+            ylabel="energy, meV",
+        )
         ax.legend()
     return ax
 
 
 def plot_tensor(matrix: Any, *, title: str, unit: str, ax: Axes | None = None) -> Axes:
-    """Show a 3×3 tensor as a table of shaded numbers."""
+    """Draw a 3×3 tensor as a table of shaded numbers."""
     matrix = np.asarray(matrix)
     with style():
         ax = ax or new_axes()

@@ -1,4 +1,7 @@
-"""Figures of a potential's errors: parity, histograms, residuals against the size of the force."""
+"""Figures of a potential's errors: parity plots, histograms, force residuals.
+
+Colors come from `helpers.plots.style`: `SET_COLORS` and `ELEMENT_COLORS`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from helpers.plots.style import BLACK, ELEMENT_COLORS, PURPLE, SET_COLORS, new_a
 
 
 def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -> Axes:
-    """Predicted against DFT energy per atom, relative to the mean DFT energy, meV.
+    """Draw a parity plot of energies per atom, relative to the mean DFT energy, meV/atom.
 
     Parameters
     ----------
@@ -41,10 +44,10 @@ def plot_energy_parity(sets: Mapping[str, Evaluation], ax: Axes | None = None) -
 
 
 def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str = "Forces") -> Axes:
-    """Predicted against DFT force components, eV/Å, one color per element."""
+    """Draw a parity plot of force components, eV/Å, in one color per element."""
     with style():
         ax = ax or new_axes()
-        # In random order, so that no element hides the other.
+        # In random order, so that no element covers the other.
         rows = result.forces.sample(frac=1, random_state=0)
         colors = [ELEMENT_COLORS.get(str(element), PURPLE) for element in rows["element"]]
         ax.scatter(rows["true"], rows["predicted"], s=3, c=colors, alpha=0.5, rasterized=True)
@@ -60,7 +63,15 @@ def plot_force_parity(result: Evaluation, ax: Axes | None = None, *, title: str 
 def plot_error_histogram(
     sets: Mapping[str, Evaluation], quantity: str = "forces", ax: Axes | None = None
 ) -> Axes:
-    """Distribution of errors (GAP − DFT) of ``"energies"`` (meV/atom) or ``"forces"`` (meV/Å)."""
+    """Draw a histogram of errors, GAP − DFT.
+
+    Parameters
+    ----------
+    sets : mapping of str to Evaluation
+        Such as ``{"training": …, "validation": …}``, one line each.
+    quantity : str
+        ``"energies"`` (meV/atom) or ``"forces"`` (all components, meV/Å).
+    """
     unit = {"energies": "meV/atom", "forces": "meV/Å"}[quantity]
     with style():
         ax = ax or new_axes()
@@ -78,7 +89,7 @@ def plot_error_histogram(
                 label=name,
             )
         ax.set(
-            title=f"Errors of {quantity}",
+            title=f"Distribution of the errors of {quantity}",
             xlabel=f"GAP − DFT, {unit}",
             ylabel=f"density, 1/({unit})",
         )
@@ -87,27 +98,29 @@ def plot_error_histogram(
 
 
 def plot_force_residuals(result: Evaluation, ax: Axes | None = None) -> Axes:
-    """|Error| of each force vector (meV/Å) against the size of the DFT force (eV/Å)."""
+    """Draw the error of each force vector (meV/Å) against the magnitude of the DFT force (eV/Å)."""
     true = result.forces["true"].to_numpy().reshape(-1, 3)
     error = 1000 * np.linalg.norm(
         result.forces["predicted"].to_numpy().reshape(-1, 3) - true, axis=1
     )
-    size, elements = np.linalg.norm(true, axis=1), result.forces["element"].to_numpy()[::3]
+    magnitude, elements = np.linalg.norm(true, axis=1), result.forces["element"].to_numpy()[::3]
     with style():
         ax = ax or new_axes()
         for element in sorted(set(elements)):
-            chosen = elements == element
+            mask = elements == element
             color = ELEMENT_COLORS.get(element, PURPLE)
-            ax.plot(size[chosen], error[chosen], ".", ms=3, alpha=0.3, color=color, rasterized=True)
-            ax.plot(*_running_median(size[chosen], error[chosen]), color="white", lw=5)
             ax.plot(
-                *_running_median(size[chosen], error[chosen]),
+                magnitude[mask], error[mask], ".", ms=3, alpha=0.3, color=color, rasterized=True
+            )
+            ax.plot(*_running_median(magnitude[mask], error[mask]), color="white", lw=5)
+            ax.plot(
+                *_running_median(magnitude[mask], error[mask]),
                 color=color,
                 label=f"{element}, median",
             )
         ax.set_ylim(0, float(np.quantile(error, 0.995)))
         ax.set(
-            title="Errors against the size of the force",
+            title="Force error against force magnitude",
             xlabel="|DFT force|, eV/Å",
             ylabel="|GAP − DFT|, meV/Å",
         )

@@ -1,19 +1,16 @@
-"""One look for every figure: sizes for a projector, colors that colorblind readers can tell.
+"""The look of all figures: colors, letter sizes for a projector, alternative texts.
 
-In notebooks every figure also carries a text for those who do not see it (`with_alt_text`).
+Change a color here and it changes everywhere: `SET_COLORS` for training and validation frames (the
+parity plots, learning curves and sweeps), `ELEMENT_COLORS` for oxygen and hydrogen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 import base64
 import html
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,26 +19,12 @@ from matplotlib.figure import Figure
 
 from helpers.errors import DataError
 
-# Okabe & Ito (2008), "Color Universal Design".
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-
-
+# Colors that color-blind readers can tell apart: Okabe, Ito (2008), "Color Universal Design".
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 ELEMENT_COLORS = {"O": RED, "H": BLUE}
-
-
 SET_COLORS = {"training": SKY, "validation": ORANGE}
-
-
-_STYLE = {
+RC_PARAMS = {
     "figure.figsize": (6.4, 4.8),
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
@@ -58,15 +41,15 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use the kit's style for the figures made inside, and only for those."""
+    """Use the kit's style for the figures drawn in the ``with`` block, and for no others."""
     import matplotlib
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(RC_PARAMS):
         yield
 
 
 def new_axes() -> Axes:
-    """Return the axes of a new figure, for whoever gave none."""
+    """Return the axes of a new figure; plotting functions call it when they are given no axes."""
     import matplotlib.pyplot as plt
 
     return plt.figure().add_subplot()
@@ -74,32 +57,42 @@ def new_axes() -> Axes:
 
 @dataclass(frozen=True)
 class FigureWithAltText:
-    """A picture with its alternative text. Made by `with_alt_text`; a cell's last line shows it."""
+    """A picture with its alternative text, made by `with_alt_text`; Jupyter displays it.
+
+    Attributes
+    ----------
+    alt : str
+        The alternative text.
+    png : bytes
+        The picture.
+    """
 
     alt: str
     png: bytes
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # As HTML, because JupyterLab and nbconvert show no alternative text of plain pictures.
         picture = base64.b64encode(self.png).decode()
-        # As HTML, because JupyterLab and nbconvert give pictures of other kinds no text.
         image = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{picture}"'
         return {"text/html": f'{image} style="max-width: 100%">', "text/plain": self.alt}
 
 
 def with_alt_text(figure: Figure | Axes, alt: str) -> FigureWithAltText:
-    """Return a figure as a picture with an alternative text, and close it.
+    """Return a figure as a picture with an alternative text, and close the figure.
+
+    Screen readers read the alternative text to people who cannot see the picture.
 
     Parameters
     ----------
     figure : Figure or Axes
-        What one of `helpers.plots` returned.
+        A figure, or the axes that a function of `helpers.plots` returned.
     alt : str
         What the figure shows, with the numbers that matter: a sentence or two.
 
     Raises
     ------
     DataError
-        If the text is too short to tell anything.
+        If the text has fewer than five words.
     """
     import matplotlib.pyplot as plt
 
@@ -108,15 +101,18 @@ def with_alt_text(figure: Figure | Axes, alt: str) -> FigureWithAltText:
             f"The text {alt!r} does not tell what the figure shows",
             expected="a sentence with what is drawn and what it tells",
         )
-    whole = figure if isinstance(figure, Figure) else figure.get_figure()
+    figure = figure if isinstance(figure, Figure) else figure.get_figure()
     with style():
-        png = as_png(whole)
-    plt.close(whole)  # or Jupyter would show it once more, without the text
+        png = as_png(figure)
+    plt.close(figure)  # or Jupyter would show it a second time, without the text
     return FigureWithAltText(alt, png)
 
 
-def as_png(figure: Figure) -> bytes:
-    """Return a figure as a PNG image, at its own resolution."""
+def as_png(figure: Figure, dpi: float | str = "figure") -> bytes:
+    """Return a figure as a PNG image, by default at its own resolution.
+
+    Neither date nor version is stored: the same numbers give the same bytes.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi="figure", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()

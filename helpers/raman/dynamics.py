@@ -1,26 +1,25 @@
-"""The molecular dynamics of ``mlmd raman``: how long, from where, and whether it went well."""
+"""The molecular dynamics of ``mlmd raman``: its length, its runs, their vibrations."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from helpers import checks
 from helpers.errors import DataError
 from helpers.frames import load_frames
 from helpers.md.trajectory import Trajectory
+from helpers.md.vibrations import vibrational_density_of_states
 from helpers.raman.spectrum import raman_segments
 
 TIMESTEP_FS, RECORD_EVERY = 0.5, 4
-
-
-INTERVAL_FS = TIMESTEP_FS * RECORD_EVERY
-
-
+INTERVAL_FS = TIMESTEP_FS * RECORD_EVERY  # between records
 WARM_UP_PS = 1.0
 
 
 def planned_steps(picoseconds: float, replicas: int, resolution_per_cm: float) -> int:
-    """Return the steps of each run, whole intervals between records, if they are enough.
+    """Return the number of steps of each run, a multiple of the interval between records.
 
     Parameters
     ----------
@@ -51,10 +50,10 @@ def thermal_runs(
     seeds: range = range(4),
     progress: bool = True,
 ) -> tuple[Trajectory, ...]:
-    """Return runs from validation snapshots at a temperature, settled for a picosecond before.
+    """Return runs from validation snapshots at a temperature, equilibrated for a picosecond before.
 
-    The bath of the runs themselves rescales all velocities, gently (Bussi), and so does not blur
-    what vibrates.
+    The thermostat of the runs themselves rescales all velocities, slowly (Bussi), which does not
+    broaden the bands, as the friction of Langevin dynamics would.
 
     Parameters
     ----------
@@ -73,7 +72,7 @@ def thermal_runs(
     DataError
         If a run became unstable.
     """
-    from helpers.md.compiled import run_replicas
+    from helpers.md.runs import run_replicas
 
     snapshots = load_frames("water", "validate")
     shared: dict[str, Any] = {
@@ -81,7 +80,7 @@ def thermal_runs(
         "timestep_fs": TIMESTEP_FS,
         "progress": progress,
     }
-    warm = run_replicas(
+    warm_up = run_replicas(
         calculator,
         [snapshots[seed % len(snapshots)] for seed in seeds],
         seeds=list(seeds),
@@ -89,10 +88,10 @@ def thermal_runs(
         thermostat="langevin",
         **shared,
     )
-    _check_stable(warm.runs)
+    _check_stable(warm_up.runs)
     runs = run_replicas(
         calculator,
-        [run.frames()[-1] for run in warm.runs],
+        [run.frames()[-1] for run in warm_up.runs],
         seeds=list(seeds),
         steps=steps,
         thermostat="bussi",
@@ -103,6 +102,14 @@ def thermal_runs(
     ).runs
     _check_stable(runs)
     return runs
+
+
+def mean_vibrations(runs: tuple[Trajectory, ...], resolution_per_cm: float) -> pd.DataFrame:
+    """Return the vibrational density of states of several runs, their mean."""
+    tables = [
+        vibrational_density_of_states(run, resolution_per_cm=resolution_per_cm) for run in runs
+    ]
+    return sum(tables[1:], tables[0]) / len(tables)
 
 
 def _check_stable(runs: tuple[Trajectory, ...]) -> None:

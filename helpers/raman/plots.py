@@ -10,7 +10,13 @@ from matplotlib.axes import Axes
 
 from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, new_axes, style
 
-PARTS = {"VV": BLUE, "VH": ORANGE, "isotropic": BLUE, "anisotropic": ORANGE, "unpolarized": GREEN}
+PART_COLORS = {
+    "VV": BLUE,
+    "VH": ORANGE,
+    "isotropic": BLUE,
+    "anisotropic": ORANGE,
+    "unpolarized": GREEN,
+}
 
 
 def plot_raman(
@@ -20,12 +26,12 @@ def plot_raman(
     *,
     literature_per_cm: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Intensities against the wavenumber; the bands around the lines are standard errors.
+    """Raman intensities against the wavenumber, with their standard errors as bands.
 
     Parameters
     ----------
     spectrum : DataFrame
-        Of `spectra.raman_spectrum`.
+        Of `raman_spectrum`.
     parts : sequence of str
         Columns to show.
     literature_per_cm : mapping of str to float, optional
@@ -36,20 +42,14 @@ def plot_raman(
         wavenumbers = spectrum["wavenumber_per_cm"]
         shown = wavenumbers <= 4200
         for name in parts:
+            x, color = wavenumbers[shown], PART_COLORS.get(name, PURPLE)
             values, errors = 1000 * spectrum[name][shown], 1000 * spectrum[f"{name}_error"][shown]
-            ax.plot(wavenumbers[shown], values, color=PARTS.get(name, PURPLE), lw=1.5, label=name)
-            ax.fill_between(
-                wavenumbers[shown],
-                values - errors,
-                values + errors,
-                color=PARTS.get(name, PURPLE),
-                alpha=0.25,
-                lw=0,
-            )
-        for name, place in (literature_per_cm or {}).items():
-            ax.axvline(place, color=BLACK, ls=":", lw=1)
+            ax.plot(x, values, color=color, lw=1.5, label=name)
+            ax.fill_between(x, values - errors, values + errors, color=color, alpha=0.25, lw=0)
+        for name, position in (literature_per_cm or {}).items():
+            ax.axvline(position, color=BLACK, ls=":", lw=1)
             ax.text(
-                place,
+                position,
                 0.98,
                 name,
                 rotation=90,
@@ -72,14 +72,14 @@ def plot_raman(
 def plot_raman_and_vibrations(
     spectrum: pd.DataFrame, vibrations: pd.DataFrame, ax: Axes | None = None
 ) -> Axes:
-    """Show what scatters light beside all that vibrates, each with its highest point at 1.
+    """Raman spectrum and vibrational density of states, each relative to its highest point.
 
     Parameters
     ----------
     spectrum : DataFrame
-        Of `spectra.raman_spectrum`.
+        Of `raman_spectrum`.
     vibrations : DataFrame
-        Of `spectra.vibrational_density_of_states`.
+        Of `vibrational_density_of_states`.
     """
     with style():
         ax = ax or new_axes()
@@ -93,7 +93,7 @@ def plot_raman_and_vibrations(
             values = table[column][shown] / np.max(table[column][shown])
             ax.plot(wavenumbers[shown], values, color=color, lw=1.5, label=label)
         ax.set(
-            title="Not all that vibrates scatters",
+            title="Raman spectrum and density of states",
             xlabel="wavenumber, cm⁻¹",
             ylabel="relative to the highest point",
             xlim=(300, 4200),

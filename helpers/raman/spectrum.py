@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,89 +12,14 @@ from scipy.signal import get_window, welch
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError
-from helpers.md.vibrations import PER_CM_PER_FS, check_interval, n_records
-
-COARSEST_PER_CM = 200.0  # the bend of water has a window of 500 1/cm: two points, or it is not seen
-
-
-def polarizability_series(polarizabilities: Any) -> np.ndarray:
-    """Return, of shape (n_runs, n_times, 10), the mean of the diagonal and what is left of α."""
-    expected = "numbers of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)"
-    try:
-        tensors = np.asarray(polarizabilities, float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Polarizabilities cannot be used: {error}", expected=expected) from error
-    if tensors.ndim not in (3, 4) or tensors.shape[-2:] != (3, 3) or tensors.size == 0:
-        raise DataError(
-            f"Polarizabilities of shape {tensors.shape} cannot be used", expected=expected
-        )
-    if not np.isfinite(tensors).all():
-        raise DataError("The polarizabilities are not finite numbers everywhere")
-    tensors = tensors.reshape(-1, *tensors.shape[-3:])
-    mean = np.trace(tensors, axis1=2, axis2=3) / 3
-    rest = (tensors + tensors.swapaxes(2, 3)) / 2 - mean[..., None, None] * np.eye(3)
-    return np.concatenate([mean[..., None], rest.reshape(*mean.shape, 9)], axis=2)
-
-
-def raman_segments(
-    n_runs: int, n_times: int, interval_fs: float, resolution_per_cm: float
-) -> tuple[int, int]:
-    """Return the length of a segment, and into how many blocks each run can be cut.
-
-    A block, of two segments or more, gives a spectrum of its own; an error needs three. Called
-    before long work.
-
-    Parameters
-    ----------
-    n_runs : int
-    n_times : int
-        Of each run, one less than there are records: differences are what is transformed.
-    interval_fs : float
-    resolution_per_cm : float
-        Distance of points of the spectrum, 1/cm.
-
-    Raises
-    ------
-    DataError
-        If the runs are too short, or recorded too rarely.
-    ConfigError
-        If the resolution is not a number above 0 and at most 200.
-    """
-    checks.number("resolution_per_cm", resolution_per_cm, unit="1/cm")
-    if resolution_per_cm > COARSEST_PER_CM:
-        checks.refuse("resolution_per_cm", resolution_per_cm, f"at most {COARSEST_PER_CM:g} 1/cm")
-    check_interval(interval_fs)
-    length = n_records(n_times, interval_fs, PER_CM_PER_FS / resolution_per_cm)
-    n_blocks = min(10, n_times // (2 * length))
-    if n_blocks * n_runs < 3:
-        each_fs = 2 * -(-3 // n_runs) * length * interval_fs
-        raise DataError(
-            "The runs are too short for the error of a spectrum",
-            expected=f"{n_runs} × {each_fs:.0f} fs or more",
-            found=f"{n_runs} × {n_times * interval_fs:g} fs",
-            fix="run longer, or ask for less resolution",
-        )
-    return length, n_blocks
-
-
-def taper(name: Any, length: int) -> np.ndarray:
-    """Return the window of this name for segments of a length, or raise `ConfigError`."""
-    try:
-        return get_window(name, length)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"window={name!r} cannot be used ({error})",
-            expected="a window that scipy knows by name, such as 'hann' or 'boxcar'",
-        ) from error
-
-
-LONGEST_LASER_NM = 2500.0  # its light has 4000 1/cm: less could not excite the stretch of O–H
-
-
-EV_PER_CM = units._hplanck * units._c * 100 / units._e  # energy of a wavenumber
-
+from helpers.md.trajectory import Trajectory
+from helpers.md.vibrations import PER_CM_PER_FS, band_maximum_per_cm, check_interval, n_records
+from helpers.water import LITERATURE_PER_CM, WATER_BANDS_PER_CM
 
 RAMAN_PARTS = ("VV", "VH", "unpolarized", "isotropic", "anisotropic")
+EV_PER_CM = units._hplanck * units._c * 100 / units._e  # energy of a wavenumber
+LONGEST_LASER_NM = 2500.0  # its light has 4000 1/cm: less could not excite the stretch of O–H
+COARSEST_PER_CM = 200.0  # the window of water's bend is 500 1/cm wide: two points, or it is missed
 
 
 def raman_spectrum(
@@ -155,7 +81,7 @@ def raman_spectrum(
     McQuarrie, Statistical Mechanics, section 21-3; Ramírez, López-Ciudad, Kumar P, Marx,
     *J. Chem. Phys.* **121**, 3973 (2004), on quantum corrections.
     """
-    series = polarizability_series(polarizabilities)
+    series = _isotropic_and_anisotropic(polarizabilities)
     checks.one_of("quantum_correction", quantum_correction, ("harmonic", "none"))
     checks.number("temperature_K", temperature_K, unit="K")
     checks.number("laser_nm", laser_nm, unit="nm")
@@ -170,7 +96,7 @@ def raman_spectrum(
     frequencies, power = welch(
         blocks,
         fs=1 / interval_fs,
-        window=taper(window, length),
+        window=_window(window, length),
         detrend=False,
         axis=1,
     )
@@ -178,11 +104,11 @@ def raman_spectrum(
     wavenumbers, power = PER_CM_PER_FS * frequencies[1:], power[:, 1:]
     half_phase = np.pi * frequencies[1:] * interval_fs
     power = power * (half_phase / np.sin(half_phase))[:, None] ** 2  # differences → derivatives
-    left = np.maximum(0, 1 - wavenumbers * laser_nm * 1e-7)  # what light that lost ν has left
-    power *= (left**2 / wavenumbers)[:, None] ** 2
+    scattered = np.maximum(0, 1 - wavenumbers * laser_nm * 1e-7)  # (ν_laser − ν) / ν_laser
+    power *= (scattered**2 / wavenumbers)[:, None] ** 2
     if quantum_correction == "harmonic":
-        energy = wavenumbers * EV_PER_CM / (units.kB * temperature_K)
-        power *= (energy / -np.expm1(-energy))[:, None]
+        x = wavenumbers * EV_PER_CM / (units.kB * temperature_K)
+        power *= (x / -np.expm1(-x))[:, None]
     isotropic, anisotropic = power[..., 0], power[..., 1:].sum(2)
     parts = {
         "VV": isotropic + 2 / 15 * anisotropic,
@@ -197,3 +123,152 @@ def raman_spectrum(
         table[name] = parts[name].mean(0) / total
         table[f"{name}_error"] = parts[name].std(0, ddof=1) / np.sqrt(len(blocks)) / total
     return pd.DataFrame(table)
+
+
+def spectrum_of_samples(samples: np.ndarray, interval_fs: float, **settings: Any) -> pd.DataFrame:
+    """Return the Raman spectrum of a prediction, and its uncertainty from posterior samples.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (1 + n_samples, n_runs, n_times, 3, 3)
+        The prediction, and samples of the posterior of the model.
+    interval_fs : float
+        Between two times.
+    **settings
+        Those of `raman_spectrum`.
+
+    Returns
+    -------
+    DataFrame
+        That of `raman_spectrum`, and ``VV_model`` and others: the RMS difference of the
+        samples from the prediction. The integral of each sample's unpolarized spectrum is 1, so an
+        overall factor between samples is not in it.
+    """
+    spectrum, *others = (raman_spectrum(series, interval_fs, **settings) for series in samples)
+    for name in RAMAN_PARTS:
+        squares = [np.square(other[name] - spectrum[name]) for other in others]
+        spectrum[f"{name}_model"] = np.sqrt(np.mean(squares, axis=0)) if squares else 0.0
+    return spectrum
+
+
+def compare_bands(spectrum: pd.DataFrame, vibrations: pd.DataFrame) -> pd.DataFrame:
+    """Return the maxima of bend and stretch, 1/cm: in the spectra, and as measured.
+
+    Parameters
+    ----------
+    spectrum : DataFrame
+        Of `raman_spectrum`.
+    vibrations : DataFrame
+        Of `vibrational_density_of_states`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``band``, ``VV``, ``VH``, ``vibrations``, ``experiment``.
+    """
+    rows = []
+    for band in WATER_BANDS_PER_CM:
+        row: dict[str, float | str] = {"band": band}
+        for name in ("VV", "VH"):
+            row[name] = band_maximum_per_cm(spectrum, band, name)
+        row["vibrations"] = band_maximum_per_cm(vibrations, band)
+        row["experiment"] = LITERATURE_PER_CM[band]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class RamanFindings:
+    """A Raman spectrum and what it was computed from: what the report tells.
+
+    Attributes
+    ----------
+    runs : tuple of Trajectory
+    polarizabilities : ndarray of shape (n_runs, n_times, 3, 3), Å³
+    spectrum : DataFrame
+        Of `spectrum_of_samples`.
+    vibrations : DataFrame
+        Of `vibrational_density_of_states`, the mean of the runs.
+    bands : DataFrame
+        Of `compare_bands`.
+    seconds : dict of str to float
+        Wall time of dynamics and polarizabilities.
+    """
+
+    runs: tuple[Trajectory, ...] = field(repr=False)
+    polarizabilities: np.ndarray = field(repr=False)
+    spectrum: pd.DataFrame = field(repr=False)
+    vibrations: pd.DataFrame = field(repr=False)
+    bands: pd.DataFrame
+    seconds: dict[str, float]
+
+
+def raman_segments(
+    n_runs: int, n_times: int, interval_fs: float, resolution_per_cm: float
+) -> tuple[int, int]:
+    """Return the length of a segment, and into how many blocks each run can be cut.
+
+    A block, of two segments or more, gives a spectrum of its own; an error needs three. Called
+    before long work.
+
+    Parameters
+    ----------
+    n_runs : int
+    n_times : int
+        Of each run, one less than there are records: differences are transformed.
+    interval_fs : float
+    resolution_per_cm : float
+        Distance of points of the spectrum, 1/cm.
+
+    Raises
+    ------
+    DataError
+        If the runs are too short, or recorded too rarely.
+    ConfigError
+        If the resolution is not a number above 0 and at most 200.
+    """
+    checks.number("resolution_per_cm", resolution_per_cm, unit="1/cm")
+    if resolution_per_cm > COARSEST_PER_CM:
+        checks.refuse("resolution_per_cm", resolution_per_cm, f"at most {COARSEST_PER_CM:g} 1/cm")
+    check_interval(interval_fs)
+    length = n_records(n_times, interval_fs, PER_CM_PER_FS / resolution_per_cm)
+    n_blocks = min(10, n_times // (2 * length))
+    if n_blocks * n_runs < 3:
+        each_fs = 2 * -(-3 // n_runs) * length * interval_fs
+        raise DataError(
+            "The runs are too short for the error of a spectrum",
+            expected=f"{n_runs} × {each_fs:.0f} fs or more",
+            found=f"{n_runs} × {n_times * interval_fs:g} fs",
+            fix="run longer, or ask for less resolution",
+        )
+    return length, n_blocks
+
+
+def _isotropic_and_anisotropic(polarizabilities: Any) -> np.ndarray:
+    """Return a and the nine entries of β of α = a·1 + β, shape (n_runs, n_times, 10)."""
+    expected = "numbers of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)"
+    try:
+        tensors = np.asarray(polarizabilities, float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Polarizabilities cannot be used: {error}", expected=expected) from error
+    if tensors.ndim not in (3, 4) or tensors.shape[-2:] != (3, 3) or tensors.size == 0:
+        raise DataError(
+            f"Polarizabilities of shape {tensors.shape} cannot be used", expected=expected
+        )
+    if not np.isfinite(tensors).all():
+        raise DataError("The polarizabilities are not finite numbers everywhere")
+    tensors = tensors.reshape(-1, *tensors.shape[-3:])
+    mean = np.trace(tensors, axis1=2, axis2=3) / 3
+    anisotropic = (tensors + tensors.swapaxes(2, 3)) / 2 - mean[..., None, None] * np.eye(3)
+    return np.concatenate([mean[..., None], anisotropic.reshape(*mean.shape, 9)], axis=2)
+
+
+def _window(name: Any, length: int) -> np.ndarray:
+    """Return the window of this name for segments of a length, or raise `ConfigError`."""
+    try:
+        return get_window(name, length)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"window={name!r} cannot be used ({error})",
+            expected="a window that scipy knows by name, such as 'hann' or 'boxcar'",
+        ) from error

@@ -1,15 +1,14 @@
-"""A section is a title, text, figures and tables; the report is all sections of a folder.
+"""The report: sections of title, text, figures and tables, joined into one HTML file.
 
-To add to the report: make a `Section`, then ``add_section(section, folder)``. The section is kept
-as a file in ``folder/sections/`` and ``folder/report.html`` is built again from all of them; a
-section with the same name replaces the older one.
+To add to the report, make a `Section` and call ``add_section(section, folder)``. It stores the
+section as a file in ``folder/sections/`` and builds ``folder/report.html`` again from all sections
+there. A section replaces an older one with the same name.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-import io
 import os
 import re
 from collections.abc import Callable
@@ -23,38 +22,23 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.errors import WorkshopError
+from helpers.errors import ConfigError
 from helpers.files import check_writable, write_atomic
-from helpers.plots.style import style
+from helpers.plots.style import as_png, style
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A Matplotlib figure, its caption, and words for those who cannot see it."""
+    """A Matplotlib figure with a caption and an alternative text for readers who cannot see it."""
 
     figure: Figure
     caption: str
     alt: str
 
 
-def draw_figure(
-    caption: str,
-    alt: str,
-    plot: Callable[..., Axes],
-    *tables: object,
-    projection: str | None = None,
-    **options: object,
-) -> ReportFigure:
-    """Draw with a function of `helpers.plots`: its tables and options, on axes of its own."""
-    with style():
-        figure = Figure()
-        plot(*tables, ax=figure.add_subplot(projection=projection), **options)
-    return ReportFigure(figure, caption, alt)
-
-
 @dataclass(frozen=True)
 class ReportTable:
-    """A table and its caption; numbers are shown as `float_format` says."""
+    """A table with a caption; `float_format` is a format string such as ``"{:.2f}"``."""
 
     table: pd.DataFrame
     caption: str
@@ -68,17 +52,18 @@ class Section:
     Attributes
     ----------
     name : str
-        Lower-case letters, digits and hyphens: the file and the anchor in the page.
+        Lower-case letters, digits and hyphens. Names the file and the anchor in the page.
     order : int
-        Place in the report; small numbers come first.
+        0 to 99; sections with small numbers come first.
     title : str
         The heading.
     headline : tuple of (str, str)
-        Numbers to be seen first, each with what it means: ``(("1.2 meV/atom", "energy RMSE"),)``.
+        The main results in large letters, each with its meaning:
+        ``(("1.2 meV/atom", "energy RMSE"),)``.
     paragraphs : tuple of str
         Plain text.
     figures, tables : tuple
-        `ReportFigure` and `ReportTable`, shown in this order.
+        `ReportFigure` and `ReportTable`; figures are shown first.
     """
 
     name: str
@@ -91,10 +76,37 @@ class Section:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", self.name) or not 0 <= self.order <= 99:
-            raise WorkshopError(
+            raise ConfigError(
                 f"Section name {self.name!r}, order {self.order!r} cannot be used",
                 expected="lower-case letters, digits and hyphens; 0 to 99",
             )
+
+
+def draw_figure(
+    caption: str,
+    alt: str,
+    plot: Callable[..., Axes],
+    *tables: object,
+    projection: str | None = None,
+    **options: object,
+) -> ReportFigure:
+    """Draw a figure for the report.
+
+    Parameters
+    ----------
+    caption, alt : str
+        Caption and alternative text.
+    plot : function
+        One of `helpers.plots` or of a room's ``plots.py``; it takes the axes as ``ax``.
+    *tables, **options
+        Its arguments.
+    projection : str, optional
+        Of the axes, such as ``"3d"``.
+    """
+    with style():
+        figure = Figure()
+        plot(*tables, ax=figure.add_subplot(projection=projection), **options)
+    return ReportFigure(figure, caption, alt)
 
 
 def add_section(section: Section, folder: str | os.PathLike) -> Path:
@@ -111,7 +123,7 @@ def add_section(section: Section, folder: str | os.PathLike) -> Path:
 
 
 def build_report(folder: str | os.PathLike) -> Path:
-    """Join all sections of `folder` into ``report.html``: one file that opens without a network."""
+    """Join the sections of `folder` into ``report.html``: one file that needs no network."""
     parts = sorted(Path(folder, "sections").glob("[0-9][0-9]-*.html"))
     bodies = [part.read_text(encoding="utf-8") for part in parts]
     titles = [re.search(r"<h2>(.*?)</h2>", body) for body in bodies]
@@ -141,10 +153,7 @@ def _templates() -> Environment:
 
 def _image(figure: Figure) -> str:
     """Return a figure as a data URL, so that the page needs no other file."""
-    buffer = io.BytesIO()
-    # No date and no version inside: the same numbers give the same bytes.
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(as_png(figure, dpi=150)).decode()
 
 
 def _table(item: ReportTable) -> Markup:

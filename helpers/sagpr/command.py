@@ -1,51 +1,64 @@
-"""``mlmd polarizability``: learn the tensor, judge the model, add to the report."""
+"""``mlmd polarizability``: train a model, measure its errors, write a section of the report."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
 
-from helpers.files import make_folder, write_atomic
+from helpers import checks
+from helpers.files import make_folder, write_table
 from helpers.report.sections import add_section
 from helpers.sagpr.model_file import save_model
 from helpers.sagpr.model_selection import (
+    PolarizabilityFindings,
     compare_features,
     cross_validate_splits,
     halving_search,
     held_out_errors,
-    split,
     summary,
+    train_test_split,
 )
-from helpers.sagpr.report import PolarizabilityFindings, polarizability_section
+from helpers.sagpr.report import polarizability_section
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.tensors import labeled_frames
+from helpers.terminal import CommandResult
+
+MODEL_NAME = "polarizability.npz"
+SIZES = (10, 20, 40, 80, 150)  # of the learning curve
+N_TEST = 50
 
 
 def polarizability_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd polarizability``."""
     parser.epilog = "Example: mlmd polarizability --features 500 --output results"
-    parser.add_argument("--features", type=int, help="to keep of each element and λ; default: all")
-    parser.add_argument("--zeta", type=int, choices=(1, 2), default=1, help="of λ = 2; default: 1")
+    parser.add_argument(
+        "--features", type=int, help="number of features for each element and λ; default: all"
+    )
+    parser.add_argument(
+        "--zeta",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="exponent of the kernel of λ = 2; default: 1",
+    )
     parser.add_argument(
         "--search",
         action="store_true",
-        help="search for better settings first; one split judges them",
+        help="search for better settings first; they are evaluated on one split",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="splits to judge by; default: 5")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of random splits for the errors; default: 5"
+    )
     parser.add_argument("--output", type=Path, default=Path("results"), help="folder for results")
     parser.set_defaults(run=_polarizability)
 
 
 def _polarizability(options: argparse.Namespace) -> int:
-    from helpers import checks
-    from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
-
     checks.whole("seeds", options.seeds, 1, 100)
     result = run_polarizability_job(
         options.output,
@@ -56,33 +69,9 @@ def _polarizability(options: argparse.Namespace) -> int:
         seeds=range(options.seeds),
         progress=not options.no_progress,
     )
-    print(f"\nThe report is {result.report_path.absolute()}")
+    if result.report_path:
+        print(f"\nThe report is {result.report_path.absolute()}")
     return 0
-
-
-SIZES = (10, 20, 40, 80, 150)
-
-
-N_TEST = 50
-
-
-MODEL_NAME = "polarizability.npz"
-
-
-@dataclass(frozen=True)
-class PolarizabilityResult:
-    """What the job made.
-
-    Attributes
-    ----------
-    findings : PolarizabilityFindings
-        The model, trained on all labeled frames, and the tables.
-    model_path, report_path : Path
-    """
-
-    findings: PolarizabilityFindings
-    model_path: Path
-    report_path: Path
 
 
 def run_polarizability_job(
@@ -92,8 +81,7 @@ def run_polarizability_job(
     search: bool = False,
     seeds: Sequence[int] = range(5),
     progress: bool = True,
-    say: Callable[[str], None] = print,
-) -> PolarizabilityResult:
+) -> CommandResult:
     """Learn the polarizability of water and write everything into `folder`.
 
     Writes the model, ``polarizability.npz``, tables of errors, and a section of ``report.html``.
@@ -106,13 +94,17 @@ def run_polarizability_job(
         Its settings are used.
     search : bool
         First search for better settings than those; about a minute. Whole trajectories are held out
-        before, by the first of the seeds, and only they judge what was found.
+        before, by the first of the seeds, and only they judge the settings.
     seeds : sequence of int
         One split into training and test frames for each.
     progress : bool
         Show bars.
-    say : callable
-        Takes one line of news at a time.
+
+    Returns
+    -------
+    CommandResult
+        ``found`` is a `PolarizabilityFindings`: the model, trained on all labeled frames, and the
+        tables.
 
     Raises
     ------
@@ -124,40 +116,37 @@ def run_polarizability_job(
     folder = make_folder(folder)
     frames, tensors, trajectories = labeled_frames()
     model = model or SymmetryAdaptedKernelRidge()
-    found, groups = None, None
+    search_table, groups = None, None
     if search:
         seeds, groups = seeds[:1], trajectories
-        known, _ = split(len(frames), N_TEST, seeds[0], groups)
-        say(f"Searching for better settings on {len(known)} frames, by leaving out trajectories …")
-        found = halving_search(
-            [frames[k] for k in known],
-            tensors[known],
-            trajectories=trajectories[known],
+        training, _ = train_test_split(len(frames), N_TEST, seeds[0], groups)
+        print(f"Searching for better settings on {len(training)} frames: trajectories left out …")
+        search_result = halving_search(
+            [frames[i] for i in training],
+            tensors[training],
+            trajectories=trajectories[training],
             model=model,
             progress=progress,
         )
-        model = clone(found.best)
-        write_atomic(folder / "polarizability_search.csv", found.table.to_csv(index=False))
+        model, search_table = clone(search_result.best), search_result.table
+        write_table(folder / "polarizability_search.csv", search_table)
     final = clone(model).fit(frames, tensors, groups=trajectories)
     path = save_model(final, folder / MODEL_NAME)
-    say(f"  {path}: trained on {len(frames)} frames")
-    say("Judging on frames held out …")
+    print(f"  {path}: trained on {len(frames)} frames")
+    print("Evaluating frames held out …")
     shared: dict[str, Any] = {"seeds": seeds, "n_test": N_TEST, "progress": progress}
     errors = cross_validate_splits(
-        model, frames, tensors, trajectories, at_random=found is None, **shared
+        model, frames, tensors, trajectories, at_random=not search, **shared
     )
     shared["trajectories"] = groups
     features = compare_features(model, frames, tensors, **shared)
     shared["seeds"] = seeds[:3]
     curve = held_out_errors(model, frames, tensors, sizes=SIZES, **shared)
     for name, table in (("errors", errors), ("curve", curve), ("features", features)):
-        text = table.to_csv(index=False, float_format="%.6g")
-        write_atomic(folder / f"polarizability_{name}.csv", text)
-    say(summary(errors).to_string(index=False, float_format="{:.1f}".format))
-    say(features.to_string(index=False, float_format="{:.2f}".format))
+        write_table(folder / f"polarizability_{name}.csv", table)
+    print(summary(errors).to_string(index=False, float_format="{:.1f}".format))
+    print(features.to_string(index=False, float_format="{:.2f}".format))
     findings = PolarizabilityFindings(
-        final, frames[0], tensors, errors, curve, features, None if found is None else found.table
+        final, frames[0], tensors, errors, curve, features, search_table
     )
-    return PolarizabilityResult(
-        findings, path, add_section(polarizability_section(findings), folder)
-    )
+    return CommandResult(findings, add_section(polarizability_section(findings), folder))

@@ -1,37 +1,42 @@
-"""`FrameMap`: explicit feature maps of the SA-GPR kernels, from atoms to frames.
+"""Explicit feature maps of the SA-GPR kernels: frames → features whose scalar products are kernels.
 
-ζ = 1: k(A, B) = Σᵢⱼ pᵢ·pⱼ / (N_A N_B), so a row is the mean of p over the centers of a frame.
+ζ = 1: k(A, B) = Σᵢⱼ pᵢ·pⱼ / (N_A N_B), so the features of a frame are Σᵢ pᵢ / N over its centers i
+(N atoms in all).
 
 ζ = 2: each pair of environments counts 1 + b δp⁰ᵢ·δp⁰ⱼ times more, where δp⁰ is the deviation of
-the λ = 0 features from their mean, of length 1 on average. That is still a scalar product, of the
-rows Σᵢ (1, √b δp⁰ᵢ) ⊗ pᵢ, so there are no loops over pairs; δp⁰ is projected on its principal
+the λ = 0 features from their mean, of length 1 on average. That is still a scalar product, of
+Σᵢ (1, √b δp⁰ᵢ) ⊗ pᵢ / N, so there are no loops over pairs; δp⁰ is projected on its principal
 components first.
 
-Different elements never look alike: their rows stand side by side. Which features are kept is
-chosen by farthest-point sampling, the same columns for every m.
+Environments of different elements have no kernel: their features stand side by side. Which features
+are kept is chosen by farthest-point sampling, the same columns for every m.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
 
 from helpers import checks
 from helpers.sagpr.lambda_soap import Environments, LambdaSoap, Selection, batches, environments
+from helpers.terminal import progress_bar
 
+MIXING, N_SCALARS = 0.03, 16  # b, and how many principal components: found by leave-one-out
+DUPLICATE = 1e-12  # squared distance, relative to the longest column, of columns that are copies
+
+Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class FrameMap:
-    """How a frame becomes a row for each λ.
+class FeatureMap:
+    """The map from frames to features, for each λ.
 
     Attributes
     ----------
@@ -39,17 +44,17 @@ class FrameMap:
     zetas : mapping of λ to 1 or 2
     selection : mapping of (element, λ) to ndarray of int, or None
         Columns that are kept; None: all.
-    contractions : mapping of element to Contraction, or None
+    scalar_pcas : mapping of element to ScalarPCA, or None
         For ζ = 2.
     """
 
     soap: LambdaSoap
     zetas: Mapping[int, int]
     selection: Selection | None
-    contractions: Mapping[str, Contraction] | None
+    scalar_pcas: Mapping[str, ScalarPCA] | None
 
     @classmethod
-    def learn(
+    def fit(
         cls,
         frames: Sequence[Atoms],
         soap: LambdaSoap,
@@ -59,92 +64,98 @@ class FrameMap:
         n_scalars: int,
         mixing: float,
         n_jobs: int = 1,
-    ) -> FrameMap:
+    ) -> FeatureMap:
         """Select features, and find their principal components, on training frames."""
         needs_scalars = 2 in zetas.values()
         if n_features is None and not needs_scalars:
             return cls(soap, zetas, None, None)
-        orders = [k for k in zetas if n_features is not None or k == 0]
-        moments: dict[tuple[str, int], Moments] = {}
-        for found in in_batches(frames, lambda some: _moments(some, soap, orders), n_jobs):
-            for key, value in found.items():
-                moments[key] = moments[key] + value if key in moments else value
-        selection = None
+        lambdas = [k for k in zetas if n_features is not None or k == 0]
+        moments = feature_moments(frames, soap, lambdas, n_jobs)
+        selection = scalar_pcas = None
         if n_features is not None:
             selection = {
-                k: farthest_point_sampling(m.products, n_features) for k, m in moments.items()
+                key: farthest_point_sampling(m.products, n_features) for key, m in moments.items()
             }
             moments = {key: m.columns(selection[key]) for key, m in moments.items()}
-        contractions = None
         if needs_scalars:
-            contractions = {
-                element: Contraction.of(moments[element, 0], n_scalars, mixing)
+            scalar_pcas = {
+                element: ScalarPCA.fit(moments[element, 0], n_scalars, mixing)
                 for element in soap.centers
             }
-        return cls(soap, zetas, selection, contractions)
+        return cls(soap, zetas, selection, scalar_pcas)
 
-    def rows(self, frames: Sequence[Atoms]) -> dict[int, np.ndarray]:
-        """Return the rows of each λ, shape (n_frames, 2λ + 1, n); few frames at a time."""
-        orders = sorted({*self.zetas, *([0] if self.contractions else [])})
-        seen = environments(frames, self.soap, orders, selection=self.selection)
+    def transform(self, frames: Sequence[Atoms]) -> dict[int, np.ndarray]:
+        """Return the features of frames for each λ, shape (n_frames, 2λ + 1, n).
+
+        The features of their environments are in memory at once: see `in_batches`.
+        """
+        by_key = environments(frames, self.soap, self._lambdas, selection=self.selection)
         n_atoms = np.array([len(atoms) for atoms in frames])
-        return {k: frame_rows(seen, k, n_atoms, self.scalars_for(k)) for k in self.zetas}
+        return self._features(by_key, n_atoms)
 
-    def center_rows(self, atoms: Atoms) -> dict[int, np.ndarray]:
-        """Return the rows of the centers of one frame, which add up to its own, for each λ."""
-        orders = sorted({*self.zetas, *([0] if self.contractions else [])})
-        seen = environments([atoms], self.soap, orders, selection=self.selection)
-        start, apart = 0, {}
-        for element in self.soap.centers:
-            end = start + len(seen[element, 0].frame)
-            for k in orders:
-                apart[element, k] = replace(seen[element, k], frame=np.arange(start, end))
+    def atom_features(self, atoms: Atoms) -> dict[int, np.ndarray]:
+        """Return the features of the centers of one frame, which add up to its own, for each λ."""
+        by_key = environments([atoms], self.soap, self._lambdas, selection=self.selection)
+        start = 0
+        for element in self.soap.centers:  # each center becomes a frame of its own
+            end = start + len(by_key[element, 0].frame)
+            for k in self._lambdas:
+                by_key[element, k] = replace(by_key[element, k], frame=np.arange(start, end))
             start = end
-        n_atoms = np.full(start, len(atoms))
-        return {k: frame_rows(apart, k, n_atoms, self.scalars_for(k)) for k in self.zetas}
+        return self._features(by_key, np.full(start, len(atoms)))
 
-    def scalars_for(self, lambda_: int) -> Mapping[str, Contraction] | None:
-        """Return what the kernel of this λ compares environments by, if it does."""
-        return self.contractions if self.zetas[lambda_] == 2 else None
+    @property
+    def _lambdas(self) -> list[int]:
+        """The orders to compute: scalars, too, where environments are compared by them."""
+        return sorted({*self.zetas, *([0] if self.scalar_pcas else [])})
+
+    def _features(
+        self, by_key: Mapping[tuple[str, int], Environments], n_atoms: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        return {
+            k: frame_features(by_key, k, n_atoms, self.scalar_pcas if zeta == 2 else None)
+            for k, zeta in self.zetas.items()
+        }
 
 
-def in_batches(
-    frames: Sequence[Atoms],
-    function: Callable[[Sequence[Atoms]], Result],
-    n_jobs: int = 1,
-    *,
-    progress: bool = False,
-    task: str = "polarizabilities",
-) -> Iterator[Result]:
-    """Yield what a function makes of frames, some at a time, in order, in so many threads.
+def frame_features(
+    environments: Mapping[tuple[str, int], Environments],
+    lambda_: int,
+    n_atoms: np.ndarray,
+    scalar_pcas: Mapping[str, ScalarPCA] | None = None,
+) -> np.ndarray:
+    """Return features of shape (n_frames, 2λ + 1, n) whose scalar products are the kernel.
 
-    Raises
-    ------
-    ConfigError
-        If ``n_jobs`` is neither a number of threads nor −1, one for each core.
+    Parameters
+    ----------
+    environments : mapping of (element, λ) to Environments
+    lambda_ : int
+    n_atoms : ndarray of shape (n_frames,)
+        Number of atoms of each frame, by which the sum over its centers is divided.
+    scalar_pcas : mapping of element to ScalarPCA, optional
+        For ζ = 2.
     """
-    if n_jobs != -1:
-        checks.whole("n_jobs", n_jobs, 1)
-    pieces = list(batches(frames))
-    run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    results = run(delayed(function)(piece) for piece in pieces)
-    with tqdm(total=len(frames), desc=task, unit="frame", disable=not progress) as bar:
-        for piece, result in zip(pieces, results, strict=True):
-            yield result
-            bar.update(len(piece))
-
-
-def _moments(
-    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int]
-) -> dict[tuple[str, int], Moments]:
-    return {key: Moments.of(one) for key, one in environments(frames, soap, lambdas).items()}
-
-
-MIXING, N_SCALARS = 0.03, 16  # b, and how many principal components: found by leave-one-out
+    blocks = []
+    for (element, order), centers in environments.items():
+        if order != lambda_:
+            continue
+        n, n_m, n_features = centers.values.shape
+        scalars = np.ones((n, 1))
+        if scalar_pcas is not None:
+            scalars = scalar_pcas[element].transform(environments[element, 0])
+        # Atoms are in the order of their frames.
+        borders = np.searchsorted(centers.frame, np.arange(len(n_atoms) + 1))
+        sums = np.empty((len(n_atoms), n_m, scalars.shape[1], n_features))
+        for number, (start, end) in enumerate(itertools.pairwise(borders)):
+            values = centers.values[start:end].reshape(-1, n_m * n_features)
+            products = scalars[start:end].T @ values
+            sums[number] = products.reshape(-1, n_m, n_features).swapaxes(0, 1)
+        blocks.append(sums.reshape(len(n_atoms), n_m, -1))
+    return np.concatenate(blocks, axis=2) / n_atoms[:, None, None]
 
 
 @dataclass(frozen=True)
-class Contraction:
+class ScalarPCA:
     """The principal components of the λ = 0 features of one element.
 
     Attributes
@@ -158,34 +169,35 @@ class Contraction:
     axes: np.ndarray
 
     @classmethod
-    def of(cls, moments: Moments, n_scalars: int, mixing: float) -> Contraction:
-        """Make it from what the λ = 0 features are on average.
+    def fit(cls, moments: FeatureMoments, n_scalars: int, mixing: float) -> ScalarPCA:
+        """Find them from the moments of the λ = 0 features.
 
-        Where they do not vary, or there are none, no pair counts more than another: axes are 0.
+        Where the features do not vary, or there are none, the axes are 0: every pair of
+        environments counts the same.
         """
         count = max(moments.count, 1)
         mean = moments.sum / count
-        values, vectors = np.linalg.eigh(moments.products / count - np.outer(mean, mean))
-        spread, rounding = values.clip(0).sum(), 1e-12 * mean @ mean
-        scale = np.sqrt(mixing / spread) if spread > rounding else 0.0
+        variances, vectors = np.linalg.eigh(moments.products / count - np.outer(mean, mean))
+        total_variance, rounding = variances.clip(0).sum(), 1e-12 * mean @ mean
+        scale = np.sqrt(mixing / total_variance) if total_variance > rounding else 0.0
         return cls(mean, vectors[:, ::-1][:, :n_scalars] * scale)
 
-    def __call__(self, environments: Environments) -> np.ndarray:
+    def transform(self, environments: Environments) -> np.ndarray:
         """Return (1, √b δp⁰) of shape (n_atoms, 1 + n_scalars)."""
         scalars = (environments.values[:, 0] - self.mean) @ self.axes
         return np.hstack([np.ones((len(scalars), 1)), scalars])
 
 
-@dataclass
-class Moments:
-    """Sums over environments: what farthest-point sampling and `Contraction` need of them.
+@dataclass(frozen=True)
+class FeatureMoments:
+    """Sums over environments, from which features are selected and `ScalarPCA` is fitted.
 
     Attributes
     ----------
     count : int
         Number of environments.
     sum : ndarray of shape (n_features,)
-        Of λ = 0 features; zeros for others, whose mean rotates away.
+        Of λ = 0 features; zeros for others, whose mean over orientations is 0.
     products : ndarray of shape (n_features, n_features)
         Σ p pᵀ, summed over m.
     """
@@ -195,69 +207,62 @@ class Moments:
     products: np.ndarray
 
     @classmethod
-    def of(cls, environments: Environments) -> Moments:
+    def of(cls, environments: Environments) -> FeatureMoments:
         """Sum over the environments."""
         values = environments.values
         flat = values.reshape(-1, values.shape[2])
         total = values[:, 0].sum(0) if values.shape[1] == 1 else np.zeros(values.shape[2])
         return cls(len(values), total, flat.T @ flat)
 
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
+    def __add__(self, other: FeatureMoments) -> FeatureMoments:
+        return FeatureMoments(
             self.count + other.count, self.sum + other.sum, self.products + other.products
         )
 
-    def columns(self, kept: np.ndarray) -> Moments:
-        """Return those of some features only."""
-        return Moments(self.count, self.sum[kept], self.products[np.ix_(kept, kept)])
+    def columns(self, selected: np.ndarray) -> FeatureMoments:
+        """Return the moments of some features only."""
+        return FeatureMoments(
+            self.count, self.sum[selected], self.products[np.ix_(selected, selected)]
+        )
 
 
-def frame_rows(
-    environments: Mapping[tuple[str, int], Environments],
-    lambda_: int,
-    n_atoms: np.ndarray,
-    contractions: Mapping[str, Contraction] | None = None,
-) -> np.ndarray:
-    """Return rows of shape (n_frames, 2λ + 1, n) whose scalar products are the kernel.
+def feature_moments(
+    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int], n_jobs: int = 1
+) -> dict[tuple[str, int], FeatureMoments]:
+    """Return the moments of the features of frames, by element and λ."""
 
-    Parameters
-    ----------
-    environments : mapping of (element, λ) to Environments
-    lambda_ : int
-    n_atoms : ndarray of shape (n_frames,)
-        Number of atoms of each frame: the row is a mean over them.
-    contractions : mapping of element to Contraction, optional
-        For ζ = 2.
-    """
-    parts = []
-    for (element, order), one in environments.items():
-        if order != lambda_:
-            continue
-        n, n_m, n_features = one.values.shape
-        scalars = np.ones((n, 1))
-        if contractions is not None:
-            scalars = contractions[element](environments[element, 0])
-        # Atoms are in the order of their frames.
-        borders = np.searchsorted(one.frame, np.arange(len(n_atoms) + 1))
-        sums = np.empty((len(n_atoms), n_m, scalars.shape[1], n_features))
-        for number, (start, end) in enumerate(itertools.pairwise(borders)):
-            products = scalars[start:end].T @ one.values[start:end].reshape(-1, n_m * n_features)
-            sums[number] = products.reshape(-1, n_m, n_features).swapaxes(0, 1)
-        parts.append(sums.reshape(len(n_atoms), n_m, -1))
-    return np.concatenate(parts, axis=2) / n_atoms[:, None, None]
+    def moments(batch: Sequence[Atoms]) -> dict[tuple[str, int], FeatureMoments]:
+        by_key = environments(batch, soap, lambdas)
+        return {key: FeatureMoments.of(centers) for key, centers in by_key.items()}
+
+    return sum_moments(in_batches(frames, moments, n_jobs))
 
 
-SAME = 1e-12  # squared distance, relative to the largest column, of columns that are copies
+def sum_moments(batches: Iterable[Mapping[Key, FeatureMoments]]) -> dict[Key, FeatureMoments]:
+    """Add up the moments of batches of frames, key by key."""
+    total: dict[Key, FeatureMoments] = {}
+    for batch in batches:
+        for key, moments in batch.items():
+            total[key] = total[key] + moments if key in total else moments
+    return total
 
 
-def farthest_point_sampling(moments: np.ndarray, n_features: int) -> np.ndarray:
-    """Return the columns of V that farthest-point sampling takes, in its order.
+def select_features(
+    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int], n_features: int
+) -> Selection:
+    """Return the features that farthest-point sampling selects on frames, by element and λ."""
+    moments = feature_moments(frames, soap, lambdas)
+    return {key: farthest_point_sampling(m.products, n_features) for key, m in moments.items()}
+
+
+def farthest_point_sampling(products: np.ndarray, n_features: int) -> np.ndarray:
+    """Farthest-point sampling: return the columns of V that it takes, in its order.
 
     The first is the longest column; each next one is farthest from those already taken.
 
     Parameters
     ----------
-    moments : ndarray of shape (n, n)
+    products : ndarray of shape (n, n)
         VᵀV, with V of shape (n_environments · (2λ + 1), n): all m of a feature are one column, so
         that what is selected still rotates like a spherical tensor.
     n_features : int
@@ -272,13 +277,39 @@ def farthest_point_sampling(moments: np.ndarray, n_features: int) -> np.ndarray:
     ----------
     Imbalzano, Anelli, Giofré, Klees, Behler, Ceriotti, *J. Chem. Phys.* **148**, 241730 (2018).
     """
-    lengths = np.diag(moments)
-    taken = [int(lengths.argmax())]
-    nearest = lengths + lengths[taken[0]] - 2 * moments[taken[0]]
-    while len(taken) < min(n_features, len(lengths)):
-        following = int(nearest.argmax())
-        if nearest[following] <= SAME * lengths[taken[0]]:
+    squares = np.diag(products)
+    taken = [int(squares.argmax())]
+    distances = squares + squares[taken[0]] - 2 * products[taken[0]]
+    while len(taken) < min(n_features, len(squares)):
+        farthest = int(distances.argmax())
+        if distances[farthest] <= DUPLICATE * squares[taken[0]]:
             break
-        taken.append(following)
-        nearest = np.minimum(nearest, lengths + lengths[following] - 2 * moments[following])
+        taken.append(farthest)
+        distances = np.minimum(distances, squares + squares[farthest] - 2 * products[farthest])
     return np.array(taken)
+
+
+def in_batches(
+    frames: Sequence[Atoms],
+    function: Callable[[Sequence[Atoms]], Result],
+    n_jobs: int = 1,
+    *,
+    progress: bool = False,
+    task: str = "polarizabilities",
+) -> Iterator[Result]:
+    """Yield what a function returns for each batch of frames, in order, computed in threads.
+
+    Raises
+    ------
+    ConfigError
+        If ``n_jobs`` is neither a number of threads nor −1, one for each core.
+    """
+    if n_jobs != -1:
+        checks.whole("n_jobs", n_jobs, 1)
+    frame_batches = [frames[batch] for batch in batches(len(frames))]
+    run = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    results = run(delayed(function)(batch) for batch in frame_batches)
+    with progress_bar(len(frames), task, "frame", show=progress) as bar:
+        for batch, result in zip(frame_batches, results, strict=True):
+            yield result
+            bar.update(len(batch))

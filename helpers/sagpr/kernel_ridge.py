@@ -1,12 +1,12 @@
 """Kernel ridge regression of spherical components, by one eigendecomposition.
 
-Rows are (frame, m). For λ = 0 a constant is fitted with the weights. With A = K + αI, o = A⁻¹1 and
-P = A⁻¹ − o oᵀ/(1ᵀo) (P = A⁻¹ for λ > 0), the weights are P y. Leaving out a frame, or a group of
-frames, needs no new fit: its residuals are (P_BB)⁻¹ (P y)_B, with P_BB its block. Samples of the
-posterior, drawn by Matheron's rule, give the uncertainty.
+Rows and columns of a kernel are (frame, m). For λ = 0 an intercept is fitted with the weights. With
+A = K + σ²I, o = A⁻¹1 and P = A⁻¹ − o oᵀ/(1ᵀo) (P = A⁻¹ for λ > 0), the dual coefficients are P y.
+Leaving out a frame, or a group of frames, needs no new fit: its residuals are (P_BB)⁻¹ (P y)_B,
+with P_BB its block. Samples of the posterior, drawn by Matheron's rule, give the uncertainty.
 
 Source: Rasmussen, Williams, Gaussian Processes for Machine Learning, sections 2.7 and 5.4.2;
-Dubrule, Math. Geol. 15, 687 (1983), for groups and the constant.
+Dubrule, Math. Geol. 15, 687 (1983), for groups and the intercept.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import numpy as np
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError
+from helpers.evaluation import rmse
 from helpers.jax_setup import one_thread
 
 # Relative to the mean of the kernel's diagonal.
 REGULARIZATIONS = tuple(float(f"{x:.2g}") for x in 10.0 ** np.arange(-9, 0.1, 0.5))
+N_SAMPLES = 64  # of the posterior: a standard deviation of so many has an error of 9 %
 
 
 @dataclass(frozen=True)
@@ -30,31 +32,32 @@ class Solution:
 
     Attributes
     ----------
-    weights : ndarray of shape (n_frames, 2λ + 1)
-    constant : float
+    dual_coef : ndarray of shape (n_frames, 2λ + 1)
+        Weights in kernel space.
+    intercept : float
         0 for λ > 0.
     regularization : float
         Relative to the mean of the kernel's diagonal.
     noise : float
-        α: the same, times that mean.
-    left_out : ndarray of shape (n_frames, 2λ + 1)
+        σ²: the same, times that mean.
+    loo_residuals : ndarray of shape (n_frames, 2λ + 1)
         Target minus prediction of each frame by the fit without it (or without its group).
-    variance : float
+    prior_variance : float
         Of the prior, relative to the kernel: the value with which these residuals are, on average,
         as large as the fit expects.
     """
 
-    weights: np.ndarray = field(repr=False)
-    constant: float
+    dual_coef: np.ndarray = field(repr=False)
+    intercept: float
     regularization: float
     noise: float
-    left_out: np.ndarray = field(repr=False)
-    variance: float
+    loo_residuals: np.ndarray = field(repr=False)
+    prior_variance: float
 
     @property
-    def left_out_rmse(self) -> float:
+    def loo_rmse(self) -> float:
         """RMSE of the left-out frames, all m pooled."""
-        return float(np.sqrt(np.mean(self.left_out**2)))
+        return rmse(self.loo_residuals)
 
 
 class Gram:
@@ -84,34 +87,40 @@ class Gram:
 
         Parameters
         ----------
+        targets : ndarray
         regularization : float
             Relative to the mean of the kernel's diagonal.
         groups : ndarray of shape (n_frames,), optional
             What is left out together, such as trajectories; by default each frame alone.
+
+        Raises
+        ------
+        ConfigError
+            If the regularization is not a number above 0.
         """
         checks.number("regularization", regularization)
         noise = regularization * self.scale
         inverse = 1 / (np.maximum(self._values, 0) + noise)
         y = targets.ravel()
-        weights = self._vectors @ (inverse * (self._vectors.T @ y))
-        constant, ones = 0.0, None
+        dual_coef = self._vectors @ (inverse * (self._vectors.T @ y))
+        intercept, ones = 0.0, None
         if self.n_components == 1:
             ones = self._vectors @ (inverse * self._vectors.sum(0))
-            constant = float(ones @ y / ones.sum())
-            weights = weights - constant * ones
-        left_out = np.empty(len(y))
-        for rows in self._rows_of(groups, len(targets)):
+            intercept = float(ones @ y / ones.sum())
+            dual_coef = dual_coef - intercept * ones
+        loo_residuals = np.empty(len(y))
+        for rows in self._rows_of_groups(groups, len(targets)):
             block = (self._vectors[rows] * inverse) @ self._vectors[rows].T
             if ones is not None:
                 block -= np.outer(ones[rows], ones[rows]) / ones.sum()
-            left_out[rows] = np.linalg.solve(block, weights[rows])
+            loo_residuals[rows] = np.linalg.solve(block, dual_coef[rows])
         return Solution(
-            weights.reshape(targets.shape),
-            constant,
+            dual_coef.reshape(targets.shape),
+            intercept,
             float(regularization),
             noise,
-            left_out.reshape(targets.shape),
-            float(np.mean(left_out * weights)),
+            loo_residuals.reshape(targets.shape),
+            float(np.mean(loo_residuals * dual_coef)),
         )
 
     def best(
@@ -120,24 +129,64 @@ class Gram:
         regularizations: Sequence[float] = REGULARIZATIONS,
         groups: np.ndarray | None = None,
     ) -> Solution:
-        """Return the fit whose left-out residuals are smallest."""
+        """Return the fit whose left-out residuals are smallest; parameters as those of `solve`."""
         solutions = [self.solve(targets, value, groups) for value in regularizations]
-        return min(solutions, key=lambda solution: solution.left_out_rmse)
+        return min(solutions, key=lambda solution: solution.loo_rmse)
 
-    def project(self, solution: Solution, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return P V and the constants of fits to V, shape (n_rows, k), noise as in a solution."""
-        inverse = 1 / (np.maximum(self._values, 0) + solution.noise)
-        weights = self._vectors @ (inverse[:, None] * (self._vectors.T @ values))
+    def project(self, values: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the dual coefficients and the intercepts of fits to several targets.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_frames·(2λ + 1), n_targets)
+        noise : float
+            σ².
+        """
+        inverse = 1 / (np.maximum(self._values, 0) + noise)
+        dual_coefs = self._vectors @ (inverse[:, None] * (self._vectors.T @ values))
         if self.n_components > 1:
-            return weights, np.zeros(values.shape[1])
+            return dual_coefs, np.zeros(values.shape[1])
         ones = self._vectors @ (inverse * self._vectors.sum(0))
-        constants = ones @ values / ones.sum()
-        return weights - np.outer(ones, constants), constants
+        intercepts = ones @ values / ones.sum()
+        return dual_coefs - np.outer(ones, intercepts), intercepts
 
-    def _rows_of(self, groups: np.ndarray | None, n_frames: int) -> list[np.ndarray]:
+    def _rows_of_groups(self, groups: np.ndarray | None, n_frames: int) -> list[np.ndarray]:
         names = np.arange(n_frames) if groups is None else np.asarray(groups)
         rows = np.arange(n_frames * self.n_components).reshape(n_frames, -1)
         return [rows[names == name].ravel() for name in np.unique(names)]
+
+
+def posterior_weights(
+    gram: Gram, solution: Solution, features: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior samples (Matheron's rule) of the weights of features, and of the intercept.
+
+    A function drawn from the prior is corrected by the fit to what it gets wrong of noisy targets
+    (Wilson and others, *J. Mach. Learn. Res.* **22**, 105 (2021)).
+
+    Parameters
+    ----------
+    gram : Gram
+    solution : Solution
+        Of this kernel.
+    features : ndarray of shape (n_frames·(2λ + 1), n)
+        Whose scalar products are the kernel.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n, 1 + N_SAMPLES), ndarray of shape (1 + N_SAMPLES,)
+        Weights and intercepts: first those of the fit, then the samples.
+    """
+    prior = rng.normal(size=(features.shape[1], N_SAMPLES))
+    noise = np.sqrt(solution.noise) * rng.normal(size=(len(features), N_SAMPLES))
+    dual_coefs, intercepts = gram.project(features @ prior + noise, solution.noise)
+    weights = features.T @ solution.dual_coef.ravel()
+    scale = np.sqrt(solution.prior_variance)
+    return (
+        np.column_stack([weights, weights[:, None] + scale * (prior - features.T @ dual_coefs)]),
+        np.concatenate([[solution.intercept], solution.intercept - scale * intercepts]),
+    )
 
 
 def check_groups(groups: Sequence | np.ndarray, n_frames: int) -> np.ndarray:
@@ -150,35 +199,3 @@ def check_groups(groups: Sequence | np.ndarray, n_frames: int) -> np.ndarray:
     if len(np.unique(names)) < 2:
         raise DataError("All frames are in one group", expected="2 groups or more")
     return names
-
-
-N_SAMPLES = 64  # the spread of so many has an error of 9 %
-
-
-def posterior_weights(
-    gram: Gram, solution: Solution, rows: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights of the features, shape (n, 1 + N_SAMPLES), and constants; the fit's own first.
-
-    The others are samples of the posterior by Matheron's rule: a function drawn from the prior,
-    corrected by the fit to what it gets wrong of noisy targets (Wilson and others, *J. Mach. Learn.
-    Res.* **22**, 105 (2021)).
-
-    Parameters
-    ----------
-    gram : Gram
-    solution : Solution
-        Of this kernel.
-    rows : ndarray of shape (n_frames·(2λ + 1), n)
-        Whose scalar products are the kernel.
-    rng : numpy.random.Generator
-    """
-    prior = rng.normal(size=(rows.shape[1], N_SAMPLES))
-    noise = np.sqrt(solution.noise) * rng.normal(size=(len(rows), N_SAMPLES))
-    weights, constants = gram.project(solution, rows @ prior + noise)
-    own = rows.T @ solution.weights.ravel()
-    size = np.sqrt(solution.variance)
-    return (
-        np.column_stack([own, own[:, None] + size * (prior - rows.T @ weights)]),
-        np.concatenate([[solution.constant], solution.constant - size * constants]),
-    )

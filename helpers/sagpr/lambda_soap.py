@@ -1,10 +1,11 @@
-"""λ-SOAP: what an atom sees, in numbers that rotate like spherical harmonics of order λ.
+"""λ-SOAP: equivariant features of atomic environments.
 
-featomic expands the density of neighbors (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.*
-**120**, 036002 (2018)). The coupling with Clebsch–Gordan coefficients is done here by batched
-matrix products: the numbers of featomic's EquivariantPowerSpectrum in less than half the time,
-without the copies of a pair (q, q′) and (q′, q) that its columns hold, and only for the columns
-that are asked for.
+The features of order λ have 2λ + 1 components, which a rotation mixes like spherical harmonics Yλm;
+λ = 0 is the SOAP power spectrum. featomic expands the density of neighbors (Grisafi, Wilkins,
+Csányi, Ceriotti, *Phys. Rev. Lett.* **120**, 036002 (2018)). The coupling with Clebsch–Gordan
+coefficients is done here by batched matrix products: the numbers of featomic's
+EquivariantPowerSpectrum in less than half the time, without the copies of a pair (q, q′) and
+(q′, q) that its columns hold, and only for the columns that are asked for.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ase.data import atomic_numbers
 from helpers import checks
 from helpers.errors import DataError
 
+BATCH_SIZE = 25  # frames whose features are in memory at the same time
+
 
 @dataclass(frozen=True)
 class LambdaSoap(checks.Settings):
@@ -30,20 +33,20 @@ class LambdaSoap(checks.Settings):
     Attributes
     ----------
     cutoff_A : float
-        How far an atom sees, Å.
+        Radius of an environment, Å.
     smoothing_A : float
-        Over which range before the cutoff a neighbor fades out, Å.
+        Width of the range before the cutoff in which a neighbor fades out, Å.
     sigma_A : float
-        How blurred it sees the neighbors, Å.
+        Width of the Gaussian that stands for a neighbor, Å.
     n_max, l_max : int
         Number of radial functions; largest angular momentum.
     scaling_A, scaling_exponent : float
         Neighbors count 1/(1 + (r/scaling_A)^exponent) (Willatt, Musil, Ceriotti,
         *Phys. Chem. Chem. Phys.* **20**, 29661 (2018)). An exponent of 0 means no scaling.
     elements : tuple of str
-        That are seen as neighbors.
+        Elements of the neighbors.
     centers : tuple of str
-        Whose surroundings are described.
+        Elements of the atoms whose environments are described.
     """
 
     cutoff_A: float = 5.0
@@ -76,34 +79,92 @@ class LambdaSoap(checks.Settings):
         if set(self.centers) - set(self.elements):
             checks.refuse("centers", self.centers, f"some of the elements {self.elements}")
 
-    def pairs(self, lambda_: int, sigma: int = 1) -> list[tuple[int, int]]:
-        """Return the pairs l₁ ≤ l₂ that couple to λ with the parity σ·(−1)^λ."""
+    def pairs(self, lambda_: int) -> list[tuple[int, int]]:
+        """Return the pairs l₁ ≤ l₂ that couple to a true tensor of order λ: even l₁ + l₂ + λ."""
         checks.whole("lambda_", lambda_, 0, 2 * self.l_max)
-        if sigma not in (1, -1):
-            checks.refuse("sigma", sigma, "1 (a true tensor) or -1 (a pseudotensor)")
         return [
             (l1, l2)
             for l1 in range(self.l_max + 1)
             for l2 in range(l1, self.l_max + 1)
-            if l2 - l1 <= lambda_ <= l1 + l2 and (-1) ** (l1 + l2 + lambda_) == sigma
+            if l2 - l1 <= lambda_ <= l1 + l2 and (l1 + l2 + lambda_) % 2 == 0
         ]
 
-    def n_features(self, lambda_: int, sigma: int = 1) -> int:
+    def n_features(self, lambda_: int) -> int:
         """Return how many features an environment has (of each m)."""
-        return sum(len(self.columns(l1, l2, sigma)[0]) for l1, l2 in self.pairs(lambda_, sigma))
+        return sum(len(self.columns(l1, l2)[0]) for l1, l2 in self.pairs(lambda_))
 
-    def columns(self, l1: int, l2: int, sigma: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return which (q, q′) of a pair are kept, and their weights.
+    def columns(self, l1: int, l2: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which products (q, q′) of a pair are features, and their weights.
 
-        For l₁ = l₂ the pairs (q, q′) and (q′, q) are equal, or opposite for σ = −1: one stands for
-        both. Likewise l₁ < l₂ stands for l₁ > l₂. So scalar products are those of all.
+        For l₁ = l₂ the products (q, q′) and (q′, q) are equal: one stands for both. Likewise
+        l₁ < l₂ stands for l₁ > l₂. With the weights, scalar products are those of all.
         """
         q = self.n_max * len(self.elements)
         first, second = np.indices((q, q)).reshape(2, -1)
         if l1 < l2:
             return np.arange(q * q), np.full(q * q, np.sqrt(2))
-        kept = np.flatnonzero(first <= second if sigma == 1 else first < second)
-        return kept, np.where(first[kept] == second[kept], 1, np.sqrt(2))
+        unique = np.flatnonzero(first <= second)
+        return unique, np.where(first[unique] == second[unique], 1, np.sqrt(2))
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Features of atoms of one element.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_atoms, 2λ + 1, n_features)
+    frame : ndarray of shape (n_atoms,)
+        Number of the frame that each atom belongs to, ascending.
+    """
+
+    values: np.ndarray
+    frame: np.ndarray
+
+
+Selection = Mapping[tuple[str, int], np.ndarray]  # columns by (element, λ)
+
+
+def environments(
+    frames: Sequence[Atoms],
+    settings: LambdaSoap,
+    lambdas: Sequence[int],
+    *,
+    selection: Selection | None = None,
+) -> dict[tuple[str, int], Environments]:
+    """Return the features of all centers, by element and λ.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        Their features are in memory at once: cut long lists with `batches`.
+    settings : LambdaSoap
+    lambdas : sequence of int
+    selection : mapping of (element, λ) to ndarray of int, optional
+        Columns to compute; by default all.
+
+    Raises
+    ------
+    DataError
+        If a frame cannot be described; see `check_frames`.
+    ConfigError
+        If a λ cannot be used.
+    """
+    check_frames(frames, settings)
+    expansion = _expand(frames, settings)
+    return {
+        (element, lambda_): Environments(
+            _couple(
+                coefficients,
+                settings,
+                lambda_,
+                None if selection is None else selection.get((element, lambda_)),
+            ),
+            frame,
+        )
+        for lambda_ in lambdas
+        for element, (coefficients, frame) in expansion.items()
+    }
 
 
 def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
@@ -143,8 +204,13 @@ def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
             )
 
 
+def batches(n_frames: int) -> list[slice]:
+    """Return slices of frames whose features fit into memory together."""
+    return [slice(start, start + BATCH_SIZE) for start in range(0, n_frames, BATCH_SIZE)]
+
+
 def expansion_settings(settings: LambdaSoap) -> dict[str, Any]:
-    """Return the settings in featomic's words."""
+    """Return the settings as keyword arguments of featomic's `SphericalExpansion`."""
     density: dict[str, Any] = {"type": "Gaussian", "width": settings.sigma_A}
     if settings.scaling_exponent > 0:
         density["scaling"] = {
@@ -166,101 +232,30 @@ def expansion_settings(settings: LambdaSoap) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Environments:
-    """Features of atoms of one element.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_atoms, 2λ + 1, n_features)
-    frame : ndarray of shape (n_atoms,)
-        Number of the frame that each atom belongs to.
-    """
-
-    values: np.ndarray
-    frame: np.ndarray
-
-
-Selection = Mapping[tuple[str, int], np.ndarray]
-
-
-_idle: dict[LambdaSoap, list[Any]] = {}  # calculators of the last few settings
-
-
-def environments(
-    frames: Sequence[Atoms],
-    settings: LambdaSoap,
-    lambdas: Sequence[int],
-    *,
-    sigma: int = 1,
-    selection: Selection | None = None,
-) -> dict[tuple[str, int], Environments]:
-    """Return the features of all centers, by element and λ.
-
-    Parameters
-    ----------
-    frames : sequence of ase.Atoms
-        Held in memory at once: `batches` cuts a long list into pieces.
-    settings : LambdaSoap
-    lambdas : sequence of int
-    sigma : int
-        1 for tensors, −1 for pseudotensors, whose sign changes under inversion.
-    selection : mapping of (element, λ) to ndarray of int, optional
-        Columns to keep.
-
-    Raises
-    ------
-    DataError
-        If a frame cannot be described; see `soap.check_frames`.
-    ConfigError
-        If λ or σ cannot be used.
-    """
-    check_frames(frames, settings)
-    expansion = _expand(frames, settings)
-    return {
-        (element, lambda_): Environments(
-            _couple(
-                coefficients,
-                settings,
-                lambda_,
-                sigma,
-                None if selection is None else selection.get((element, lambda_)),
-            ),
-            frame,
-        )
-        for lambda_ in lambdas
-        for element, (coefficients, frame) in expansion.items()
-    }
-
-
-def batches(frames: Sequence[Atoms], size: int = 25) -> Iterator[Sequence[Atoms]]:
-    """Cut frames into pieces whose features fit into memory together."""
-    for start in range(0, len(frames), size):
-        yield frames[start : start + size]
-
-
 def _expand(
     frames: Sequence[Atoms], settings: LambdaSoap
 ) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
     """Return, for each center, c of shape (n_atoms, 2l + 1, q) for all l, and frame numbers."""
     from metatensor import Labels
 
-    kinds = np.array([atomic_numbers[symbol] for symbol in settings.elements], np.int32)
+    neighbor_types = np.array([atomic_numbers[x] for x in settings.elements], np.int32)
     with _calculator(settings) as calculator:
-        found = calculator.compute(list(frames))
-    found = found.keys_to_properties(Labels(["neighbor_type"], kinds[:, None]))
+        coefficients = calculator.compute(list(frames))
+    coefficients = coefficients.keys_to_properties(
+        Labels(["neighbor_type"], neighbor_types[:, None])
+    )
+    center_types = coefficients.keys.column("center_type")
     expansion = {}
     for element in settings.centers:
-        blocks = [
-            found.block({"o3_lambda": l, "center_type": atomic_numbers[element]})
-            for l in range(settings.l_max + 1)
-            if any(found.keys.column("center_type") == atomic_numbers[element])
-        ]
-        if blocks:
+        if atomic_numbers[element] in center_types:
+            blocks = [
+                coefficients.block({"o3_lambda": l, "center_type": atomic_numbers[element]})
+                for l in range(settings.l_max + 1)
+            ]
             frame = np.asarray(blocks[0].samples.column("system"))
             expansion[element] = [np.asarray(block.values) for block in blocks], frame
-        else:  # none of this element in these frames: no rows, but all columns
-            q = settings.n_max * len(kinds)
+        else:  # none of this element in these frames: no atoms, but all columns
+            q = settings.n_max * len(neighbor_types)
             empty = [np.zeros((0, 2 * l + 1, q)) for l in range(settings.l_max + 1)]
             expansion[element] = empty, np.zeros(0, int)
     return expansion
@@ -270,28 +265,30 @@ def _couple(
     coefficients: list[np.ndarray],
     settings: LambdaSoap,
     lambda_: int,
-    sigma: int,
     columns: np.ndarray | None,
 ) -> np.ndarray:
     """Return Σ C c_{l₁m₁q} c_{l₂m₂q′} of shape (n_atoms, 2λ + 1, n_features)."""
     n_atoms, q = len(coefficients[0]), coefficients[0].shape[2]
     if columns is None:
-        columns = np.arange(settings.n_features(lambda_, sigma))
+        columns = np.arange(settings.n_features(lambda_))
     values = np.empty((n_atoms, 2 * lambda_ + 1, len(columns)))
     end = 0
-    for l1, l2 in settings.pairs(lambda_, sigma):
-        kept, weights = settings.columns(l1, l2, sigma)
-        start, end = end, end + len(kept)
-        place = np.flatnonzero((columns >= start) & (columns < end))
-        if len(place) == 0:
+    for l1, l2 in settings.pairs(lambda_):
+        pair_columns, weights = settings.columns(l1, l2)
+        start, end = end, end + len(pair_columns)
+        targets = np.flatnonzero((columns >= start) & (columns < end))
+        if len(targets) == 0:
             continue
-        here = columns[place] - start
+        sources = columns[targets] - start
         coupling = _clebsch_gordan(l1, l2, lambda_)
         right = np.einsum("abm,nbq->nmaq", coupling, coefficients[l2], optimize=True)
         left = coefficients[l1].transpose(0, 2, 1)[:, None]
         products = (left @ right).reshape(n_atoms, 2 * lambda_ + 1, q * q)
-        values[:, :, place] = products[:, :, kept[here]] * weights[here]
+        values[:, :, targets] = products[:, :, pair_columns[sources]] * weights[sources]
     return values
+
+
+_idle_calculators: dict[LambdaSoap, list[Any]] = {}  # of the last few settings
 
 
 @contextlib.contextmanager
@@ -299,15 +296,15 @@ def _calculator(settings: LambdaSoap) -> Iterator[Any]:
     """Lend a calculator of featomic, which changes as it computes: to one thread at a time."""
     from featomic import SphericalExpansion
 
-    if len(_idle) > 8:
-        _idle.clear()
-    others = _idle.setdefault(settings, [])
+    if len(_idle_calculators) > 8:
+        _idle_calculators.clear()
+    idle = _idle_calculators.setdefault(settings, [])
     try:
-        calculator = others.pop()
+        calculator = idle.pop()
     except IndexError:
         calculator = SphericalExpansion(**expansion_settings(settings))
     yield calculator
-    others.append(calculator)
+    idle.append(calculator)
 
 
 @functools.lru_cache(maxsize=512)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zipfile
@@ -15,13 +14,13 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from helpers.errors import ModelFileError
-from helpers.files import write_atomic
-from helpers.sagpr.feature_map import Contraction, FrameMap
+from helpers.files import atomic_writer
+from helpers.sagpr.feature_map import FeatureMap, ScalarPCA
 from helpers.sagpr.kernel_ridge import Solution
-from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge, zeta_of_each
+from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge, zeta_per_lambda
 from helpers.sagpr.tensors import LAMBDAS
 
-FORMAT = "symmetry-adapted kernel ridge, 1"
+FORMAT = "symmetry-adapted kernel ridge, 2"
 
 
 def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Path:
@@ -35,25 +34,27 @@ def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Pa
         If it cannot be written.
     """
     check_is_fitted(model)
-    arrays: dict[str, Any] = {"left_out": model.left_out_}
+    arrays: dict[str, Any] = {"loo_predictions": model.loo_predictions_}
     for k in LAMBDAS:
-        arrays |= {f"primal_{k}": model.primal_[k], f"constants_{k}": model.constants_[k]}
+        arrays |= {f"coef_{k}": model.coef_[k], f"intercept_{k}": model.intercept_[k]}
         for part in fields(Solution):
-            arrays[f"{part.name}_{k}"] = np.asarray(getattr(model.solutions_[k], part.name))
-    for (element, k), columns in (model.map_.selection or {}).items():
+            arrays[f"solution_{part.name}_{k}"] = np.asarray(
+                getattr(model.solutions_[k], part.name)
+            )
+    for (element, k), columns in (model.feature_map_.selection or {}).items():
         arrays[f"selection_{element}_{k}"] = columns
-    for element, one in (model.map_.contractions or {}).items():
-        arrays |= {f"mean_{element}": one.mean, f"axes_{element}": one.axes}
-    settings = {name: _listed(value) for name, value in model.get_params().items()}
-    note = {
+    for element, pca in (model.feature_map_.scalar_pcas or {}).items():
+        arrays |= {f"mean_{element}": pca.mean, f"axes_{element}": pca.axes}
+    metadata = {
         "format": FORMAT,
-        "settings": settings,
-        "errors": model.errors_.to_dict("list"),
+        "settings": {name: _to_json(value) for name, value in model.get_params().items()},
+        "loo_errors": model.loo_errors_.to_dict("list"),
         "antisymmetric_rms": model.antisymmetric_rms_,
     }
-    buffer = io.BytesIO()
-    np.savez(buffer, note=np.array(json.dumps(note)), **arrays)
-    return write_atomic(path, buffer.getvalue())
+    path = Path(path)
+    with atomic_writer(path) as file:
+        np.savez(file, metadata=np.array(json.dumps(metadata)), **arrays)
+    return path
 
 
 def load_model(path: str | os.PathLike) -> SymmetryAdaptedKernelRidge:
@@ -72,10 +73,10 @@ def load_model(path: str | os.PathLike) -> SymmetryAdaptedKernelRidge:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
-        note = json.loads(str(arrays.pop("note")))
-        if note["format"] != FORMAT:
-            raise ValueError(f"its format is {note['format']!r}")
-        return _assemble(note, arrays)
+        metadata = json.loads(str(arrays.pop("metadata")))
+        if metadata["format"] != FORMAT:
+            raise ValueError(f"its format is {metadata['format']!r}")
+        return _assemble(metadata, arrays)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
         raise ModelFileError(
             f"{path} cannot be read as a model of polarizabilities ({error})",
@@ -83,8 +84,10 @@ def load_model(path: str | os.PathLike) -> SymmetryAdaptedKernelRidge:
         ) from error
 
 
-def _assemble(note: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRidge:
-    settings: dict[str, Any] = {name: _unlisted(value) for name, value in note["settings"].items()}
+def _assemble(metadata: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRidge:
+    settings: dict[str, Any] = {
+        name: _from_json(value) for name, value in metadata["settings"].items()
+    }
     model = SymmetryAdaptedKernelRidge(**settings)
     selection = {
         (element, k): arrays[f"selection_{element}_{k}"]
@@ -92,34 +95,36 @@ def _assemble(note: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRidge:
         for k in LAMBDAS
         if f"selection_{element}_{k}" in arrays
     }
-    contractions = {
-        element: Contraction(arrays[f"mean_{element}"], arrays[f"axes_{element}"])
+    scalar_pcas = {
+        element: ScalarPCA(arrays[f"mean_{element}"], arrays[f"axes_{element}"])
         for element in model.soap.centers
         if f"mean_{element}" in arrays
     }
-    model.map_ = FrameMap(
-        model.soap, zeta_of_each(model.zeta), selection or None, contractions or None
+    model.feature_map_ = FeatureMap(
+        model.soap, zeta_per_lambda(model.zeta), selection or None, scalar_pcas or None
     )
-    model.primal_ = {k: arrays[f"primal_{k}"] for k in LAMBDAS}
-    model.constants_ = {k: arrays[f"constants_{k}"] for k in LAMBDAS}
+    model.coef_ = {k: arrays[f"coef_{k}"] for k in LAMBDAS}
+    model.intercept_ = {k: arrays[f"intercept_{k}"] for k in LAMBDAS}
     model.solutions_ = {
-        k: Solution(**{part.name: arrays[f"{part.name}_{k}"][()] for part in fields(Solution)})
+        k: Solution(
+            **{part.name: arrays[f"solution_{part.name}_{k}"][()] for part in fields(Solution)}
+        )
         for k in LAMBDAS
     }
-    model.left_out_ = arrays["left_out"]
-    model.errors_ = pd.DataFrame(note["errors"])
-    model.antisymmetric_rms_ = note["antisymmetric_rms"]
+    model.loo_predictions_ = arrays["loo_predictions"]
+    model.loo_errors_ = pd.DataFrame(metadata["loo_errors"])
+    model.antisymmetric_rms_ = metadata["antisymmetric_rms"]
     return model
 
 
-def _listed(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Return a setting as JSON can hold it, whose keys are text."""
     if isinstance(value, dict):
         return {"by λ": [[k, v] for k, v in value.items()]}
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _unlisted(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: v for k, v in value["by λ"]}
     return tuple(value) if isinstance(value, list) else value

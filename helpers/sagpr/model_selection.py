@@ -4,7 +4,7 @@ The search is successive halving (Jamieson, Talwalkar, Proc. 19th AISTATS, 240 (
 candidates on few frames, the best of them on more. Nothing but the training frames is looked at.
 Each candidate's regularization is the best by leave-one-out in closed form, so one fit judges it;
 what is left out are whole trajectories, if they are known: frames of one trajectory resemble each
-other, and leaving out one would flatter.
+other, and the error of leaving out one of them would be too small.
 """
 
 from __future__ import annotations
@@ -18,17 +18,27 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from sklearn.base import clone
-from tqdm.auto import tqdm
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError, nearest
-from helpers.sagpr.feature_map import FrameMap
+from helpers.sagpr.feature_map import select_features
 from helpers.sagpr.kernel_ridge import check_groups
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.tensors import LAMBDAS, check_tensors, component_errors
+from helpers.terminal import progress_bar
+
+# What is searched by default: 144 candidates, of which some are drawn at random.
+GRID: Mapping[str, Sequence] = {
+    "cutoff_A": (4.0, 5.0, 6.0),
+    "sigma_A": (0.3, 0.4, 0.5),
+    "scaling_exponent": (3.0, 4.0, 5.0, 6.0),
+    "centers": (("O",), ("H", "O")),
+    "zeta": (1, {0: 1, 2: 2}),
+}
+FEWEST_FRAMES = 25  # in the first rung of the search, if there are so many
 
 
-def split(
+def train_test_split(
     n_frames: int, n_test: int, seed: int, trajectories: Sequence | np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return training and test frames, in random order.
@@ -54,7 +64,7 @@ def split(
     ConfigError
         If ``n_test`` or the seed is not a whole number that fits.
     """
-    checks.whole("seed", seed, 0)
+    checks.seed(seed)
     checks.whole("n_test", n_test, 1, n_frames - 2)
     rng = np.random.default_rng(seed)
     order = rng.permutation(n_frames)
@@ -90,8 +100,8 @@ def split_by_trajectory(
     seed : int
     """
     names = [atoms.info["trajectory"] for atoms in frames]
-    training, test = split(len(frames), n_test, seed, names)
-    return [frames[k] for k in sorted(training)], [frames[k] for k in sorted(test)]
+    training, test = train_test_split(len(frames), n_test, seed, names)
+    return [frames[i] for i in sorted(training)], [frames[i] for i in sorted(test)]
 
 
 def held_out_errors(
@@ -111,6 +121,7 @@ def held_out_errors(
     ----------
     model : SymmetryAdaptedKernelRidge
         Its settings are used.
+    frames : sequence of ase.Atoms
     tensors : ndarray of shape (n_frames, 3, 3)
     trajectories : sequence, optional
         Hold out whole trajectories, and let each fit choose its regularization by leaving out
@@ -121,6 +132,8 @@ def held_out_errors(
         Frames to hold out.
     seeds : sequence of int
         One split for each.
+    progress : bool
+        Show a bar.
 
     Returns
     -------
@@ -135,140 +148,26 @@ def held_out_errors(
         If a setting of the model or of the splits cannot be used.
     """
     tensors = check_tensors(tensors, len(frames), threshold=model.threshold)
-    splits = {seed: split(len(frames), n_test, seed, trajectories) for seed in seeds}
-    tasks = [
+    splits = {seed: train_test_split(len(frames), n_test, seed, trajectories) for seed in seeds}
+    fits = [
         (seed, size)
         for seed, (training, _) in splits.items()
         for size in ([len(training)] if sizes is None else sizes)
         if 2 <= size <= len(training)
     ]
-    if not tasks:
+    if not fits:
         raise DataError("No size fits", expected="2 to the number of training frames")
     tables = []
-    for seed, size in tqdm(tasks, desc="fits", unit="fit", disable=not progress):
-        training, test = splits[seed][0][:size], splits[seed][1]
-        groups = None if trajectories is None else np.asarray(trajectories)[training]
-        fitted = clone(model).fit(*_pick(frames, tensors, training), groups=groups)
-        some, true = _pick(frames, tensors, test)
-        table = component_errors(true, fitted.predict(some))
-        tables.append(table.assign(n_frames=size, seed=seed))
+    with progress_bar(len(fits), "fits", "fit", show=progress) as bar:
+        for seed, size in fits:
+            training, test = splits[seed][0][:size], splits[seed][1]
+            groups = None if trajectories is None else np.asarray(trajectories)[training]
+            fitted = clone(model).fit(*_pick(frames, tensors, training), groups=groups)
+            test_frames, test_tensors = _pick(frames, tensors, test)
+            errors = component_errors(test_tensors, fitted.predict(test_frames))
+            tables.append(errors.assign(n_frames=size, seed=seed))
+            bar.update()
     return pd.concat(tables, ignore_index=True)
-
-
-def _pick(frames: Sequence[Atoms], tensors: np.ndarray, which: np.ndarray) -> tuple[Any, Any]:
-    return [frames[k] for k in which], tensors[which]
-
-
-# What is tried by default: 144 candidates, of which some are drawn at random.
-GRID: Mapping[str, Sequence] = {
-    "cutoff_A": (4.0, 5.0, 6.0),
-    "sigma_A": (0.3, 0.4, 0.5),
-    "scaling_exponent": (3.0, 4.0, 5.0, 6.0),
-    "centers": (("O",), ("H", "O")),
-    "zeta": (1, {0: 1, 2: 2}),
-}
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What the search found.
-
-    Attributes
-    ----------
-    table : DataFrame
-        One row for each fit: ``rung``, ``n_frames``, the settings, left-out errors in % of λ = 0
-        and 2 (``percent_0``, ``percent_2``), and ``score``, their geometric mean.
-    best : SymmetryAdaptedKernelRidge
-        The best of the last rung, fitted to all frames.
-    """
-
-    table: pd.DataFrame
-    best: SymmetryAdaptedKernelRidge = field(repr=False)
-
-
-def halving_search(
-    frames: Sequence[Atoms],
-    tensors: np.ndarray,
-    *,
-    trajectories: Sequence | np.ndarray | None = None,
-    grid: Mapping[str, Sequence] = GRID,
-    model: SymmetryAdaptedKernelRidge | None = None,
-    n_candidates: int = 24,
-    factor: int = 3,
-    seed: int = 0,
-    progress: bool = False,
-) -> SearchResult:
-    """Search for settings with the smallest left-out errors.
-
-    Parameters
-    ----------
-    frames : sequence of ase.Atoms
-    tensors : array-like of shape (n_frames, 3, 3)
-        The training set, and nothing else.
-    trajectories : sequence of n_frames names, optional
-        What is left out together; by default single frames.
-    grid : mapping of str to sequence
-        Values of settings of the estimator.
-    model : SymmetryAdaptedKernelRidge, optional
-        The other settings; it is always a candidate itself.
-    n_candidates : int
-        How many are drawn from the grid.
-    factor : int
-        Each rung keeps one of so many candidates, and looks at so many times more frames.
-    seed : int
-        Of the draw and of the order of frames.
-    progress : bool
-        Show a bar for each round.
-
-    Raises
-    ------
-    DataError
-        If frames, tensors and trajectories cannot be used, or do not fit each other.
-    ConfigError
-        If a setting cannot be used, or the grid names one that the estimator does not have.
-    """
-    checks.whole("factor", factor, 2)
-    checks.whole("n_candidates", n_candidates, 1)
-    base = model or SymmetryAdaptedKernelRidge()
-    known = base.get_params()
-    for name, values in grid.items():
-        if name not in known:
-            raise ConfigError(f"The estimator has no setting {name!r}", fix=nearest(name, known))
-        if len(values) == 0:
-            raise ConfigError(f"The grid has no value of {name!r}", expected="one or more")
-    tensors = check_tensors(tensors, len(frames), threshold=base.threshold)
-    names = np.arange(len(frames))
-    if trajectories is not None:
-        names = check_groups(trajectories, len(frames))
-    rng = np.random.default_rng(seed)
-    everything = [
-        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-    ]
-    own = {name: known[name] for name in grid}
-    everything = [settings for settings in everything if settings != own]
-    drawn = rng.permutation(len(everything))[:n_candidates]
-    candidates = [{}, *(everything[k] for k in drawn)]
-    n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))
-    order = rng.permutation(len(frames))
-    rows: list[dict[str, Any]] = []
-    for rung in range(n_rungs):
-        size = max(min(25, len(frames)), len(frames) // factor ** (n_rungs - 1 - rung))
-        some = order[:size]
-        scored = []
-        for settings in tqdm(candidates, desc=f"{size} frames", unit="fit", disable=not progress):
-            fitted = clone(base).set_params(**settings)
-            fitted.fit([frames[k] for k in some], tensors[some], names[some])
-            percent = fitted.errors_["percent"][:2].to_numpy()
-            score = float(np.sqrt(percent.prod()))
-            scored.append((score, settings, fitted))
-            shown = {name: getattr(fitted, name) for name in grid}
-            rows.append(
-                {"rung": rung, "n_frames": size, **shown, "percent_0": percent[0]}
-                | {"percent_2": percent[1], "score": score}
-            )
-        scored.sort(key=lambda one: one[0])
-        candidates = [settings for _, settings, _ in scored[: max(1, len(scored) // factor)]]
-    return SearchResult(pd.DataFrame(rows), scored[0][2])
 
 
 def cross_validate_splits(
@@ -296,13 +195,13 @@ def cross_validate_splits(
     DataFrame
         That of `held_out_errors`, and ``held_out``: ``"frames"`` or ``"trajectories"``.
     """
-    kinds = {"frames": None} if at_random else {}
+    groups = {"frames": None} if at_random else {}
     return pd.concat(
         [
-            held_out_errors(model, frames, tensors, trajectories=groups, **settings).assign(
-                held_out=name
+            held_out_errors(model, frames, tensors, trajectories=names, **settings).assign(
+                held_out=held_out
             )
-            for name, groups in {**kinds, "trajectories": trajectories}.items()
+            for held_out, names in {**groups, "trajectories": trajectories}.items()
         ],
         ignore_index=True,
     )
@@ -343,26 +242,178 @@ def compare_features(
     rows = []
     n_centers = sum(symbol in model.centers for atoms in frames for symbol in atoms.symbols)
     for number in numbers:
-        chosen = clone(model).set_params(n_features=number)
-        table = held_out_errors(chosen, frames, tensors, **settings)
-        means = table.groupby("component")["percent"].mean()
+        candidate = clone(model).set_params(n_features=number)
+        errors = held_out_errors(candidate, frames, tensors, **settings)
+        percent = errors.groupby("component")["percent"].mean()
         row: dict[str, Any] = {"features": "all" if number is None else str(number)}
-        kept = _kept(chosen, frames)
+        n_features = _n_features(candidate, frames)
         for k in LAMBDAS:
-            row[f"kept_{k}"] = kept[k]
-            row[f"percent_{k}"] = means[f"λ={k}"]
-            row[f"MB_{k}"] = n_centers * (2 * k + 1) * kept[k] * 8 / 1e6
+            row[f"kept_{k}"] = n_features[k]
+            row[f"percent_{k}"] = percent[f"λ={k}"]
+            row[f"MB_{k}"] = n_centers * (2 * k + 1) * n_features[k] * 8 / 1e6
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _kept(model: SymmetryAdaptedKernelRidge, frames: Sequence[Atoms]) -> dict[int, int]:
+@dataclass(frozen=True)
+class SearchResult:
+    """The candidates of a search, and the best of them.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each fit: ``rung``, ``n_frames``, the settings, left-out errors in % of λ = 0
+        and 2 (``percent_0``, ``percent_2``), and ``score``, their geometric mean.
+    best : SymmetryAdaptedKernelRidge
+        The best of the last rung, fitted to all frames.
+    """
+
+    table: pd.DataFrame
+    best: SymmetryAdaptedKernelRidge = field(repr=False)
+
+
+def halving_search(
+    frames: Sequence[Atoms],
+    tensors: np.ndarray,
+    *,
+    trajectories: Sequence | np.ndarray | None = None,
+    grid: Mapping[str, Sequence] = GRID,
+    model: SymmetryAdaptedKernelRidge | None = None,
+    n_candidates: int = 24,
+    factor: int = 3,
+    seed: int = 0,
+    progress: bool = False,
+) -> SearchResult:
+    """Search for settings with the smallest left-out errors, by successive halving.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    tensors : array-like of shape (n_frames, 3, 3)
+        The training set, and nothing else.
+    trajectories : sequence of n_frames names, optional
+        What is left out together; by default single frames.
+    grid : mapping of str to sequence
+        Values of settings of the estimator.
+    model : SymmetryAdaptedKernelRidge, optional
+        The other settings; it is always a candidate itself.
+    n_candidates : int
+        How many are drawn from the grid.
+    factor : int
+        Each rung keeps one of so many candidates, and looks at so many times more frames.
+    seed : int
+        Of the draw and of the order of frames.
+    progress : bool
+        Show a bar for each rung.
+
+    Raises
+    ------
+    DataError
+        If frames, tensors and trajectories cannot be used, or do not fit each other.
+    ConfigError
+        If a setting cannot be used, or the grid names one that the estimator does not have.
+    """
+    checks.whole("factor", factor, 2)
+    checks.whole("n_candidates", n_candidates, 1)
+    base = model or SymmetryAdaptedKernelRidge()
+    _check_grid(grid, base)
+    tensors = check_tensors(tensors, len(frames), threshold=base.threshold)
+    groups = np.arange(len(frames))
+    if trajectories is not None:
+        groups = check_groups(trajectories, len(frames))
+    rng = np.random.default_rng(seed)
+    candidates = _draw_candidates(grid, base, n_candidates, rng)
+    n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))
+    order = rng.permutation(len(frames))
+    rows: list[dict[str, Any]] = []
+    for rung in range(n_rungs):
+        n_frames = len(frames) // factor ** (n_rungs - 1 - rung)
+        subset = order[: max(min(FEWEST_FRAMES, len(frames)), n_frames)]
+        fits = []
+        with progress_bar(len(candidates), f"{len(subset)} frames", "fit", show=progress) as bar:
+            for settings in candidates:
+                fitted = clone(base).set_params(**settings)
+                fitted.fit(*_pick(frames, tensors, subset), groups[subset])
+                percent = fitted.loo_errors_["percent"][:2].to_numpy()
+                score = float(np.sqrt(percent.prod()))
+                fits.append((score, settings, fitted))
+                values = {name: getattr(fitted, name) for name in grid}
+                rows.append(
+                    {"rung": rung, "n_frames": len(subset), **values, "percent_0": percent[0]}
+                    | {"percent_2": percent[1], "score": score}
+                )
+                bar.update()
+        fits.sort(key=lambda fit: fit[0])
+        candidates = [settings for _, settings, _ in fits[: max(1, len(fits) // factor)]]
+    return SearchResult(pd.DataFrame(rows), fits[0][2])
+
+
+@dataclass(frozen=True)
+class PolarizabilityFindings:
+    """A model of polarizabilities and how good it is: what the report tells.
+
+    Attributes
+    ----------
+    model : SymmetryAdaptedKernelRidge
+        Trained on all frames.
+    frame : ase.Atoms
+        To draw.
+    tensors : ndarray of shape (n_frames, 3, 3), Å³
+        That it was trained on.
+    errors : DataFrame
+        Of `cross_validate_splits`.
+    curve : DataFrame
+        Of `held_out_errors` for several sizes.
+    features : DataFrame
+        Of `compare_features`.
+    search : DataFrame or None
+        The table of `halving_search`.
+    """
+
+    model: SymmetryAdaptedKernelRidge = field(repr=False)
+    frame: Atoms = field(repr=False)
+    tensors: np.ndarray = field(repr=False)
+    errors: pd.DataFrame = field(repr=False)
+    curve: pd.DataFrame = field(repr=False)
+    features: pd.DataFrame = field(repr=False)
+    search: pd.DataFrame | None = field(repr=False)
+
+
+def _pick(
+    frames: Sequence[Atoms], tensors: np.ndarray, indices: np.ndarray
+) -> tuple[list[Atoms], np.ndarray]:
+    return [frames[i] for i in indices], tensors[indices]
+
+
+def _n_features(model: SymmetryAdaptedKernelRidge, frames: Sequence[Atoms]) -> dict[int, int]:
     """Return how many features of each λ every element has, as `sagpr_get_PS` writes them."""
-    soap, number = model.soap, model.n_features
-    if number is None:
+    soap = model.soap
+    if model.n_features is None:
         return {k: soap.n_features(k) for k in LAMBDAS}
-    found = FrameMap.learn(
-        frames, soap, dict.fromkeys(LAMBDAS, 1), n_features=number, n_scalars=1, mixing=1.0
-    ).selection
-    assert found is not None
-    return {k: min(len(found[element, k]) for element in soap.centers) for k in LAMBDAS}
+    selection = select_features(frames, soap, LAMBDAS, model.n_features)
+    return {k: min(len(selection[element, k]) for element in soap.centers) for k in LAMBDAS}
+
+
+def _check_grid(grid: Mapping[str, Sequence], model: SymmetryAdaptedKernelRidge) -> None:
+    """Raise `ConfigError` unless the grid has values, and the estimator such settings."""
+    known = model.get_params()
+    for name, values in grid.items():
+        if name not in known:
+            raise ConfigError(f"The estimator has no setting {name!r}", fix=nearest(name, known))
+        if len(values) == 0:
+            raise ConfigError(f"The grid has no value of {name!r}", expected="one or more")
+
+
+def _draw_candidates(
+    grid: Mapping[str, Sequence],
+    model: SymmetryAdaptedKernelRidge,
+    n_candidates: int,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Return the changes of settings to try: none, then some that are drawn from the grid."""
+    products = itertools.product(*grid.values())
+    changes = [dict(zip(grid, values, strict=True)) for values in products]
+    unchanged = {name: getattr(model, name) for name in grid}
+    changes = [settings for settings in changes if settings != unchanged]
+    drawn = rng.permutation(len(changes))[:n_candidates]
+    return [{}, *(changes[i] for i in drawn)]

@@ -23,15 +23,11 @@ from helpers.plots.style import (
     new_axes,
     style,
 )
-from helpers.sagpr.tensors import SPHERICAL, to_spherical
+from helpers.sagpr.tensors import SPHERICAL, component_errors, to_spherical
 
-COMPONENTS = {"xx": BLUE, "xy": ORANGE, "yx": GREEN, "λ=0": SKY, "λ=2": RED}
-
-
-MARKERS = {"xx": "o", "xy": "s", "yx": "x", "λ=0": "^", "λ=2": "D"}
-
-
-TURNING = (BLUE, ORANGE, GREEN, RED, PURPLE)
+COMPONENT_COLORS = {"xx": BLUE, "xy": ORANGE, "yx": GREEN, "λ=0": SKY, "λ=2": RED}
+COMPONENT_MARKERS = {"xx": "o", "xy": "s", "yx": "x", "λ=0": "^", "λ=2": "D"}
+M_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE)
 
 
 def plot_tensor_parity(
@@ -47,18 +43,19 @@ def plot_tensor_parity(
     tensors, predictions : ndarray of shape (n, 3, 3), Å³
     lambda_ : 0 or 2
     """
-    true, found = to_spherical(tensors)[lambda_], to_spherical(predictions)[lambda_]
+    true, predicted = to_spherical(tensors)[lambda_], to_spherical(predictions)[lambda_]
+    error = component_errors(tensors, predictions).set_index("component").loc[f"λ={lambda_}"]
     with style():
         ax = ax or new_axes()
         for m, name in enumerate(SPHERICAL[lambda_]):
-            ax.plot(true[:, m], found[:, m], "o", ms=4, alpha=0.6, color=TURNING[m], label=name)
-        ends = [min(true.min(), found.min()), max(true.max(), found.max())]
+            points = true[:, m], predicted[:, m]
+            ax.plot(*points, "o", ms=4, alpha=0.6, color=M_COLORS[m], label=name)
+        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
         ax.plot(ends, ends, color=BLACK, lw=1)
-        error, spread = np.sqrt(np.mean((found - true) ** 2)), np.sqrt(true.var(0).mean())
         ax.text(
             0.97,
             0.04,
-            f"RMSE {error:.3f} Å³\n{100 * error / spread:.1f} % of the spread",
+            f"RMSE {error['rmse']:.3f} Å³\n{error['percent']:.1f} % of the spread",
             transform=ax.transAxes,
             ha="right",
             fontsize=11,
@@ -83,8 +80,10 @@ def plot_component_curves(
     Parameters
     ----------
     table : DataFrame
-        Of `sagpr.learning.held_out_errors` with several sizes. Points are means over seeds, bars
-        their standard deviation.
+        Of `held_out_errors` with several sizes. Points are means over seeds, bars their standard
+        deviation.
+    components : sequence of str
+        Names in the column ``component``.
     """
     with style():
         ax = ax or new_axes()
@@ -94,15 +93,15 @@ def plot_component_curves(
                 groups.mean().index,
                 groups.mean(),
                 yerr=groups.std().fillna(0),
-                fmt=MARKERS.get(name, "o") + "-",
+                fmt=COMPONENT_MARKERS.get(name, "o") + "-",
                 capsize=4,
-                color=COMPONENTS.get(name, PURPLE),
+                color=COMPONENT_COLORS.get(name, PURPLE),
                 label=name,
             )
         ax.set(
             xscale="log",
             yscale="log",
-            title="Learning curves of components",
+            title="Learning curves of tensor components",
             xlabel="training frames",
             ylabel="RMSE of frames held out, Å³",
         )
@@ -124,7 +123,7 @@ def plot_ellipsoids(
     *,
     size_A: float = 0.9,
 ) -> Axes:
-    """Tensors as ellipsoids on their atoms: the longer an axis, the more polarizable along it.
+    """Polarizability ellipsoids on atoms: the longer an axis, the more polarizable along it.
 
     Parameters
     ----------
@@ -142,16 +141,16 @@ def plot_ellipsoids(
     with style():
         ax = ax or plt.figure().add_subplot(projection="3d")
         sphere = _sphere()
-        for place, tensor in zip(atoms.positions[centers], tensors, strict=True):
-            x, y, z = np.tensordot(size_A * tensor / mean, sphere, 1) + place[:, None, None]
+        for position, tensor in zip(atoms.positions[centers], tensors, strict=True):
+            x, y, z = np.tensordot(size_A * tensor / mean, sphere, 1) + position[:, None, None]
             ax.plot_surface(x, y, z, color=SKY, alpha=0.35, linewidth=0, shade=True)
         for symbol in sorted(set(atoms.symbols)):
-            where = atoms.positions[atoms.symbols == symbol]
+            positions = atoms.positions[atoms.symbols == symbol]
             radius = covalent_radii[atoms.numbers[atoms.symbols == symbol][0]]
             color = ELEMENT_COLORS.get(symbol, PURPLE)
-            ax.scatter(*where.T, s=90 * radius, color=color, label=symbol, depthshade=False)
+            ax.scatter(*positions.T, s=90 * radius, color=color, label=symbol, depthshade=False)
         ax.set(
-            title="What each center contributes",
+            title="Contributions of the centers",
             xlabel="x, Å",
             ylabel="y, Å",
             zlabel="z, Å",
@@ -163,7 +162,8 @@ def plot_ellipsoids(
 
 def _sphere() -> np.ndarray:
     """Return points of a sphere of radius 1, shape (3, 16, 24)."""
-    polar, around = np.meshgrid(
+    polar, azimuth = np.meshgrid(
         np.linspace(0, np.pi, 16), np.linspace(0, 2 * np.pi, 24), indexing="ij"
     )
-    return np.array([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)])
+    x, y = np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth)
+    return np.array([x, y, np.cos(polar)])

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from helpers import checks
 from helpers.errors import DataError
 from helpers.jax_setup import one_thread
-from helpers.sagpr.feature_map import MIXING, N_SCALARS, FrameMap, in_batches
+from helpers.sagpr.feature_map import MIXING, N_SCALARS, FeatureMap, in_batches
 from helpers.sagpr.kernel_ridge import (
     N_SAMPLES,
     REGULARIZATIONS,
@@ -35,156 +35,19 @@ from helpers.sagpr.tensors import (
 )
 
 
-class Predictions:
-    """The part of `SymmetryAdaptedKernelRidge` that answers; the attributes are told there."""
-
-    n_jobs: int
-    map_: FrameMap
-    solutions_: dict[int, Solution]
-    primal_: dict[int, np.ndarray]
-    constants_: dict[int, np.ndarray]
-
-    def predict(
-        self, frames: Sequence[Atoms], *, return_std: bool = False, progress: bool = False
-    ) -> Any:
-        """Return the tensors of frames, shape (n_frames, 3, 3), in the unit of the training set.
-
-        Parameters
-        ----------
-        frames : sequence of ase.Atoms
-        return_std : bool
-            Return a tuple: the tensors, and the standard deviation that the fit expects of each
-            entry, in the same shape, calibrated by the left-out residuals.
-        progress : bool
-            Show a bar.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted.
-        DataError
-            If a frame cannot be described; see `soap.check_frames`.
-        """
-        samples = self.predict_samples(frames, N_SAMPLES if return_std else 0, progress=progress)
-        if not return_std:
-            return samples[0]
-        # Noise that is the same for all m is the same for all orientations, too.
-        noise = sum(
-            s.variance * s.noise * np.sum(BASIS[k] ** 2, 0) for k, s in self.solutions_.items()
-        )
-        n_atoms = np.array([len(atoms) for atoms in frames])
-        spread = np.mean((samples[1:] - samples[0]) ** 2, 0)
-        return samples[0], np.sqrt(spread + noise * np.square(n_atoms)[:, None, None])
-
-    @one_thread
-    def predict_samples(
-        self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
-    ) -> np.ndarray:
-        """Return the prediction and samples of what the fit holds possible.
-
-        A sample is one smooth function of the frames: what is computed from all of them, such as a
-        spectrum, then spreads as the uncertainty of the fit says.
-
-        Parameters
-        ----------
-        frames : sequence of ase.Atoms
-        n_samples : int
-            Up to `posterior.N_SAMPLES`.
-        progress : bool
-            Show a bar.
-
-        Returns
-        -------
-        ndarray of shape (1 + n_samples, n_frames, 3, 3)
-            The prediction first, in the unit of the training set.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted.
-        DataError
-            If a frame cannot be described; see `soap.check_frames`.
-        ConfigError
-            If there are not so many samples.
-        """
-        check_is_fitted(self)
-        check_frames(frames, self.map_.soap)
-        checks.whole("n_samples", n_samples, 0, N_SAMPLES)
-        kept = slice(0, 1 + n_samples)
-
-        def tensors(some: Sequence[Atoms]) -> np.ndarray:
-            rows = self.map_.rows(some)
-            n_atoms = np.array([len(atoms) for atoms in some])
-            components = {
-                k: rows[k] @ self.primal_[k][:, kept] + self.constants_[k][kept] for k in LAMBDAS
-            }
-            return to_cartesian(components) * n_atoms[:, None, None, None]
-
-        found = in_batches(frames, tensors, self.n_jobs, progress=progress)
-        return np.moveaxis(np.concatenate(list(found)), 3, 0)
-
-    def predict_centers(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return the parts of a frame's tensor: the centers, and what each contributes.
-
-        Only the sum was learned: how it is shared out is the model's own choice.
-
-        Returns
-        -------
-        ndarray of int of shape (n_centers,), ndarray of shape (n_centers, 3, 3)
-            In the unit of the training set.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted.
-        DataError
-            If the frame cannot be described; see `soap.check_frames`.
-        """
-        check_is_fitted(self)
-        check_frames([atoms], self.map_.soap)
-        rows = self.map_.center_rows(atoms)
-        n_centers = len(rows[0])
-        components = {
-            k: rows[k] @ self.primal_[k][:, 0] + self.constants_[k][0] / n_centers for k in LAMBDAS
-        }
-        symbols = np.array(atoms.get_chemical_symbols())
-        centers = np.concatenate([np.flatnonzero(symbols == e) for e in self.map_.soap.centers])
-        return centers, to_cartesian(components) * len(atoms)
-
-    def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
-        """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect.
-
-        Parameters
-        ----------
-        frames : sequence of ase.Atoms
-        tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
-            In the unit of the training set. An antisymmetric part is an error like others.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted.
-        DataError
-            If frames or tensors cannot be used.
-        """
-        tensors = as_tensors(tensors, len(frames))
-        errors = self.predict(frames) - tensors
-        return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
-
-
-class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
+class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
     """Symmetry-adapted Gaussian process regression of symmetric tensors of rank 2.
 
-    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learned apart, with
-    kernels that turn as they do (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.* **120**,
-    036002 (2018)), so a turned frame's prediction is the turned prediction.
+    The tensor of a frame is a sum over atoms. Its λ = 0 and λ = 2 parts are learned separately,
+    with equivariant kernels (Grisafi, Wilkins, Csányi, Ceriotti, *Phys. Rev. Lett.* **120**, 036002
+    (2018)), so the prediction of a rotated frame is the rotated prediction.
 
     Parameters
     ----------
     cutoff_A, smoothing_A, sigma_A, n_max, l_max, scaling_A, scaling_exponent, elements, centers
-        Those of `soap.LambdaSoap`.
+        Those of `lambda_soap.LambdaSoap`.
     zeta : 1 or 2, or {0: …, 2: …}
-        1: linear in the features. 2: pairs of like environments count more (see `rows`).
+        1: linear in the features. 2: pairs of like environments count more (see `feature_map`).
     mixing : float
         How much more, for ζ = 2.
     n_scalars : int
@@ -192,8 +55,8 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
     n_features : int, optional
         Features to keep of each element and λ, by farthest-point sampling; by default all.
     regularization : float or {0: …, 2: …}, optional
-        Relative to the mean of the kernel's diagonal. By default, the one with the smallest
-        leave-one-out error, for each λ.
+        Noise variance σ² that is added to the kernel's diagonal, relative to the mean of that
+        diagonal. By default, the one with the smallest leave-one-out error, for each λ.
     threshold : float, optional
         Largest antisymmetric part to pass over; see `tensors.check_tensors`.
     n_jobs : int
@@ -203,24 +66,25 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
+    coef_, intercept_ : dict of int to ndarray
+        Of each λ: weights of the features, shape (n, 1 + N_SAMPLES), and intercepts, shape
+        (1 + N_SAMPLES,); first those of the fit, then samples of the posterior.
     solutions_ : dict of int to Solution
-        Of each λ: weights, regularization, left-out residuals.
-    left_out_ : ndarray of shape (n_frames, 3, 3)
-        Prediction of each training frame by the fit without it, in closed form. The features that
-        were selected, and the principal components, are those of all frames.
-    errors_ : DataFrame
-        Left-out errors of each λ; see `component_errors`.
-    map_ : FrameMap
-        How frames become rows; ``map_.selection`` holds the features that were kept.
-    primal_, constants_ : dict of int to ndarray
-        Of each λ: weights of the rows; the fit's own first, then samples of the posterior.
+        Of each λ: dual coefficients, regularization, left-out residuals.
+    feature_map_ : FeatureMap
+        How frames become features; ``feature_map_.selection`` holds those that were kept.
+    loo_predictions_ : ndarray of shape (n_frames, 3, 3)
+        Prediction of each training frame by the fit without it (or without its group), in closed
+        form. The selected features and the principal components are those of all frames.
+    loo_errors_ : DataFrame
+        Their errors; see `component_errors`.
     antisymmetric_rms_ : float
         What the training tensors hold besides λ = 0 and 2, RMS: it is not learned.
 
     Examples
     --------
     >>> from helpers import SymmetryAdaptedKernelRidge, load_frames
-    >>> from helpers.sagpr.tensors import read_tensors
+    >>> from helpers.sagpr import read_tensors
     >>> frames = load_frames("water", "train", 50)
     >>> model = SymmetryAdaptedKernelRidge().fit(frames, read_tensors(frames))
     >>> model.predict(frames[:2]).shape
@@ -295,8 +159,8 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         ConfigError
             If a setting cannot be used.
         """
-        regularizations = regularizations_to_try(self.regularization)
-        zetas, soap = zeta_of_each(self.zeta), self.soap
+        regularizations = _regularizations(self.regularization)
+        zetas, soap = zeta_per_lambda(self.zeta), self.soap
         self._check_numbers()
         tensors = check_tensors(tensors, len(frames), threshold=self.threshold)
         if len(frames) < 2:
@@ -304,7 +168,7 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
         groups = None if groups is None else check_groups(groups, len(frames))
         check_frames(frames, soap)
         self.antisymmetric_rms_ = antisymmetric_rms(tensors)
-        self.map_ = FrameMap.learn(
+        self.feature_map_ = FeatureMap.fit(
             frames,
             soap,
             zetas,
@@ -313,53 +177,165 @@ class SymmetryAdaptedKernelRidge(Predictions, RegressorMixin, BaseEstimator):
             mixing=self.mixing,
             n_jobs=self.n_jobs,
         )
-        parts = list(in_batches(frames, self.map_.rows, self.n_jobs))
+        batches = list(in_batches(frames, self.feature_map_.transform, self.n_jobs))
         n_atoms = np.array([len(atoms) for atoms in frames])
-        targets, left_out = to_spherical(tensors), {}
+        targets, loo_components = to_spherical(tensors), {}
         rng = np.random.default_rng(self.seed)
         self.solutions_: dict[int, Solution] = {}
-        self.primal_, self.constants_ = {}, {}
-        for lambda_ in LAMBDAS:
-            rows = np.concatenate([part[lambda_] for part in parts])
-            rows = rows.reshape(-1, rows.shape[2])
-            gram = Gram(rows @ rows.T, 2 * lambda_ + 1)
-            solution = gram.best(
-                targets[lambda_] / n_atoms[:, None], regularizations[lambda_], groups
-            )
-            self.solutions_[lambda_] = solution
-            self.primal_[lambda_], self.constants_[lambda_] = posterior_weights(
-                gram, solution, rows, rng
-            )
-            left_out[lambda_] = targets[lambda_] - solution.left_out * n_atoms[:, None]
-        self.left_out_ = to_cartesian(left_out)
-        self.errors_ = component_errors(tensors, self.left_out_)
+        self.coef_: dict[int, np.ndarray] = {}
+        self.intercept_: dict[int, np.ndarray] = {}
+        for k in LAMBDAS:
+            features = np.concatenate([batch[k] for batch in batches])
+            features = features.reshape(-1, features.shape[2])
+            gram = Gram(features @ features.T, 2 * k + 1)
+            solution = gram.best(targets[k] / n_atoms[:, None], regularizations[k], groups)
+            self.solutions_[k] = solution
+            self.coef_[k], self.intercept_[k] = posterior_weights(gram, solution, features, rng)
+            loo_components[k] = targets[k] - solution.loo_residuals * n_atoms[:, None]
+        self.loo_predictions_ = to_cartesian(loo_components)
+        self.loo_errors_ = component_errors(tensors, self.loo_predictions_)
         return self
+
+    def predict(
+        self, frames: Sequence[Atoms], *, return_std: bool = False, progress: bool = False
+    ) -> Any:
+        """Return the tensors of frames, shape (n_frames, 3, 3), in the unit of the training set.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        return_std : bool
+            Return a tuple: the tensors, and the predicted standard deviation of each entry, in the
+            same shape, calibrated by the left-out residuals.
+        progress : bool
+            Show a bar.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If a frame cannot be described; see `lambda_soap.check_frames`.
+        """
+        samples = self.predict_samples(frames, N_SAMPLES if return_std else 0, progress=progress)
+        if not return_std:
+            return samples[0]
+        # Noise that is the same for all m is the same for all orientations, too.
+        noise = sum(
+            s.prior_variance * s.noise * np.sum(BASIS[k] ** 2, 0)
+            for k, s in self.solutions_.items()
+        )
+        n_atoms = np.array([len(atoms) for atoms in frames])
+        model_variance = np.mean((samples[1:] - samples[0]) ** 2, 0)
+        return samples[0], np.sqrt(model_variance + noise * np.square(n_atoms)[:, None, None])
+
+    @one_thread
+    def predict_samples(
+        self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
+    ) -> np.ndarray:
+        """Return the prediction and samples of the posterior.
+
+        A sample is one smooth function of the frames: what is computed from all of them, such as a
+        spectrum, then has the spread that the uncertainty of the fit implies.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        n_samples : int
+            Up to `kernel_ridge.N_SAMPLES`.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_samples, n_frames, 3, 3)
+            The prediction first, in the unit of the training set.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If a frame cannot be described; see `lambda_soap.check_frames`.
+        ConfigError
+            If there are not so many samples.
+        """
+        check_is_fitted(self)
+        check_frames(frames, self.feature_map_.soap)
+        checks.whole("n_samples", n_samples, 0, N_SAMPLES)
+        columns = slice(0, 1 + n_samples)
+
+        def tensors(batch: Sequence[Atoms]) -> np.ndarray:
+            features = self.feature_map_.transform(batch)
+            n_atoms = np.array([len(atoms) for atoms in batch])
+            components = {
+                k: features[k] @ self.coef_[k][:, columns] + self.intercept_[k][columns]
+                for k in LAMBDAS
+            }
+            return to_cartesian(components) * n_atoms[:, None, None, None]
+
+        batches = in_batches(frames, tensors, self.n_jobs, progress=progress)
+        return np.moveaxis(np.concatenate(list(batches)), 3, 0)
+
+    def predict_centers(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return the contributions of the centers to the tensor of a frame.
+
+        Only the sum was learned: how it is shared out is the model's own choice.
+
+        Returns
+        -------
+        ndarray of int of shape (n_centers,), ndarray of shape (n_centers, 3, 3)
+            In the unit of the training set.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If the frame cannot be described; see `lambda_soap.check_frames`.
+        """
+        check_is_fitted(self)
+        check_frames([atoms], self.feature_map_.soap)
+        features = self.feature_map_.atom_features(atoms)
+        n_centers = len(features[0])
+        components = {
+            k: features[k] @ self.coef_[k][:, 0] + self.intercept_[k][0] / n_centers
+            for k in LAMBDAS
+        }
+        symbols = np.array(atoms.get_chemical_symbols())
+        elements = self.feature_map_.soap.centers
+        centers = np.concatenate([np.flatnonzero(symbols == element) for element in elements])
+        return centers, to_cartesian(components) * len(atoms)
+
+    def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
+        """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+        tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
+            In the unit of the training set. An antisymmetric part is an error like others.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted.
+        DataError
+            If frames or tensors cannot be used.
+        """
+        tensors = as_tensors(tensors, len(frames))
+        errors = self.predict(frames) - tensors
+        return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
 
     def _check_numbers(self) -> None:
         checks.number("mixing", self.mixing)
         checks.whole("n_scalars", self.n_scalars, 1)
         if self.n_features is not None:
             checks.whole("n_features", self.n_features, 1)
-        checks.whole("seed", self.seed, 0)
+        checks.seed(self.seed)
 
 
-def regularizations_to_try(given: float | Mapping[int, float] | None) -> dict[int, Sequence[float]]:
-    """Return what to try for each λ: the one that was given, or the usual ones.
-
-    Raises
-    ------
-    ConfigError
-        If one is not above 0, or a λ has none.
-    """
-    if given is None:
-        return dict.fromkeys(LAMBDAS, REGULARIZATIONS)
-    chosen = _of_each_lambda("regularization", given)
-    for value in chosen.values():
-        checks.number("regularization", value)
-    return {k: [value] for k, value in chosen.items()}
-
-
-def zeta_of_each(given: int | Mapping[int, int]) -> dict[int, int]:
+def zeta_per_lambda(zeta: int | Mapping[int, int]) -> dict[int, int]:
     """Return ζ by λ.
 
     Raises
@@ -367,15 +343,26 @@ def zeta_of_each(given: int | Mapping[int, int]) -> dict[int, int]:
     ConfigError
         If one is neither 1 nor 2, or a λ has none.
     """
-    zetas = _of_each_lambda("zeta", given)
+    zetas = _per_lambda("zeta", zeta)
     for value in zetas.values():
         if value not in (1, 2):
             checks.refuse("zeta", value, "1 or 2")
     return zetas
 
 
-def _of_each_lambda(name: str, value: Any) -> dict[int, Any]:
-    chosen = dict(value) if isinstance(value, Mapping) else dict.fromkeys(LAMBDAS, value)
-    if set(chosen) != set(LAMBDAS):
+def _regularizations(given: float | Mapping[int, float] | None) -> dict[int, Sequence[float]]:
+    """Return what to try for each λ: the one that was given, or the usual ones."""
+    if given is None:
+        return dict.fromkeys(LAMBDAS, REGULARIZATIONS)
+    values = _per_lambda("regularization", given)
+    for value in values.values():
+        checks.number("regularization", value)
+    return {k: [value] for k, value in values.items()}
+
+
+def _per_lambda(name: str, value: Any) -> dict[int, Any]:
+    """Return a setting by λ; one value stands for both."""
+    values = dict(value) if isinstance(value, Mapping) else dict.fromkeys(LAMBDAS, value)
+    if set(values) != set(LAMBDAS):
         checks.refuse(name, value, "one value, or one for each λ: {0: …, 2: …}")
-    return chosen
+    return values

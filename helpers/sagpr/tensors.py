@@ -16,24 +16,18 @@ from ase import Atoms
 
 from helpers import checks
 from helpers.errors import DataError
+from helpers.evaluation import rmse
 from helpers.frames import label, load_frames
 
-LAMBDAS = (0, 2)
-
-
 POLARIZABILITY_NAME = "Polarizability"
-
-
+LAMBDAS = (0, 2)
 CARTESIAN = ("xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz")
-
-
 SPHERICAL = {0: ("trace/√3",), 2: ("xy", "yz", "3z²−r²", "xz", "x²−y²")}
-
-
 LARGEST_ASYMMETRY = 0.05  # of the RMS of the anisotropic part; beyond, something is mixed up
 
 
 def _unit(entries: Mapping[str, float]) -> np.ndarray:
+    """Return a symmetric matrix with these entries, of norm 1."""
     matrix = np.zeros((3, 3))
     for name, value in entries.items():
         i, j = ("xyz".index(axis) for axis in name)
@@ -108,6 +102,33 @@ def read_tensors(
     return check_tensors(tensors, len(frames), name, threshold=threshold)
 
 
+def labeled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
+    """Return the water frames with polarizabilities, these (Å³), and their trajectories."""
+    frames = load_frames("water", "train", 200)
+    return frames, read_tensors(frames), np.array([atoms.info["trajectory"] for atoms in frames])
+
+
+def component_errors(tensors: np.ndarray, predictions: np.ndarray) -> pd.DataFrame:
+    """Return the errors of λ = 0, λ = 2 and of each Cartesian component.
+
+    Parameters
+    ----------
+    tensors, predictions : ndarray of shape (n, 3, 3)
+
+    Returns
+    -------
+    DataFrame
+        Columns ``component``, ``rmse`` and ``std`` (in the unit of the tensors; the m of a λ
+        pooled), ``percent`` (100 · rmse / std).
+    """
+    spherical, predicted = to_spherical(tensors), to_spherical(predictions)
+    rows = [_error_row(f"λ={k}", spherical[k], predicted[k]) for k in LAMBDAS]
+    for name in CARTESIAN:
+        i, j = ("xyz".index(axis) for axis in name)
+        rows.append(_error_row(name, tensors[:, i, j, None], predictions[:, i, j, None]))
+    return pd.DataFrame(rows)
+
+
 def check_tensors(
     tensors: Sequence | np.ndarray,
     n_frames: int | None = None,
@@ -180,7 +201,7 @@ def as_tensors(
 
 
 def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> None:
-    """Refuse what is no symmetric tensor; the noise of DFT is far below the limit."""
+    """Raise `DataError` if a tensor is not symmetric; the noise of DFT is far below the limit."""
     skew = np.abs(tensors - tensors.transpose(0, 2, 1)).max((1, 2)) / 2
     limit = threshold
     if limit is None:
@@ -197,38 +218,8 @@ def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> 
         )
 
 
-def component_errors(tensors: np.ndarray, predictions: np.ndarray) -> pd.DataFrame:
-    """Return the errors of λ = 0, λ = 2 and of each Cartesian component.
-
-    Parameters
-    ----------
-    tensors, predictions : ndarray of shape (n, 3, 3)
-
-    Returns
-    -------
-    DataFrame
-        Columns ``component``, ``rmse`` and ``std`` (in the unit of the tensors; the m of a λ
-        pooled), ``percent`` (100 · rmse / std).
-    """
-    rows = []
-    true, found = to_spherical(tensors), to_spherical(predictions)
-    for lambda_ in true:
-        rows.append(_row(f"λ={lambda_}", true[lambda_], found[lambda_]))
-    for i in range(3):
-        for j in range(3):
-            pair = "xyz"[i] + "xyz"[j]
-            rows.append(_row(pair, tensors[:, i, j, None], predictions[:, i, j, None]))
-    return pd.DataFrame(rows)
-
-
-def _row(name: str, true: np.ndarray, found: np.ndarray) -> dict[str, float | str]:
-    rmse = float(np.sqrt(np.mean((found - true) ** 2)))
+def _error_row(name: str, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | str]:
+    error = rmse(predicted - true)
     std = float(np.sqrt(np.mean(true.var(0))))
-    percent = 100 * rmse / std if std > 0 else float("nan")
-    return {"component": name, "rmse": rmse, "std": std, "percent": percent}
-
-
-def labeled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
-    """Return the water frames with polarizabilities, these (Å³), and their trajectories."""
-    frames = load_frames("water", "train", 200)
-    return frames, read_tensors(frames), np.array([a.info["trajectory"] for a in frames])
+    percent = 100 * error / std if std > 0 else float("nan")
+    return {"component": name, "rmse": error, "std": std, "percent": percent}

@@ -15,6 +15,7 @@ from helpers.sweeps.grid import SIGMAS
 from helpers.sweeps.table import ENERGY, rows_of, settings_of
 
 OVERFITTED = 1.5  # validation error over training error from which on a fit counts as overfitted
+_NUMBERS_OF_BOTH = ("training", "validation", "ratio")
 
 
 def overfitting(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
@@ -24,8 +25,8 @@ def overfitting(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
     -------
     DataFrame, one row per point
         What was varied, ``n_frames``, ``repeat``, both sigmas, ``training``, ``validation`` and
-        ``ratio`` = validation / training: about 1 for an honest fit, large for one that has
-        learned by heart.
+        ``ratio`` = validation / training: about 1 for a fit that generalizes, large
+        for one that overfits.
     """
     rows = rows_of(table, quantity, None)
     point = [*settings_of(table), "n_frames", "repeat", *SIGMAS]
@@ -120,13 +121,13 @@ def rank_effects(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
     explained = sum(rows[name].map(means[name]) - log.mean() for name in varied) + log.mean()
     left_over = len(rows) - 1 - sum(len(mean) - 1 for mean in means.values())
     variance = float(((log - explained) ** 2).sum() / left_over) if left_over > 0 else np.nan
-    found = []
+    effects = []
     for name, mean in means.items():
         counts = rows[name].value_counts()
         best, worst = mean.idxmin(), mean.idxmax()
         effect = float(np.exp(mean.max() - mean.min()))
         error = np.sqrt(variance * (1 / counts[best] + 1 / counts[worst]))
-        found.append(
+        effects.append(
             {
                 "setting": name,
                 "best": _as_text(best),
@@ -135,7 +136,7 @@ def rank_effects(table: pd.DataFrame, quantity: str = ENERGY) -> pd.DataFrame:
                 "uncertainty": float(effect * error),
             }
         )
-    return pd.DataFrame(found).sort_values("effect", ascending=False, ignore_index=True)
+    return pd.DataFrame(effects).sort_values("effect", ascending=False, ignore_index=True)
 
 
 def best_points(table: pd.DataFrame, quantity: str = ENERGY, by: str = "n_frames") -> pd.DataFrame:
@@ -152,9 +153,6 @@ def best_points(table: pd.DataFrame, quantity: str = ENERGY, by: str = "n_frames
     mean["ratio"] = mean["validation"] / mean["training"]
     best = mean.loc[mean.groupby(by)["validation"].idxmin()]
     return best.reset_index(drop=True)
-
-
-_NUMBERS_OF_BOTH = ("training", "validation", "ratio")
 
 
 def _as_text(value: object) -> str:

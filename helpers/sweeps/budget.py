@@ -6,13 +6,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from helpers.errors import FitError, WorkshopError
+from helpers.errors import FitError
 from helpers.sweeps.compute import Outcome, Task, memory_MB
 
 SPARE = 0.9  # part of the free memory that fits may take
 
 
-class Memory:
+class MemoryBudget:
     """A budget of memory that tasks reserve before they start.
 
     Parameters
@@ -52,17 +52,16 @@ class Memory:
                 self._reserved_MB -= need_MB
                 self._changed.notify_all()
 
-    def compute(self, task: Task, how: Callable[[Task], Iterator[Outcome]]) -> Iterator[Outcome]:
-        """Compute a task when there is room for it; what goes wrong becomes its outcomes."""
-        left = list(task.keys)
-        try:
-            with self.reserved(memory_MB(task)):
-                for outcome in how(task):
-                    left.remove(outcome.key)
-                    yield outcome
-        except WorkshopError as error:
-            for key in left:
-                yield Outcome.failed(key, error)
+
+def compute_within(
+    budget: MemoryBudget, task: Task, compute: Callable[[Task], list[Outcome]]
+) -> list[Outcome]:
+    """Compute a task when there is memory for it; what goes wrong becomes its outcomes."""
+    try:
+        with budget.reserved(memory_MB(task)):
+            return compute(task)
+    except Exception as error:
+        return [Outcome.failed(key, error) for key in task.keys]
 
 
 def free_memory_MB() -> float:

@@ -7,7 +7,6 @@ killed sweep, a full disk or a second sweep on the same folder leave whole entri
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,21 +16,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 
 from helpers.errors import CacheError
-from helpers.files import check_writable, output_error, write_atomic
+from helpers.files import check_writable, digest, output_error, write_atomic
 from helpers.frames import label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
 
-FORMAT = 1  # raised when entries change their form
-
-
+FORMAT = 2  # raised when entries or keys change their form
 _MARK = "cache.json"
-
-
 # These change where things are written, not what is computed.
 _NO_MATTER = ("atoms_filename", "gap_file", "do_copy_atoms_file", "sparse_separate_file")
 
@@ -49,23 +43,28 @@ def point_key(config: GapConfig, data: str) -> str:
     config : GapConfig
         All settings.
     data : str
-        Fingerprints of the training and validation frames.
+        Digests of the training and validation frames (`frames_digest`).
     """
     settings = {k: v for k, v in asdict(config).items() if k not in _NO_MATTER}
-    text = json.dumps([settings, data, versions()], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(json.dumps([settings, data, versions()], sort_keys=True))
 
 
-def fingerprint(frames: Sequence[Atoms], energy_name: str, forces_name: str) -> str:
+def frames_digest(frames: Sequence[Atoms], energy_name: str, forces_name: str) -> str:
     """Return a hash of frames and labels: the same for the same numbers, whatever the file."""
-    digest = hashlib.sha256()
-    for atoms in frames:
-        labels = label(atoms, energy_name), label(atoms, forces_name)
-        arrays = atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *labels
-        for values in arrays:
-            digest.update(np.asarray(values, float).tobytes())
-        digest.update(b"|")
-    return digest.hexdigest()
+    return digest(
+        *(
+            array
+            for atoms in frames
+            for array in (
+                atoms.numbers,
+                atoms.positions,
+                atoms.cell.array,
+                atoms.pbc,
+                label(atoms, energy_name),
+                label(atoms, forces_name),
+            )
+        )
+    )
 
 
 class Cache:
@@ -98,24 +97,24 @@ class Cache:
 
     def _check_format(self, mark: Path) -> None:
         try:
-            found = json.loads(mark.read_text(encoding="utf-8"))["format"]
+            version = json.loads(mark.read_text(encoding="utf-8"))["format"]
         except (ValueError, KeyError, TypeError):
-            found = "unreadable"
-        if found != FORMAT:
+            version = "unreadable"
+        if version != FORMAT:
             raise CacheError(
                 f"The cache in {self.folder} was made by another version of the kit",
                 expected=f"format {FORMAT}",
-                found=f"format {found}",
+                found=f"format {version}",
                 fix="choose another folder, or delete this one",
             )
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return what was stored, with ``model_path``, or None; a damaged entry is removed."""
-        entry = self._place(key)
+        entry = self._entry(key)
         try:
             stored = json.loads((entry / "point.json").read_text(encoding="utf-8"))
             model = (entry / "gap.xml").read_bytes()
-            if stored["key"] == key and stored["sha256"] == hashlib.sha256(model).hexdigest():
+            if stored["key"] == key and stored["sha256"] == digest(model):
                 return {**stored["result"], "model_path": str(entry / "gap.xml")}
         except FileNotFoundError:
             if not entry.exists():
@@ -133,20 +132,20 @@ class Cache:
         OutputError
             If the disk is full, for instance. Entries that were there before are untouched.
         """
-        stored = {"key": key, "sha256": hashlib.sha256(model).hexdigest(), "result": dict(result)}
-        place = self._place(key)
+        stored = {"key": key, "sha256": digest(model), "result": dict(result)}
+        entry = self._entry(key)
         with working_folder(self.folder) as work:  # gone even if this process is killed
             aside = work.path / "entry"
             try:
                 aside.mkdir()
                 write_atomic(aside / "gap.xml", model)
                 write_atomic(aside / "point.json", json.dumps(stored, indent=1))
-                place.parent.mkdir(exist_ok=True)
-                os.rename(aside, place)
+                entry.parent.mkdir(exist_ok=True)
+                os.rename(aside, entry)
             except OSError as error:
-                if not (place / "point.json").is_file():  # else another sweep was faster
-                    raise output_error(place, error) from error
-        return {**result, "model_path": str(place / "gap.xml")}
+                if not (entry / "point.json").is_file():  # else another sweep was faster
+                    raise output_error(entry, error) from error
+        return {**result, "model_path": str(entry / "gap.xml")}
 
-    def _place(self, key: str) -> Path:
+    def _entry(self, key: str) -> Path:
         return self.folder / key[:2] / key

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from helpers.errors import MissingToolError, WorkshopError
-from helpers.sweeps.budget import Memory
+from helpers.sweeps.budget import MemoryBudget, compute_within
 from helpers.sweeps.compute import Outcome, Task, compute
 
 PATIENCE_SECONDS = 20  # for a scheduler that does not answer
 
 
-def run_on_cluster(tasks: Sequence[Task], client: Any) -> Iterator[Outcome]:
+def run_on_cluster(tasks: Sequence[Task], client: Any) -> Generator[Outcome, None, None]:
     """Compute tasks on the workers of a Dask cluster and yield outcomes as they come.
 
     Parameters
@@ -38,22 +38,41 @@ def run_on_cluster(tasks: Sequence[Task], client: Any) -> Iterator[Outcome]:
         from distributed import as_completed
     except ImportError as error:
         raise MissingToolError("Dask is not installed", fix="pip install distributed") from error
-    own = isinstance(client, str)
-    if own:
-        client = _connect(client)
+    address = client if isinstance(client, str) else None
+    if address:
+        client = _connect(address)
     futures = {}
     try:
-        for place, task in enumerate(tasks):
+        for position, task in enumerate(tasks):
             # Impure: a second sweep must not be given the first one's failures.
-            future = client.submit(compute_there, task, pure=False, priority=-place)
+            future = client.submit(compute_there, task, pure=False, priority=-position)
             futures[future] = task
         for future in as_completed(list(futures), loop=client.loop):
             yield from _outcomes(future, futures[future])
             future.release()
     finally:
         client.cancel([future for future in futures if not future.done()])
-        if own:
+        if address:
             client.close()
+
+
+def compute_there(task: Task) -> list[Outcome]:
+    """Compute a task on a Dask worker, when its memory has room for it."""
+    with _ONE_AT_A_TIME:
+        budget = _budget_of_this_worker()
+    return compute_within(budget, task, compute)
+
+
+_ONE_AT_A_TIME = threading.Lock()  # a worker may have several threads, and has one memory
+
+
+@functools.cache
+def _budget_of_this_worker() -> MemoryBudget:
+    import psutil
+    from distributed import get_worker
+
+    limit = get_worker().memory_manager.memory_limit  # None: the worker watches no limit
+    return MemoryBudget((limit or psutil.virtual_memory().total) / 1e6)
 
 
 def _connect(address: str) -> Any:
@@ -70,29 +89,10 @@ def _connect(address: str) -> Any:
         ) from error
 
 
-def compute_there(task: Task) -> list[Outcome]:
-    """Compute a whole task on a Dask worker, when its memory has room for it."""
-    with _ONE_AT_A_TIME:
-        memory = _memory_of_this_worker()
-    return list(memory.compute(task, compute))
-
-
-_ONE_AT_A_TIME = threading.Lock()  # a worker may have several threads, and has one memory
-
-
-@functools.cache
-def _memory_of_this_worker() -> Memory:
-    import psutil
-    from distributed import get_worker
-
-    limit = get_worker().memory_manager.memory_limit  # None: the worker watches no limit
-    return Memory((limit or psutil.virtual_memory().total) / 1e6)
-
-
 def _outcomes(future: Any, task: Task) -> list[Outcome]:
     error = future.exception()
     if error is None:
-        found: list[Outcome] = future.result()
-        return found
+        outcomes: list[Outcome] = future.result()
+        return outcomes
     reason = f"the cluster gave up: {type(error).__name__}: {error}"
     return [Outcome.failed(key, reason) for key in task.keys]

@@ -7,11 +7,10 @@ same K_NM, and all of them judged with it. Nothing here knows of other processes
 from __future__ import annotations
 
 import contextlib
-import functools
 import resource
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,12 +18,13 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import FitError, WorkshopError
+from helpers.evaluation import evaluate, rmse
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import estimate_memory_MB, fit_gap
 from helpers.gap.model import GapModel
 from helpers.gap.process import RUSAGE_UNIT, working_folder
-from helpers.gap.xml import read_model, write_model
+from helpers.gap.xml import read_model, replace_weights, write_model
 from helpers.sweeps.cache import versions
 
 # A Dask worker may call from several threads, and quippy must be used by one at a time.
@@ -77,30 +77,30 @@ class Outcome:
     failure: str = ""
 
     @classmethod
-    def failed(cls, key: str, reason: object) -> Outcome:
+    def failed(cls, key: str, reason: Exception | str) -> Outcome:
         """Return an outcome without a result; the reason stands on one line."""
-        return cls(key, failure=" ".join(str(reason).split()))
+        text = str(reason)
+        if isinstance(reason, Exception) and not isinstance(reason, WorkshopError):
+            text = f"{type(reason).__name__}: {reason}"
+        return cls(key, failure=" ".join(text.split()))
 
 
-def compute(task: Task) -> Iterator[Outcome]:
-    """Compute the points of a task, one outcome for each as soon as it is there."""
+def compute(task: Task) -> list[Outcome]:
+    """Compute the points of a task; one outcome for each."""
     if task.versions != versions():
         reason = f"this worker has other versions: {versions()} instead of {task.versions}"
-        yield from (Outcome.failed(key, reason) for key in task.keys)
-        return
-    if len(task.keys) == 1 and task.sparse_points is None:
-        yield _guarded(task.keys[0], functools.partial(_alone, task))
-        return
-    left = list(zip(task.keys, task.configs, strict=True))
+        return [Outcome.failed(key, reason) for key in task.keys]
+    points = list(zip(task.keys, task.configs, strict=True))
+    if len(points) == 1 and task.sparse_points is None:
+        return [_guarded(_fit_single, *points[0], task)]
+    failed = []
     fitted, model = None, task.sparse_points
-    while model is None and left:
-        key, config = left.pop(0)
-        fitted = _guarded(key, functools.partial(_fitted, key, config, task))
+    while model is None and points:
+        fitted = _guarded(_fit_first, *points.pop(0), task)
         model = fitted.model or None
         if model is None:
-            yield fitted
-    if model is not None:
-        yield from _from_one_matrix(left, fitted, model, task)
+            failed.append(fitted)
+    return failed if model is None else [*failed, *_solve_family(points, fitted, model, task)]
 
 
 def memory_MB(task: Task) -> float:
@@ -119,17 +119,17 @@ def memory_MB(task: Task) -> float:
     return need
 
 
-def _guarded(key: str, work: Any) -> Outcome:
-    """Do the work; an error becomes an outcome with its reason."""
+def _guarded(
+    fit: Callable[[str, GapConfig, Task], Outcome], key: str, config: GapConfig, task: Task
+) -> Outcome:
+    """Fit a point; an error becomes an outcome with its reason."""
     try:
-        outcome: Outcome = work()
+        return fit(key, config, task)
     except Exception as error:
-        known = isinstance(error, WorkshopError)
-        return Outcome.failed(key, error if known else f"{type(error).__name__}: {error}")
-    return outcome
+        return Outcome.failed(key, error)
 
 
-def _fitted(key: str, config: GapConfig, task: Task) -> Outcome:
+def _fit_first(key: str, config: GapConfig, task: Task) -> Outcome:
     """Fit one point with gap_fit; it is still to be judged."""
     with working_folder() as work:
         path = work.path / "gap.xml"
@@ -143,20 +143,17 @@ def _fitted(key: str, config: GapConfig, task: Task) -> Outcome:
         return Outcome(key, {"cost": cost}, path.read_bytes())
 
 
-def _alone(task: Task) -> Outcome:
+def _fit_single(key: str, config: GapConfig, task: Task) -> Outcome:
     """Fit and judge a point that shares its K_NM with no other."""
-    from helpers.evaluation import evaluate
-
-    fitted = _fitted(task.keys[0], task.configs[0], task)
+    fitted = _fit_first(key, config, task)
     assert fitted.result is not None
     started = time.perf_counter()
-    names = task.configs[0].label_names
     with working_folder() as work, _ONE_JUDGES:
         path = work.path / "gap.xml"
         path.write_bytes(fitted.model)
         errors = []
         for name, frames in _sets(task):
-            tables = evaluate(path, frames, processes=1, **names)
+            tables = evaluate(path, frames, processes=1, **config.label_names)
             energy, force = (t["predicted"] - t["true"] for t in (tables.energies, tables.forces))
             errors.append(_error_row(name, energy.to_numpy(), force.to_numpy()))
     seconds = time.perf_counter() - started
@@ -164,13 +161,12 @@ def _alone(task: Task) -> Outcome:
     return replace(fitted, result={"cost": cost, "errors": errors})
 
 
-def _from_one_matrix(
+def _solve_family(
     points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes, task: Task
-) -> Iterator[Outcome]:
+) -> list[Outcome]:
     """Judge the point that gap_fit made, if any, and solve and judge the others."""
-    from helpers.gap.regularization_path import replace_weights, sigma_family
+    from helpers.gap.regularization_path import sigma_family
 
-    keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
     started = time.perf_counter()
     try:
         template, text = _read(model)
@@ -183,23 +179,25 @@ def _from_one_matrix(
         ]
         prepared = time.perf_counter()
         errors = _errors_of(family, [*([template] if fitted else []), *solved], task, names)
-    except WorkshopError as error:
-        yield from (Outcome.failed(key, error) for key in keys)
-        return
-    judged = (time.perf_counter() - prepared) / len(keys)
+    except Exception as error:
+        keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
+        return [Outcome.failed(key, error) for key in keys]
+    judged_seconds = (time.perf_counter() - prepared) / len(errors)
+    outcomes = []
     if fitted is not None:
         assert fitted.result is not None
-        cost = {**fitted.result["cost"], "evaluation_seconds": judged}
-        yield replace(fitted, result={"cost": cost, "errors": errors.pop(0)})
+        cost = {**fitted.result["cost"], "evaluation_seconds": judged_seconds}
+        outcomes.append(replace(fitted, result={"cost": cost, "errors": errors.pop(0)}))
     cost = {
         "method": "one K_NM",
         "fit_seconds": (prepared - started) / len(points) if points else 0.0,
         "peak_memory_MB": _own_peak_memory_MB(),
-        "evaluation_seconds": judged,
+        "evaluation_seconds": judged_seconds,
     }
-    for (key, _), each, rows in zip(points, solved, errors, strict=True):
-        content = replace_weights(text, each).encode()
-        yield Outcome(key, {"cost": cost, "errors": rows}, content)
+    for (key, _), solution, rows in zip(points, solved, errors, strict=True):
+        content = replace_weights(text, solution).encode()
+        outcomes.append(Outcome(key, {"cost": cost, "errors": rows}, content))
+    return outcomes
 
 
 def _read(content: bytes) -> tuple[GapModel, str]:
@@ -220,15 +218,15 @@ def _errors_of(
 
     weights = np.array([model.weights for model in models]).T
     seen = DesignMatrix(family.design.energies @ weights, family.design.forces @ weights)
-    found: list[list[dict[str, Any]]] = [[] for _ in models]
+    errors: list[list[dict[str, Any]]] = [[] for _ in models]
     unseen = predictions(family.template, task.validation, weights)
     for (name, frames), predicted in zip(_sets(task), (seen, unseen), strict=True):
         n_atoms, energies, forces = label_arrays(frames, **names)
         energies -= isolated_energies(family.template, frames)
-        for place, rows in enumerate(found):
-            energy = (predicted.energies[:, place] - energies) / n_atoms
-            rows.append(_error_row(name, energy, predicted.forces[:, place] - forces))
-    return found
+        for column, rows in enumerate(errors):
+            energy = (predicted.energies[:, column] - energies) / n_atoms
+            rows.append(_error_row(name, energy, predicted.forces[:, column] - forces))
+    return errors
 
 
 def _sets(task: Task) -> list[tuple[str, list[Atoms]]]:
@@ -239,9 +237,9 @@ def _error_row(name: str, energy: np.ndarray, force: np.ndarray) -> dict[str, An
     """Return the errors of one data set, from eV per atom and eV/Å to thousandths."""
     return {
         "set": name,
-        "rmse_energy_meV_per_atom": 1000 * float(np.sqrt(np.mean(energy**2))),
+        "rmse_energy_meV_per_atom": 1000 * rmse(energy),
         "mae_energy_meV_per_atom": 1000 * float(np.mean(np.abs(energy))),
-        "rmse_forces_meV_per_A": 1000 * float(np.sqrt(np.mean(force**2))),
+        "rmse_forces_meV_per_A": 1000 * rmse(force),
         "mae_forces_meV_per_A": 1000 * float(np.mean(np.abs(force))),
     }
 

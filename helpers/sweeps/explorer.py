@@ -1,9 +1,9 @@
 """The overfitting explorer: two sliders for the sigmas, and what becomes of the potential.
 
-Every position of the sliders is a whole new fit, solved from one K_NM
-(`helpers.gap.regularization_path`).
-Sliders take the keyboard: Tab to reach one, arrow keys to move it. Where widgets cannot run (a
-printed notebook, a preview), a figure for a few pairs of sigmas stands in their place.
+Every position of the sliders is a new fit, solved from one K_NM
+(`helpers.gap.regularization_path`). Sliders take the keyboard: Tab to reach one, arrow keys to
+move it. Where widgets cannot run (a printed notebook, a preview), a figure for a few pairs of
+sigmas stands in their place.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
+from helpers.evaluation import rmse
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.design_matrix import DesignMatrix, design_matrix
@@ -26,110 +27,9 @@ from helpers.plots.style import as_png
 from helpers.sweeps.explorer_figure import ExplorerFigure, View
 
 SIGMA_ENERGY = (-5.0, -1.0)  # powers of ten that the sliders reach
-
-
 SIGMA_FORCE = (-4.0, 1.0)
-
-
-STEPS_PER_DECADE = 4
-
-
-STRETCH_A = np.linspace(0.75, 1.5, 31)
-
-
-@dataclass(frozen=True)
-class SigmaExplorer:
-    """Everything that is needed to see any pair of sigmas at once. Made by `explore_sigmas`.
-
-    Shown as the result of a notebook cell, it is the interactive explorer.
-    """
-
-    family: RegularizationPath = field(repr=False)
-    start: tuple[float, float]
-    _sets: dict[str, _DataSet] = field(repr=False)
-    _stretch: np.ndarray = field(repr=False)
-
-    def view(self, sigma_energy_eV_per_atom: float, sigma_force_eV_per_A: float) -> View:
-        """Fit with these sigmas and return what the figure shows.
-
-        Raises
-        ------
-        ConfigError
-            If a sigma is not a number above 0.
-        """
-        weights = self.family.weights(sigma_energy_eV_per_atom, sigma_force_eV_per_A)
-        sigmas = 10.0 ** np.linspace(*SIGMA_ENERGY, 13)
-        along = self.family.weights_along(sigmas, sigma_force_eV_per_A)
-        sets = self._sets.items()
-        zero = self._sets["training"].energies.mean()
-        energies = self._stretch @ weights
-        return View(
-            sigma_energy_eV_per_atom=sigma_energy_eV_per_atom,
-            sigma_force_eV_per_A=sigma_force_eV_per_A,
-            sigmas=sigmas,
-            curve={name: _rms(data.energy_errors(along)) for name, data in sets},
-            rmse_energy={name: float(_rms(data.energy_errors(weights))) for name, data in sets},
-            rmse_forces={name: float(_rms(data.force_errors(weights))) for name, data in sets},
-            true={name: 1000 * (data.energies - zero) for name, data in sets},
-            predicted={
-                name: data.energy_errors(weights) + 1000 * (data.energies - zero)
-                for name, data in sets
-            },
-            distance_A=STRETCH_A,
-            energy_eV=energies - energies.min(),
-        )
-
-    def static_figure(self, sigmas: Sequence[tuple[float, float]] | None = None) -> Any:
-        """Return a figure with one row of panels for each pair of sigmas.
-
-        Parameters
-        ----------
-        sigmas : sequence of pairs of float, optional
-            Of the energies (eV per atom) and of the forces (eV/Å). By default the smallest of the
-            energies, those of the fit, and the largest of the energies.
-        """
-        force = self.start[1]
-        ends = [(10.0**power, force) for power in SIGMA_ENERGY]
-        pairs = [ends[0], self.start, ends[1]] if sigmas is None else sigmas
-        return ExplorerFigure([self.view(*pair) for pair in pairs], self.view(*self.start)).figure
-
-    def widget(self) -> Any:
-        """Return the sliders with their figure, an ipywidgets box.
-
-        Raises
-        ------
-        ImportError
-            If ipywidgets is not installed.
-        """
-        return _make_widget(self)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """Offer the sliders and the static figure: each front end takes what it can show."""
-        picture = base64.b64encode(as_png(self.static_figure())).decode()
-        bundle = {"text/plain": repr(self), "image/png": picture}
-        try:
-            bundle |= self.widget()._repr_mimebundle_()
-        except ImportError:
-            pass
-        return bundle
-
-
-@dataclass(frozen=True)
-class _DataSet:
-    design: DesignMatrix
-    n_atoms: np.ndarray
-    energies: np.ndarray  # DFT, eV per atom
-    isolated: np.ndarray  # energies of isolated atoms, eV per atom
-    forces: np.ndarray  # DFT, eV/Å
-
-    def energy_errors(self, weights: np.ndarray) -> np.ndarray:
-        """Return GAP − DFT, meV per atom; one column for each column of `weights`."""
-        target = self.energies - self.isolated
-        return 1000 * ((self.design.energies @ weights).T / self.n_atoms - target).T
-
-    def force_errors(self, weights: np.ndarray) -> np.ndarray:
-        """Return GAP − DFT, meV/Å."""
-        return 1000 * (self.design.forces @ weights - self.forces)
+STEPS_PER_DECADE = 4  # of a slider
+STRETCH_A = np.linspace(0.75, 1.5, 31)  # O–H distances of the stretch
 
 
 def explore_sigmas(
@@ -180,6 +80,85 @@ def explore_sigmas(
     )
 
 
+@dataclass(frozen=True)
+class SigmaExplorer:
+    """Everything that is needed to see any pair of sigmas at once. Made by `explore_sigmas`.
+
+    Shown as the result of a notebook cell, it is the interactive explorer.
+    """
+
+    family: RegularizationPath = field(repr=False)
+    start: tuple[float, float]
+    _sets: dict[str, _DataSet] = field(repr=False)
+    _stretch: np.ndarray = field(repr=False)
+
+    def view(self, sigma_energy_eV_per_atom: float, sigma_force_eV_per_A: float) -> View:
+        """Fit with these sigmas and return what the figure shows.
+
+        Raises
+        ------
+        ConfigError
+            If a sigma is not a number above 0.
+        """
+        weights = self.family.weights(sigma_energy_eV_per_atom, sigma_force_eV_per_A)
+        sigmas = 10.0 ** np.linspace(*SIGMA_ENERGY, 13)
+        along = self.family.weights_along(sigmas, sigma_force_eV_per_A)
+        sets = self._sets.items()
+        zero = self._sets["training"].energies.mean()
+        energies = self._stretch @ weights
+        return View(
+            sigma_energy_eV_per_atom=sigma_energy_eV_per_atom,
+            sigma_force_eV_per_A=sigma_force_eV_per_A,
+            sigmas=sigmas,
+            curve={
+                name: np.apply_along_axis(rmse, 0, data.energy_errors(along)) for name, data in sets
+            },
+            rmse_energy={name: rmse(data.energy_errors(weights)) for name, data in sets},
+            rmse_forces={name: rmse(data.force_errors(weights)) for name, data in sets},
+            true={name: 1000 * (data.energies - zero) for name, data in sets},
+            predicted={
+                name: data.energy_errors(weights) + 1000 * (data.energies - zero)
+                for name, data in sets
+            },
+            distance_A=STRETCH_A,
+            energy_eV=energies - energies.min(),
+        )
+
+    def static_figure(self, sigmas: Sequence[tuple[float, float]] | None = None) -> Any:
+        """Return a figure with one row of panels for each pair of sigmas.
+
+        Parameters
+        ----------
+        sigmas : sequence of pairs of float, optional
+            Of the energies (eV per atom) and of the forces (eV/Å). By default the smallest of the
+            energies, those of the fit, and the largest of the energies.
+        """
+        force = self.start[1]
+        ends = [(10.0**power, force) for power in SIGMA_ENERGY]
+        pairs = [ends[0], self.start, ends[1]] if sigmas is None else sigmas
+        return ExplorerFigure([self.view(*pair) for pair in pairs], self.view(*self.start)).figure
+
+    def widget(self) -> Any:
+        """Return the sliders with their figure, an ipywidgets box.
+
+        Raises
+        ------
+        ImportError
+            If ipywidgets is not installed.
+        """
+        return _make_widget(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Offer the sliders and the static figure: each front end takes what it can show."""
+        picture = base64.b64encode(as_png(self.static_figure())).decode()
+        bundle = {"text/plain": repr(self), "image/png": picture}
+        try:
+            bundle |= self.widget()._repr_mimebundle_()
+        except ImportError:
+            pass
+        return bundle
+
+
 def stretched_bond(atoms: Atoms) -> list[Atoms]:
     """Return copies in which the first oxygen's nearest hydrogen stands at each of `STRETCH_A`."""
     oxygens, hydrogens = (np.flatnonzero(atoms.symbols == symbol) for symbol in "OH")
@@ -194,6 +173,34 @@ def stretched_bond(atoms: Atoms) -> list[Atoms]:
         copy.positions[hydrogens[nearest]] = atoms.positions[oxygens[0]] + distance * direction
         copies.append(copy)
     return copies
+
+
+def in_words(view: View) -> str:
+    """Return the errors of a view in one sentence."""
+    parts = [
+        f"{name} {view.rmse_energy[name]:.2f} meV/atom, {view.rmse_forces[name]:.1f} meV/Å"
+        for name in ("training", "validation")
+    ]
+    ratio = view.rmse_energy["validation"] / view.rmse_energy["training"]
+    return f"RMSE: {'; '.join(parts)}; energies, validation / training = {ratio:.2f}"
+
+
+@dataclass(frozen=True)
+class _DataSet:
+    design: DesignMatrix
+    n_atoms: np.ndarray
+    energies: np.ndarray  # DFT, eV per atom
+    isolated: np.ndarray  # energies of isolated atoms, eV per atom
+    forces: np.ndarray  # DFT, eV/Å
+
+    def energy_errors(self, weights: np.ndarray) -> np.ndarray:
+        """Return GAP − DFT, meV per atom; one column for each column of `weights`."""
+        target = self.energies - self.isolated
+        return 1000 * ((self.design.energies @ weights).T / self.n_atoms - target).T
+
+    def force_errors(self, weights: np.ndarray) -> np.ndarray:
+        """Return GAP − DFT, meV/Å."""
+        return 1000 * (self.design.forces @ weights - self.forces)
 
 
 def _data_set(
@@ -212,10 +219,6 @@ def _data_set(
         isolated=isolated_energies(family.template, frames) / n_atoms,
         forces=forces,
     )
-
-
-def _rms(errors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(errors**2, axis=0))
 
 
 def _make_widget(explorer: SigmaExplorer) -> Any:
@@ -251,13 +254,3 @@ def _make_widget(explorer: SigmaExplorer) -> Any:
     for slider in (energy, force):
         slider.observe(redraw, names="value")
     return ipywidgets.VBox([energy, force, words, image])
-
-
-def in_words(view: View) -> str:
-    """Return the errors of a view in one sentence."""
-    parts = [
-        f"{name} {view.rmse_energy[name]:.2f} meV/atom, {view.rmse_forces[name]:.1f} meV/Å"
-        for name in ("training", "validation")
-    ]
-    ratio = view.rmse_energy["validation"] / view.rmse_energy["training"]
-    return f"RMSE: {'; '.join(parts)}; energies, validation / training = {ratio:.2f}"

@@ -101,7 +101,7 @@ class _Row:
             reference.distance_A, reference.energy_eV, "--", color=BLACK, lw=1, label="as fitted"
         )
         stretch.legend(fontsize=10, loc="lower right")
-        stretch.set(title="One O–H bond stretched", xlabel="O–H distance, Å")
+        stretch.set(title="Stretch of one O–H bond", xlabel="O–H distance, Å")
         stretch.set(ylabel="energy, eV", ylim=(-0.5, 1.3 * float(reference.energy_eV.max()) + 0.5))
         stretch.set_xlim(reference.distance_A[0], reference.distance_A[-1])
         curve.set_xlim(reference.sigmas[0], reference.sigmas[-1])
@@ -119,9 +119,9 @@ class _Row:
         every = np.concatenate([*view.curve.values(), [*view.rmse_energy.values()]])
         curve.set_ylim(0.7 * every.min(), 1.4 * every.max())
         sigmas = view.sigma_energy_eV_per_atom, view.sigma_force_eV_per_A
-        curve.set_title("sigma: {:.2g} eV/atom, {:.2g} eV/Å".format(*sigmas))
+        curve.set_title("sigma = {:.2g} eV/atom, {:.2g} eV/Å".format(*sigmas))
         parity.set_title(
-            f"RMSE {view.rmse_energy['training']:.2g} and "
-            f"{view.rmse_energy['validation']:.2g} meV/atom"
+            f"RMSE {view.rmse_energy['training']:.2g} (training), "
+            f"{view.rmse_energy['validation']:.2g} (validation)"
         )
         self._stretch.set_data(view.distance_A, view.energy_eV)

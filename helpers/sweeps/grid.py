@@ -94,12 +94,12 @@ def make_grid(
         )
     points = []
     for size, *values in itertools.product(sizes, *columns.values()):
-        chosen = config
+        varied = config
         for key, value in zip(columns, values, strict=True):
-            chosen = changed(chosen, key, value)
+            varied = changed(varied, key, value)
         pairs = tuple(zip(columns, values, strict=True))
         for repeat in range(1, repeats + 1):
-            seeded = chosen.replace(rnd_seed=config.rnd_seed + repeat - 1)
+            seeded = varied.replace(rnd_seed=config.rnd_seed + repeat - 1)
             points.append(Point(seeded, size, repeat, pairs))
     return points
 
@@ -147,12 +147,12 @@ def _values(key: str, values: Any) -> list[Any]:
     """Return the values without repetitions; refuse a lone value and an empty list."""
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
         raise ConfigError(f"{key}={values!r} cannot be used", expected="a list of values")
-    found = list(dict.fromkeys(tuple(v) if isinstance(v, list) else v for v in values))
-    if not found:
+    unique = list(dict.fromkeys(tuple(v) if isinstance(v, list) else v for v in values))
+    if not unique:
         raise ConfigError(
             f"The grid is empty: {key} has no values", expected="at least one value for each"
         )
-    return found
+    return unique
 
 
 def _sigma(config: GapConfig, value: Any) -> tuple[float, ...]:

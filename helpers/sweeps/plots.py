@@ -7,29 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from helpers.gap.config import UNITS
 from helpers.plots.style import BLACK, BLUE, SET_COLORS, new_axes, style
 from helpers.sweeps.analysis import Onset
 from helpers.sweeps.power_law import PowerLaw
 from helpers.sweeps.table import ENERGY, rows_of, unit_of
 
 _MARKERS = {"training": "s", "validation": "o"}
-
-
 _SIGMA_LABELS = {
+    "default_sigma": "default_sigma",  # numbers of two units
     "sigma_energy_eV_per_atom": "sigma of the energies, eV/atom",
     "sigma_force_eV_per_A": "sigma of the forces, eV/Å",
-}
-
-
-_UNITS = {
-    "cutoff": "Å",
-    "atom_sigma": "Å",
-    "delta": "eV",
-    "two_body.cutoff": "Å",
-    "cutoff_transition_width": "Å",
-    "two_body.theta_uniform": "Å",
-    "two_body.delta": "eV",
-    "sparse_jitter": "eV²",
 }
 
 
@@ -135,7 +123,10 @@ def plot_setting(
                 label=name,
             )
         ax.set_ylim(bottom=0)
-        ax.set(title=f"{setting} and the error of {_kind(quantity)}", xlabel=_label(setting))
+        ax.set(
+            title=f"{_name(quantity)} of {_kind(quantity)} against {setting}",
+            xlabel=_label(setting),
+        )
         ax.set(ylabel=f"{_name(quantity)}, {unit_of(quantity)}")
         ax.legend(fontsize=11)
     return ax
@@ -163,7 +154,7 @@ def plot_heat_map(
             ax.text(column, row, text, ha="center", va="center", color=shade, fontsize=12)
         ax.set_xticks(range(grid.shape[1]), [_text(value) for value in grid.columns])
         ax.set_yticks(range(grid.shape[0]), [_text(value) for value in grid.index])
-        ax.set(title=f"Validation error of {_kind(quantity)}")
+        ax.set(title=f"Validation {_name(quantity)} of {_kind(quantity)}")
         ax.set(xlabel=_label(across), ylabel=_label(down))
         ax.figure.colorbar(image, ax=ax, label=f"{_name(quantity)}, {unit_of(quantity)}")
     return ax
@@ -187,10 +178,11 @@ def plot_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
         )
         for bar, row in zip(bars, rows.itertuples(), strict=True):
             text = f" {_text(row.best)} best, {_text(row.worst)} worst"
-            place = (0, bar.get_y() + bar.get_height() + 0.02)
-            ax.annotate(text, place, va="bottom", fontsize=10)
+            above_bar = (0, bar.get_y() + bar.get_height() + 0.02)
+            ax.annotate(text, above_bar, va="bottom", fontsize=10)
         ax.set_xlim(left=0)
-        ax.set(title="Which setting matters most", xlabel="worst value above the best, %")
+        ax.set(title="Effect of each setting on the validation error")
+        ax.set(xlabel="error of the worst value above that of the best, %")
         ax.margins(y=0.15)
     return ax
 
@@ -201,7 +193,9 @@ def _draw_law(ax: Axes, table: pd.DataFrame, law: PowerLaw) -> None:
     color = SET_COLORS["validation"]
     label = f"n$^{{-a}}$, a = {law.exponent:.2f} ± {law.exponent_error:.2f}"
     ax.plot(sizes, middle, "--", color=color, label=label)
-    ax.fill_between(sizes, low, high, color=color, alpha=0.2, lw=0, label="95 % for a new fit")
+    ax.fill_between(
+        sizes, low, high, color=color, alpha=0.2, lw=0, label="95 % prediction interval"
+    )
 
 
 def _plain_ticks(ax: Axes, sizes: list | None) -> None:
@@ -210,11 +204,11 @@ def _plain_ticks(ax: Axes, sizes: list | None) -> None:
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.xaxis.set_minor_formatter(NullFormatter())
     low, high = ax.get_ylim()
-    ticks = [n * 10.0**e for e in range(-3, 5) for n in (1, 2, 5)]
-    shown = [tick for tick in ticks if low <= tick <= high]
-    if len(shown) < 3:  # less than a decade
-        shown = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    ax.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    round_numbers = [n * 10.0**e for e in range(-3, 5) for n in (1, 2, 5)]
+    ticks = [tick for tick in round_numbers if low <= tick <= high]
+    if len(ticks) < 3:  # less than a decade
+        ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
@@ -228,7 +222,7 @@ def _name(quantity: str) -> str:
 
 def _label(setting: str) -> str:
     label = _SIGMA_LABELS.get(setting)
-    unit = _UNITS.get(setting, "")
+    unit = UNITS.get(setting.rpartition(".")[2], "")  # two_body.cutoff, too
     return label or (f"{setting}, {unit}" if unit else setting)
 
 

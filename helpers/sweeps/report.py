@@ -68,10 +68,10 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
         title="Does more data help?",
         headline=tuple(headline),
         paragraphs=(
-            "Each potential was trained on a part of the frames and judged on those it was "
-            "trained on and on frames of other trajectories. Where the two curves meet, more "
-            "frames of the same kind change little; where they are apart, the potential has "
-            "learned its frames by heart.",
+            "Each potential was trained on a part of the frames and evaluated on its training "
+            "frames and on frames of other trajectories. Where the two curves meet, more "
+            "frames of the same kind change little; where they are apart, the potential overfits "
+            "its training frames.",
             " ".join(sentences),
             *_failures(table),
         ),
@@ -92,7 +92,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
             sentences.append(_onset_sentence(onset))
             figures.append(
                 draw_figure(
-                    "Small sigma: the potential follows its training frames, errors and all.",
+                    "The smaller sigma, the closer the potential follows its training frames.",
                     f"Training and validation error against {column}",
                     plot_sigma_curve,
                     done,
@@ -115,7 +115,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
     for across, down in itertools.islice(itertools.combinations(settings, 2), 3):
         figures.append(
             draw_figure(
-                "Dark is accurate.",
+                "Dark colors: small errors.",
                 f"Validation error for each {across} and {down}",
                 plot_heat_map,
                 done,
@@ -127,7 +127,7 @@ def sweep_section(table: pd.DataFrame) -> Section:
         effects = rank_effects(done)
         first = effects.iloc[0]
         sentences.append(
-            f"Most depends on {first['setting']}: its worst value ({first['worst']}) has a "
+            f"Most important is {first['setting']}: its worst value ({first['worst']}) has a "
             f"validation error {100 * (first['effect'] - 1):.0f} % above its best "
             f"({first['best']})."
         )
@@ -147,8 +147,8 @@ def sweep_section(table: pd.DataFrame) -> Section:
         order=30,
         title="Which settings matter?",
         paragraphs=(
-            "Every combination of the values below was fitted and judged. A large ratio of "
-            "validation to training error is the mark of overfitting.",
+            "Each combination of values was trained and evaluated. A large ratio of "
+            "validation to training error is a sign of overfitting.",
             " ".join(sentences),
             *_failures(table),
         ),
@@ -167,14 +167,14 @@ def _more_data(table: pd.DataFrame, quantity: str) -> MoreData | None:
 def _onset_sentence(onset: Onset) -> str:
     unit = "eV/atom" if onset.column.startswith("sigma_energy") else "eV/Å"
     kind = "energies" if onset.column.startswith("sigma_energy") else "forces"
-    found = (
+    onset_text = (
         f"nowhere between these sigmas does the validation error of the {kind} cross "
         f"{onset.ratio:g} times the training error"
         if onset.sigma is None
         else f"below a sigma of {onset.sigma:.2g} {unit} the validation error of the {kind} is "
         f"more than {onset.ratio:g} times the training error"
     )
-    return f"Overfitting: {found}; it is lowest at {onset.best_sigma:g} {unit}."
+    return f"Overfitting: {onset_text}; it is lowest at {onset.best_sigma:g} {unit}."
 
 
 def _failures(table: pd.DataFrame) -> tuple[str, ...]:
@@ -196,5 +196,5 @@ def _points(table: pd.DataFrame) -> ReportTable:
 
 def _ratios(table: pd.DataFrame) -> ReportTable:
     return ReportTable(
-        overfitting(table), "Energy RMSE, meV/atom: validation against training", "{:.3g}"
+        overfitting(table), "Energy RMSE, meV/atom: validation and training", "{:.3g}"
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,25 @@ import pandas as pd
 from ase import Atoms
 
 from helpers import checks
+from helpers.files import write_table
 from helpers.frames import check_labels, data_files, load_frames
 from helpers.gap.config import GapConfig
-from helpers.sweeps.cache import Cache, fingerprint, point_key
+from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
-from helpers.sweeps.table import check_table_path, save_table
+from helpers.sweeps.table import check_table_path
+from helpers.terminal import progress_bar
 
 CACHE = "results/cache"
+NUMBERS = (
+    "rmse_energy_meV_per_atom",
+    "mae_energy_meV_per_atom",
+    "rmse_forces_meV_per_A",
+    "mae_forces_meV_per_A",
+    "fit_seconds",
+    "evaluation_seconds",
+    "peak_memory_MB",
+)
 
 
 def learning_curve(
@@ -91,7 +102,7 @@ def sweep(
     cache : path
         Folder for results and models; several sweeps may share it.
     output : path, optional
-        Write the table to this ``.csv`` or ``.parquet`` file.
+        Write the table to this ``.csv`` file.
     workers : int
         Processes on this machine. Fits wait for each other where memory is short.
     client : distributed.Client or str, optional
@@ -131,14 +142,17 @@ def sweep(
     store = Cache(cache)
     results = {key: store.get(key) for key in jobs.keys}
     failures: dict[str, str] = {}
-    tasks = list(jobs.tasks(results))
-    if tasks:
-        outcomes = _outcomes(tasks, workers, client, memory_MB)
-        for outcome in _shown(outcomes, jobs, results, progress):
-            if outcome.result is None:
-                failures[outcome.key] = outcome.failure
-            else:
-                results[outcome.key] = store.put(outcome.key, outcome.result, outcome.model)
+    if tasks := jobs.tasks(results):
+        with (
+            _Progress(jobs, results, show=progress) as bar,
+            contextlib.closing(_outcomes(tasks, workers, client, memory_MB)) as outcomes,
+        ):
+            for outcome in outcomes:
+                if outcome.result is None:
+                    failures[outcome.key] = outcome.failure
+                else:
+                    results[outcome.key] = store.put(outcome.key, outcome.result, outcome.model)
+                bar.add(outcome.key)
     rows = [
         row
         for key, point in zip(jobs.keys, points, strict=True)
@@ -146,57 +160,8 @@ def sweep(
     ]
     table = pd.DataFrame(rows)
     if output is not None:
-        save_table(table, output)
+        write_table(output, table, digits=None)
     return table
-
-
-@dataclass
-class _Jobs:
-    """Points with their frames and keys, and what is left to do."""
-
-    points: list[Point]
-    dataset: str
-    keys: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._frames: dict[tuple[int, int], tuple[list[Atoms], str]] = {}
-        names = self.points[0].config.label_names.values()
-        self._validation = load_frames(self.dataset, "validate")
-        check_labels(self._validation, *names, source="the validation frames")
-        judged = fingerprint(self._validation, *names)
-        for point in self.points:
-            place = point.n_frames, point.repeat
-            if place not in self._frames:
-                frames = training_frames(self.dataset, *place)
-                check_labels(frames, *names, source="the training frames")
-                self._frames[place] = frames, fingerprint(frames, *names)
-        self._data = [f"{self._frames[p.n_frames, p.repeat][1]} {judged}" for p in self.points]
-        self.keys = [
-            point_key(p.config, data) for p, data in zip(self.points, self._data, strict=True)
-        ]
-
-    def tasks(self, results: Mapping[str, dict | None]) -> Iterable[Task]:
-        """Return the tasks for all points without a result, the longest first."""
-        groups: dict[str, list[int]] = {}
-        for i, (point, data) in enumerate(zip(self.points, self._data, strict=True)):
-            same = point_key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), data)
-            groups.setdefault(same, []).append(i)
-        tasks = [task for group in groups.values() if (task := self._task(group, results))]
-        return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))
-
-    def _task(self, group: list[int], results: Mapping[str, dict | None]) -> Task | None:
-        missing = {self.keys[i]: self.points[i] for i in group if results[self.keys[i]] is None}
-        if not missing:
-            return None
-        known = [found for i in group if (found := results[self.keys[i]]) is not None]
-        first = self.points[group[0]]
-        return Task(
-            keys=tuple(missing),
-            configs=tuple(point.config for point in missing.values()),
-            training=self._frames[first.n_frames, first.repeat][0],
-            validation=self._validation,
-            sparse_points=Path(known[0]["model_path"]).read_bytes() if known else None,
-        )
 
 
 def training_frames(dataset: str, size: int, repeat: int) -> list[Atoms]:
@@ -208,26 +173,111 @@ def training_frames(dataset: str, size: int, repeat: int) -> list[Atoms]:
     shipped = load_frames(dataset, "train", size)
     if repeat == 1:
         return shipped
-    everything = load_frames(dataset, "train")
-    chosen = np.random.default_rng([repeat, size]).choice(len(everything), size, replace=False)
-    return [everything[i] for i in sorted(chosen)]
+    largest = load_frames(dataset, "train")
+    indices = np.random.default_rng([repeat, size]).choice(len(largest), size, replace=False)
+    return [largest[i] for i in sorted(indices)]
+
+
+@dataclass
+class _Jobs:
+    """Points with their frames and keys, and what is left to do."""
+
+    points: list[Point]
+    dataset: str
+    keys: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = self.points[0].config.label_names.values()
+        self._validation = load_frames(self.dataset, "validate")
+        check_labels(self._validation, *names, source="the validation frames")
+        self._training: dict[tuple[int, int], list[Atoms]] = {}
+        digests = {}  # of training and validation frames
+        validation_digest = frames_digest(self._validation, *names)
+        for point in self.points:
+            subset = point.n_frames, point.repeat
+            if subset not in self._training:
+                frames = training_frames(self.dataset, *subset)
+                check_labels(frames, *names, source="the training frames")
+                self._training[subset] = frames
+                digests[subset] = f"{frames_digest(frames, *names)} {validation_digest}"
+        self._digests = [digests[point.n_frames, point.repeat] for point in self.points]
+        self.keys = [
+            point_key(point.config, digest)
+            for point, digest in zip(self.points, self._digests, strict=True)
+        ]
+
+    def tasks(self, results: Mapping[str, dict | None]) -> list[Task]:
+        """Return the tasks for all points without a result, the longest first."""
+        families: dict[str, list[int]] = {}  # points that differ in sigma only
+        for i, (point, digest) in enumerate(zip(self.points, self._digests, strict=True)):
+            family = point_key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), digest)
+            families.setdefault(family, []).append(i)
+        tasks = [task for group in families.values() if (task := self._task(group, results))]
+        return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))
+
+    def _task(self, group: list[int], results: Mapping[str, dict | None]) -> Task | None:
+        missing = {self.keys[i]: self.points[i] for i in group if results[self.keys[i]] is None}
+        if not missing:
+            return None
+        known = [result for i in group if (result := results[self.keys[i]]) is not None]
+        first = self.points[group[0]]
+        return Task(
+            keys=tuple(missing),
+            configs=tuple(point.config for point in missing.values()),
+            training=self._training[first.n_frames, first.repeat],
+            validation=self._validation,
+            sparse_points=Path(known[0]["model_path"]).read_bytes() if known else None,
+        )
 
 
 def _outcomes(
     tasks: list[Task], workers: int, client: Any, memory_MB: float | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     if client is not None:
         from helpers.sweeps.cluster import run_on_cluster
 
         return run_on_cluster(tasks, client)
-    from helpers.sweeps.local import run_here
+    from helpers.sweeps.processes import run_here
 
     return run_here(tasks, workers=workers, budget_MB=memory_MB)
 
 
+class _Progress:
+    """A bar over the frames to train on, which is a better clock than points."""
+
+    def __init__(self, jobs: _Jobs, results: Mapping[str, dict | None], *, show: bool) -> None:
+        self._sizes = {
+            key: point.n_frames for key, point in zip(jobs.keys, jobs.points, strict=True)
+        }
+        missing = [key for key in self._sizes if results[key] is None]
+        self._n_done = len(self._sizes) - len(missing)
+        self._bar = progress_bar(
+            sum(self._sizes[key] for key in missing),
+            self._description,
+            show=show,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left",
+        )
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def add(self, key: str) -> None:
+        """Count a point that is done."""
+        self._n_done += 1
+        self._bar.set_description(self._description, refresh=False)
+        self._bar.update(self._sizes[key])
+
+    @property
+    def _description(self) -> str:
+        return f"{self._n_done} of {len(self._sizes)} points"
+
+
 def _rows(point: Point, result: dict | None, failure: str) -> list[dict[str, Any]]:
     config = point.config
-    known = {
+    settings = {
         **{key: _plain(config, key, value) for key, value in point.values},
         "n_frames": point.n_frames,
         "repeat": point.repeat,
@@ -236,22 +286,13 @@ def _rows(point: Point, result: dict | None, failure: str) -> list[dict[str, Any
     if result is None:
         nothing = dict.fromkeys(NUMBERS, float("nan"))
         texts = {"method": "", "model_path": "", "failure": failure or "no reason was given"}
-        return [{**known, "set": name, **nothing, **texts} for name in ("training", "validation")]
+        return [
+            {**settings, "set": name, **nothing, **texts} for name in ("training", "validation")
+        ]
     cost, path = result["cost"], result["model_path"]
-    rows = [{**known, **errors, **cost, "model_path": path} for errors in result["errors"]]
-    order = [*known, "set", *NUMBERS, "method", "model_path"]
+    rows = [{**settings, **errors, **cost, "model_path": path} for errors in result["errors"]]
+    order = [*settings, "set", *NUMBERS, "method", "model_path"]
     return [{**{name: row[name] for name in order}, "failure": ""} for row in rows]
-
-
-NUMBERS = (
-    "rmse_energy_meV_per_atom",
-    "mae_energy_meV_per_atom",
-    "rmse_forces_meV_per_A",
-    "mae_forces_meV_per_A",
-    "fit_seconds",
-    "evaluation_seconds",
-    "peak_memory_MB",
-)
 
 
 def _plain(config: GapConfig, key: str, value: Any) -> Any:
@@ -259,26 +300,3 @@ def _plain(config: GapConfig, key: str, value: Any) -> Any:
     if key == "default_sigma":
         return " ".join(f"{number:g}" for number in config.default_sigma)
     return value if isinstance(value, (int, float, str)) else str(value)
-
-
-def _shown(
-    outcomes: Iterator[Outcome], jobs: _Jobs, results: Mapping[str, dict | None], progress: bool
-) -> Iterator[Outcome]:
-    """Pass outcomes on, with a bar over the frames to train on: a better clock than points."""
-    if not progress:
-        yield from outcomes
-        return
-    from tqdm.auto import tqdm
-
-    sizes = {key: point.n_frames for key, point in zip(jobs.keys, jobs.points, strict=True)}
-    left = [key for key in sizes if results[key] is None]
-    n_done = len(sizes) - len(left)
-    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} so far, about {remaining} left"
-    total = sum(sizes[key] for key in left)
-    with tqdm(total=total, bar_format=layout, file=sys.stderr) as bar:
-        bar.set_description(f"{n_done} of {len(sizes)} points")
-        for outcome in outcomes:
-            yield outcome
-            n_done += 1
-            bar.set_description(f"{n_done} of {len(sizes)} points", refresh=False)
-            bar.update(sizes[outcome.key])

@@ -1,4 +1,4 @@
-"""The table of a sweep: its columns, and the table as a file, CSV or Parquet."""
+"""The table of a sweep: its columns, their units, and which rows hold results."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 import pandas as pd
 
 from helpers.errors import DataError, nearest
-from helpers.files import check_writable, write_atomic
+from helpers.files import check_writable
 
 ENERGY, FORCES = "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"
 QUANTITIES = (ENERGY, FORCES, "mae_energy_meV_per_atom", "mae_forces_meV_per_A")
-TEXTS = ("method", "model_path", "failure")  # columns that may be empty
-ENDINGS = (".csv", ".parquet")
 
 
 def check_table_path(path: str | os.PathLike) -> Path:
@@ -23,35 +21,14 @@ def check_table_path(path: str | os.PathLike) -> Path:
     Raises
     ------
     DataError
-        If the name ends neither in .csv nor in .parquet.
+        If the name does not end in .csv.
     OutputError
         If nothing can be written there.
     """
     path = Path(path)
-    if path.suffix not in ENDINGS:
-        raise DataError(f"{path} has no ending that tells its form", expected=" or ".join(ENDINGS))
+    if path.suffix != ".csv":
+        raise DataError(f"{path} cannot hold a table", expected="a name that ends in .csv")
     return check_writable(path)
-
-
-def save_table(table: pd.DataFrame, path: str | os.PathLike) -> Path:
-    """Write a table as CSV or Parquet, by its ending."""
-    path = check_table_path(path)
-    if path.suffix == ".parquet":
-        return write_atomic(path, table.to_parquet(None, engine="pyarrow", index=False))
-    return write_atomic(path, table.to_csv(index=False))
-
-
-def load_table(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a table that `save_table` wrote."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"There is no table {path}", fix="run the sweep first")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path, engine="pyarrow")
-    table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
-    texts = [name for name in TEXTS if name in table]
-    table[texts] = table[texts].fillna("")
-    return table
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:

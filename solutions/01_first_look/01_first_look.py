@@ -2,9 +2,9 @@
 # # 01 · A first look
 #
 # **You will learn**
-# - to move about in a terminal, and to change a file with an editor,
-# - to open snapshots with ASE, and what each of them holds, with units,
-# - that a force is minus the slope of an energy, and how to check it,
+# - to use a terminal, and to change a file with an editor,
+# - to open snapshots with ASE, and what each of them contains, with units,
+# - that a force is the negative slope of the energy, and how to check it,
 # - to look at data before you trust it.
 #
 # **Time:** 60 minutes. **Before you start:** a little Python (lists, functions, NumPy arrays). No
@@ -14,7 +14,7 @@
 # then *A* and *B* add one above or below, arrow keys move, *Enter* goes in. *Tab* completes a name,
 # *Shift + Tab* explains it, *Ctrl + Shift + C* finds every other command. No mouse is needed. Write
 # where it says `YOUR CODE HERE` or `YOUR ANSWER HERE`, and delete the line
-# `raise NotImplementedError()`. **Validate**, above, tells whether the visible tests pass.
+# `raise NotImplementedError()`. **Validate**, above, shows whether the visible tests pass.
 
 # %%
 import warnings
@@ -92,7 +92,7 @@ n_snapshots = sum("dft_energy" in line for line in lines)
 print(
     f"{n_lines} lines / {n_snapshots} snapshots = {n_lines / n_snapshots} lines for each snapshot"
 )
-print("Does it fit the number of atoms that the file tells?")
+print("Does that match the number of atoms given in the file?")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-1", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Lines and snapshots of a file, counted
@@ -120,11 +120,11 @@ float(_score)
 # %% [markdown]
 # ## Exercise 1.2: change a setting with an editor (optional)
 #
-# *Why:* the terminal edition of this workshop is steered by such files.
+# *Why:* in the terminal edition of this workshop, such files hold all settings of a fit.
 #
 # The next cell writes `gap_config.cfg`, the settings of a fit. Copy it to `my_config.cfg`, open the
-# copy with `nano` (or by a double click in the file browser on the left), and let the `soap` term
-# see its neighbors up to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
+# copy with `nano` (or by a double click in the file browser on the left), and set the cutoff of the
+# `soap` term to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
 #
 # If you used an editor, or skip this, delete the line with `raise` below, or *Run All* stops there.
 # (If you skip it, *Validate* will name its test. You lose no points.)
@@ -160,10 +160,10 @@ assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 
 ### END HIDDEN TESTS
 
 # %% [markdown] tags=["discussion"]
-# **Discussion.** Without `cutoff`, which it must have, `gap_fit` stops, and so it does if you misspell
-# it. But a misspelled `cutoff_transition_width` inside `gap={}` it ignores without a word, and trains
-# with 0.5 Å, a value of its own. `GapConfig.read` refuses either file and tells which key it does not
-# know.
+# **Discussion.** `gap_fit` stops if `cutoff` is missing or misspelled, because it is a mandatory
+# key. A misspelled `cutoff_transition_width` inside `gap={}`, however, is silently ignored, and
+# `gap_fit` trains with its own default of 0.5 Å. `GapConfig.read` refuses both files and names the
+# unknown key.
 
 # %% [markdown]
 # ## Part 2 · What a snapshot holds
@@ -334,7 +334,7 @@ print(f"energy {pair.get_potential_energy():.5f} eV")
 print(f"force on the second atom {pair.get_forces()[1]} eV/Å")
 
 # %% [markdown]
-# ## Exercise 1.5: a force is minus a slope (3 points)
+# ## Exercise 1.5: a force is a negative slope (3 points)
 #
 # *Why:* with this check you can trust forces, whoever wrote the code.
 #
@@ -409,15 +409,15 @@ float(_score)
 ### END HIDDEN TESTS
 
 # %% [markdown] tags=["discussion"]
-# **Discussion.** The atoms of the example are further apart than they like (the minimum lies near
-# 3.8 Å), so the energy rises with the distance, the slope is positive and the force pulls back: a
-# minus sign. A step of 10⁻³ Å is a compromise: with a larger one the change of the curvature shows
+# **Discussion.** The atoms of the example are further apart than at the energy minimum near 3.8 Å.
+# The energy therefore rises with the distance, and the force on the second atom is negative: it points
+# back to the first atom. A step of 10⁻³ Å is a compromise: with a larger one the change of the curvature shows
 # (the error grows as $h^2$), a much smaller one subtracts numbers that agree in nearly all digits.
 
 # %% [markdown]
 # ## Exercise 1.6: the forces of water (4 points)
 #
-# *Why:* an error of 50 meV/Å is good or bad only beside the size of the forces.
+# *Why:* whether an error of 50 meV/Å is small depends on the size of the forces.
 #
 # From `one.arrays["dft_forces"]` of all 100 `frames`, compute the root mean square (RMS) of the force
 # *components*, in eV/Å: `rms_force_O` over the oxygen atoms and `rms_force_H` over the hydrogen atoms
@@ -469,7 +469,7 @@ float(_score)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# On a periodic cell nothing pulls from outside, so the forces on all atoms should add up to zero.
+# No external force acts on a periodic cell, so the forces on all atoms should add up to zero.
 
 # %%
 net = np.array([one.arrays["dft_forces"].sum(axis=0) for one in frames])
@@ -520,7 +520,8 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 1.7: the polarizability of a molecule (2 points)
 #
-# *Why:* one number that experiment knows tells whether units and order were understood.
+# *Why:* comparing one number with an experiment shows whether the units and the order of the
+# components were understood.
 #
 # Compute `alpha_per_molecule_A3`: the mean of the three diagonal elements, divided by the number of
 # molecules, averaged over the 100 `frames`.
@@ -562,7 +563,7 @@ assert abs(float(alpha_per_molecule_A3) / _true - 1) < 0.005, (
 # - A snapshot holds positions and a cell (Å), one energy (eV), a force for each atom (eV/Å), and a
 #   polarizability (Å³).
 # - Only differences of energies mean something; we quote them per atom, in meV.
-# - Forces are minus the slope of the energy; central differences check that.
+# - Forces are the negative slope of the energy; central differences check that.
 # - Labels carry numerical noise: a potential cannot become better than its data.
 #
 # ## Quiz

@@ -4,8 +4,8 @@
 # **You will learn**
 #
 # - what a Gaussian approximation potential (GAP) is, in one equation;
-# - to train one with the real `gap_fit`, and to read what it says;
-# - to measure how wrong it is, on frames that it knows and on frames that it does not;
+# - to train one with `gap_fit`, and to read its output;
+# - to measure its errors, on frames that were used for training and on frames that were not;
 # - to draw the figure that every paper about a potential shows, and to read it.
 #
 # **Time:** 45 minutes, of which the computer needs about two.
@@ -43,26 +43,27 @@ STORED = data_folder() / "stored"  # results that took too long for a class
 # ## What a GAP is
 #
 # The energy of a snapshot is a sum over its atoms, and the energy of an atom depends on what it
-# sees within a cutoff. A GAP compares what atom $i$ sees with $M$ *sparse points*, representative
-# surroundings taken from the training frames, and adds up what each of them has to say:
+# sees within a cutoff, its neighborhood. A GAP compares the neighborhood of atom $i$ with $M$ *sparse
+# points*, representative neighborhoods from the training frames, and adds up their contributions, each
+# weighted by the similarity of the two:
 #
 # $$E = \sum_i \Big( e_0 + \sum_{s=1}^{M} \alpha_s \, k(\mathbf p_i, \mathbf p_s) \Big), \qquad
 # k(\mathbf p, \mathbf p') = \delta^2 \, (\mathbf p \cdot \mathbf p')^{\zeta}$$
 #
 # $e_0$ (eV) is the mean energy per atom of the training frames. $\mathbf p$ is the SOAP vector (smooth
 # overlap of atomic positions) of a neighborhood, of length 1 and without unit, $k$ the kernel that
-# tells how alike two neighborhoods are (in eV², at most $\delta^2$), $\zeta$ makes it more or less
-# picky. A second, simpler term with one distance in place of $\mathbf p$ handles pairs of atoms.
+# measures how similar two neighborhoods are (in eV², at most $\delta^2$). The larger $\zeta$, the faster
+# the kernel decreases as two neighborhoods become different. A second, simpler term with one distance in place of $\mathbf p$ handles pairs of atoms.
 # The weights $\alpha_s$ (in 1/eV) are what is learned. `gap_fit` finds those that minimize
 #
 # $$\sum_{\text{frames}} \frac{(E - E^{\text{DFT}})^2}{\sigma_E^2 \, N} +
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
 # \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
 #
-# The first two sums want the potential to agree with DFT, the last one wants it to be smooth;
+# The first two sums are small if the potential agrees with DFT, the last one if it is smooth;
 # $\mathbf K$ holds the kernels between sparse points, $K_{st} = k(\mathbf p_s, \mathbf p_t)$, in eV².
-# $\sigma_E$ (eV per atom; $N$ atoms in a frame) and $\sigma_F$ (eV/Å) tell how large an error is
-# still fine: they decide who wins. Forces are derivatives of $E$, so they cost no new weights.
+# $\sigma_E$ (eV per atom; $N$ atoms in a frame) and $\sigma_F$ (eV/Å) are the
+# errors that we accept. Their sizes set the relative weight of energies, forces and smoothness. Forces are derivatives of $E$, so they cost no new weights.
 
 # %% [markdown]
 # These are the settings, in the form that `gap_fit` reads. Find $\delta$, $\zeta$, both sigmas, the
@@ -74,14 +75,15 @@ print(GapConfig().to_cfg())
 # %% [markdown]
 # ## Exercise 2.1 (1): train with the defaults (2 points)
 #
-# *Why:* Nothing teaches what a potential is like having one.
+# *Why:* The quickest way to understand a potential is to train one.
 #
 # **Do.** Train on the default frames (`gap_input_100.xyz`) with the default settings. Write the
-# potential to `HERE / "gap.xml"`, and keep what `fit_gap` returns as `fit`. `help(fit_gap)` tells how:
-# it takes the settings first, and `output=`. It takes one to three minutes; a bar shows how far it is.
+# potential to `HERE / "gap.xml"`, and keep what `fit_gap` returns as `fit`. `help(fit_gap)` explains
+# its arguments: first the settings, then `output=`. The fit takes one to three minutes and shows a
+# progress bar.
 #
-# Meanwhile read on. The **stored result** below tells what the same fit gave when it was made beforehand.
-# The potential itself is not stored, since it is too large, so everyone needs a fit.
+# Meanwhile read on. The **stored result** below lists the errors of the same fit, made beforehand. The
+# potential itself is too large to be stored, so everyone has to train one.
 
 # %%
 # Stored result: made by `python tools/store_results.py learning_curve_default`, see data/stored.
@@ -132,14 +134,15 @@ assert _error < 2.5, f"{_error:.2f} meV/atom on ten frames: about 1 was expected
 Markdown(
     f"**Discussion.** {fit.n_frames} snapshots are {fit.n_energies} energies, but "
     f"{fit.n_force_components} force components: almost all that the potential learns, it learns "
-    "from forces. The counts are worth a look every time: with a misspelled label `gap_fit` alone "
-    "trains on nothing, and says that all is well."
+    "from forces. Check these counts every time: if the name of a label is misspelled, `gap_fit` "
+    "trains without any energies or forces, and reports no error."
 )
 
 # %% [markdown]
-# ## Exercise 2.1 (2): how wrong is it? (3 points)
+# ## Exercise 2.1 (2): how large are its errors? (3 points)
 #
-# *Why:* A potential without an error is a rumor. The usual measure is the root mean square error
+# *Why:* A potential can be used only if its errors are known. The usual measure is the root mean
+# square error
 #
 # $$\text{RMSE} = \sqrt{\frac{1}{n} \sum_{j=1}^{n} (y_j^{\text{GAP}} - y_j^{\text{DFT}})^2}$$
 #
@@ -227,19 +230,20 @@ float(_right.sum())
 energy_spread = 1000 * validation.energies["true"].std()
 forces_spread = 1000 * validation.forces["true"].std()
 Markdown(
-    "**Discussion.** An error means something beside what there is to predict. Whoever always said "
-    f"the mean would be wrong by the standard deviation: {energy_spread:.1f} meV/atom and "
-    f"{forces_spread:.0f} meV/Å on these frames. The potential is wrong by "
+    "**Discussion.** To judge an error, compare it with the spread of what is predicted. A model that "
+    "always predicted the mean would have an RMSE equal to the standard deviation: "
+    f"{energy_spread:.1f} meV/atom and {forces_spread:.0f} meV/Å on these frames. The RMSE of the "
+    "potential is "
     f"{rmse_energy_validation:.2f} meV/atom and {rmse_forces_validation:.0f} meV/Å: "
     f"{100 * rmse_energy_validation / energy_spread:.0f} % and "
-    f"{100 * rmse_forces_validation / forces_spread:.0f} % of that."
+    f"{100 * rmse_forces_validation / forces_spread:.0f} % of these standard deviations."
 )
 
 # %% [markdown]
-# ## Exercise 2.1 (3): and on frames that it knows? (2 points)
+# ## Exercise 2.1 (3): and on the training frames? (2 points)
 #
-# *Why:* only beside the training error does a validation error tell whether a potential has understood
-# or memorized.
+# *Why:* comparing the validation error with the training error shows whether a potential generalizes
+# or has only memorized its training frames.
 #
 # **Do.** The same for the 100 **training** frames: keep the result of `evaluate` as `training`, and
 # the errors as `rmse_energy_training` (meV per atom) and `rmse_forces_training` (meV/Å).
@@ -301,10 +305,10 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.1 (4): why do they differ? (2 points)
 #
-# *Why:* which of the two a paper quotes makes all the difference.
+# *Why:* the two can differ a lot, and a paper should quote the right one.
 #
 # **Question.** Look at the last line of the table. Why is an error on frames that the potential was trained on
-# not the error to expect in a simulation? And what would it tell if validation / training were 5?
+# not the error to expect in a simulation? And what would it mean if validation / training were 5?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-4", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The weights were chosen to make the errors on the training frames small, and part of that success
@@ -314,7 +318,7 @@ Markdown(
 # of 5 would mean that the potential has learned its frames by heart: it is overfitted.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: the fit made the training error small, so it is too optimiztic; new frames are the test
+# - 1 point: the fit made the training error small, so it is too optimistic; new frames are the test
 #   of what the potential has understood.
 # - 1 point: a large ratio means overfitting (learned by heart, does not generalize).
 # === END MARK SCHEME ===
@@ -322,8 +326,9 @@ Markdown(
 # %% [markdown] tags=["discussion"]
 # **Discussion.** The validation frames come from other trajectories than the training frames. With
 # every second frame of one trajectory for validation, each would have a near twin among the training
-# frames, and the validation error would look as good as the training error, whatever the potential
-# is worth. What counts as *unseen* decides what the error means.
+# frames, and the validation error would look as good as the training error, even for a
+# poor potential. The meaning of a validation error depends on how different the validation frames
+# are.
 
 # %% [markdown]
 # ## Exercise 2.1 (5): predict before you compute (2 points)
@@ -521,8 +526,8 @@ Markdown(
 # %% [markdown]
 # ## Summary
 #
-# - A GAP is a weighted sum of likenesses to sparse points; training finds the weights.
-# - `gap_fit` needs frames with energies and forces; look at the counts in what it reports.
+# - A GAP is a weighted sum of similarities to sparse points; training finds the weights.
+# - `gap_fit` needs frames with energies and forces; check the counts in its output.
 # - The validation error, on frames from other trajectories, is the one to quote.
 # - Show a scatter plot **and** give the numbers, per atom and with units.
 #
@@ -556,7 +561,7 @@ Markdown(
 #
 #    <details><summary>Answer</summary>
 #
-#    The fit would hardly look at the forces any more: their error grows, and with only the
-#    energies left to please, overfitting becomes easy. Lesson 04 tries it.
+#    The forces would have hardly any weight in the fit: their error grows, and since the few energies
+#    alone determine the weights, overfitting becomes likely. Lesson 04 tries it.
 #
 #    </details>

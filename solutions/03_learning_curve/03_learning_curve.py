@@ -10,8 +10,8 @@
 #
 # **Time:** 40 minutes, of which the computer needs about one.
 #
-# **Before you start:** lesson 02 (training and validation errors), and tables with pandas; an example of
-# all that you need of it stands in exercise 2.2 (1).
+# **Before you start:** lesson 02 (training and validation errors), and tables with pandas; exercise
+# 2.2 (1) contains an example of everything that you need.
 
 # %%
 import os
@@ -51,7 +51,7 @@ SIZES = [50, 100, 200, 400]
 # %% [markdown]
 # ## Exercise 2.2 (1): train with 50, 100, 200 and 400 snapshots (3 points)
 #
-# *Why:* Each DFT frame took about a minute of a processor. Did they pay?
+# *Why:* Each DFT frame took about a minute of processor time. Was it worth it?
 #
 # **Do.** Train the small potential `CLASSROOM` (a tenth of the default's sparse points) on 50 and 100 frames with `learning_curve` (options
 # `sizes=`, `workers=2`, `cache=CACHE`): the second run of the cell takes no time, because the results
@@ -67,8 +67,8 @@ stored_curve = pd.read_csv(STORED / "learning_curve_classroom.csv")
 stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2)
 
 # %% [markdown]
-# Tables like this one come often. Four steps answer most questions: choose rows, name them, choose a
-# column, ask. Here: which size has the lowest validation error of the energies?
+# Tables like this one are common. Four steps answer most questions: select rows, set an index, select a
+# column, compute. For example: which size has the lowest validation error of the energies?
 
 # %%
 rows = stored_curve[(stored_curve["set"] == "validation") & (stored_curve["repeat"] == 1)]
@@ -124,14 +124,16 @@ _own + float(_close[200] and _close[400])
 # %% [markdown]
 # ## Exercise 2.2 (2): both learning curves in one graph (3 points)
 #
-# *Why:* neither curve alone tells whether data or the model is the limit; the gap between them does.
+# *Why:* neither curve alone shows whether the data or the model limits the error; the difference
+# between the two does.
 #
 # **Do.** Draw the RMSE of the **forces** against the number of training frames: one line for
 # training, one for validation, in one panel, with both axes logarithmic, a legend, and labels with
 # units. Keep the figure as `figure` and end the cell with `with_alt_text(figure, "…")`.
 #
 # (`SET_COLORS["training"]` and `SET_COLORS["validation"]` are colors that everyone can tell apart;
-# `with style():` before the figure is made gives letters for the last row.)
+# draw inside `with style():` to get letters large enough to read from the
+# back row.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # figure, ax = …
@@ -212,7 +214,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.2 (2, continued): the exponent (2 points)
 #
-# *Why:* a number can be compared and extrapolated; an impression of a line cannot.
+# *Why:* an exponent can be compared and extrapolated; the impression that a line looks steep cannot.
 #
 # **Do.** Fit a straight line to the logarithm of the **validation** error of the forces against
 # the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float,
@@ -230,7 +232,7 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 ### END SOLUTION
 
 # %% [markdown]
-# **Check yourself.** The kit fits the same line, and adds how sure it is:
+# **Check yourself.** The kit fits the same line, and adds its uncertainty:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from helpers.sweeps import fit_power_law, plot_learning_curve
@@ -268,15 +270,15 @@ level = curve[curve["set"] == "validation"].set_index("n_frames")[FORCES].sort_i
 Markdown(
     "**Discussion.** Look at the points again: "
     + ", ".join(f"{error:.1f} meV/Å with {n}" for n, error in level.items())
-    + f" frames. From {level.index[1]} frames on they are level. A power law describes a model that "
-    "lacks data; this one has reached its floor, so a straight line does not fit, and its forecast of "
-    f"{forecast_800:.1f} meV/Å for 800 frames, below every point, is too hopeful. A curve with a floor, "
+    + f" frames. From {level.index[1]} frames on they are constant. A power law describes a model that "
+    "lacks data; this one has reached its lowest error, so a straight line does not fit, and its forecast of "
+    f"{forecast_800:.1f} meV/Å for 800 frames, below every point, is too optimistic. A curve with a lower limit, "
     r"$\varepsilon = \varepsilon_\infty + a\, n^{-b}$, would be better, but four points do not "
     "determine three numbers well."
 )
 
 # %% [markdown]
-# ## Another potential, and the luck of the draw
+# ## Another potential, and the scatter between training sets
 #
 # **Stored results.** On the left the curve of the default settings (ten times the sparse points), on
 # the right the energies of the small potential, trained on three different draws of 50 and of 100

@@ -6,7 +6,7 @@
 # - to recognize overfitting by two numbers;
 # - what $\sigma_E$ and $\sigma_F$ do, and how to choose them without fooling yourself;
 # - which of cutoff, `atom_sigma`, `n_max` and `l_max` matter most for water;
-# - why more data is a cure, too.
+# - why more data also reduces overfitting.
 #
 # **Time:** 60 minutes, of which the computer needs about two.
 #
@@ -52,11 +52,11 @@ SIGMA_E = "sigma_energy_eV_per_atom"
 # \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
 #
 # $\sigma_E$ (eV per atom; $N$ atoms) and $\sigma_F$ (eV/Å) say how much error is expected in the data
-# *and* how much may be left. The smaller they are, the more the fit cares for its training frames and
-# the less for smoothness: with small ones it follows every accident of the frames (overfitting),
-# with large ones it follows nothing (underfitting). $\mathbf K$ holds the kernels between the sparse
-# points; kernels do not depend on the sigmas, so that a whole row of sigmas costs little more than one
-# fit.
+# *and* how much may be left. The smaller they are, the more weight have the training frames, and the less
+# weight has smoothness: with small sigmas the fit reproduces even the noise of its frames
+# (overfitting), with large ones not even their trends (underfitting). $\mathbf K$ holds the kernels between the sparse
+# points; kernels do not depend on the sigmas, so that fits with many sigmas cost little more than
+# one fit.
 
 # %% [markdown]
 # ## See it first
@@ -101,7 +101,7 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 2.3 (1): how do you recognize overfitting? (2 points)
 #
-# *Why:* whoever knows the signs finds them in the papers of others, too.
+# *Why:* with these signs you can also find overfitting in published work.
 #
 # **Question.** Which two numbers do you compare, and how do they look when a potential is overfitted? Name
 # one more sign that you saw above.
@@ -125,7 +125,8 @@ Markdown(
     f"{views[0].rmse_energy['training']:.1g} meV/atom, the validation error "
     f"{views[0].rmse_energy['validation']:.2f}: the former is far below the latter. As fitted they are "
     f"{views[1].rmse_energy['training']:.2f} and {views[1].rmse_energy['validation']:.2f}. The stretched "
-    "bond looks fine in both cases, because the forces hold it: a sign that is missing proves nothing. "
+    "bond looks fine in both cases, because the forces determine it: the absence of one sign does not "
+    "prove that a potential is not overfitted. "
     f"With sigma F = {positions[3][1]:g} eV/Å they no longer do, and its energy at "
     f"{views[3].distance_A[0]:.2f} Å is {views[3].energy_eV[0]:.2f} eV in place of "
     f"{views[1].energy_eV[0]:.2f} eV."
@@ -134,7 +135,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.3 (2): which sigma is best for 100 snapshots? (4 points)
 #
-# *Why:* The small end of the slider looks best to whoever sees the training error only.
+# *Why:* Judged by the training error alone, the smallest sigma would always look best.
 #
 # **Do.** Sweep over $\sigma_E$, the values `SIGMAS`, with the small potential on 100 frames:
 # `sweep({SIGMA_E: SIGMAS}, sizes=[100], config=CLASSROOM, cache=CACHE)`. Keep the table as `table_100`.
@@ -246,10 +247,10 @@ Markdown(
 #
 # *Why:* Sigmas are not the only settings. Which of the others is worth your time?
 #
-# - `cutoff` (Å): how far an atom sees;
-# - `atom_sigma` (Å): how blurred it sees each neighbor;
-# - `n_max`, `l_max`: how many radial functions describe what it sees, and up to which angular momentum:
-#   the resolution in distance and in angle.
+# - `cutoff` (Å): the radius of the neighborhood;
+# - `atom_sigma` (Å): the width of the Gaussians that represent the neighbors;
+# - `n_max`, `l_max`: the number of radial functions and the largest angular momentum: the resolution
+#   in distance and in angle.
 #
 # **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3.0 and 3.5 Å (and
 # more, if you have the time) with the small potential on **50** frames. Keep the table as
@@ -376,13 +377,13 @@ for setting, rows in stored_settings[stored_settings["set"] == "validation"].gro
     all_but_worst = rows[FORCES].sort_values().iloc[:-1]
     narrower[setting] = all_but_worst.max() / all_but_worst.min()
 Markdown(
-    "**Discussion.** The angular and radial resolution decide what the potential can see at all: "
+    "**Discussion.** The angular and radial resolution decide which structures the potential can distinguish: "
     f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. Such "
     "factors depend on the range that was tried, though. Without the worst value of each they would be "
     + ", ".join(f"{factor:.1f} (`{name}`)" for name, factor in narrower.items())
     + ". A coarse basis "
-    "is bad for training and validation frames alike: this is underfitting, and no sigma mends it. "
-    "The price is memory, and time in every step of dynamics: the fit took "
+    "is bad for training and validation frames alike: this is underfitting, and no choice of sigma helps. "
+    "A finer basis costs memory, and time in every step of dynamics: the fit took "
     + " and ".join(f"{price['peak_memory_MB'][n]:.0f} MB with `n_max` {n}" for n in (4, 8))
     + ", for the same 50 frames. A cutoff can be too long as well as too short: from 3.5 to 4.5 Å the "
     f"validation error rises from {far['validation'][3.5]:.0f} to {far['validation'][4.5]:.0f} meV/Å, "
@@ -399,7 +400,7 @@ Markdown(
 #
 # **Do.** The same sweep over `SIGMAS` as in (2) on 200 frames (or the **stored result**,
 # `stored_sigmas`, its rows with `n_frames == 200`): `table_200`, `best_sigma_200` (float, eV per atom), and the ratio validation / training of the energies at $\sigma_E = 10^{-4}$ eV per
-# atom for both sizes: `ratio_at_100` and `ratio_at_200` (float). Less overfitted or more?
+# atom for both sizes: `ratio_at_100` and `ratio_at_200` (float). Is the potential more or less overfitted with 200 frames?
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_200 = …
@@ -469,12 +470,12 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 2.3 (5): what does it teach? (3 points)
+# ## Exercise 2.3 (5): what have you learned? (3 points)
 #
-# *Why:* what you can tell a colleague, you have understood.
+# *Why:* explaining something to a colleague shows whether you have understood it.
 #
 # **Question.** In four or five sentences, for a colleague who is about to train a potential: how to choose the
-# settings, what to compare, what more data changes, and which mistake you would warn of.
+# settings, what to compare, what more data changes, and which mistake you would warn against.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-5", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Choose settings by the error on frames that had no part in the fit, never by the training error,
@@ -482,14 +483,14 @@ Markdown(
 # expect, and sweep; it is nearly free. With twice the frames the gap between training and validation
 # narrows: a small sigma overfits less. Where both errors are equal and high, first see whether a
 # smaller sigma lowers both; if not, the description is too coarse (`n_max`, `l_max`, cutoff), and
-# no sigma mends that. And whoever tries many settings on the same validation frames adapts
+# no choice of sigma helps. And if you try many settings on the same validation frames, you adapt
 # to them: keep a third set for the final number.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: choose by the validation error; an optimum between over- and underfitting.
 # - 1 point: more data reduces overfitting (narrower gap, less sensitive to sigma).
 # - 1 point: one warning with a reason: tuning on the validation set, correlated frames, training error
-#   as a measure, a coarse basis that no sigma mends.
+#   as a measure, a coarse basis, which no sigma can compensate.
 # === END MARK SCHEME ===
 
 # %% tags=["discussion"]
@@ -504,16 +505,17 @@ Markdown(
     f"{errors_200['validation'].min():.2f} meV/atom at best, each known to about "
     f"{100 / np.sqrt(2 * n_validation):.0f} %): there the model is the limit, as in "
     f"lesson 03. The best sigma, {best_sigma_100:g} and {best_sigma_200:g} eV/atom, is many times the "
-    "error that is reached: the optimum is broad, and a sigma is no forecast of an error. At the smallest sigma more frames do harm: the fit must meet twice as many energies "
-    "exactly with the same few weights, and pays with the forces, "
+    "error that is reached: the optimum is broad, and sigma does not predict the error. At the smallest sigma more frames do harm: the fit must reproduce twice as many energies "
+    "exactly with the same few weights, and the error of the forces grows, "
     f"{forces[100].iloc[0]:.0f} meV/Å with 100 frames and {forces[200].iloc[0]:.0f} with 200. A good "
-    "sigma and more data are two cures for the same illness, and one of them is free."
+    "sigma and more data both reduce overfitting, but choosing sigma costs no DFT calculation."
 )
 
 # %% [markdown]
 # ## Exercise 2.3 (more): both sigmas at once (optional)
 #
-# *Why:* the best $\sigma_E$ depends on $\sigma_F$: what counts is who wins.
+# *Why:* the best $\sigma_E$ depends on $\sigma_F$, because their ratio sets the relative weight of
+# energies and forces.
 #
 # A sweep over $\sigma_E$ and $\sigma_F$ costs no further fit. Sweep over `SIGMA_E` with the values
 # 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.012, 0.3 on 100 frames, and keep the
@@ -562,8 +564,8 @@ larger, smaller = effects.itertuples()
 Markdown(
     f"**Discussion.** `{larger.setting}` matters more: its worst value, {larger.worst}, gives "
     f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` it is "
-    f"{smaller.effect:.2f} times. What counts is the ratio of the two sigmas, which decides whether "
-    "energies or forces win, so this, too, depends on the range that was tried."
+    f"{smaller.effect:.2f} times. What counts is the ratio of the two sigmas, which sets the "
+    "relative weight of energies and forces, so this result also depends on the range that was tried."
 )
 
 # %% [markdown]
@@ -572,7 +574,7 @@ Markdown(
 # - Overfitting: validation error well above training error, and rising while the latter falls.
 # - The optimum of sigma is broad: start near the error that you expect, and sweep; it is nearly free.
 # - The basis (`n_max`, `l_max`) and the cutoff decide what can be learned, and what it costs.
-# - More data and a larger sigma are cures for the same illness.
+# - More data and a larger sigma both reduce overfitting.
 #
 # ## Quiz
 #
@@ -584,7 +586,7 @@ Markdown(
 #
 #    </details>
 #
-# 2. Training error 5, validation error 5.1 meV/atom: and now?
+# 2. Training error 5, validation error 5.1 meV/atom: what do you change first?
 #
 #    <details><summary>Answer</summary>
 #

@@ -3,10 +3,10 @@
 #
 # **You will learn**
 #
-# - how atoms are moved, step by step, and what a time step has to be shorter than;
-# - to read the log of a simulation: which number should stay the same, which one should not;
+# - how atoms are moved step by step, and how short a time step has to be;
+# - to read the log of a simulation: which number should stay constant, and which should not;
 # - what constant energy and constant temperature mean, and which experiments they stand for;
-# - to compare costs fairly, with what the training data cost.
+# - to compare costs fairly, including the cost of the training data.
 #
 # **Time:** 60 minutes, of which the computer needs less than one.
 #
@@ -28,7 +28,6 @@ from helpers.frames import data_folder
 from helpers.md import (
     Cost,
     energy_fluctuation_meV_per_atom,
-    judge,
     plot_cost,
     plot_energies,
     plot_radial_distribution,
@@ -37,6 +36,7 @@ from helpers.md import (
     recorded_dft_seconds,
     show_trajectory,
     step_cost,
+    summarize_run,
 )
 from helpers.plots import style, with_alt_text
 
@@ -46,14 +46,14 @@ STORED = data_folder() / "stored"
 # Stored result: a potential trained on 200 frames (data/stored).
 MODEL = STORED / "gap_dynamics.xml"
 potential = load_potential(MODEL)
-START = load_frames("water", "validate")[0]  # a snapshot that the potential has never seen
+START = load_frames("water", "validate")[0]  # a snapshot that was not used for training
 N_ATOMS = len(START)
 
 # %% [markdown]
 # ## Theory in one paragraph
 #
-# The forces $\mathbf F = -\nabla E$ of the potential push the atoms (masses $m$) along. *Velocity
-# Verlet* takes them from one moment to the next, a time step $\Delta t$ later:
+# The forces $\mathbf F = -\nabla E$ of the potential accelerate the atoms (masses $m$). *Velocity
+# Verlet* advances positions and velocities by a time step $\Delta t$:
 #
 # $$\mathbf r' = \mathbf r + \mathbf v \, \Delta t + \frac{\mathbf F}{2m} \Delta t^2, \qquad
 # \mathbf v' = \mathbf v + \frac{\mathbf F + \mathbf F'}{2m} \Delta t$$
@@ -65,13 +65,13 @@ N_ATOMS = len(START)
 #
 # $$m \, \dot{\mathbf v} = \mathbf F - \gamma m \mathbf v + \sqrt{2 \gamma m k_B T} \, \boldsymbol\xi(t),$$
 #
-# which let energy in and out until the mean temperature is that of the bath: **NVT** ($\gamma$ in
+# which exchange energy with the system until its mean temperature is that of the bath: **NVT** ($\gamma$ in
 # 1/fs, $\boldsymbol\xi$ white noise).
 
 # %% [markdown]
 # ## Exercise 2.4 (1): read the script (3 points)
 #
-# *Why:* whoever runs a script without reading it gets somebody else's simulation.
+# *Why:* if you run a script without reading it, you run somebody else's simulation.
 #
 # The next cell shows the script of the terminal edition, from its first command to its last. Find in it
 #
@@ -121,7 +121,8 @@ float(_step) + float(_time) + float(_frames)
 # %% [markdown]
 # ## Exercise 2.4 (2): 200 steps at constant energy (5 points)
 #
-# *Why:* that the energy stays the same is not put in; it is the first thing that goes wrong.
+# *Why:* nothing in the algorithm forces the total energy to stay constant, so its drift is the first
+# sign of trouble.
 #
 # **Do.** Run 200 steps of 0.5 fs from `START` with
 # `run_nve(potential, START, steps=200, engine="ase", record_every=1)` and keep the result as `nve`. Its
@@ -200,9 +201,9 @@ float(_run) + float(_right[0]) + float(_right[1])
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Which column of the log tells whether the simulation is
-# a good one, and what would you see in it with a time step that is too long, and with forces that do
-# not belong to the energy?
+# **Question** (2 points, marked by hand). Which column of the log shows whether the simulation is
+# reliable? What would you see in it if the time step were too long, and what if the forces were not
+# the derivative of the energy?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-4-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The total energy: potential and kinetic energy swing, but their sum is conserved by Newton's
@@ -227,12 +228,12 @@ shares = table["spread / step²"] / table["spread / step²"][0]
 Markdown(
     "**Discussion.** The same 100 fs with four time steps:\n\n"
     + table.round(4).to_html(index=False)
-    + "\n\nVelocity Verlet promises that the spread grows as the square of the step: then the last "
-    "column stays the same. From 0.25 fs it changes by a factor of "
-    f"{shares[1]:.2f} at 0.5 fs, {shares[2]:.2f} at 1 fs and {shares[3]:.2f} at 2 fs, which is a good "
-    "part of an O–H vibration: the promise holds for short steps. "
-    f"At 0.5 fs it is {table['spread, meV/atom'][1] / spread_potential:.2%} of what the potential "
-    "energy does."
+    + "\n\nThe theory of velocity Verlet says that the spread grows as the square of the step: then the last "
+    "column is constant. From 0.25 fs it changes by a factor of "
+    f"{shares[1]:.2f} at 0.5 fs, {shares[2]:.2f} at 1 fs and {shares[3]:.2f} at 2 fs, which is a large "
+    "part of an O–H vibration: the theory holds for short steps. "
+    f"At 0.5 fs the spread is {table['spread, meV/atom'][1] / spread_potential:.2%} of that of the "
+    "potential energy."
 )
 
 # %% [markdown]
@@ -299,7 +300,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.4 (4): 100 steps at constant temperature (4 points)
 #
-# *Why:* few experiments are done in a thermos flask.
+# *Why:* most experiments are done at constant temperature, not at constant energy.
 #
 # **Do.** Go on from the last frame of `nve`, with its velocities, for 100 steps with a bath of 300 K:
 # `run_nvt(potential, nve.frames()[-1], steps=100, temperature_K=300, keep_velocities=True,
@@ -340,7 +341,7 @@ assert len(nvt.times_fs) > 1, "nvt should be a run."
 import numpy as _np
 
 assert not nvt.stopped, f"The run was stopped: {nvt.stopped}"
-_bath = nvt.thermostat in ("langevin", "bussi") and float(nvt.target_temperature_K) == 300.0
+_bath = nvt.thermostat != "none" and float(nvt.target_temperature_K) == 300.0
 _bath = _bath and round(float(nvt.times_fs[-1] / nvt.timestep_fs)) == 100
 _there = _np.allclose(nvt.positions_A[0], nve.positions_A[-1], atol=1e-6)
 _moving = _np.allclose(nvt.velocities_A_per_fs[0], nve.velocities_A_per_fs[-1], atol=1e-6)
@@ -368,9 +369,10 @@ float(_bath) + float(_there and _moving)
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, beside "
-    f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom by which the total energy of the NVE run "
-    "changed at all. The temperature goes on fluctuating, as it does in a real vessel of this size: a "
+    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, whereas "
+    "the total energy of the NVE run varied by only "
+    f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom. "
+    " The temperature goes on fluctuating, as it does in a real vessel of this size: a "
     "bath fixes the mean, not each moment. How fast it acts is a choice (`relaxation_fs` of "
     "`run_nvt`), and no experiment tells which: means do not depend on it, motions do."
 )
@@ -384,7 +386,7 @@ Markdown(
 
 # %%
 long_run = run_nvt(potential, START, steps=4000, temperature_K=300, seed=1)
-print(judge(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
+print(summarize_run(long_run.after(500)).round(3).to_string(index=False, na_rep="–"))
 
 # %%
 show_trajectory(long_run, n_frames=50)
@@ -410,12 +412,13 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 2.4 (5): a fair comparison of costs (5 points)
 #
-# *Why:* "a thousand times faster" is soon said. Than what, on what, and who paid for the data?
+# *Why:* "a thousand times faster" is easily claimed: faster than what, on which computer, and at which
+# cost for the training data?
 #
-# **Do.** The next cell collects what is known. Compute
+# **Do.** The next cell collects the measured times. Compute
 #
 # - `speed_up` (float): how many steps of the potential fit into the time of one DFT step;
-# - `break_even_steps` (float, right to half a step): after how many steps of dynamics the potential,
+# - `break_even_steps` (float, accurate to half a step): after how many steps of dynamics the potential,
 #   **with** its training frames and its training, has cost less than DFT would have. (3 points: 1 and 2.)
 
 # %%
@@ -438,7 +441,9 @@ break_even_steps = (n_training_frames * dft_s + training_s) / (dft_s - step_s)
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-4-5-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-print(f"{speed_up:.0f} steps in the time of one; even after {break_even_steps:.0f} steps")
+print(
+    f"{speed_up:.0f} steps in the time of one DFT step; break-even after {break_even_steps:.0f} steps"
+)
 print(f"that is {break_even_steps * 0.5 / 1000:.2f} ps of dynamics")
 account = Cost(step_cost(long_run), dft_s, n_training_frames, training_s)
 with_alt_text(
@@ -478,7 +483,7 @@ float(_fast) + 2.0 * float(_paid)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). What else belongs into a *fair* comparison? Name at least
+# **Question** (2 points, marked by hand). What else belongs in a *fair* comparison? Name at least
 # two things that these two numbers leave out, and say in whose favor each of them is.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-4-5", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
@@ -497,10 +502,10 @@ float(_fast) + 2.0 * float(_paid)
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** The ratio of two steps, {account.ratio:.0f}, is what is advertised; what "
-    f"decides is the break-even after {account.break_even_steps:.0f} steps, hardly more than the "
-    f"{n_training_frames} frames of the training set: nearly all of the cost is data. A few frames "
-    "less, chosen better, save more than any faster code. And a step that is a thousand times "
+    f"**Discussion.** The ratio of two steps, {account.ratio:.0f}, is what is usually advertised; what "
+    f"matters is the break-even after {account.break_even_steps:.0f} steps, hardly more than the "
+    f"{n_training_frames} frames of the training set: nearly all of the cost is data. Fewer, better chosen "
+    "frames save more than any faster code. And a step that is a thousand times "
     "cheaper is worth nothing where the potential was never trained: look at the total energy, at the "
     "structure, and at forces on a few DFT frames of the new kind."
 )
@@ -555,13 +560,13 @@ assert abs(float(longest_fs) - max(_good)) < 1e-9, f"longest_fs: expected {max(_
 # %% tags=["discussion"]
 changes = {step: 1000 * np.ptp(run.total_eV) / N_ATOMS for step, run in runs.items()}
 Markdown(
-    f"**Discussion.** {longest_fs:g} fs is the longest of the three that keeps the total energy "
-    "together ("
+    f"**Discussion.** {longest_fs:g} fs is the longest of the three that conserves the total energy "
+    "well enough ("
     + ", ".join(f"{step:g} fs: {change:.1f} meV/atom" for step, change in changes.items())
-    + "). An O–H vibration of 9 fs is cut into "
+    + "). An O–H vibration of 9 fs is divided into "
     + ", ".join(f"{9 / step:.1f}" for step in runs)
-    + " pieces: with a few of them the curve that the atoms should follow is not met any more, each "
-    "step overshoots, and what is gained in time is lost in energy that nobody put in. Heavier "
+    + " steps. With so few steps per period the computed path leaves the true one, each step "
+    "overshoots, and the total energy is no longer conserved. Heavier "
     "hydrogen, or bonds that are held fixed, allow longer steps."
 )
 
@@ -570,9 +575,9 @@ Markdown(
 #
 # - Velocity Verlet needs a time step short against the fastest vibration; its error grows as the
 #   square of the step.
-# - At constant energy the total energy judges the run; the temperature fluctuates, as it must.
-# - A thermostat trades the constant energy for a mean temperature.
-# - A fair comparison counts the training data, and asks what the result is worth.
+# - At constant energy the total energy shows the quality of the run; the temperature must fluctuate.
+# - With a thermostat the mean temperature is given, and the energy fluctuates.
+# - A fair comparison includes the cost of the training data and the accuracy of the result.
 #
 # ## Quiz
 #

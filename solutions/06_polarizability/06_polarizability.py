@@ -3,10 +3,10 @@
 #
 # **You will learn**
 #
-# - why a tensor needs more than a potential for numbers, and what *symmetry-adapted* means;
-# - to draw learning curves for components of a tensor, and to explain which go together;
-# - what fewer features cost in accuracy, and what they save;
-# - to optimize a model without touching the frames that will judge it.
+# - why models for scalars do not suffice for tensors, and what *symmetry-adapted* (equivariant) means;
+# - to draw learning curves for components of a tensor, and to explain which of them coincide;
+# - how fewer features change accuracy and cost;
+# - to optimize a model without using the test frames.
 #
 # **Time:** 60 minutes, of which the computer needs less than one.
 #
@@ -51,24 +51,24 @@ print(f"{len(train_frames)} frames to train, {len(test_frames)} of other traject
 # ## Theory in one paragraph
 #
 # Light of field $\mathbf E$ induces a dipole $\boldsymbol\mu = \boldsymbol\alpha \, \mathbf E$. The
-# polarizability $\boldsymbol\alpha$ (Å³) is a symmetric 3 × 3 tensor: turn the frame by a rotation
-# $\mathbf R$, and it turns to $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. It has two parts that
-# never mix: the trace ($\lambda = 0$, one number that a rotation leaves alone) and the anisotropy
-# ($\lambda = 2$, five numbers that turn like $d$ orbitals). Each part is learned with a kernel that
-# turns in the same way,
+# polarizability $\boldsymbol\alpha$ (Å³) is a symmetric 3 × 3 tensor: if the frame is rotated by
+# $\mathbf R$, it becomes $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. It has two parts that
+# rotations do not mix: the trace ($\lambda = 0$, one invariant number) and the anisotropy
+# ($\lambda = 2$, five numbers that transform like $d$ orbitals). Each part is learned with a kernel that
+# transforms in the same way, an *equivariant* kernel:
 #
 # $$\alpha^{(\lambda)}_\mu(A) = \sum_{B} \sum_{\mu'} k^{(\lambda)}_{\mu\mu'}(A, B) \, w^{(\lambda)}_{B\mu'},
 # \qquad k^{(\lambda)}_{\mu\mu'}(A, B) = \sum_{i \in A} \sum_{j \in B}
 # \mathbf p^{(\lambda)}_{i\mu} \cdot \mathbf p^{(\lambda)}_{j\mu'}$$
 #
 # ($A$ the frame to predict, $B$ the training frames, $i$ and $j$ their oxygen atoms; $\mu$, $\mu'$ from
-# $-\lambda$ to $\lambda$; $\mathbf p^{(\lambda)}$ the $\lambda$-SOAP features, which hold what
-# an atom sees in a form that turns like spherical harmonics). The weights come from ridge regression,
+# $-\lambda$ to $\lambda$; $\mathbf p^{(\lambda)}$ the $\lambda$-SOAP features, which describe the
+# neighborhood of an atom and transform under rotations like spherical harmonics). The weights come from ridge regression,
 # $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$ with a regularization $\rho$, the role that
 # $\sigma^2$ had for the potential.
 
 # %% [markdown]
-# What there is to learn, in the 200 frames:
+# These are the tensors of the 200 frames:
 
 # %%
 spherical = to_spherical(tensors)
@@ -93,7 +93,7 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 3 (1): learning curves of xx, xy and yx (4 points)
 #
-# *Why:* a tensor is nine numbers. Are they equally hard?
+# *Why:* a tensor has nine components. Are they equally hard to learn?
 #
 # **Do.** For 20, 40, 80 and 150 training frames (the first ones of `train_frames`), fit a
 # `SymmetryAdaptedKernelRidge()` with `fit(frames, tensors)` and predict the test frames with
@@ -188,15 +188,15 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 3 (2): which are alike, and why? (4 points)
+# ## Exercise 3 (2): which are equal, and why? (4 points)
 #
-# *Why:* if you know what must be equal, you find errors in your data.
+# *Why:* if you know which components must be equal, you can find errors in your data.
 #
-# **Do.** Turn the test frames by the rotation `R` below (positions and cell) and predict them with
-# a model that was trained on all training frames. Keep
+# **Do.** Rotate the test frames by `R` below (positions and cell), and predict their polarizabilities
+# with a model that was trained on all training frames. Keep
 #
-# - `alpha` (array of shape (48, 3, 3), Å³): the predictions of the test frames as they are;
-# - `alpha_turned` (the same shape): the predictions of the turned frames;
+# - `alpha` (array of shape (48, 3, 3), Å³): the predictions for the test frames before rotation;
+# - `alpha_turned` (the same shape): the predictions for the rotated frames;
 # - `difference` (float, Å³): the largest entry, without sign, of `alpha_turned` minus
 #   $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. (2 points.)
 
@@ -279,12 +279,12 @@ float(_good) + float(_told)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Which of the curves xx, xy and yx go together, and why?
+# **Question** (2 points, marked by hand). Which of the curves xx, xy and yx coincide, and why?
 # Why does xx behave differently?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# xy and yx are the same: the static polarizability is a symmetric tensor, and the model can only make
-# symmetric ones (its λ = 0 and λ = 2 parts), up to the tiny antisymmetric noise of the DFT data, which is not learned.
+# xy and yx are the same: the static polarizability is a symmetric tensor, and the model can only
+# predict symmetric ones (its λ = 0 and λ = 2 parts), up to the tiny antisymmetric noise of the DFT data, which is not learned.
 # xx contains the trace as well: it is a mixture of λ = 0 and λ = 2, two functions that are learned
 # separately. xy is λ = 2 alone. In a liquid no direction is special, so that yy and zz behave
 # as xx, and xz and yz as xy, up to statistics.
@@ -301,14 +301,14 @@ Markdown(
     f"{shares['percent']['xy']:.0f} %, of xx {shares['percent']['xx']:.0f} %; the trace alone "
     f"{shares['percent']['λ=0']:.0f} %. The trace hardly changes from frame to frame (standard "
     f"deviation {shares['std']['λ=0']:.2f} Å³ for a box of {np.trace(tensors.mean(0)) / 3:.0f} Å³), "
-    "and what is left of it is hard to learn. That a turned frame gives the turned tensor to "
-    f"{difference:.0e} Å³ was not learned from data: it is built into the features."
+    "and what is left of it is hard to learn. That a rotated frame gives the rotated tensor to "
+    f"{difference:.0e} Å³ was not learned from data: equivariance is built into the features."
 )
 
 # %% [markdown]
 # ## Exercise 3 (3): 200 against 500 features (5 points)
 #
-# *Why:* features fill disks. Which of them does the model need? (In the terminal edition,
+# *Why:* files of features become large. How many features does the model need? (In the terminal edition,
 # `workshop/polarizability`, the command `sagpr_get_PS` writes such files, stage after stage.)
 #
 # **Do.** A model with `n_features=200` keeps, of each λ, those 200 features that differ most from each
@@ -325,7 +325,7 @@ Markdown(
 # %%
 def save_features(model, path):
     """Write the λ = 2 features of all training frames, those that the model keeps, to a .npy file."""
-    found = environments(train_frames, model.soap, [2], selection=model.map_.selection)
+    found = environments(train_frames, model.soap, [2], selection=model.feature_map_.selection)
     np.save(path, found["O", 2].values)
 
 
@@ -364,9 +364,11 @@ _n_oxygens = sum(a.symbols.count("O") for a in _known)
 _score = [0.0, 0.0, 0.0]
 for _n in (200, 500):
     _keeps = [
-        len(columns) for key, columns in (models[_n].map_.selection or {}).items() if key[1] == 2
+        len(columns)
+        for key, columns in (models[_n].feature_map_.selection or {}).items()
+        if key[1] == 2
     ]
-    _honest = len(models[_n].left_out_) == len(_known)  # not fitted to the test frames
+    _honest = len(models[_n].loo_predictions_) == len(_known)  # not fitted to the test frames
     _score[0] += 0.5 * (_keeps == [_n] and _honest)
     _errors = _component_errors(_read_tensors(_test), models[_n].predict(_test))
     _want = float(_errors.set_index("component")["percent"]["λ=2"])
@@ -388,10 +390,10 @@ float(sum(_score))
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-3", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The file grows in proportion to the number of features (2.5 times), while the error falls by little
-# (the check shows both): many features say nearly the same, and farthest-point sampling keeps the
-# different ones. With 200 the model is nearly as good, smaller and faster. Features also cost
+# (the check shows both): many features carry nearly the same information, and farthest-point sampling
+# keeps the different ones. With 200 the model is nearly as good, smaller and faster. Features also cost
 # memory, and the time to compute them for every frame of a trajectory, which counts when a spectrum needs
-# ten thousand frames. If the last bit of accuracy matters and the disk is there, 500 it is.
+# ten thousand frames. Keep 500 only if the last bit of accuracy matters and there is enough disk space.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: a judgment from the numbers: size in proportion to the features, error hardly changes.
@@ -411,13 +413,13 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (4): optimize (4 points)
 #
-# *Why:* anyone can find a model that is good on the test frames by trying often enough. Then they are
-# test frames no more.
+# *Why:* if you choose the settings that are best on the test frames, the test error is too optimistic:
+# these frames then no longer test anything.
 #
-# **Do.** Improve the model with a strategy that never looks at the test frames. The regularization is
-# chosen already, by leaving out (`regularization=None`). Of the fitted model `.errors_` holds the errors of
-# frames that were left out: with `groups=train_groups` whole trajectories at a time, so that no twin
-# helps. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
+# **Do.** Improve the model with a strategy that never uses the test frames. The regularization is
+# already chosen by cross-validation (`regularization=None`). The fitted model has the errors of left-out
+# frames as `.loo_errors_`; with `groups=train_groups` whole trajectories are left out at a time, so that
+# no similar frame of the same trajectory remains in the training set. Try at least four settings (of `cutoff_A`, `sigma_A`, `scaling_A`, `scaling_exponent`, `zeta`,
 # `centers`, …). Keep
 #
 # - `tried` (list of tuples): each a dict of settings, by their names, and the left-out error of λ = 2 in
@@ -440,7 +442,7 @@ def left_out(settings):
     """Fit with these settings; return the left-out error of λ = 2 in per cent, and the model."""
     fitted = SymmetryAdaptedKernelRidge(**settings)
     fitted.fit(train_frames, train_tensors, groups=train_groups)
-    return float(fitted.errors_.set_index("component")["percent"]["λ=2"]), fitted
+    return float(fitted.loo_errors_.set_index("component")["percent"]["λ=2"]), fitted
 
 
 fits = [(settings, *left_out(settings)) for settings in candidates]
@@ -493,7 +495,7 @@ from helpers.sagpr import split_by_trajectory as _split_by_trajectory
 _known, _test = _split_by_trajectory(_load_frames("water", "train", 200), 48, seed=0)
 _settings, _lowest = min(tried, key=lambda trial: float(trial[1]))
 _trials = len({str(settings) for settings, _ in tried}) >= 4 and float(_lowest) > 5
-_own = float(best_model.errors_.set_index("component")["percent"]["λ=2"])
+_own = float(best_model.loo_errors_.set_index("component")["percent"]["λ=2"])
 _has = best_model.get_params()
 
 
@@ -505,7 +507,7 @@ _chosen = (
     abs(_own - float(_lowest)) < 0.05
     and all(_plain(_has.get(name)) == _plain(value) for name, value in _settings.items())
     and _own < 16.0  # the default reaches 15.7
-    and len(best_model.left_out_) == len(_known)
+    and len(best_model.loo_predictions_) == len(_known)
 )
 _errors = _component_errors(_read_tensors(_test), best_model.predict(_test)).set_index("component")
 _final = abs(float(final_percent) - float(_errors["percent"]["λ=2"])) < 0.1
@@ -526,31 +528,31 @@ float(_trials) + float(_chosen) + float(_chosen and _saved) + float(_final)
 # %% tags=["discussion"]
 lowest = sorted(error for _, error in tried)
 singly = SymmetryAdaptedKernelRidge(**best_model.get_params()).fit(train_frames, train_tensors)
-alone = float(singly.errors_.set_index("component")["percent"]["λ=2"])
+alone = float(singly.loo_errors_.set_index("component")["percent"]["λ=2"])
 Markdown(
     f"**Discussion.** The best setting that was tried has {lowest[0]:.1f} % left out and "
     f"{final_percent:.1f} % on the test frames. The two differ by {abs(final_percent - lowest[0]):.1f} %, "
     f"the best three settings among each other by {lowest[2] - lowest[0]:.1f} %: with "
-    f"{len({atoms.info['trajectory'] for atoms in test_frames})} trajectories for the test, a finer "
-    f"choice would be chance. Leaving out single frames instead of trajectories would have told "
-    f"{alone:.1f} %, because the twins of the same trajectory stay in the training set."
+    f"{len({atoms.info['trajectory'] for atoms in test_frames})} trajectories for the test, smaller "
+    f"differences are chance. Leaving out single frames instead of trajectories would have given "
+    f"{alone:.1f} %, because similar frames of the same trajectory stay in the training set."
 )
 
 # %% [markdown]
 # ## Summary
 #
-# - A polarizability has two parts, $\lambda = 0$ and $\lambda = 2$, learned with kernels that turn as they do.
+# - A polarizability has two parts, $\lambda = 0$ and $\lambda = 2$, learned with kernels that transform in the same way.
 # - xy and yx are one number; xx mixes both parts.
 # - Most features are redundant: a selection saves disk and time at little cost.
-# - Choose settings by leaving out (whole trajectories), judge once with frames kept aside.
+# - Choose settings by leaving out whole trajectories; use the test frames once, at the end.
 #
 # ## Quiz
 #
-# 1. A model predicts xx, xy, … as nine separate numbers. What goes wrong when the box is turned?
+# 1. A model predicts xx, xy, … as nine separate numbers. What goes wrong when the box is rotated?
 #
 #    <details><summary>Answer</summary>
 #
-#    The predicted tensor does not turn with the box: it has to learn every orientation anew.
+#    The predicted tensor does not rotate with the box: the model has to learn every orientation anew.
 #
 #    </details>
 #

@@ -3,10 +3,10 @@
 #
 # **You will learn**
 #
-# - to join two models: one moves the atoms, the other says how they answer to light;
-# - what an autocorrelation is, and how a spectrum comes out of it;
+# - to combine two models: one for the motion of the atoms, one for their polarizability;
+# - what an autocorrelation is, and how a spectrum is computed from it;
 # - to read a Raman spectrum of water: bands, polarization, error bars;
-# - to say what such a spectrum can be trusted with.
+# - to say how reliable such a spectrum is.
 #
 # **Time:** 60 minutes, of which the computer needs about one.
 #
@@ -126,7 +126,7 @@ float(2.0 * _run + 1.0 * _same + 1.0 * _knows)
 # %% tags=["discussion"]
 with_it = np.median([a.info["dft_seconds"] for a in load_frames("water", "train", 200)])
 without = recorded_dft_seconds(load_frames("water", "validate"))
-left_out = model.errors_.set_index("component")["percent"]
+left_out = model.loo_errors_.set_index("component")["percent"]
 Markdown(
     f"**Discussion.** One such frame took {with_it:.0f} s of DFT, {with_it - without:.0f} s of them for the "
     f"polarizability (one core of a busy machine), so that {len(alphas)} of them are "
@@ -139,7 +139,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (6): an autocorrelation by hand (3 points)
 #
-# *Why:* all spectra of dynamics are made of it.
+# *Why:* every spectrum of a simulation is computed from an autocorrelation.
 #
 # **Do.** Write a function `autocorrelation(series, n_lags)`: for an array of shape (n_times,) it returns an
 # array $C$ of length `n_lags` with $C_k = \langle \delta a(t) \, \delta a(t + k) \rangle$, the mean over all
@@ -172,8 +172,8 @@ with style():
 ax.plot(run.interval_fs * np.arange(len(C)), C / C[0], color=BLUE)
 ax.axhline(0, color=BLACK, lw=0.5)
 ax.set(
-    title="Memory of the isotropic polarizability",
-    xlabel="time apart, fs",
+    title="Autocorrelation of the isotropic polarizability",
+    xlabel="time lag, fs",
     ylabel="autocorrelation / variance",
 )
 with_alt_text(
@@ -232,7 +232,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (7): the spectrum (4 points)
 #
-# *Why:* this is what a spectroscopist would compare with.
+# *Why:* this is what a spectroscopist would compare with an experiment.
 #
 # Two picoseconds are too short for a good spectrum. **Stored result:** polarizabilities along 20 ps, made
 # in the same way (`python tools/store_results.py trajectory`), with a bath of 300 K that acts so slowly that
@@ -351,17 +351,17 @@ Markdown(
 )
 
 # %% [markdown]
-# **Beside experiment.** Raman bands of liquid water at room temperature, as measured (Carey, Korenowski,
+# **Comparison with experiment.** Raman bands of liquid water at room temperature, as measured (Carey, Korenowski,
 # *J. Chem. Phys.* **108**, 2669 (1998)): O–H stretch, a broad band from about 3000 to 3700 cm⁻¹ with two
 # humps near 3250 and 3420; bend near 1640, weak; librations below 1000.
 
 # %% [markdown]
-# ## Exercise 3 (8): what can it be trusted with? (5 points)
+# ## Exercise 3 (8): how reliable is it? (5 points)
 #
-# *Why:* a spectrum without doubts is a picture.
+# *Why:* a spectrum is useful only if its errors are known.
 #
-# **Question** (3 points, marked by hand). Where do your bands lie beside those of the experiment, and
-# why may they differ? Name at least two reasons, and say of each whether machine learning is to blame.
+# **Question** (3 points, marked by hand). How do the positions of your bands compare with the experiment,
+# and why may they differ? Name at least two reasons, and say of each whether machine learning is to blame.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-8a", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The bend comes out near experiment, the stretch several per cent too low; that the bend is weak and the
@@ -381,7 +381,7 @@ Markdown(
 
 # %% [markdown]
 # **Question** (2 points, marked by hand). The bend is strong in the density of states and weak in the
-# Raman spectrum; the stretch is strong in VV and weak in VH. What does each tell?
+# Raman spectrum; the stretch is strong in VV and weak in VH. What does each of these facts mean?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-8b", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The density of states counts all motion of atoms. In the Raman spectrum a motion counts only as far as it
@@ -404,19 +404,19 @@ Markdown(
     f"**Discussion.** The stretch is found at {stretch_per_cm:.0f} cm⁻¹ in the Raman spectrum and at "
     f"{band_maximum_per_cm(vibrations, 'stretch'):.0f} in the density of states, the bend at "
     f"{bend_per_cm:.0f} and {band_maximum_per_cm(vibrations, 'bend'):.0f}. The error band is about "
-    f"{100 * noise:.0f} % of the height of the stretch, so that humps narrower than it mean nothing. "
+    f"{100 * noise:.0f} % of the height of the stretch, so that humps lower than this mean nothing. "
     "Look at the trace, too: in the last 10 ps it lies "
     f"{(along[-5000:].mean() - known.mean()) / known.std():.1f} standard deviations above that of the DFT "
     "frames. Left to itself the box settles into a structure that the short runs behind the frames "
     "never reached. There both models extrapolate: before such a spectrum is published, some frames "
     "of the long run have to be computed with DFT, and learned. "
-    "Everything in this picture was made from 200 DFT frames, and from experiment only the density."
+    "The whole spectrum was computed from 200 DFT frames; the only experimental input is the density."
 )
 
 # %% [markdown]
 # ## Exercise 3 (more): window and resolution (optional)
 #
-# *Why:* whoever smooths enough sees what they want.
+# *Why:* with enough smoothing, any spectrum looks convincing.
 #
 # Compute the spectrum of `stored_alphas` with `resolution_per_cm` 15, 30 and 100, and keep the three as
 # `spectra`, a dict. Which humps survive? Count them in `humps`, a dict, too: for each resolution how many points of
@@ -474,20 +474,20 @@ for _name, _one in spectra.items():
 # %% tags=["discussion"]
 blocks = spectra[15][spectra[15]["wavenumber_per_cm"].between(2800, 4000)]
 Markdown(
-    f"**Discussion.** {humps[15]} humps with 15 cm⁻¹, {humps[30]} with 30, {humps[100]} with 100: what is "
-    "a hump depends on whoever chooses the resolution. With 15 cm⁻¹ the error band is "
+    f"**Discussion.** {humps[15]} humps with 15 cm⁻¹, {humps[30]} with 30, {humps[100]} with 100: the number of "
+    "humps depends on the chosen resolution. With 15 cm⁻¹ the error band is "
     f"{(blocks['VV_error'] / blocks['VV']).median():.0%} of the height: a hump that is no higher than "
-    "this means nothing, and another 20 ps would put it elsewhere. What stays, at each resolution, is one broad band. "
+    "this means nothing, and another 20 ps would show it elsewhere. At every resolution there is one broad band. "
     "Choose the resolution before you look, and show the error."
 )
 
 # %% [markdown]
 # ## Summary
 #
-# - Dynamics by one model, polarizabilities by another, together a spectrum from 200 DFT frames.
+# - One model for the dynamics and one for the polarizability give a spectrum from 200 DFT frames.
 # - A spectrum is the Fourier transform of an autocorrelation.
-# - VV and VH tell symmetric from other motions; the density of states tells all of them.
-# - Errors come from the functional, from classical nuclei, from a short run, and last from the models.
+# - VV and VH distinguish symmetric from other motions; the density of states shows all of them.
+# - Errors come from the functional, from classical nuclei, from a short run, and from the models.
 #
 # ## Quiz
 #

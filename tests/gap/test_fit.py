@@ -62,6 +62,7 @@ def test_frames_may_come_from_a_file_a_list_or_the_config(
     assert sorted(os.listdir(tmp_path)) == ["a.xml", "b.xml", "mine.xyz"]
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(tmp_path, tiny_config, tiny_fit, frames10):
     config = tiny_config.replace(sparse_method="random", rnd_seed=2)
     other = fit_gap(config, frames10, output=tmp_path / "other.xml", progress=False)
@@ -77,6 +78,7 @@ def test_separate_sparse_files_travel_with_the_model(tmp_path, tiny_config, tiny
     assert same(made.model_path, tiny_fit.model_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"two_body": None}, {"do_copy_atoms_file": True}, {"zeta": 2}])
 def test_other_settings_fit_and_load(tmp_path, tiny_config, frames10, change):
     made = fit_gap(
@@ -87,6 +89,7 @@ def test_other_settings_fit_and_load(tmp_path, tiny_config, frames10, change):
     assert abs(atoms.get_potential_energy() - frames10[0].info["dft_energy"]) < 48 * 0.05
 
 
+@pytest.mark.slow
 def test_e0_can_be_given_or_come_from_isolated_atoms(tmp_path, tiny_config, frames10):
     energies = {"H": -13.0, "O": -440.0}
     given = tiny_config.replace(e0_method=None, e0=energies)
@@ -140,6 +143,7 @@ def test_progress_moves_through_the_stages(tiny_fit, tiny_config):
     assert any(0.1 < fraction < 0.9 for fraction in fractions)
 
 
+@pytest.mark.slow
 def test_a_bar_is_shown_only_when_wanted(tmp_path, tiny_config, frames10, capfd):
     fit_gap(tiny_config, frames10, output=tmp_path / "g.xml", progress=False)
     assert capfd.readouterr() == ("", "")
@@ -148,6 +152,7 @@ def test_a_bar_is_shown_only_when_wanted(tmp_path, tiny_config, frames10, capfd)
     assert "comparing environments" in shown and "100%" in shown and "left" in shown
 
 
+@pytest.mark.slow
 def test_the_default_config_finds_the_shipped_frames(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = GapConfig(atoms_filename="gap_input_50.xyz", n_sparse=5, n_max=2, l_max=1)

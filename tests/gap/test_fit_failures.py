@@ -355,6 +355,7 @@ def test_a_folder_that_may_not_be_written_to(locked, listing, mlmd_refuses):
     assert listing(locked) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kilobytes", "kind", "message"),
     [
@@ -383,6 +384,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("largest", "message"),
     [

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 
 from helpers import load_potential
-from helpers.errors import PredictionError
+from helpers.errors import ConfigError, PredictionError
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_it_says_what_it_is(potential, tiny_fit):
     assert potential.model.elements == ("H", "O")
     assert load_potential(str(tiny_fit.model_path), engine="quippy").engine == "quippy"
     assert load_potential(tiny_fit.model_path, engine="jax").engine == "jax"
-    with pytest.raises(PredictionError, match="no engine 'quipy'.*did you mean 'quippy'"):
+    with pytest.raises(ConfigError, match="no engine 'quipy'.*did you mean 'quippy'"):
         load_potential(tiny_fit.model_path, engine="quipy")
 
 
@@ -109,6 +109,7 @@ def test_a_used_potential_can_be_pickled(water):
     assert float(done.stdout) == pytest.approx(energy, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_threads_may_share_it(frames10, potential):
     frames = [atoms.copy() for atoms in frames10] * 3
     alone = [potential.get_potential_energy(atoms) for atoms in frames]

@@ -6,8 +6,8 @@ import pytest
 from helpers import fit_gap, load_frames, load_potential
 from helpers.errors import ConfigError, DataError
 from helpers.gap.jax.design_matrix import design_matrix
-from helpers.gap.regularization_path import replace_weights, sigma_family
-from helpers.gap.xml import read_model, write_model
+from helpers.gap.regularization_path import sigma_family
+from helpers.gap.xml import read_model, replace_weights, write_model
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def test_at_the_sigmas_of_gap_fit_it_is_the_model_of_gap_fit(family, tiny_fit, u
     assert energy < 1e-8 and force < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_frames", "sigmas"), [(10, (2e-4, 5e-3)), (2, (0.1, 1.0))])
 def test_at_other_sigmas_too_also_with_fewer_labels_than_sparse_points(
     tmp_path, tiny_config, frames10, unseen, n_frames, sigmas

@@ -65,6 +65,7 @@ def test_an_honest_notebook_hears_nothing_and_keeps_its_modules(outputs):
         (STRIP_UNSEEN, "asserts do nothing"),
         (PATCHED_NUMPY, "numpy.testing was changed"),
     ],
+    ids=["transformer", "transformer elsewhere", "numpy.testing"],
 )
 def test_tampering_is_heard(outputs, trick, heard):
     assert heard in outputs(trick, TEST)[1]

@@ -95,6 +95,17 @@ def test_names_that_are_understood(grading, send):
             "a/01_first_look.ipynb .*, b/01_first_look.ipynb",
         ),
     ],
+    ids=[
+        "notebook without a name",
+        "zip without a name",
+        "notebook without the lesson",
+        "another kind of archive",
+        "brackets in the name",
+        "brackets in the name of a zip",
+        "damaged zip",
+        "zip of another lesson",
+        "two notebooks in a zip",
+    ],
 )
 def test_what_cannot_be_assigned_is_told_and_stops_nobody(grading, send, name, content, who, why):
     send(name, content)
@@ -109,8 +120,8 @@ def test_what_cannot_be_assigned_is_told_and_stops_nobody(grading, send, name, c
 def test_of_two_files_that_differ_none_is_taken(grading, send):
     send("anna_01_first_look.ipynb", "first")
     copy = send("anna_01_first_look (1).ipynb", "second")
-    told = collect(grading, LESSON)
-    assert "anna_01_first_look (1).ipynb, anna_01_first_look.ipynb" in told.problems["anna"]
+    collected = collect(grading, LESSON)
+    assert "anna_01_first_look (1).ipynb, anna_01_first_look.ipynb" in collected.problems["anna"]
     assert submitted(grading) == {}
     copy.write_text("first")
     assert collect(grading, LESSON).problems == {} and submitted(grading) == {"anna": "first"}
@@ -120,14 +131,14 @@ def test_what_an_instructor_mended_stays_until_the_student_hands_in_anew(grading
     send("anna_01_first_look.ipynb", "broken")
     collect(grading, LESSON)
     submission(grading, "anna").write_text("mended")
-    told = collect(grading, LESSON)
-    assert submitted(grading) == {"anna": "mended"} and told.replaced == {}
+    collected = collect(grading, LESSON)
+    assert submitted(grading) == {"anna": "mended"} and collected.replaced == {}
 
     send("anna_01_first_look.ipynb", "late")
-    told = collect(grading, LESSON)
+    collected = collect(grading, LESSON)
     assert submitted(grading) == {"anna": "late"}
-    assert told.replaced["anna"].read_text() == "mended"
-    assert not told.replaced["anna"].is_relative_to(grading / "submitted")
+    assert collected.replaced["anna"].read_text() == "mended"
+    assert not collected.replaced["anna"].is_relative_to(grading / "submitted")
     before = listing(grading)
     assert collect(grading, LESSON).replaced == {} and listing(grading) == before
 

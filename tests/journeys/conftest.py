@@ -39,7 +39,7 @@ class Class:
         return self.release.with_name("gap.xml")
 
     def command(self, step: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "helpers.grading.classroom", step, self.lesson]
+        command = [sys.executable, "-m", "helpers.grading.grades", step, self.lesson]
         command += ["--course", str(self.course.root)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 

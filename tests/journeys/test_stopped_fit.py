@@ -113,6 +113,7 @@ def test_ctrl_c_reaches_the_whole_foreground_group(start):
     assert errors.endswith("mlmd fit: stopped; nothing half-written was left behind\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_ms", [0, 2, 5, 10, 20, 50])
 def test_an_impatient_second_ctrl_c(start, after_ms):
     running = start(QUIETLY)

@@ -39,6 +39,7 @@ def test_scripts_explain_themselves(folder, script):
     assert done.returncode == 0 and "RMSE" in done.stdout and "--config" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_before_training_they_say_what_is_missing(folder, script):
     done = type_in(folder, sys.executable, script, "--model", "none.xml")

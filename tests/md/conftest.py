@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 from ase.build import bulk
-from ase.calculators.lj import LennardJones
+from ase.calculators.lj import LennardJones as AseLennardJones
 
-from helpers.md.monitor import Monitor, kinetic_energies
+from helpers.jax_setup import double_precision
+from helpers.md.integrators import kinetic_energy
+from helpers.md.lennard_jones import LennardJones, LennardJonesParameters
+from helpers.md.monitor import Monitor
 from helpers.md.trajectory import Trajectory
 
 
@@ -20,7 +24,7 @@ def argon():
 @pytest.fixture
 def lj():
     """A calculator for it that takes a millisecond."""
-    return LennardJones(epsilon=0.0103, sigma=3.4, rc=5.0, smooth=True)
+    return AseLennardJones(epsilon=0.0103, sigma=3.4, rc=5.0, smooth=True)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +44,8 @@ def made_up():
             positions_A=positions,
             velocities_A_per_fs=velocities,
             potential_eV=np.zeros(n_times) if potential is None else potential,
-            kinetic_eV=kinetic_energies(velocities, start.get_masses()),
+            kinetic_eV=kinetic_energy(velocities, start.get_masses()),
+            conserved_eV=np.full(n_times, np.nan),
             start=start,
             seed=0,
             timestep_fs=interval_fs,
@@ -55,3 +60,30 @@ def made_up():
         )
 
     return run_of
+
+
+class ArgonReplicas:
+    """A potential of our own for the compiled engine (see `compiled_engine.ReplicaPotential`)."""
+
+    field = LennardJones(cutoff_A=5.0, truncation="shifted", skin_A=0.2)
+    parameters = LennardJonesParameters(epsilon_eV=0.0103, sigma_A=3.4)
+    energy_offset_eV = 0.0
+
+    def __init__(self, numbers, n_replicas, skin_A):
+        self.order = np.arange(len(numbers))[::-1]  # as good as any other
+        self.lists = [None] * n_replicas
+
+    def build(self, replica, positions, cell, pbc):
+        with double_precision():
+            self.lists[replica] = self.field.neighbors(positions, cell, capacity=800)
+
+    def stack(self):
+        return self.field, jax.tree.map(lambda *arrays: np.stack(arrays), *self.lists)
+
+
+@pytest.fixture
+def lj_everywhere(lj):
+    """The calculator `lj`, which the compiled engine can run, too."""
+    lj.parameters["smooth"] = False
+    lj.replicas = ArgonReplicas
+    return lj

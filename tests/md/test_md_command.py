@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from ase.io import read
 
-from helpers.md.compiled import CompiledEngine
+from helpers.md.compiled_engine import CompiledEngine
 
 QUICK = ["--no-progress", "--output"]
 TABLES = ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty", "cost")
@@ -36,9 +36,10 @@ def test_a_run_from_the_terminal_and_its_section(mlmd, walled_model, tmp_path):
     assert peaks.loc["OO", "peak_A"] == pytest.approx(peaks.loc["OO", "peak_DFT_A"], abs=0.2)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("<img src=") == 11 and 'src="http' not in page
-    assert "It came through." in page and "steps of 0.5 fs" in page
+    assert "The run was stable." in page and "steps of 0.5 fs" in page
 
 
+@pytest.mark.slow
 def test_a_run_that_leaves_water_says_where_and_keeps_what_it_was(mlmd, smallest_fit, tmp_path):
     command = ["md", smallest_fit.model_path, "--ensemble", "nvt", "--temperature", 900]
     done = mlmd(*command, "--steps", 2000, "--engine", "ase", *QUICK, tmp_path / "out")
@@ -57,7 +58,7 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
     monkeypatch.setattr(CompiledEngine, "run", interrupted)
     done = mlmd("md", smallest_fit.model_path, "--steps", 8, *QUICK, tmp_path / "out")
     assert done.code == 130
-    assert done.errors == ["mlmd md: stopped; the same command with --resume goes on"]
+    assert done.errors == ["mlmd md: stopped; the same command with --resume continues the run"]
     assert os.listdir(tmp_path / "out") == []
 
 

@@ -50,7 +50,7 @@ def draw_all(log, rdf, approach):
     yield dynamics.plot_velocity_autocorrelation(memory, new_axes()), "fs", "autocorrelation"
     table = pd.DataFrame({"time_fs": [0.0, 9.0], "mean_meV": [1, 2], "largest_meV": [2, 3]})
     yield dynamics.plot_uncertainty(table, new_axes(), training_meV=2.5), "ps", "meV"
-    yield dynamics.plot_close_approach({"a": approach}, new_axes(), closest_A=2.4), "Å", "eV"
+    yield dynamics.plot_close_contact({"a": approach}, new_axes(), closest_A=2.4), "Å", "eV"
     cost = Cost(StepCost("compiled", 0.01, 0.01), 50.0, 200, 140.0)
     yield dynamics.plot_cost(cost.curves(), cost.break_even_steps, new_axes()), "steps", "h"
 
@@ -87,4 +87,4 @@ def test_peaks_inside_molecules_are_left_out(rdf):
 def test_the_break_even_is_written_down():
     cost = Cost(StepCost("compiled", 0.01, 0.01), 50.0, 200, 140.0)
     ax = dynamics.plot_cost(cost.curves(), cost.break_even_steps, new_axes())
-    assert ax.texts[0].get_text() == "even after 203 steps"
+    assert ax.texts[0].get_text() == "break-even after 203 steps"

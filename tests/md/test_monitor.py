@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from helpers.errors import PredictionError
-from helpers.md.monitor import Monitor, Watch, check_start
+from helpers.errors import ConfigError, PredictionError
+from helpers.md.integrators import maxwell_boltzmann
+from helpers.md.monitor import Monitor, ReplicaMonitor, check_start
 from helpers.md.trajectory import Records
-from helpers.md.velocities import thermal_velocities
 from helpers.water import bonds
 
 
@@ -19,17 +19,20 @@ def water(frames10):
 
 def calm(water, n_times=5):
     """Records of atoms that stand still at 300 K."""
-    velocities = thermal_velocities(water.get_masses(), 300, np.random.default_rng(0))
+    velocities = maxwell_boltzmann(
+        water.get_masses(), 300, np.random.default_rng(0).standard_normal((len(water), 3))
+    )
     return Records(
         10 * np.arange(n_times),
         np.repeat(water.positions[None, None], n_times, 0),
         np.repeat(velocities[None, None], n_times, 0),
         np.zeros((n_times, 1)),
+        np.full((n_times, 1), np.nan),
     )
 
 
 def look(water, records, **limits):
-    return Watch(Monitor(**limits), water, 141, 0.5).problem(records)
+    return ReplicaMonitor(Monitor(**limits), water, 141, 0.5).problem(records)
 
 
 def test_each_hydrogen_belongs_to_the_nearest_oxygen(water):
@@ -92,11 +95,11 @@ def test_what_goes_wrong_is_named_with_its_time(water, happens, reason):
 
 
 def test_a_jump_between_two_calls_is_seen(water):
-    watch = Watch(Monitor(), water, 141, 0.5)
+    monitor = ReplicaMonitor(Monitor(), water, 141, 0.5)
     records = calm(water)
-    assert watch.problem(records) is None
+    assert monitor.problem(records) is None
     jumped = records._replace(potential_eV=records.potential_eV + 3.0)
-    assert watch.problem(jumped)[0] == 0
+    assert monitor.problem(jumped)[0] == 0
 
 
 def test_the_shipped_frames_are_inside_the_limits():
@@ -107,7 +110,7 @@ def test_the_shipped_frames_are_inside_the_limits():
 
 
 def test_limits_that_cannot_be_used():
-    with pytest.raises(PredictionError, match="closest_OO_A=-1 cannot be used.*above 0"):
+    with pytest.raises(ConfigError, match="closest_OO_A=-1 cannot be used.*above 0"):
         Monitor(closest_OO_A=-1)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.errors import DataError
 from helpers.md import quality
-from helpers.md.velocities import thermal_velocities
+from helpers.md.integrators import maxwell_boltzmann
 
 
 @pytest.fixture
@@ -13,7 +13,9 @@ def thermal(frames10, made_up):
     """A run of 400 records whose velocities are drawn anew each time, at 300 K."""
     start, rng = frames10[0], np.random.default_rng(0)
     masses = start.get_masses()
-    velocities = np.array([thermal_velocities(masses, 300, rng) for _ in range(400)])
+    velocities = np.array(
+        [maxwell_boltzmann(masses, 300, rng.standard_normal((len(masses), 3))) for _ in range(400)]
+    )
     positions = np.repeat(start.positions[None], 400, 0)
     return made_up(start, positions, velocities, 10.0)
 
@@ -80,7 +82,7 @@ def test_elements_at_different_temperatures_are_told_apart(thermal):
 
 
 def test_the_judgement_is_a_table_with_units(thermal):
-    table = quality.judge(with_energy(thermal, np.zeros(400))).set_index("quantity")
+    table = quality.summarize_run(with_energy(thermal, np.zeros(400))).set_index("quantity")
     assert table.loc["length", "value"] == pytest.approx(3.99)
     assert table.loc["drift of the energy", "value"] == pytest.approx(0, abs=1e-9)
     assert table.loc["mean temperature", "value"] == pytest.approx(300, rel=0.02)
@@ -89,7 +91,7 @@ def test_the_judgement_is_a_table_with_units(thermal):
 
 def test_a_short_run_has_no_errors(thermal):
     with pytest.raises(DataError, match="too short.*at least 20 records.*Found: 15"):
-        quality.judge(thermal.after(3850))
+        quality.summarize_run(thermal.after(3850))
 
 
 def test_an_estimate_shows_as_many_digits_as_it_knows():

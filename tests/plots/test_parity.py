@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers import evaluate
-from helpers.plots import parity as errors
+from helpers.plots import parity
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def new_axes():
 
 def draw_all(result):
     sets = {"training": result, "validation": result}
-    yield errors.plot_energy_parity(sets, new_axes())
-    yield errors.plot_force_parity(result, new_axes())
-    yield errors.plot_error_histogram(sets, "forces", new_axes())
-    yield errors.plot_error_histogram(sets, "energies", new_axes())
-    yield errors.plot_force_residuals(result, new_axes())
+    yield parity.plot_energy_parity(sets, new_axes())
+    yield parity.plot_force_parity(result, new_axes())
+    yield parity.plot_error_histogram(sets, "forces", new_axes())
+    yield parity.plot_error_histogram(sets, "energies", new_axes())
+    yield parity.plot_force_residuals(result, new_axes())
 
 
 def test_every_figure_has_a_title_units_and_a_legend(result):
@@ -41,7 +41,7 @@ def test_settings_of_other_figures_are_left_alone(result):
 
 
 def test_parity_plots_show_every_point_on_equal_axes(result):
-    ax = errors.plot_force_parity(result, new_axes())
+    ax = parity.plot_force_parity(result, new_axes())
     (points,) = ax.collections
     shown = np.sort(points.get_offsets()[:, 0])
     assert np.array_equal(shown, np.sort(result.forces["true"]))
@@ -51,13 +51,13 @@ def test_parity_plots_show_every_point_on_equal_axes(result):
 
 
 def test_the_energy_parity_states_the_rmse(result):
-    ax = errors.plot_energy_parity({"validation": result}, new_axes())
+    ax = parity.plot_energy_parity({"validation": result}, new_axes())
     expected = f"validation: RMSE {result.rmse_energy_meV_per_atom:.2f} meV/atom"
     assert ax.get_legend().get_texts()[0].get_text() == expected
 
 
 def test_without_axes_a_figure_is_made(result):
     matplotlib.use("Agg")
-    ax = errors.plot_force_residuals(result)
+    ax = parity.plot_force_residuals(result)
     assert ax.figure is not None
     matplotlib.pyplot.close(ax.figure)

@@ -10,8 +10,9 @@ from sklearn.exceptions import NotFittedError
 from helpers import SymmetryAdaptedKernelRidge, raman_spectrum
 from helpers.errors import DataError
 from helpers.raman import dynamics as raman_runs
-from helpers.raman.command import run_raman_job, spectrum_of_samples
+from helpers.raman.command import run_raman_job
 from helpers.raman.dynamics import INTERVAL_FS, RECORD_EVERY, planned_steps
+from helpers.raman.spectrum import spectrum_of_samples
 from helpers.sagpr.lambda_soap import LambdaSoap
 from helpers.sagpr.model_file import load_model, save_model
 
@@ -75,7 +76,7 @@ def test_what_passes_the_check_is_enough_for_the_spectrum():
 def test_the_model_is_looked_at_before_the_dynamics(smallest_fit, tmp_path, model_path):
     settings = {"picoseconds": 9.0, "progress": False}
     only_oxygen = load_model(model_path)
-    only_oxygen.map_ = replace(only_oxygen.map_, soap=LambdaSoap(elements=("O",)))
+    only_oxygen.feature_map_ = replace(only_oxygen.feature_map_, soap=LambdaSoap(elements=("O",)))
     for model, error, message in (
         (SymmetryAdaptedKernelRidge(), NotFittedError, "not fitted"),
         (only_oxygen, DataError, "Frame 1 holds H.*only O"),

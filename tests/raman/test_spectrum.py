@@ -29,8 +29,8 @@ def vibrating(interval_fs=2.0, n_times=2000, wavenumbers=(1640.0, 3400.0)):
             velocities[:, atom, axis] = 0.01 * np.cos(phase + axis)
     zero = np.zeros(n_times)
     return Trajectory(
-        times, np.zeros_like(velocities), velocities, zero, zero, start, 0, interval_fs, 300.0,
-        "none", 3, "ase", "", False, 0.0, 0.0,
+        times, np.zeros_like(velocities), velocities, zero, zero, zero, start, 0, interval_fs,
+        300.0, "none", 3, "ase", "", False, 0.0, 0.0,
     )  # fmt: skip
 
 

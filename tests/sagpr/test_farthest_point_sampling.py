@@ -24,12 +24,14 @@ def test_copies_are_not_taken():
 
 
 def test_the_selection_does_not_depend_on_the_orientation(water, turned):
-    from helpers.sagpr.feature_map import Moments
+    from helpers.sagpr.feature_map import FeatureMoments
     from helpers.sagpr.lambda_soap import LambdaSoap, environments
 
     settings, atoms = LambdaSoap(n_max=3, l_max=2), water[0][0]
-    chosen = [
-        farthest_point_sampling(Moments.of(environments([one], settings, [2])["O", 2]).products, 15)
-        for one in (atoms, turned(atoms))
+    selections = [
+        farthest_point_sampling(FeatureMoments.of(oxygens).products, 15)
+        for oxygens in (
+            environments([rotated], settings, [2])["O", 2] for rotated in (atoms, turned(atoms))
+        )
     ]
-    np.testing.assert_array_equal(*chosen)
+    np.testing.assert_array_equal(*selections)

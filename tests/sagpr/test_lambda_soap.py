@@ -1,4 +1,4 @@
-"""λ-SOAP features: the same as featomic's, and they turn as they should."""
+"""λ-SOAP features: the same as featomic's, and equivariant."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SMALL = LambdaSoap(n_max=3, l_max=3, cutoff_A=4.0, centers=("H", "O"))
 KINDS = {"H": 1, "O": 8}
 
 
-def theirs(frames, settings, order, sigma):
+def theirs(frames, settings, order):
     """Return featomic's own features by element, without the copies."""
     from featomic import SphericalExpansion
     from featomic.clebsch_gordan import EquivariantPowerSpectrum
@@ -20,7 +20,7 @@ def theirs(frames, settings, order, sigma):
 
     expansion = SphericalExpansion(**expansion_settings(settings))
     calculator = EquivariantPowerSpectrum(expansion, neighbor_types=[1, 8])
-    keys = Labels(["o3_lambda", "o3_sigma"], np.array([[order, sigma]]))
+    keys = Labels(["o3_lambda", "o3_sigma"], np.array([[order, 1]]))
     found = calculator.compute(frames, selected_keys=keys, neighbors_to_properties=True)
     values = {}
     for element, kind in KINDS.items():
@@ -28,19 +28,18 @@ def theirs(frames, settings, order, sigma):
         column = block.properties.column
         first, second = (100 * column(f"neighbor_{k}_type") + column(f"n_{k}") for k in (1, 2))
         same_l = column("l_1") == column("l_2")
-        copies = same_l & ((first > second) if sigma == 1 else (first >= second))
+        copies = same_l & (first > second)
         weights = np.where(same_l & (first == second), 1, np.sqrt(2))
         values[element] = (block.values * weights)[:, :, ~copies]
     return values
 
 
-@pytest.mark.parametrize(("order", "sigma"), [(0, 1), (1, 1), (1, -1), (2, 1), (2, -1), (3, 1)])
-def test_features_are_those_of_featomic(water, order, sigma):
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_features_are_those_of_featomic(water, order):
     frames = water[0][:2]
-    mine = environments(frames, SMALL, [order], sigma=sigma)
-    for element, values in theirs(frames, SMALL, order, sigma).items():
-        # The sign of a pseudotensor depends on which l comes first: a convention.
-        np.testing.assert_allclose(mine[element, order].values, sigma * values, atol=1e-14)
+    mine = environments(frames, SMALL, [order])
+    for element, values in theirs(frames, SMALL, order).items():
+        np.testing.assert_allclose(mine[element, order].values, values, atol=1e-14)
 
 
 def test_of_order_0_they_are_soap(water):
@@ -57,25 +56,23 @@ def test_of_order_0_they_are_soap(water):
         np.testing.assert_allclose(ours @ ours.T, values @ values.T, rtol=1e-10)
 
 
-@pytest.mark.parametrize("sigma", [1, -1])
-def test_they_turn_like_tensors(water, turned, rotation, sigma):
+def test_they_turn_like_tensors(water, turned, rotation):
     atoms = water[0][0]
     wigner = np.einsum("mij,ia,jb,nab->mn", BASIS[2], rotation, rotation, BASIS[2])
-    before = environments([atoms], SMALL, [0, 2], sigma=sigma)
-    after = environments([turned(atoms)], SMALL, [0, 2], sigma=sigma)
+    before = environments([atoms], SMALL, [0, 2])
+    after = environments([turned(atoms)], SMALL, [0, 2])
     for key, one in before.items():
         expected = wigner @ one.values if key[1] == 2 else one.values
         np.testing.assert_allclose(after[key].values, expected, atol=1e-13)
         assert key[1] == 0 or np.abs(one.values).max() > 1e-3
 
 
-@pytest.mark.parametrize(("sigma", "sign"), [(1, 1), (-1, -1)])
-def test_inversion_tells_tensors_from_pseudotensors(water, turned, sigma, sign):
+def test_inversion_leaves_true_tensors_alone(water, turned):
     atoms = water[0][0]
-    before = environments([atoms], SMALL, [2], sigma=sigma)
-    after = environments([turned(atoms, -np.eye(3))], SMALL, [2], sigma=sigma)
+    before = environments([atoms], SMALL, [2])
+    after = environments([turned(atoms, -np.eye(3))], SMALL, [2])
     for key, one in before.items():
-        np.testing.assert_allclose(after[key].values, sign * one.values, atol=1e-13)
+        np.testing.assert_allclose(after[key].values, one.values, atol=1e-13)
 
 
 def test_they_do_not_depend_on_the_origin_or_the_order_of_atoms(water):
@@ -100,7 +97,6 @@ def test_numbers_of_features():
     settings = LambdaSoap()
     assert (settings.n_features(0), settings.n_features(2)) == (468, 966)
     assert LambdaSoap(l_max=3).pairs(2) == [(0, 2), (1, 1), (1, 3), (2, 2), (3, 3)]
-    assert LambdaSoap(l_max=3).pairs(2, -1) == [(1, 2), (2, 3)]
 
 
 def test_frames_of_several_sizes_and_without_some_element(water):
@@ -131,11 +127,9 @@ def test_settings_that_make_no_sense(change, message):
         LambdaSoap(**change)
 
 
-def test_lambda_and_sigma_are_checked(water):
+def test_lambda_is_checked(water):
     with pytest.raises(ConfigError, match="lambda_=7"):
         environments(water[0][:1], SMALL, [7])
-    with pytest.raises(ConfigError, match="sigma=2"):
-        environments(water[0][:1], SMALL, [0], sigma=2)
 
 
 def test_frames_that_cannot_be_described(water):

@@ -9,23 +9,23 @@ from helpers.sagpr.model_file import load_model, save_model
 from helpers.sagpr.model_selection import (
     halving_search,
     held_out_errors,
-    split,
     split_by_trajectory,
+    train_test_split,
 )
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0, "n_scalars": 4}
 
 
 def test_a_random_split_shares_no_frame():
-    training, test = split(200, 50, seed=1)
+    training, test = train_test_split(200, 50, seed=1)
     assert len(test) == 50 and sorted([*training, *test]) == list(range(200))
-    np.testing.assert_array_equal(split(200, 50, seed=1)[1], test)
-    assert set(split(200, 50, seed=2)[1]) != set(test)
+    np.testing.assert_array_equal(train_test_split(200, 50, seed=1)[1], test)
+    assert set(train_test_split(200, 50, seed=2)[1]) != set(test)
 
 
 def test_a_split_by_trajectory_shares_no_trajectory(water):
     trajectories = water[2]
-    training, test = split(200, 50, 0, trajectories)
+    training, test = train_test_split(200, 50, 0, trajectories)
     assert not set(trajectories[training]) & set(trajectories[test])
     assert 50 <= len(test) < 60 and len(training) + len(test) == 200
 
@@ -53,6 +53,7 @@ def test_learning_curves_fall_and_the_same_parts_learn_alike(water):
     assert np.all(rmse["xx"] > 1.2 * rmse["xy"])
 
 
+@pytest.mark.slow
 def test_trajectories_held_out_are_harder(water):
     frames, tensors, trajectories = water
     model = SymmetryAdaptedKernelRidge(**SMALL)
@@ -77,7 +78,7 @@ def test_the_search_keeps_what_is_better(water):
     assert list(found.table.groupby("rung")["n_frames"].first()) == [25, 54]
     last = found.table[found.table["rung"] == 1]
     assert last["score"].min() == found.table["score"].min()
-    assert found.best.left_out_.shape == tensors.shape  # fitted to all frames
+    assert found.best.loo_predictions_.shape == tensors.shape  # fitted to all frames
     few = [
         halving_search(frames[:25], tensors[:25], grid=grid, model=base, n_candidates=2).table
         for _ in range(2)
@@ -99,7 +100,7 @@ def test_a_model_comes_back_from_its_file(water, tmp_path, settings):
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
-    assert again.errors_.equals(model.errors_)
+    assert again.loo_errors_.equals(model.loo_errors_)
     assert again.solutions_[2].regularization == model.solutions_[2].regularization
 
 
@@ -108,8 +109,8 @@ def test_what_is_no_model_file(tmp_path, model):
     for spoil, message in (
         (lambda: path.write_bytes(path.read_bytes()[:-1000]), "cannot be read as a model"),
         (lambda: path.write_text("hello"), "cannot be read as a model"),
-        (lambda: np.savez(path, note=np.array('{"format": "else"}')), "its format is 'else'"),
-        (lambda: np.savez(path, x=np.zeros(3)), "cannot be read as a model.*'note'"),
+        (lambda: np.savez(path, metadata=np.array('{"format": "else"}')), "its format is 'else'"),
+        (lambda: np.savez(path, x=np.zeros(3)), "cannot be read as a model.*'metadata'"),
         (path.unlink, "There is no model of polarizabilities.*mlmd polarizability"),
     ):
         spoil()
@@ -120,15 +121,15 @@ def test_what_is_no_model_file(tmp_path, model):
 def test_splits_that_cannot_be_made(water):
     frames, tensors, trajectories = water
     with pytest.raises(ConfigError, match="n_test=199"):
-        split(200, 199, 0)
+        train_test_split(200, 199, 0)
     with pytest.raises(DataError, match="3 trajectories do not fit 4 frames"):
-        split(4, 1, 0, ["a", "b", "c"])
+        train_test_split(4, 1, 0, ["a", "b", "c"])
     with pytest.raises(DataError, match="Nothing is left to train on"):
-        split(4, 2, 0, ["a", "a", "a", "a"])
+        train_test_split(4, 2, 0, ["a", "a", "a", "a"])
     with pytest.raises(DataError, match="No size fits"):
         held_out_errors(SymmetryAdaptedKernelRidge(), frames, tensors, sizes=(1, 500))
     with pytest.raises(ConfigError, match="seed=-1"):
-        split(200, 50, -1)
+        train_test_split(200, 50, -1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The estimator: it turns as tensors turn, leaves out in closed form, and knows how sure it is."""
+"""The estimator: equivariance, leave-one-out in closed form, uncertainty."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.model_selection import split
+from helpers.sagpr.model_selection import train_test_split
 from helpers.sagpr.tensors import component_errors
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
@@ -124,7 +124,7 @@ def test_left_out_is_what_fits_without_the_frames_say(water, by_trajectory):
     same = {k: s.noise / unit[k].noise * 1e-3 for k, s in whole.solutions_.items()}
     without = SymmetryAdaptedKernelRidge(**{**settings, "regularization": same}).fit(*others)
     predicted = without.predict([frames[k] for k in out])
-    np.testing.assert_allclose(predicted, whole.left_out_[out], rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(predicted, whole.loo_predictions_[out], rtol=1e-7, atol=1e-7)
 
 
 def test_the_regularization_is_the_one_with_the_smallest_left_out_error(water):
@@ -135,7 +135,7 @@ def test_the_regularization_is_the_one_with_the_smallest_left_out_error(water):
             worse = {0: 1e-4, 2: 1e-4, k: factor * solution.regularization}
             other = SymmetryAdaptedKernelRidge(**SMALL, regularization=worse)
             other.fit(frames[:20], tensors[:20])
-            assert other.solutions_[k].left_out_rmse >= solution.left_out_rmse
+            assert other.solutions_[k].loo_rmse >= solution.loo_rmse
 
 
 def test_the_standard_deviation_is_as_large_as_the_errors(model, water):
@@ -148,7 +148,7 @@ def test_it_holds_for_trajectories_never_seen(water):
     frames, tensors, trajectories = water
     ratios = []
     for seed in (0, 1):
-        known, others = split(200, 50, seed, trajectories)
+        known, others = train_test_split(200, 50, seed, trajectories)
         model = SymmetryAdaptedKernelRidge(**SMALL)
         model.fit([frames[k] for k in known], tensors[known], groups=trajectories[known])
         predicted, std = model.predict([frames[k] for k in others], return_std=True)
@@ -167,7 +167,7 @@ def test_samples_spread_as_the_exact_posterior_does(water, k):
     frames, tensors, _ = water
     model = SymmetryAdaptedKernelRidge(**SMALL, regularization=1e-3).fit(frames[:15], tensors[:15])
     n = 15 * (2 * k + 1)
-    parts = [model.map_.rows(frames[start : start + 15]) for start in (0, 15)]
+    parts = [model.feature_map_.transform(frames[start : start + 15]) for start in (0, 15)]
     known, asked = (part[k].reshape(n, -1) for part in parts)
     solution = model.solutions_[k]
     middle = np.linalg.inv(known @ known.T + solution.noise * np.eye(n))
@@ -175,8 +175,8 @@ def test_samples_spread_as_the_exact_posterior_does(water, k):
     exact = np.diag(asked @ asked.T - cross @ middle @ cross.T)
     if k == 0:  # what is not known of the constant adds to it
         exact = exact + (1 - cross @ middle.sum(1)) ** 2 / middle.sum()
-    sampled = np.var((asked @ model.primal_[k] + model.constants_[k])[:, 1:], axis=1)
-    assert np.mean(sampled) == pytest.approx(solution.variance * np.mean(exact), rel=0.15)
+    sampled = np.var((asked @ model.coef_[k] + model.intercept_[k])[:, 1:], axis=1)
+    assert np.mean(sampled) == pytest.approx(solution.prior_variance * np.mean(exact), rel=0.15)
 
 
 def test_more_features_are_better(water):
@@ -188,7 +188,7 @@ def test_more_features_are_better(water):
         errors.append(component_errors(tensors[60:110], found)["percent"][1])
     assert errors[0] > 1.3 * errors[1] and errors[1] > 0.9 * errors[2]
     model = SymmetryAdaptedKernelRidge(**SMALL, n_features=10_000).fit(frames[:5], tensors[:5])
-    assert len(model.map_.selection["O", 0]) == model.soap.n_features(0)
+    assert len(model.feature_map_.selection["O", 0]) == model.soap.n_features(0)
 
 
 def test_it_is_a_scikit_learn_estimator(water):

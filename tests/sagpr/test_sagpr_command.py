@@ -8,7 +8,7 @@ from sklearn.base import clone
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.sagpr import command as polarizability_job
 from helpers.sagpr.model_file import load_model
-from helpers.sagpr.model_selection import halving_search, split
+from helpers.sagpr.model_selection import halving_search, train_test_split
 from helpers.sagpr.tensors import component_errors
 
 QUIET = ["--no-progress", "--output"]
@@ -55,9 +55,9 @@ def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
     monkeypatch.setattr(polarizability_job, "N_TEST", 15)
     small = SymmetryAdaptedKernelRidge(n_max=3, l_max=3, cutoff_A=4.0)
     polarizability_job.run_polarizability_job(
-        tmp_path, model=small, search=True, seeds=range(3), progress=False, say=lambda line: None
+        tmp_path, model=small, search=True, seeds=range(3), progress=False
     )
-    known, unseen = split(60, 15, 0, trajectories)
+    known, unseen = train_test_split(60, 15, 0, trajectories)
     assert searched == [id(frames[k]) for k in known]
     assert not set(trajectories[known]) & set(trajectories[unseen])
     saved = load_model(tmp_path / "polarizability.npz")
@@ -69,7 +69,7 @@ def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
     np.testing.assert_allclose(told["percent"], judged["percent"], rtol=1e-5)
     # The model that is kept learned from all frames, and left out whole trajectories.
     again = clone(saved).fit(frames, tensors, groups=trajectories)
-    assert saved.errors_.equals(again.errors_)
+    assert saved.loo_errors_.equals(again.loo_errors_)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "trajectories held out" in page and "never seen by the search" in page
 

@@ -11,12 +11,11 @@ from ase.io import write
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.feature_map import FrameMap
+from helpers.sagpr import lambda_soap
+from helpers.sagpr.feature_map import FeatureMap
 from helpers.sagpr.kernel_ridge import Gram
 from helpers.sagpr.lambda_soap import LambdaSoap
 from helpers.sagpr.stages import commands as sagpr_commands
-from helpers.sagpr.stages import kernels as staged_kernels
-from helpers.sagpr.stages import train as staged_prediction
 from helpers.sagpr.stages.files import save_pieces
 from helpers.sagpr.stages.kernels import write_kernel
 from helpers.sagpr.stages.power_spectra import write_power_spectra
@@ -256,7 +255,7 @@ def test_elements_with_fewer_features_than_others_set_the_width(finished, comman
     from ase.build import molecule
 
     soap, frames = LambdaSoap(**SMALL, centers=("H", "O")), [molecule("H2O")]
-    found = FrameMap.learn(frames, soap, {0: 1}, n_features=70, n_scalars=1, mixing=1.0).selection
+    found = FeatureMap.fit(frames, soap, {0: 1}, n_features=70, n_scalars=1, mixing=1.0).selection
     assert len(found["O", 0]) < len(found["H", 0]) == 70
     write("molecule.xyz", frames, format="extxyz")
     flags = "-rc 4.0 -n 3 -l 3 -c H O -nc 70 -o M"
@@ -284,8 +283,7 @@ def test_what_does_not_count_is_told(finished, command):
 def test_long_trajectories_are_taken_piece_by_piece(finished, monkeypatch):
     names = ["K0.npy", "K2.npy", "K0_new.npy", "K2_new.npy"]
     before = {name: np.load(name) for name in names}
-    monkeypatch.setattr(staged_kernels, "BATCH", 3)
-    monkeypatch.setattr(staged_prediction, "BATCH", 2)
+    monkeypatch.setattr(lambda_soap, "BATCH_SIZE", 3)
     for new in ("", "_new"):
         for k, zeta in ((0, 1), (2, 2)):
             at, at_0 = ([f"PS{order}{new}", f"PS{order}"][-1 - bool(new) :] for order in (k, 0))
@@ -310,8 +308,8 @@ def test_what_ends_halfway_leaves_the_old_files(finished):
 
 
 def test_weights_of_other_kernels_are_noticed(finished, command):
-    note = json.loads((finished / "weights_2.json").read_text())
-    assert note["zeta"] == 2
+    metadata = json.loads((finished / "weights_2.json").read_text())
+    assert metadata["zeta"] == 2
     write_kernel(["PS2_new", "PS2"], "K2_new", zeta=1, n_atoms=["PS2_new_natoms", "PS2_natoms"])
     code, _, errors = command("prediction", "-r 2 -k K0_new K2_new -o t")
     assert code == 1 and "zeta of kernel and weights differ" in errors
@@ -324,7 +322,7 @@ def test_a_changed_file_is_noticed(finished, command):
     assert code == 1 and "K0.npy does not fit K0.json" in errors
     (finished / "K0.json").unlink()
     code, _, errors = command("train", "-r 2 -f known.xyz -k K0 K2")
-    assert code == 1 and "no sound note K0.json" in errors
+    assert code == 1 and "no valid metadata K0.json" in errors
 
 
 def test_molecules_without_a_cell(water, tmp_path, command, monkeypatch):

@@ -7,11 +7,11 @@ import psutil
 import pytest
 
 from helpers.errors import FitError
-from helpers.sweeps.budget import Memory, free_memory_MB
+from helpers.sweeps.budget import MemoryBudget, free_memory_MB
 
 
-def test_what_does_not_fit_together_waits(capsys):
-    memory, together, most = Memory(100.0), [], []
+def test_what_does_not_fit_together_waits():
+    memory, together, most = MemoryBudget(100.0), [], []
 
     def hold(need_MB):
         with memory.reserved(need_MB):
@@ -29,7 +29,7 @@ def test_what_does_not_fit_together_waits(capsys):
 
 
 def test_what_can_never_fit_is_refused():
-    memory = Memory(100.0)
+    memory = MemoryBudget(100.0)
     with pytest.raises(FitError, match="not enough memory.*Expected: 200 MB.*Found: 100 MB"):
         with memory.reserved(200.0):
             pass

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import GapConfig
 from helpers.errors import CacheError, OutputError, WorkshopError
-from helpers.sweeps.cache import Cache, fingerprint, point_key
+from helpers.sweeps.cache import Cache, frames_digest, point_key
 
 KEY = "ab" + "0" * 62
 RESULT = {"cost": {"fit_seconds": 1.5}, "errors": [{"set": "training"}]}
@@ -55,17 +55,17 @@ def test_a_damaged_entry_is_removed_and_can_be_made_again(cache, name, spoil):
 
 
 def test_the_key_depends_on_what_matters_only(frames10, monkeypatch):
-    config, data = GapConfig(), fingerprint(frames10, "dft_energy", "dft_forces")
+    config, data = GapConfig(), frames_digest(frames10, "dft_energy", "dft_forces")
     key = point_key(config, data)
     assert point_key(config.replace(gap_file="other.xml", atoms_filename="b.xyz"), data) == key
     changed = [atoms.copy() for atoms in frames10]
-    assert fingerprint(changed, "dft_energy", "dft_forces") == data
+    assert frames_digest(changed, "dft_energy", "dft_forces") == data
     changed[9].arrays["dft_forces"][47, 2] += 1e-9
     others = {
         point_key(config.replace(cutoff=3.3), data),
         point_key(config.replace(rnd_seed=2), data),
-        point_key(config, fingerprint(changed, "dft_energy", "dft_forces")),
-        point_key(config, fingerprint(frames10[:9], "dft_energy", "dft_forces")),
+        point_key(config, frames_digest(changed, "dft_energy", "dft_forces")),
+        point_key(config, frames_digest(frames10[:9], "dft_energy", "dft_forces")),
     }
     monkeypatch.setattr(metadata, "version", lambda name: "0.11")
     others.add(point_key(config, data))
@@ -75,7 +75,7 @@ def test_the_key_depends_on_what_matters_only(frames10, monkeypatch):
 @pytest.mark.parametrize("mark", ['{"format": 999}', "{", "[]"])
 def test_a_cache_of_another_version_is_refused_and_left_alone(cache, mark):
     (cache.folder / "cache.json").write_text(mark)
-    with pytest.raises(CacheError, match="another version.*Expected: format 1.*delete this one"):
+    with pytest.raises(CacheError, match="another version.*Expected: format 2.*delete this one"):
         Cache(cache.folder)
     assert (cache.folder / "cache.json").read_text() == mark
 

@@ -18,6 +18,7 @@ def test_an_address_where_nobody_answers(tmp_path, small_water, smallest_config,
             sweep({}, sizes=[4], config=smallest_config, cache=tmp_path, client=address)
 
 
+@pytest.mark.slow
 def test_a_fit_too_large_for_a_worker_fails_and_others_finish(
     tmp_path, small_water, smallest_config
 ):

@@ -80,6 +80,7 @@ def test_sliders_can_be_focused_and_redraw_figure_and_words(explorer):
     assert (bytes(image.value), words.value) == before, "the same sigmas, the same picture"
 
 
+@pytest.mark.slow
 def test_a_front_end_without_widgets_gets_a_picture(explorer, monkeypatch):
     bundle = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle

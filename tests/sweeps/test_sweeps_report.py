@@ -33,7 +33,7 @@ def test_a_sweep_names_the_onset_the_best_and_the_ranking(tmp_path, sweep_table)
     section = sweep_section(sweep_table)
     text = text_of(section)
     assert "Overfitting: below a sigma of 0.01" in text and "lowest at 0.01 eV/atom" in text
-    assert "Most depends on n_frames: its worst value (100) has a validation error 100 %" in text
+    assert "Most important is n_frames: its worst value (100) has a validation error 100 %" in text
     captions = [table.caption for table in section.tables]
     assert captions[:2] == ["Effects, energies (1 = none)", "The best point of each size"]
     page = add_section(section, tmp_path).read_text()

@@ -1,1 +1,1 @@
-"""A GAP evaluated with JAX: mathematics only, pure functions of a `GapModel` and positions."""
+"""A GAP as pure JAX functions of positions, and the calculator and design matrix built on them."""

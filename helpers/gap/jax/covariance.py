@@ -1,4 +1,4 @@
-"""Covariances between sparse points, and the variance that a GAP expects of its own energies.
+"""Covariances of sparse points, and the predictive variance of atomic energies.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013), with the conventions of quippy 0.10.3,
 whose ``local_gap_variance`` these formulas reproduce from the numbers in a gap.xml alone.
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from scipy.linalg import block_diag, cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve
 
-from helpers.gap.jax.layout import Plan, plan_terms
+from helpers.gap.jax.layout import Layout, ModelStructure, model_structure
 from helpers.gap.jax.soap import component_order
 from helpers.gap.jax.terms import SoapSettings, term_settings
 from helpers.gap.jax.verlet_list import VerletList
@@ -24,6 +24,9 @@ from helpers.neighbors import find_pairs
 
 def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:
     """Return the covariance of a term's sparse points, c_s c_s' k(x_s, x_s') + jitter δ_ss'.
+
+    Sparse points of different terms do not covary: K_MM of a model has one such block on its
+    diagonal for each term.
 
     Parameters
     ----------
@@ -44,15 +47,7 @@ def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:
     return term.delta**2 * scale * kernel + jitter * np.eye(len(kernel))
 
 
-def sparse_covariance(model: GapModel, *, jitter: float = 0.0) -> np.ndarray:
-    """Return K_MM of all sparse points of a model, in the order of its terms, eV².
-
-    Terms do not covary: the matrix has one block on the diagonal for each.
-    """
-    return block_diag(*(term_covariance(term, jitter=jitter) for term in model.terms))
-
-
-def factorized(model: GapModel, *, regularization: float) -> tuple[Any, ...]:
+def cholesky_factors(model: GapModel, *, regularization: float) -> tuple[Any, ...]:
     """Return the Cholesky factor of K_MM + ρ² for each term: most of the work of a variance."""
     return tuple(
         cho_factor(term_covariance(term, jitter=regularization**2), lower=True)
@@ -67,7 +62,7 @@ def atomic_variances(
     regularization: float = 0.001,
     factors: tuple[Any, ...] | None = None,
 ) -> np.ndarray:
-    """Return the variance of each atom's energy that the Gaussian process expects.
+    """Return the predictive variance of each atom's energy.
 
     For each descriptor f_c² (δ² + ρ² − kᵀ (K_MM + ρ²)⁻¹ k), added up over the descriptors of an
     atom (pairs count at both ends), with f_c = 1 for SOAP: what quippy gives for
@@ -83,7 +78,8 @@ def atomic_variances(
     regularization : float
         ρ, eV; quippy's ``gap_variance_regularisation``.
     factors : tuple, optional
-        What `factorized` returned for the same model and ρ, where many frames follow each other.
+        What `cholesky_factors` returned for the same model and ρ, where many frames follow each
+        other.
 
     Returns
     -------
@@ -94,15 +90,19 @@ def atomic_variances(
     UnsupportedModelError
         If a term cannot be evaluated here.
     """
-    factors = factorized(model, regularization=regularization) if factors is None else factors
-    terms = plan_terms(model)
-    lists = VerletList(terms, atoms.numbers, 0.0)
-    positions = atoms.positions[lists.order]
+    factors = cholesky_factors(model, regularization=regularization) if factors is None else factors
+    structure = model_structure(model)
+    lists = VerletList(structure, atoms.numbers, 0.0)
+    positions, cell = atoms.positions[lists.order], atoms.cell.array
     with double_precision():
-        plan, neighbors = lists.get(positions, atoms.cell.array, atoms.pbc)
+        layout, neighbors = lists.get(positions, cell, atoms.pbc)
+        spectra = _compiled(layout)(positions, cell, neighbors)
+    spectrum_of = {
+        block.settings: np.asarray(spectrum).T  # one row per central atom
+        for block, spectrum in zip(structure.blocks, spectra, strict=True)
+    }
     numbers = atoms.numbers[lists.order]
-    pairs = find_pairs(positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
-    spectra = _spectra(model, plan, positions, atoms.cell.array, neighbors)
+    pairs = find_pairs(positions, cell, atoms.pbc, structure.cutoff_A)
     variances = np.zeros(len(atoms))
     for term, factor in zip(model.terms, factors, strict=True):
         settings = term_settings(term)
@@ -110,8 +110,8 @@ def atomic_variances(
         if isinstance(settings, SoapSettings):
             center = int(term.number("Z"))
             if center in numbers:
-                spectrum = spectra[settings][numbers[_centers(model, settings, numbers)] == center]
-                kernel = _soap_kernel(term, settings, spectrum)
+                elements = numbers[_centers(structure, settings, numbers)]
+                kernel = _soap_kernel(term, settings, spectrum_of[settings][elements == center])
                 variances[numbers == center] += prior - _explained(factor, kernel)
         else:
             near = pairs.between(settings.species, numbers, settings.cutoff_A)
@@ -136,8 +136,9 @@ def _explained(factor: Any, kernel: np.ndarray) -> np.ndarray:
 
 def _power(overlap: np.ndarray, term: GapTerm) -> np.ndarray:
     zeta = float(term.zeta or 1.0)
-    whole = zeta == int(zeta)
-    return overlap ** int(zeta) if whole else np.maximum(overlap, 0.0) ** zeta
+    if zeta == int(zeta):
+        return overlap ** int(zeta)
+    return np.maximum(overlap, 0.0) ** zeta
 
 
 def _gaussian(distance: np.ndarray, term: GapTerm) -> np.ndarray:
@@ -145,32 +146,20 @@ def _gaussian(distance: np.ndarray, term: GapTerm) -> np.ndarray:
     return np.exp(-0.5 * scaled**2)
 
 
-def _centers(model: GapModel, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
+def _centers(structure: ModelStructure, settings: SoapSettings, numbers: np.ndarray) -> np.ndarray:
     """Return the central atoms of a SOAP block, in the order of its power spectra."""
-    blocks = {block.settings: block.centers for block in plan_terms(model).blocks}
-    return np.flatnonzero(np.isin(numbers, blocks[settings]))
-
-
-def _spectra(
-    model: GapModel, plan: Plan, positions: np.ndarray, cell: np.ndarray, neighbors: Any
-) -> dict[SoapSettings, np.ndarray]:
-    """Return the power spectra of each SOAP block, one row per central atom."""
-    with double_precision():
-        found = _compiled(plan)(positions, cell, neighbors)
-        return {
-            block.settings: np.asarray(spectrum).T
-            for block, spectrum in zip(plan.terms.blocks, found, strict=True)
-        }
+    centers = {block.settings: block.centers for block in structure.blocks}
+    return np.flatnonzero(np.isin(numbers, centers[settings]))
 
 
 @lru_cache(maxsize=16)
-def _compiled(plan: Plan) -> Any:
+def _compiled(layout: Layout) -> Any:
+    """Return the compiled power spectra as a function of positions, cell and neighbors."""
     import jax
 
-    from helpers.gap.jax.energy import neighbor_vectors, spectra
+    from helpers.gap.jax.energy import neighbor_vectors, power_spectra
 
-    def of_positions(positions: Any, cell: Any, neighbors: Any) -> Any:
-        vectors = neighbor_vectors(positions, cell, neighbors)
-        return spectra(plan, vectors, neighbors)
+    def spectra(positions: Any, cell: Any, neighbors: Any) -> Any:
+        return power_spectra(layout, neighbor_vectors(positions, cell, neighbors), neighbors)
 
-    return jax.jit(of_positions)
+    return jax.jit(spectra)

@@ -1,4 +1,4 @@
-"""K_NM, the matrix that a GAP is fitted with: what each sparse point adds to each label.
+"""K_NM, the design matrix of a GAP: what each sparse point adds to each label.
 
 A model's energies and forces are linear in the weights α of its sparse points: E = K_E α + Σ e0
 and F = K_F α. The two matrices depend on the frames, the descriptors and the sparse points, not
@@ -12,8 +12,6 @@ term.
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,12 +23,14 @@ from ase import Atoms
 from scipy.sparse import csr_array
 
 from helpers.gap.calculator import check_atoms
+from helpers.gap.jax.layout import round_up
 from helpers.gap.jax.soap import component_order
-from helpers.gap.jax.soap_gradients import spectra_and_slopes
+from helpers.gap.jax.soap_gradients import power_spectra_and_gradients
 from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
 from helpers.gap.model import GapModel, GapTerm
 from helpers.jax_setup import double_precision, enable_compilation_cache
 from helpers.neighbors import PairList, find_pairs
+from helpers.terminal import progress_bar
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,6 @@ class DesignMatrix:
 
     energies: np.ndarray
     forces: np.ndarray
-
-
-class _Pairs(NamedTuple):
-    """The neighbors of a frame as arrays of fixed size; unused places are not `present`."""
-
-    vectors: Any  # (3, n_pairs), Å, from each center to its neighbor
-    center: Any  # (n_pairs,)
-    species: Any  # (n_species, n_pairs): 1 where the neighbor is of that species
-    present: Any  # (n_pairs,)
-    own: Any  # (n_species, n_centers): 1 where the center is of that species
 
 
 def design_matrix(
@@ -82,19 +72,21 @@ def design_matrix(
     PredictionError
         If a frame holds an element that the model does not know.
     UnsupportedModelError
-        If a term cannot be evaluated here (see `settings.term_settings`).
+        If a term cannot be evaluated here (see `terms.term_settings`).
     """
     energies = np.empty((len(frames), model.n_sparse))
     forces = np.empty((3 * sum(len(atoms) for atoms in frames), model.n_sparse))
     first = 0
-    for row, frame in enumerate(_shown(_described(model, frames), len(frames), progress)):
-        last = first + 3 * len(frame.atoms)
-        start = 0
-        for term in model.terms:
-            columns = slice(start, start + len(term.alpha))
-            energies[row, columns], forces[first:last, columns] = _rows(term, frame)
-            start = columns.stop
-        first = last
+    with progress_bar(len(frames), "comparing environments", "frame", show=progress) as bar:
+        for row, frame in enumerate(_described_frames(model, frames)):
+            last = first + 3 * len(frame.atoms)
+            start = 0
+            for term in model.terms:
+                columns = slice(start, start + len(term.alpha))
+                energies[row, columns], forces[first:last, columns] = _rows(term, frame)
+                start = columns.stop
+            first = last
+            bar.update()
     return DesignMatrix(energies, forces)
 
 
@@ -120,102 +112,111 @@ def predictions(model: GapModel, frames: Sequence[Atoms], weights: np.ndarray) -
     PredictionError, UnsupportedModelError
         As `design_matrix` does.
     """
-    parts = model.split(weights)
+    weights_of_terms = model.split(weights)
     energies, forces = [], []
-    for frame in _described(model, frames):
-        both = zip(model.terms, parts, strict=True)
-        found = [_rows_times(term, frame, part) for term, part in both]
-        energies.append(sum(energy for energy, _ in found))
-        forces.append(sum(force for _, force in found))
+    for frame in _described_frames(model, frames):
+        products = [
+            _rows_times_weights(term, frame, of_term)
+            for term, of_term in zip(model.terms, weights_of_terms, strict=True)
+        ]
+        energies.append(sum(energy for energy, _ in products))
+        forces.append(sum(force for _, force in products))
     return DesignMatrix(np.array(energies), np.concatenate(forces))
 
 
+class _Soap(NamedTuple):
+    """Power spectra of a frame, and their gradients by the neighbors of each center."""
+
+    pairs: PairList  # from centers to neighbors within the cutoff
+    spectra: np.ndarray  # (n_atoms, n_components)
+    gradients: np.ndarray  # (n_pairs, 3, n_components), 1/Å
+
+
 class _Frame(NamedTuple):
-    """A frame with its pairs, and for each SOAP its near pairs, spectra and slopes."""
+    """A frame with all its pairs, and the descriptors of each SOAP."""
 
     atoms: Atoms
     pairs: PairList
-    soaps: dict[SoapSettings, tuple[PairList, np.ndarray, np.ndarray]]
+    soaps: dict[SoapSettings, _Soap]
 
 
-def _described(model: GapModel, frames: Sequence[Atoms]) -> Iterator[_Frame]:
+class _PairArrays(NamedTuple):
+    """The pairs of a frame as arrays of fixed size: what `power_spectra_and_gradients` takes."""
+
+    vectors: Any  # (3, n_pairs), Å, from each center to its neighbor
+    center: Any  # (n_pairs,)
+    species: Any  # (n_species, n_pairs): 1 where the neighbor is of that species
+    present: Any  # (n_pairs,): False where a place is not used
+    center_species: Any  # (n_species, n_centers): 1 where the center is of that species
+
+
+def _described_frames(model: GapModel, frames: Sequence[Atoms]) -> Iterator[_Frame]:
     """Compute the descriptors of frames, one after the other, with one compiled function."""
     for atoms in frames:
         check_atoms(atoms, model, model.label)
     enable_compilation_cache()
-    settings = [term_settings(term) for term in model.terms]
-    reach = max(each.cutoff_A for each in settings)
-    soaps = {each for each in settings if isinstance(each, SoapSettings)}
-    lists = [find_pairs(a.positions, a.cell.array, a.pbc, reach) for a in frames]
-    most = max((len(atoms) for atoms in frames), default=0)
-    rooms = {each: _room(each, lists, most) for each in soaps}
-    for atoms, pairs in zip(frames, lists, strict=True):
-        near = {each: _near(pairs, each.cutoff_A) for each in soaps}
-        found = {
-            each: (near[each], *_spectra(each, atoms, near[each], rooms[each])) for each in soaps
+    settings_of_terms = [term_settings(term) for term in model.terms]
+    cutoff_A = max(settings.cutoff_A for settings in settings_of_terms)
+    soaps = {settings for settings in settings_of_terms if isinstance(settings, SoapSettings)}
+    pair_lists = [find_pairs(a.positions, a.cell.array, a.pbc, cutoff_A) for a in frames]
+    n_centers = max((len(atoms) for atoms in frames), default=0)
+    capacity = {soap: _pair_capacity(soap, pair_lists) for soap in soaps}
+    for atoms, pairs in zip(frames, pair_lists, strict=True):
+        described = {
+            soap: _describe(
+                soap, atoms, pairs.select(pairs.distance < soap.cutoff_A), capacity[soap], n_centers
+            )
+            for soap in soaps
         }
-        yield _Frame(atoms, pairs, found)
+        yield _Frame(atoms, pairs, described)
 
 
-def _rows(term: GapTerm, frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
-    settings = term_settings(term)
-    if isinstance(settings, PairSettings):
-        return pair_rows(term, settings, frame.atoms, frame.pairs)
-    return soap_rows(term, settings, frame.atoms, *frame.soaps[settings])
+def _pair_capacity(settings: SoapSettings, pair_lists: Sequence[PairList]) -> int:
+    """Return a number of pairs that is enough for all frames: one size to compile for."""
+    n_pairs = [int((pairs.distance < settings.cutoff_A).sum()) for pairs in pair_lists]
+    return round_up(max(n_pairs, default=0) or 1, 64)
 
 
-def _rows_times(term: GapTerm, frame: _Frame, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    settings = term_settings(term)
-    if isinstance(settings, PairSettings):
-        energies, forces = pair_rows(term, settings, frame.atoms, frame.pairs)
-        return energies @ weights, forces @ weights
-    return soap_times(term, settings, frame.atoms, *frame.soaps[settings], weights)
-
-
-def _near(pairs: PairList, cutoff_A: float) -> PairList:
-    return pairs.chosen(pairs.distance < cutoff_A)
-
-
-def _room(settings: SoapSettings, lists: Sequence[PairList], most_atoms: int) -> tuple[int, int]:
-    """Return numbers of pairs and centers that are enough for all frames: one size to compile."""
-    most = max((int((pairs.distance < settings.cutoff_A).sum()) for pairs in lists), default=0)
-    return 64 * math.ceil(max(most, 1) / 64), most_atoms
-
-
-def _spectra(
-    settings: SoapSettings, atoms: Atoms, near: PairList, room: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return power spectra (n_atoms, n_components) and slopes (n_pairs, 3, n_components)."""
-    n_pairs, n_centers = room
-    n = len(near.first)
+def _describe(
+    settings: SoapSettings, atoms: Atoms, pairs: PairList, capacity: int, n_centers: int
+) -> _Soap:
+    n_pairs = len(pairs.first)
     species = np.array(settings.species)[:, None]
-    pad = ((0, 0), (0, n_pairs - n))
-    arrays = _Pairs(
-        vectors=np.pad(pair_vectors(atoms, near).T, pad),
-        center=np.pad(near.first, pad[1]),
-        species=np.pad((atoms.numbers[near.second] == species).astype(float), pad),
-        present=np.arange(n_pairs) < n,
-        own=np.pad((atoms.numbers == species).astype(float), ((0, 0), (0, n_centers - len(atoms)))),
+    pad = ((0, 0), (0, capacity - n_pairs))
+    is_species = (atoms.numbers == species).astype(float)
+    arrays = _PairArrays(
+        vectors=np.pad(pair_vectors(atoms, pairs).T, pad),
+        center=np.pad(pairs.first, pad[1]),
+        species=np.pad((atoms.numbers[pairs.second] == species).astype(float), pad),
+        present=np.arange(capacity) < n_pairs,
+        center_species=np.pad(is_species, ((0, 0), (0, n_centers - len(atoms)))),
     )
     with double_precision():
-        spectra, slopes = _compiled(settings)(arrays)
-        return np.asarray(spectra)[: len(atoms)], np.asarray(slopes)[:n]
+        spectra, gradients = _compiled(settings)(arrays)
+        return _Soap(pairs, np.asarray(spectra)[: len(atoms)], np.asarray(gradients)[:n_pairs])
 
 
 @lru_cache(maxsize=16)
 def _compiled(settings: SoapSettings) -> Any:
-    return jax.jit(lambda pairs: spectra_and_slopes(settings, *pairs))
+    return jax.jit(lambda arrays: power_spectra_and_gradients(settings, *arrays))
 
 
-def _shown(items: Iterator[_Frame], total: int, progress: bool) -> Iterator[_Frame]:
-    if not progress:
-        return items
-    from tqdm.auto import tqdm
+def _rows(term: GapTerm, frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the sparse points of a term add: energies (n_sparse,), forces (…, n_sparse)."""
+    settings = term_settings(term)
+    if isinstance(settings, PairSettings):
+        return pair_rows(term, settings, frame.atoms, frame.pairs)
+    return _soap_rows(term, settings, frame.atoms, frame.soaps[settings])
 
-    bar: Any = tqdm(
-        items, total=total, desc="comparing environments", unit="frame", file=sys.stderr
-    )
-    return iter(bar)
+
+def _rows_times_weights(
+    term: GapTerm, frame: _Frame, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    settings = term_settings(term)
+    if isinstance(settings, PairSettings):
+        energies, forces = pair_rows(term, settings, frame.atoms, frame.pairs)
+        return energies @ weights, forces @ weights
+    return _soap_rows_times_weights(term, settings, frame.atoms, frame.soaps[settings], weights)
 
 
 def pair_rows(
@@ -224,55 +225,44 @@ def pair_rows(
     """Rows of a pair term. gap_fit counts every pair from both ends, as the list does."""
     near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
     distance = near.distance[:, None]
-    cut, cut_slope = settings.cutoff_factor(distance)
+    cutoff, cutoff_derivative = settings.cutoff_factor(distance)
     scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
     kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
-    slope = kernel * (cut_slope - cut * scaled / settings.theta_A)
-    # The energy has each pair twice, and each time it pulls at both of its atoms: over the
-    # neighbors of one atom alone, that makes twice the slope.
-    along = 2 * pair_vectors(atoms, near) / distance
-    pull = along[:, :, None] * slope[:, None, :]
-    return (cut * kernel).sum(0), _added_up(_incidence(near.first, len(atoms)), pull)
+    derivative = kernel * (cutoff_derivative - cutoff * scaled / settings.theta_A)
+    # The energy has each pair twice, and each time it acts on both of its atoms: over the
+    # neighbors of one atom alone, that makes twice the derivative.
+    direction = 2 * pair_vectors(atoms, near) / distance
+    force_rows = direction[:, :, None] * derivative[:, None, :]
+    return (cutoff * kernel).sum(0), _sum_at_atoms(_incidence(near.first, len(atoms)), force_rows)
 
 
-def soap_rows(
-    term: GapTerm,
-    settings: SoapSettings,
-    atoms: Atoms,
-    near: PairList,
-    spectra: np.ndarray,
-    slopes: np.ndarray,
+def _soap_rows(
+    term: GapTerm, settings: SoapSettings, atoms: Atoms, soap: _Soap
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a SOAP term: δ² c_s (p · p_s)^ζ, summed over the centers of its element."""
-    points, overlap, zeta, scale = _overlaps(term, settings, spectra)
-    chosen, both = _ends(term, atoms, near)
+    points, overlap, zeta, scale = _overlaps(term, settings, soap.spectra)
+    indices, incidence = _edges_of_centers(term, atoms, soap.pairs)
     # One large product: many small ones, as with three dimensions, take three times as long.
-    pull = slopes[chosen].reshape(3 * len(chosen), len(points)) @ points
-    pull = pull.reshape(len(chosen), 3, points.shape[1])
-    pull *= (zeta * scale * overlap ** (zeta - 1))[near.first[chosen], None, :]
-    own = atoms.numbers == int(term.number("Z"))
-    return scale * (overlap[own] ** zeta).sum(0), _added_up(both, pull)
+    force_rows = soap.gradients[indices].reshape(3 * len(indices), len(points)) @ points
+    force_rows = force_rows.reshape(len(indices), 3, points.shape[1])
+    force_rows *= (zeta * scale * overlap ** (zeta - 1))[soap.pairs.first[indices], None, :]
+    centers = atoms.numbers == int(term.number("Z"))
+    return scale * (overlap[centers] ** zeta).sum(0), _sum_at_atoms(incidence, force_rows)
 
 
-def soap_times(
-    term: GapTerm,
-    settings: SoapSettings,
-    atoms: Atoms,
-    near: PairList,
-    spectra: np.ndarray,
-    slopes: np.ndarray,
-    weights: np.ndarray,
+def _soap_rows_times_weights(
+    term: GapTerm, settings: SoapSettings, atoms: Atoms, soap: _Soap, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a SOAP term times weights: sparse points are summed up before the neighbors."""
-    points, overlap, zeta, scale = _overlaps(term, settings, spectra)
-    chosen, both = _ends(term, atoms, near)
-    own = np.flatnonzero(atoms.numbers == int(term.number("Z")))
-    slope = zeta * scale * overlap[own] ** (zeta - 1)
+    points, overlap, zeta, scale = _overlaps(term, settings, soap.spectra)
+    indices, incidence = _edges_of_centers(term, atoms, soap.pairs)
+    centers = np.flatnonzero(atoms.numbers == int(term.number("Z")))
+    derivative = zeta * scale * overlap[centers] ** (zeta - 1)
     direction = np.zeros((len(atoms), len(points), weights.shape[1]))
-    direction[own] = points @ (slope[:, :, None] * weights)
-    pull = slopes[chosen] @ direction[near.first[chosen]]
-    energies = (scale * (overlap[own] ** zeta).sum(0)) @ weights
-    return energies, _added_up(both, pull)
+    direction[centers] = points @ (derivative[:, :, None] * weights)
+    force_rows = soap.gradients[indices] @ direction[soap.pairs.first[indices]]
+    energies = (scale * (overlap[centers] ** zeta).sum(0)) @ weights
+    return energies, _sum_at_atoms(incidence, force_rows)
 
 
 def _overlaps(
@@ -286,17 +276,22 @@ def _overlaps(
     return points, overlap, zeta, term.delta**2 * term.sparse_cutoff
 
 
-def _ends(term: GapTerm, atoms: Atoms, near: PairList) -> tuple[np.ndarray, csr_array]:
-    """Return the pairs whose center is the term's element, and what adds them up at both atoms."""
-    chosen = np.flatnonzero(atoms.numbers[near.first] == int(term.number("Z")))
-    first, second = (_incidence(end[chosen], len(atoms)) for end in (near.first, near.second))
-    return chosen, first - second
+def _edges_of_centers(term: GapTerm, atoms: Atoms, pairs: PairList) -> tuple[np.ndarray, csr_array]:
+    """Return indices of the pairs whose center is the term's element, and their incidence.
+
+    The signed incidence matrix (n_atoms, n_pairs) adds up at both atoms of each pair: 1 at its
+    center, −1 at the neighbor.
+    """
+    indices = np.flatnonzero(atoms.numbers[pairs.first] == int(term.number("Z")))
+    ends = (pairs.first, pairs.second)
+    first, second = (_incidence(end[indices], len(atoms)) for end in ends)
+    return indices, first - second
 
 
-def _added_up(incidence: csr_array, pull: np.ndarray) -> np.ndarray:
+def _sum_at_atoms(incidence: csr_array, force_rows: np.ndarray) -> np.ndarray:
     """Add (n_pairs, 3, n_sparse) up at the atoms: (3 n_atoms, n_sparse)."""
-    n_pairs, _, n_sparse = pull.shape
-    forces = incidence @ pull.reshape(n_pairs, 3 * n_sparse)
+    n_pairs, _, n_sparse = force_rows.shape
+    forces = incidence @ force_rows.reshape(n_pairs, 3 * n_sparse)
     return forces.reshape(-1, n_sparse)
 
 
@@ -308,6 +303,6 @@ def _incidence(atom: np.ndarray, n_atoms: int) -> csr_array:
 
 def pair_vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
     """Return the vectors from the first to the second atom of each pair, (n_pairs, 3), Å."""
-    apart = atoms.positions[pairs.second] - atoms.positions[pairs.first]
+    difference = atoms.positions[pairs.second] - atoms.positions[pairs.first]
     # Where there is no periodicity the shift is 0, and the cell does not matter.
-    return apart + pairs.shift @ atoms.cell.array
+    return difference + pairs.shift @ atoms.cell.array

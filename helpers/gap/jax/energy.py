@@ -1,8 +1,8 @@
 """Energy, energies of atoms, forces and virial: pure functions of a model and positions.
 
-Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). The energy is a function of the vectors
-between neighbors alone, so one reverse pass gives its slope along each of them: added up at the
-atoms they are the forces, multiplied with the vectors the strain derivative (the virial).
+Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). The energy is a function of the edges (the
+vectors between neighbors) alone, so one reverse pass gives its gradient along each of them: added
+up at the atoms they are the forces, multiplied with the edges the strain derivative (the virial).
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ import jax
 import jax.numpy as jnp
 
 from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
-from helpers.gap.jax.layout import ModelArrays, PairArrays, Plan, QuadraticArrays, SoapArrays
+from helpers.gap.jax.layout import (
+    Layout,
+    ModelParameters,
+    PairParameters,
+    QuadraticParameters,
+    SoapParameters,
+)
 from helpers.gap.jax.neighbors import Neighbors
 from helpers.gap.jax.soap import power_spectrum
 from helpers.gap.jax.terms import PairSettings, SoapSettings
@@ -45,8 +51,67 @@ class Prediction(NamedTuple):
     virial: Any
 
 
+def predict(
+    layout: Layout,
+    parameters: ModelParameters,
+    positions: jax.Array,
+    cell: jax.Array,
+    neighbors: Neighbors,
+) -> Prediction:
+    """Return energy, energies of atoms, forces and virial (arguments as `energy_and_forces`)."""
+    vectors = neighbor_vectors(positions, cell, neighbors)
+
+    def total(vectors: Vectors) -> tuple[jax.Array, jax.Array]:
+        soaps = _soap_energies(layout, parameters, vectors, neighbors)
+        pairs = _pair_energies(layout, parameters, vectors, neighbors)
+        return _sum(soaps, pairs), _atomic_energies(soaps, pairs, neighbors)
+
+    (energy, energies), gradients = jax.value_and_grad(total, has_aux=True)(vectors)
+    virial = jnp.zeros((3, 3))
+    for gradient, vector in zip(jax.tree.leaves(gradients), jax.tree.leaves(vectors), strict=True):
+        virial = virial + gradient.reshape(3, -1) @ vector.reshape(3, -1).T
+    return Prediction(energy, energies, _forces(gradients, neighbors), (virial + virial.T) / 2)
+
+
+def energy_and_forces(
+    layout: Layout,
+    parameters: ModelParameters,
+    positions: jax.Array,
+    cell: jax.Array,
+    neighbors: Neighbors,
+) -> tuple[jax.Array, jax.Array]:
+    """Return the energy (eV, without isolated atoms) and the forces (n_atoms, 3), eV/Å.
+
+    Parameters
+    ----------
+    layout : Layout
+        Sizes: static, what the function is compiled for.
+    parameters : ModelParameters
+        Sparse points and weights of the model.
+    positions : array of shape (n_atoms, 3), Å
+        Atoms in the order of `layout.counts`.
+    cell : array of shape (3, 3), Å
+        One cell vector per row.
+    neighbors : Neighbors
+        Neighbor lists of that layout.
+    """
+    vectors = neighbor_vectors(positions, cell, neighbors)
+    energy, gradients = jax.value_and_grad(partial(interaction_energy, layout, parameters))(
+        vectors, neighbors
+    )
+    return energy, _forces(gradients, neighbors)
+
+
+def interaction_energy(
+    layout: Layout, parameters: ModelParameters, vectors: Vectors, neighbors: Neighbors
+) -> jax.Array:
+    """Return the energy without that of isolated atoms, eV, as a function of the edges."""
+    soaps = _soap_energies(layout, parameters, vectors, neighbors)
+    return _sum(soaps, _pair_energies(layout, parameters, vectors, neighbors))
+
+
 def neighbor_vectors(positions: jax.Array, cell: jax.Array, neighbors: Neighbors) -> Vectors:
-    """Return the vectors from atoms to their neighbors, periodic images included.
+    """Return the edges: vectors from atoms to their neighbors, periodic images included.
 
     Parameters
     ----------
@@ -54,7 +119,12 @@ def neighbor_vectors(positions: jax.Array, cell: jax.Array, neighbors: Neighbors
     cell : array of shape (3, 3), Å
         One cell vector per row.
     neighbors : Neighbors
-        Who is next to whom.
+        The neighbor lists.
+
+    Returns
+    -------
+    tuple of arrays (3, n_neighbors, n_centers), tuple of arrays (3, n_pairs), Å
+        For each SOAP block, for each pair term.
     """
     p = positions.T
     soaps = tuple(
@@ -65,31 +135,57 @@ def neighbor_vectors(positions: jax.Array, cell: jax.Array, neighbors: Neighbors
     return soaps, pairs
 
 
-def _shares(
-    plan: Plan, soaps: SoapEnergies, pairs: list[jax.Array], neighbors: Neighbors
+def power_spectra(layout: Layout, vectors: Vectors, neighbors: Neighbors) -> list[jax.Array]:
+    """Return the power spectra of each SOAP block, (n_components, n_centers)."""
+    spectra = []
+    for block, vector, soap, capacity in zip(
+        layout.structure.blocks,
+        vectors[0],
+        neighbors.soaps,
+        layout.neighbor_capacity,
+        strict=True,
+    ):
+        evaluate = partial(_power_spectrum, block.settings, capacity)
+        arrays = vector, soap.present, soap.center_species
+        spectra.append(_map_in_parts(evaluate, CENTERS_AT_ONCE, *arrays))
+    return spectra
+
+
+def concatenate_edges(
+    neighbors: Sequence[Any], centers: Sequence[Any], pairs: Sequence[Any]
+) -> jax.Array:
+    """Join values of SOAP neighbors, of SOAP centers and of pairs, in the order of `Incidence`.
+
+    All may have further axes in front.
+    """
+    parts = []
+    for neighbor, center in zip(neighbors, centers, strict=True):
+        parts += [neighbor.reshape(*neighbor.shape[:-2], -1), center]
+    return jnp.concatenate([*parts, *pairs], axis=-1)
+
+
+def _forces(gradients: Vectors, neighbors: Neighbors) -> jax.Array:
+    """Add up the gradients along the edges at both of their ends."""
+    soaps, pairs = gradients
+    edges = concatenate_edges(soaps, [gradient.sum(1) for gradient in soaps], pairs)
+    index, sign = neighbors.incidence
+    return (edges[:, index] * sign).sum(1).T
+
+
+def _atomic_energies(
+    soaps: SoapEnergies, pairs: list[jax.Array], neighbors: Neighbors
 ) -> jax.Array:
     """Give each atom its SOAP energies and half of its pair energies."""
     centers = []
     for (columns, energies), nearby in zip(soaps, neighbors.soaps, strict=True):
         of_block = jnp.zeros(len(nearby.center))
-        for place, energy in zip(columns, energies, strict=True):
-            of_block = of_block.at[place].add(energy)
+        for column, energy in zip(columns, energies, strict=True):
+            of_block = of_block.at[column].add(energy)
         centers.append(of_block)
     nothing = [jnp.zeros(soap.index.shape) for soap in neighbors.soaps]
-    found = in_one_list(nothing, centers, [pair / 2 for pair in pairs])
-    index, sign = neighbors.ends
-    return (found[index] * jnp.abs(sign)).sum(0)
-
-
-def in_one_list(slots: Sequence[Any], centers: Sequence[Any], pairs: Sequence[Any]) -> jax.Array:
-    """Join values of SOAP slots, of SOAP centers and of pairs, in the order of `Ends.index`.
-
-    All may have further axes in front.
-    """
-    parts = []
-    for slot, center in zip(slots, centers, strict=True):
-        parts += [slot.reshape(*slot.shape[:-2], -1), center]
-    return jnp.concatenate([*parts, *pairs], axis=-1)
+    edges = concatenate_edges(nothing, centers, [pair / 2 for pair in pairs])
+    index, sign = neighbors.incidence
+    return (edges[index] * jnp.abs(sign)).sum(0)
 
 
 def _sum(soaps: SoapEnergies, pairs: list[jax.Array]) -> jax.Array:
@@ -97,146 +193,71 @@ def _sum(soaps: SoapEnergies, pairs: list[jax.Array]) -> jax.Array:
     return sum((part.sum() for part in parts), start=jnp.zeros(()))
 
 
-def interaction_energy(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
-) -> jax.Array:
-    """Return the energy without that of isolated atoms, eV."""
-    soaps = _soap_energies(plan, arrays, vectors, neighbors)
-    return _sum(soaps, _pair_energies(plan, arrays, vectors, neighbors))
-
-
-def energy_and_forces(
-    plan: Plan,
-    arrays: ModelArrays,
-    positions: jax.Array,
-    cell: jax.Array,
-    neighbors: Neighbors,
-) -> tuple[jax.Array, jax.Array]:
-    """Return the energy (eV, without isolated atoms) and the forces (n_atoms, 3), eV/Å."""
-    vectors = neighbor_vectors(positions, cell, neighbors)
-    energy, slopes = jax.value_and_grad(partial(interaction_energy, plan, arrays))(
-        vectors, neighbors
-    )
-    return energy, _forces(slopes, neighbors)
-
-
-def predict(
-    plan: Plan,
-    arrays: ModelArrays,
-    positions: jax.Array,
-    cell: jax.Array,
-    neighbors: Neighbors,
-) -> Prediction:
-    """Return everything at once: energy, energies of atoms, forces and virial."""
-    vectors = neighbor_vectors(positions, cell, neighbors)
-
-    def total(vectors: Vectors) -> tuple[jax.Array, jax.Array]:
-        soaps = _soap_energies(plan, arrays, vectors, neighbors)
-        pairs = _pair_energies(plan, arrays, vectors, neighbors)
-        return _sum(soaps, pairs), _shares(plan, soaps, pairs, neighbors)
-
-    (energy, energies), slopes = jax.value_and_grad(total, has_aux=True)(vectors)
-    virial = jnp.zeros((3, 3))
-    for slope, vector in zip(jax.tree.leaves(slopes), jax.tree.leaves(vectors), strict=True):
-        virial = virial + slope.reshape(3, -1) @ vector.reshape(3, -1).T
-    return Prediction(
-        energy,
-        energies,
-        _forces(slopes, neighbors),
-        (virial + virial.T) / 2,
-    )
-
-
-def _forces(slopes: Vectors, neighbors: Neighbors) -> jax.Array:
-    """Add up the slopes along the vectors at both of their ends."""
-    soaps, pairs = slopes
-    found = in_one_list(soaps, [slope.sum(1) for slope in soaps], pairs)
-    index, sign = neighbors.ends
-    return (found[:, index] * sign).sum(1).T
-
-
-def spectra(plan: Plan, vectors: Vectors, neighbors: Neighbors) -> list[jax.Array]:
-    """Return the power spectra of each SOAP block, (n_components, n_centers).
-
-    They may be 32-bit numbers. What is summed with the weights of a model must not be: a GAP is
-    a small difference of numbers of 10⁵ eV.
-    """
-    dtype = jnp.float32 if plan.terms.descriptor_bits == 32 else jnp.float64
-    found = []
-    for block, vector, soap, slots in zip(
-        plan.terms.blocks, vectors[0], neighbors.soaps, plan.slots, strict=True
+def _soap_energies(
+    layout: Layout, parameters: ModelParameters, vectors: Vectors, neighbors: Neighbors
+) -> SoapEnergies:
+    """Return for each SOAP block where each term acts, and its energies."""
+    energies_of_blocks = []
+    spectra = power_spectra(layout, vectors, neighbors)
+    for block, spectrum, of_terms in zip(
+        layout.structure.blocks, spectra, parameters.soaps, strict=True
     ):
-        spectrum = partial(_spectrum, block.settings, slots)
-        arrays = vector.astype(dtype), soap.present, soap.own.astype(dtype)
-        found.append(_in_parts(spectrum, CENTERS_AT_ONCE, *arrays))
-    return found
+        columns = layout.columns(block)
+        present = [
+            (columns[term.center], term.zeta, points)
+            for term, points in zip(block.terms, of_terms, strict=True)
+            if term.center in columns
+        ]
+        energies = [_soap_sum(zeta, spectrum[:, column], p) for column, zeta, p in present]
+        energies_of_blocks.append(([column for column, _, _ in present], energies))
+    return energies_of_blocks
 
 
-def _spectrum(
-    settings: SoapSettings, slots: tuple[int, ...], vectors: Any, present: Any, own: Any
+def _soap_sum(
+    zeta: float, spectrum: jax.Array, parameters: SoapParameters | QuadraticParameters
 ) -> jax.Array:
-    return power_spectrum(settings, vectors, present, slots, own)
+    if isinstance(parameters, QuadraticParameters):
+        return quadratic_sum(spectrum, *parameters)
+    return kernel_sum(zeta, spectrum, *parameters)
 
 
-def _in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array) -> jax.Array:
+def _power_spectrum(
+    settings: SoapSettings, capacity: tuple[int, ...], vectors: Any, present: Any, species: Any
+) -> jax.Array:
+    return power_spectrum(settings, vectors, present, capacity, species)
+
+
+def _pair_energies(
+    layout: Layout, parameters: ModelParameters, vectors: Vectors, neighbors: Neighbors
+) -> list[jax.Array]:
+    """Return for each pair term the energy of each pair, eV."""
+    energies = []
+    for settings, vector, pair, of_term in zip(
+        layout.structure.pairs, vectors[1], neighbors.pairs, parameters.pairs, strict=True
+    ):
+        energy = partial(_pair_energy, settings, of_term)
+        energies.append(_map_in_parts(energy, PAIRS_AT_ONCE, vector, pair.present))
+    return energies
+
+
+def _pair_energy(
+    settings: PairSettings, parameters: PairParameters, vectors: Any, present: Any
+) -> jax.Array:
+    return pair_sum(settings, vectors, present, *parameters)
+
+
+def _map_in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array) -> jax.Array:
     """Call `evaluate` on parts of the last axis: what it needs fits the processor's cache."""
     n = arrays[0].shape[-1]
     if n <= size:
         return evaluate(*arrays)
     n_parts = -(-n // size)
 
-    def in_front(array: jax.Array) -> jax.Array:
-        room = [(0, 0)] * (array.ndim - 1) + [(0, n_parts * size - n)]
-        parts = jnp.pad(array, room).reshape(*array.shape[:-1], n_parts, size)
+    def split(array: jax.Array) -> jax.Array:
+        padding = [(0, 0)] * (array.ndim - 1) + [(0, n_parts * size - n)]
+        parts = jnp.pad(array, padding).reshape(*array.shape[:-1], n_parts, size)
         return jnp.moveaxis(parts, -2, 0)
 
     again = jax.checkpoint(lambda parts: evaluate(*parts))  # computed twice rather than stored
-    found = jax.lax.map(again, tuple(map(in_front, arrays)))
-    found = jnp.moveaxis(found, 0, -2)
-    return found.reshape(*found.shape[:-2], -1)[..., :n]
-
-
-def _soap_energies(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
-) -> SoapEnergies:
-    """Return for each SOAP block where each term acts, and its energies."""
-    found = []
-    for block, spectrum, numbers in zip(
-        plan.terms.blocks,
-        spectra(plan, vectors, neighbors),
-        arrays.soaps,
-        strict=True,
-    ):
-        columns = plan.columns(block)
-        here = [(t, a) for t, a in zip(block.terms, numbers, strict=True) if t.center in columns]
-        energies = [
-            _soap_sum(term.zeta, spectrum[:, columns[term.center]], points) for term, points in here
-        ]
-        found.append(([columns[term.center] for term, _ in here], energies))
-    return found
-
-
-def _soap_sum(zeta: float, spectrum: jax.Array, points: SoapArrays | QuadraticArrays) -> jax.Array:
-    spectrum = spectrum.astype(jnp.float64)
-    if isinstance(points, QuadraticArrays):
-        return quadratic_sum(spectrum, *points)
-    return kernel_sum(zeta, spectrum, *points)
-
-
-def _pair_energies(
-    plan: Plan, arrays: ModelArrays, vectors: Vectors, neighbors: Neighbors
-) -> list[jax.Array]:
-    """Return for each pair term the energy of each pair, eV."""
-    found = []
-    for settings, vector, pair, numbers in zip(
-        plan.terms.pairs, vectors[1], neighbors.pairs, arrays.pairs, strict=True
-    ):
-        energy = partial(_pair_energy, settings, numbers)
-        found.append(_in_parts(energy, PAIRS_AT_ONCE, vector, pair.present))
-    return found
-
-
-def _pair_energy(
-    settings: PairSettings, numbers: PairArrays, vectors: Any, present: Any
-) -> jax.Array:
-    return pair_sum(settings, vectors, present, *numbers)
+    values = jnp.moveaxis(jax.lax.map(again, tuple(map(split, arrays))), 0, -2)
+    return values.reshape(*values.shape[:-2], -1)[..., :n]

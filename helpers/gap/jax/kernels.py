@@ -1,4 +1,4 @@
-"""Kernels summed over sparse points: power spectra → SOAP energies, distances → pair energies.
+"""Sums of kernels over sparse points: SOAP energies of atoms and energies of pairs.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). Every array has the atoms, or the pairs, on
 its last axis. The sums carry their own derivatives: JAX's would store or repeat more.
@@ -63,52 +63,6 @@ def quadratic_sum(spectrum: jax.Array, matrix: jax.Array) -> jax.Array:
     return (spectrum * (matrix @ spectrum)).sum(0)
 
 
-def _quadratic_sum_forward(spectrum: jax.Array, matrix: jax.Array) -> tuple[jax.Array, tuple]:
-    product = matrix @ spectrum
-    return (spectrum * product).sum(0), (spectrum, product)
-
-
-def _quadratic_sum_backward(saved: tuple, change: jax.Array) -> tuple[jax.Array, jax.Array]:
-    spectrum, product = saved
-    return 2 * product * change, (spectrum * change) @ spectrum.T
-
-
-quadratic_sum.defvjp(_quadratic_sum_forward, _quadratic_sum_backward)
-
-
-def kernel_power(overlap: jax.Array, zeta: float) -> jax.Array:
-    """Return overlap^ζ; only whole powers may have negative overlaps (by rounding)."""
-    if zeta == int(zeta):
-        return jax.lax.integer_pow(overlap, int(zeta))
-    return jnp.where(overlap > 0, jnp.where(overlap > 0, overlap, 1.0) ** zeta, 0.0)
-
-
-def _kernel_sum_forward(
-    zeta: float,
-    spectrum: jax.Array,
-    points: jax.Array,
-    points_transposed: jax.Array,
-    weights: jax.Array,
-) -> tuple[jax.Array, tuple]:
-    overlap = points @ spectrum
-    saved = (overlap, spectrum, points, points_transposed, weights)
-    return weights @ kernel_power(overlap, zeta), saved
-
-
-def _kernel_sum_backward(zeta: float, saved: tuple, change: jax.Array) -> tuple:
-    overlap, spectrum, points, points_transposed, weights = saved
-    slope = (zeta * weights)[:, None] * kernel_power(overlap, zeta - 1) * change
-    return (
-        points_transposed @ slope,
-        slope @ spectrum.T,
-        jnp.zeros_like(points_transposed),  # a copy: its derivative is counted with `points`
-        kernel_power(overlap, zeta) @ change,
-    )
-
-
-kernel_sum.defvjp(_kernel_sum_forward, _kernel_sum_backward)
-
-
 def pair_sum(
     settings: PairSettings,
     vectors: jax.Array,
@@ -140,6 +94,52 @@ def pair_sum(
     return energy * cutoff_function(distance, settings.cutoff_A, settings.transition_A)
 
 
+def kernel_power(overlap: jax.Array, zeta: float) -> jax.Array:
+    """Return overlap^ζ; only whole powers may have negative overlaps (by rounding)."""
+    if zeta == int(zeta):
+        return jax.lax.integer_pow(overlap, int(zeta))
+    return jnp.where(overlap > 0, jnp.where(overlap > 0, overlap, 1.0) ** zeta, 0.0)
+
+
+def _quadratic_sum_forward(spectrum: jax.Array, matrix: jax.Array) -> tuple[jax.Array, tuple]:
+    product = matrix @ spectrum
+    return (spectrum * product).sum(0), (spectrum, product)
+
+
+def _quadratic_sum_backward(saved: tuple, cotangent: jax.Array) -> tuple[jax.Array, jax.Array]:
+    spectrum, product = saved
+    return 2 * product * cotangent, (spectrum * cotangent) @ spectrum.T
+
+
+quadratic_sum.defvjp(_quadratic_sum_forward, _quadratic_sum_backward)
+
+
+def _kernel_sum_forward(
+    zeta: float,
+    spectrum: jax.Array,
+    points: jax.Array,
+    points_transposed: jax.Array,
+    weights: jax.Array,
+) -> tuple[jax.Array, tuple]:
+    overlap = points @ spectrum
+    saved = (overlap, spectrum, points, points_transposed, weights)
+    return weights @ kernel_power(overlap, zeta), saved
+
+
+def _kernel_sum_backward(zeta: float, saved: tuple, cotangent: jax.Array) -> tuple:
+    overlap, spectrum, points, points_transposed, weights = saved
+    along = (zeta * weights)[:, None] * kernel_power(overlap, zeta - 1) * cotangent
+    return (
+        points_transposed @ along,
+        along @ spectrum.T,
+        jnp.zeros_like(points_transposed),  # a copy: its derivative is counted with `points`
+        kernel_power(overlap, zeta) @ cotangent,
+    )
+
+
+kernel_sum.defvjp(_kernel_sum_forward, _kernel_sum_backward)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _gaussians(
     theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
@@ -156,17 +156,17 @@ def _each_gaussian(theta_A: float, distance: jax.Array, points: jax.Array) -> ja
 def _gaussians_forward(
     theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
 ) -> tuple[jax.Array, tuple]:
-    """Get the slope, Σ_s w_s (x_s − r)/θ² exp(…), from the same exponentials."""
+    """Get the derivative, Σ_s w_s (x_s − r)/θ² exp(…), from the same exponentials."""
     sums = jnp.stack([weights, weights * points]) @ _each_gaussian(theta_A, distance, points)
-    slope = (sums[1] - distance * sums[0]) * (1 / theta_A**2)
-    return sums[0], (slope, distance, points, weights)
+    derivative = (sums[1] - distance * sums[0]) * (1 / theta_A**2)
+    return sums[0], (derivative, distance, points, weights)
 
 
-def _gaussians_backward(theta_A: float, saved: tuple, change: jax.Array) -> tuple:
-    slope, distance, points, weights = saved
-    gaussians = _each_gaussian(theta_A, distance, points) * change
+def _gaussians_backward(theta_A: float, saved: tuple, cotangent: jax.Array) -> tuple:
+    derivative, distance, points, weights = saved
+    gaussians = _each_gaussian(theta_A, distance, points) * cotangent
     away = (distance - points[:, None]) * (1 / theta_A**2)
-    return change * slope, weights * (gaussians * away).sum(1), gaussians.sum(1)
+    return cotangent * derivative, weights * (gaussians * away).sum(1), gaussians.sum(1)
 
 
 _gaussians.defvjp(_gaussians_forward, _gaussians_backward)

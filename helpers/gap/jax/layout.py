@@ -1,12 +1,14 @@
-"""What is compiled and what is passed in: a hashable `Plan` of sizes, and a model's arrays.
+"""What is compiled and what is passed in: a hashable `Layout` of sizes, and a model's parameters.
 
-A plan says how many atoms of each element there are, which terms act on them and how much room
-their neighbors have. Models with the same plan share one compiled function; the numbers of the
-model travel as arguments, so that nothing large is baked into the code.
+A layout says how many atoms of each element there are, which terms act on them and the capacity
+of their neighbor lists. Models with the same layout share one compiled function; the numbers of
+the model travel as arguments, so that nothing large is baked into the code.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -39,12 +41,11 @@ class SoapBlock:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """All terms of a model, without their numbers, and how precise its descriptors are (bits)."""
+class ModelStructure:
+    """The terms of a model with their hyperparameters, without sparse points and weights."""
 
     blocks: tuple[SoapBlock, ...]
     pairs: tuple[PairSettings, ...]
-    descriptor_bits: int = 64
 
     @property
     def cutoff_A(self) -> float:
@@ -53,95 +54,13 @@ class Terms:
         return max([*soaps, *(pair.cutoff_A for pair in self.pairs)])
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything that the compiled function depends on.
-
-    Attributes
-    ----------
-    terms : Terms
-        The terms of the model.
-    counts : tuple of (int, int)
-        Atomic number and number of atoms, ascending: the order in which the atoms stand.
-    slots : tuple of tuple of int
-        Room for neighbors of each species around one central atom, for each SOAP block.
-    rooms : tuple of int
-        Room for the pairs of each pair term.
-    ends : int
-        Room for the vectors that begin or end at one atom.
-    """
-
-    terms: Terms
-    counts: tuple[tuple[int, int], ...]
-    slots: tuple[tuple[int, ...], ...]
-    rooms: tuple[int, ...]
-    ends: int
-
-    @property
-    def n_atoms(self) -> int:
-        """Number of atoms."""
-        return sum(count for _, count in self.counts)
-
-    def columns(self, block: SoapBlock) -> dict[int, slice]:
-        """Return the place of each central element among the central atoms of a block."""
-        places, start = {}, 0
-        for number, count in self.counts:
-            if number in block.centers:
-                places[number] = slice(start, start + count)
-                start += count
-        return places
-
-
-def with_room_for(plan: Plan, other: Plan) -> Plan:
-    """Return a plan whose neighbor lists have room for those of both."""
-    slots = zip(plan.slots, other.slots, strict=True)
-    return replace(
-        plan,
-        slots=tuple(tuple(map(max, a, b)) for a, b in slots),
-        rooms=tuple(map(max, plan.rooms, other.rooms)),
-        ends=max(plan.ends, other.ends),
-    )
-
-
-class SoapArrays(NamedTuple):
-    """Sparse points of one SOAP term, twice (the second transposed), and their weights, eV."""
-
-    points: Any
-    points_transposed: Any
-    weights: Any
-
-
-class QuadraticArrays(NamedTuple):
-    """A SOAP term with ζ = 2: Σ_s w_s (p·p_s)² = pᵀ A p with A = Σ_s w_s p_s p_sᵀ, eV.
-
-    The same sum in another order, and less work if there are more sparse points than half the
-    components of p.
-    """
-
-    matrix: Any
-
-
-class PairArrays(NamedTuple):
-    """Sparse points of one pair term, Å, and their weights, eV."""
-
-    points: Any
-    weights: Any
-
-
-class ModelArrays(NamedTuple):
-    """The numbers of a model, in the order of `Terms`."""
-
-    soaps: tuple[tuple[SoapArrays | QuadraticArrays, ...], ...]
-    pairs: tuple[PairArrays, ...]
-
-
-def plan_terms(model: GapModel, *, descriptor_bits: int = 64) -> Terms:
-    """Sort the terms of a model; refuse, by name, what the formulas do not cover.
+def model_structure(model: GapModel) -> ModelStructure:
+    """Group the terms of a model into SOAP blocks and pair terms.
 
     Raises
     ------
     UnsupportedModelError
-        If a term cannot be evaluated here (see `settings.term_settings`).
+        If a term cannot be evaluated here; it is named (see `terms.term_settings`).
     """
     blocks: dict[SoapSettings, list[SoapTerm]] = {}
     pairs = []
@@ -152,36 +71,163 @@ def plan_terms(model: GapModel, *, descriptor_bits: int = 64) -> Terms:
             blocks.setdefault(settings, []).append(soap)
         else:
             pairs.append(settings)
-    return Terms(
+    return ModelStructure(
         tuple(SoapBlock(settings, tuple(terms)) for settings, terms in blocks.items()),
         tuple(pairs),
-        descriptor_bits,
     )
 
 
-def model_arrays(model: GapModel) -> ModelArrays:
-    """Return the numbers of a model as 64-bit arrays, in the order of `plan_terms`.
+@dataclass(frozen=True)
+class Layout:
+    """Everything that the compiled function depends on: static, hashable.
+
+    Attributes
+    ----------
+    structure : ModelStructure
+        The terms of the model.
+    counts : tuple of (int, int)
+        Atomic number and number of atoms, ascending: the order in which the atoms stand.
+    neighbor_capacity : tuple of tuple of int
+        Most neighbors of each species around one central atom, for each SOAP block.
+    pair_capacity : tuple of int
+        Most pairs of each pair term.
+    edge_capacity : int
+        Most edges (vectors between neighbors) that begin or end at one atom.
+    """
+
+    structure: ModelStructure
+    counts: tuple[tuple[int, int], ...]
+    neighbor_capacity: tuple[tuple[int, ...], ...]
+    pair_capacity: tuple[int, ...]
+    edge_capacity: int
+
+    @classmethod
+    def empty(cls, structure: ModelStructure, counts: tuple[tuple[int, int], ...]) -> Layout:
+        """Return a layout of atoms without any neighbors."""
+        neighbors = tuple((0,) * len(block.settings.species) for block in structure.blocks)
+        return cls(structure, counts, neighbors, (0,) * len(structure.pairs), 0)
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return sum(count for _, count in self.counts)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Atomic number of each atom, shape (n_atoms,)."""
+        return np.repeat([z for z, _ in self.counts], [n for _, n in self.counts])
+
+    def columns(self, block: SoapBlock) -> dict[int, slice]:
+        """Return where the atoms of each central element stand among the centers of a block."""
+        slices, start = {}, 0
+        for number, count in self.counts:
+            if number in block.centers:
+                slices[number] = slice(start, start + count)
+                start += count
+        return slices
+
+    def grow(
+        self,
+        n_neighbors: Sequence[Sequence[int]],
+        n_pairs: Sequence[int],
+        n_edges: int,
+    ) -> Layout:
+        """Return a layout with capacity for these numbers, with some to spare where it grows.
+
+        Where the layout is large enough an equal one is returned: nothing is compiled again.
+        """
+        return replace(
+            self,
+            neighbor_capacity=tuple(
+                tuple(
+                    _enough(capacity, needed, 1.2, 4)
+                    for capacity, needed in zip(capacities, needs, strict=True)
+                )
+                for capacities, needs in zip(self.neighbor_capacity, n_neighbors, strict=True)
+            ),
+            pair_capacity=tuple(
+                _enough(capacity, needed, 1.1, 32)
+                for capacity, needed in zip(self.pair_capacity, n_pairs, strict=True)
+            ),
+            edge_capacity=_enough(self.edge_capacity, n_edges, 1.1, 8),
+        )
+
+
+def merge(layout: Layout, other: Layout) -> Layout:
+    """Return a layout with capacity for the neighbor lists of both."""
+    capacities = zip(layout.neighbor_capacity, other.neighbor_capacity, strict=True)
+    return replace(
+        layout,
+        neighbor_capacity=tuple(tuple(map(max, a, b)) for a, b in capacities),
+        pair_capacity=tuple(map(max, layout.pair_capacity, other.pair_capacity)),
+        edge_capacity=max(layout.edge_capacity, other.edge_capacity),
+    )
+
+
+def round_up(size: float, step: int) -> int:
+    """Return the next multiple of `step`, so that similar lists have the same size."""
+    return math.ceil(size / step) * step
+
+
+def _enough(capacity: int, needed: int, spare: float, step: int) -> int:
+    return capacity if needed <= capacity else round_up(spare * needed, step)
+
+
+class SoapParameters(NamedTuple):
+    """Sparse points of one SOAP term, twice (the second transposed), and their weights, eV."""
+
+    points: Any
+    points_transposed: Any
+    weights: Any
+
+
+class QuadraticParameters(NamedTuple):
+    """A SOAP term with ζ = 2: Σ_s w_s (p·p_s)² = pᵀ A p with A = Σ_s w_s p_s p_sᵀ, eV.
+
+    The same sum in another order, and less work if there are more sparse points than half the
+    components of p.
+    """
+
+    matrix: Any
+
+
+class PairParameters(NamedTuple):
+    """Sparse points of one pair term, Å, and their weights, eV."""
+
+    points: Any
+    weights: Any
+
+
+class ModelParameters(NamedTuple):
+    """The numbers of a model, in the order of `ModelStructure`: a pytree of arrays."""
+
+    soaps: tuple[tuple[SoapParameters | QuadraticParameters, ...], ...]
+    pairs: tuple[PairParameters, ...]
+
+
+def model_parameters(model: GapModel) -> ModelParameters:
+    """Return sparse points and weights of a model as 64-bit arrays, in the order of its structure.
 
     The weight of a sparse point is α_s c_s δ²; for pairs twice that, because gap_fit counts
     every pair from both ends and the lists here hold it once.
     """
-    soaps: dict[SoapSettings, list[SoapArrays | QuadraticArrays]] = {}
+    soaps: dict[SoapSettings, list[SoapParameters | QuadraticParameters]] = {}
     pairs = []
     for term in model.terms:
         settings = term_settings(term)
         weights = term.alpha * term.sparse_cutoff * term.delta**2
         if isinstance(settings, SoapSettings):
             points = term.sparse_points[:, component_order(settings)]
-            soaps.setdefault(settings, []).append(_soap_arrays(term.zeta, points, weights))
+            soaps.setdefault(settings, []).append(_soap_parameters(term.zeta, points, weights))
         else:
-            pairs.append(PairArrays(term.sparse_points[:, 0], 2 * weights))
-    return ModelArrays(tuple(tuple(arrays) for arrays in soaps.values()), tuple(pairs))
+            pairs.append(PairParameters(term.sparse_points[:, 0], 2 * weights))
+    return ModelParameters(tuple(tuple(terms) for terms in soaps.values()), tuple(pairs))
 
 
-def _soap_arrays(
+def _soap_parameters(
     zeta: float | None, points: np.ndarray, weights: np.ndarray
-) -> SoapArrays | QuadraticArrays:
+) -> SoapParameters | QuadraticParameters:
     n_sparse, n_components = points.shape
     if zeta == 2 and 2 * n_sparse > n_components:
-        return QuadraticArrays((points.T * weights) @ points)
-    return SoapArrays(points, np.ascontiguousarray(points.T), weights)
+        return QuadraticParameters((points.T * weights) @ points)
+    return SoapParameters(points, np.ascontiguousarray(points.T), weights)

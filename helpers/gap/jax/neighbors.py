@@ -1,20 +1,19 @@
-"""Neighbor lists in padded arrays; their capacity grows when a list overflows.
+"""Neighbor lists in padded arrays, as the compiled functions take them.
 
-Nothing is ever left out: the capacity that a list needs is counted before it is filled.
+`find_edges` sorts a list of pairs by the terms that act on them, `Edges.grow` gives a layout the
+capacity that they need (nothing is ever left out), and `pad_neighbors` fills
+arrays of that capacity.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.gap.jax.layout import Plan, SoapBlock, Terms
+from helpers.gap.jax.layout import Layout, ModelStructure, SoapBlock
 from helpers.neighbors import PairList
-
-Counts = tuple[tuple[int, int], ...]
 
 
 class SoapNeighbors(NamedTuple):
@@ -24,13 +23,13 @@ class SoapNeighbors(NamedTuple):
     ----------
     center : int array of shape (n_centers,)
         The central atoms.
-    index : int array of shape (n_slots, n_centers)
+    index : int array of shape (n_neighbors, n_centers)
         Their neighbors, those of one species after the other.
-    shift : array of shape (3, n_slots, n_centers)
+    shift : array of shape (3, n_neighbors, n_centers)
         Cell vectors to add to the neighbor's position.
-    present : bool array of shape (n_slots, n_centers)
-        False where a slot is not used.
-    own : array of shape (n_species, n_centers)
+    present : bool array of shape (n_neighbors, n_centers)
+        False where a place is not used.
+    center_species : array of shape (n_species, n_centers)
         1 where the central atom is of that species, otherwise 0.
     """
 
@@ -38,7 +37,7 @@ class SoapNeighbors(NamedTuple):
     index: Any
     shift: Any
     present: Any
-    own: Any
+    center_species: Any
 
 
 class PairNeighbors(NamedTuple):
@@ -50,139 +49,142 @@ class PairNeighbors(NamedTuple):
     present: Any
 
 
-class Neighbors(NamedTuple):
-    """Neighbor lists for each SOAP block and each pair term, and where their vectors end."""
+class Incidence(NamedTuple):
+    """Edges that begin or end at each atom: arrays of shape (edge_capacity, n_atoms).
 
-    soaps: tuple[SoapNeighbors, ...]
-    pairs: tuple[PairNeighbors, ...]
-    ends: Ends
-
-
-def lay_out(
-    terms: Terms, counts: Counts, pairs: PairList, skin_A: float, plan: Plan | None = None
-) -> tuple[Plan, Neighbors]:
-    """Lay a list of pairs out as the arrays that the compiled functions take.
-
-    Parameters
-    ----------
-    terms : Terms
-        The terms of the model, with their cutoffs.
-    counts : tuple of (int, int)
-        Atomic numbers, ascending, and how many atoms of each there are, in this order.
-    pairs : PairList
-        All pairs within ``terms.cutoff_A + skin_A``.
-    skin_A : float
-        Pairs are kept up to the cutoff of each term plus this.
-    plan : Plan, optional
-        The plan so far. Its room is kept where it is enough.
-
-    Returns
-    -------
-    Plan, Neighbors
-        The plan is the one given, unless a list needs more room: then it is a larger one, and
-        whatever was compiled for the old one has to be compiled again.
-    """
-    numbers = np.repeat([z for z, _ in counts], [n for _, n in counts])
-    soaps, slots = [], []
-    for i, block in enumerate(terms.blocks):
-        room = plan.slots[i] if plan else (0,) * len(block.settings.species)
-        arrays, room = _soap_arrays(block, numbers, pairs, skin_A, room)
-        soaps.append(arrays)
-        slots.append(room)
-    lists, rooms = [], []
-    for i, settings in enumerate(terms.pairs):
-        near = pairs.distance < settings.cutoff_A + skin_A
-        a, b = numbers[pairs.first], numbers[pairs.second]
-        low, high = settings.species
-        chosen = np.flatnonzero(near & (a == low) & (b == high) & (low != high or _once(pairs)))
-        pair, size = _pair_arrays(pairs, chosen, plan.rooms[i] if plan else 0)
-        lists.append(pair)
-        rooms.append(size)
-    ends = find_ends(soaps, lists, len(numbers), plan.ends if plan else 0)
-    needed = Plan(terms, counts, tuple(slots), tuple(rooms), len(ends.index))
-    return (plan if plan == needed else needed), Neighbors(tuple(soaps), tuple(lists), ends)
-
-
-def _once(pairs: PairList) -> np.ndarray:
-    """Mark each pair of atoms of one element from one of its two ends only."""
-    later = pairs.second > pairs.first
-    sign = np.sign(pairs.shift @ [4096 * 4096, 4096, 1])  # an atom and its own image
-    return later | ((pairs.second == pairs.first) & (sign > 0))
-
-
-def _soap_arrays(
-    block: SoapBlock,
-    numbers: np.ndarray,
-    pairs: PairList,
-    skin_A: float,
-    room: tuple[int, ...],
-) -> tuple[SoapNeighbors, tuple[int, ...]]:
-    center = np.flatnonzero(np.isin(numbers, block.centers))
-    column = np.full(len(numbers), -1)
-    column[center] = np.arange(len(center))
-    near = (pairs.distance < block.settings.cutoff_A + skin_A) & (column[pairs.first] >= 0)
-    parts, rooms = [], []
-    for species, have in zip(block.settings.species, room, strict=True):
-        chosen = np.flatnonzero(near & (numbers[pairs.second] == species))
-        chosen = chosen[np.argsort(pairs.first[chosen], kind="stable")]
-        columns = column[pairs.first[chosen]]
-        counts = np.bincount(columns, minlength=len(center))
-        most = int(counts.max(initial=0))
-        size = have if most <= have else roomy(1.2 * most, 4)
-        starts = np.cumsum(counts) - counts
-        rows = np.arange(len(chosen)) - np.repeat(starts, counts)
-        index = np.tile(center, (size, 1))
-        shift = np.zeros((3, size, len(center)))
-        present = np.zeros((size, len(center)), bool)
-        index[rows, columns] = pairs.second[chosen]
-        shift[:, rows, columns] = pairs.shift[chosen].T
-        present[rows, columns] = True
-        parts.append((index, shift, present))
-        rooms.append(size)
-    own = np.array([numbers[center] == z for z in block.settings.species], float)
-    arrays = SoapNeighbors(
-        center.astype(np.int32),
-        np.concatenate([index for index, _, _ in parts]).astype(np.int32),
-        np.concatenate([shift for _, shift, _ in parts], axis=1),
-        np.concatenate([present for _, _, present in parts]),
-        own,
-    )
-    return arrays, tuple(rooms)
-
-
-def _pair_arrays(pairs: PairList, chosen: np.ndarray, room: int) -> tuple[PairNeighbors, int]:
-    size = room if len(chosen) <= room else roomy(1.1 * len(chosen), 32)
-    first, second = np.zeros((2, size), np.int32)
-    shift, present = np.zeros((3, size)), np.zeros(size, bool)
-    first[: len(chosen)], second[: len(chosen)] = pairs.first[chosen], pairs.second[chosen]
-    shift[:, : len(chosen)] = pairs.shift[chosen].T
-    present[: len(chosen)] = True
-    return PairNeighbors(first, second, shift, present), size
-
-
-class Ends(NamedTuple):
-    """For each atom, the vectors that begin or end there: arrays of shape (room, n_atoms).
-
-    Looking up the slopes that belong to an atom is several times faster than adding each slope
-    where it belongs.
+    Looking up the gradients that belong to an atom is several times faster than adding each
+    gradient where it belongs.
 
     Attributes
     ----------
     index : int array
-        Places in the list of all vectors (see `energy.in_one_list`).
+        Places in the list of all edges (see `energy.concatenate_edges`).
     sign : array
-        1 where the vector begins at the atom, −1 where it ends there, 0 where unused.
+        1 where the edge begins at the atom, −1 where it ends there, 0 where unused.
     """
 
     index: Any
     sign: Any
 
 
-def find_ends(soaps: Sequence[Any], pairs: Sequence[Any], n_atoms: int, room: int) -> Ends:
-    """List the vectors of each atom; `room` grows if it is not enough.
+class Neighbors(NamedTuple):
+    """Neighbor lists of each SOAP block and each pair term, and the incidence of their edges."""
 
-    The list of all vectors holds for each SOAP block its slots, then for each center the sum over
-    its slots, and after all blocks the pairs.
+    soaps: tuple[SoapNeighbors, ...]
+    pairs: tuple[PairNeighbors, ...]
+    incidence: Incidence
+
+
+class SpeciesEdges(NamedTuple):
+    """Edges from the central atoms of a SOAP block to their neighbors of one species.
+
+    Attributes
+    ----------
+    row, column : int arrays of shape (n_edges,)
+        Place in the padded array: rows count the neighbors of a center, columns the centers.
+    neighbor : int array of shape (n_edges,)
+        The atom at the other end.
+    shift : int array of shape (3, n_edges)
+        Cell vectors to add to its position.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    neighbor: np.ndarray
+    shift: np.ndarray
+
+
+class Edges(NamedTuple):
+    """The pairs of a list that the terms of a model act on, not yet padded.
+
+    Attributes
+    ----------
+    centers : tuple of int arrays
+        The central atoms of each SOAP block.
+    soaps : tuple of tuple of SpeciesEdges
+        For each SOAP block and each species of neighbors.
+    pairs : tuple of PairList
+        For each pair term; every pair once.
+    """
+
+    centers: tuple[np.ndarray, ...]
+    soaps: tuple[tuple[SpeciesEdges, ...], ...]
+    pairs: tuple[PairList, ...]
+
+    def grow(self, layout: Layout) -> Layout:
+        """Return the layout, grown where it has too little capacity for these edges."""
+        n_edges = np.zeros(layout.n_atoms, int)
+        for centers, block in zip(self.centers, self.soaps, strict=True):
+            n_edges[centers] += 1  # one sum over all that begin there
+            for edges in block:
+                n_edges += np.bincount(edges.neighbor, minlength=len(n_edges))
+        for pairs in self.pairs:
+            for atom in (pairs.first, pairs.second):
+                n_edges += np.bincount(atom, minlength=len(n_edges))
+        return layout.grow(
+            [[int(edges.row.max(initial=-1)) + 1 for edges in block] for block in self.soaps],
+            [len(pairs.first) for pairs in self.pairs],
+            int(n_edges.max(initial=0)),
+        )
+
+
+def find_edges(
+    structure: ModelStructure, numbers: np.ndarray, pairs: PairList, skin_A: float
+) -> Edges:
+    """Sort a list of pairs by the terms that act on them.
+
+    Parameters
+    ----------
+    structure : ModelStructure
+        The terms of the model, with their cutoffs.
+    numbers : ndarray of shape (n_atoms,)
+        Atomic numbers, ascending.
+    pairs : PairList
+        All pairs within ``structure.cutoff_A + skin_A``.
+    skin_A : float
+        Pairs are kept up to the cutoff of each term plus this.
+
+    Returns
+    -------
+    Edges
+    """
+    pair_terms = []
+    for settings in structure.pairs:
+        near = pairs.distance < settings.cutoff_A + skin_A
+        low, high = settings.species
+        ordered = (numbers[pairs.first] == low) & (numbers[pairs.second] == high)
+        once = low != high or _from_one_end(pairs)
+        pair_terms.append(pairs.select(np.flatnonzero(near & ordered & once)))
+    centers = tuple(np.flatnonzero(np.isin(numbers, block.centers)) for block in structure.blocks)
+    soaps = tuple(
+        _soap_edges(block, numbers, atoms, pairs, skin_A)
+        for block, atoms in zip(structure.blocks, centers, strict=True)
+    )
+    return Edges(centers, soaps, tuple(pair_terms))
+
+
+def pad_neighbors(layout: Layout, edges: Edges) -> Neighbors:
+    """Fill padded arrays of the capacities of `layout`, which are large enough for `edges`."""
+    blocks = zip(
+        layout.structure.blocks,
+        layout.neighbor_capacity,
+        edges.centers,
+        edges.soaps,
+        strict=True,
+    )
+    soaps = tuple(_soap_neighbors(layout.numbers, *block) for block in blocks)
+    pairs = tuple(map(_pair_neighbors, layout.pair_capacity, edges.pairs))
+    incidence = edge_incidence(soaps, pairs, layout.n_atoms, layout.edge_capacity)
+    return Neighbors(soaps, pairs, incidence)
+
+
+def edge_incidence(
+    soaps: Sequence[SoapNeighbors], pairs: Sequence[PairNeighbors], n_atoms: int, capacity: int
+) -> Incidence:
+    """Return the incidence of edges on atoms.
+
+    The list of all edges holds for each SOAP block its padded edges, then for each center the sum
+    over its edges, and after all blocks the pairs.
     """
     entries: list[tuple[np.ndarray, float, np.ndarray]] = []  # atoms, sign, places
     total = 0
@@ -202,15 +204,69 @@ def find_ends(soaps: Sequence[Any], pairs: Sequence[Any], n_atoms: int, room: in
     place = np.concatenate([places for _, _, places in entries])
     order = np.argsort(atom, kind="stable")
     atom = atom[order]
-    counts = np.bincount(atom, minlength=n_atoms)
-    most = int(counts.max(initial=0))
-    size = room if most <= room else roomy(1.1 * most, 8)
-    row = np.arange(len(atom)) - np.repeat(np.cumsum(counts) - counts, counts)
-    index, signs = np.zeros((size, n_atoms), np.int32), np.zeros((size, n_atoms))
+    row = _rank_in_group(atom, n_atoms)
+    index, signs = np.zeros((capacity, n_atoms), np.int32), np.zeros((capacity, n_atoms))
     index[row, atom], signs[row, atom] = place[order], sign[order]
-    return Ends(index, signs)
+    return Incidence(index, signs)
 
 
-def roomy(wanted: float, step: int) -> int:
-    """Return the next multiple of `step`, so that similar lists have the same size."""
-    return math.ceil(wanted / step) * step
+def _from_one_end(pairs: PairList) -> np.ndarray:
+    """Mark each pair of atoms of one element from one of its two ends only."""
+    later = pairs.second > pairs.first
+    sign = np.sign(pairs.shift @ [4096 * 4096, 4096, 1])  # an atom and its own image
+    return later | ((pairs.second == pairs.first) & (sign > 0))
+
+
+def _soap_edges(
+    block: SoapBlock, numbers: np.ndarray, centers: np.ndarray, pairs: PairList, skin_A: float
+) -> tuple[SpeciesEdges, ...]:
+    column = np.full(len(numbers), -1)
+    column[centers] = np.arange(len(centers))
+    near = (pairs.distance < block.settings.cutoff_A + skin_A) & (column[pairs.first] >= 0)
+    by_species = []
+    for species in block.settings.species:
+        indices = np.flatnonzero(near & (numbers[pairs.second] == species))
+        indices = indices[np.argsort(pairs.first[indices], kind="stable")]
+        columns = column[pairs.first[indices]]
+        rows = _rank_in_group(columns, len(centers))
+        neighbor, shift = pairs.second[indices], pairs.shift[indices].T
+        by_species.append(SpeciesEdges(rows, columns, neighbor, shift))
+    return tuple(by_species)
+
+
+def _rank_in_group(group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return the place of each entry among those of its group; `group` is sorted."""
+    counts = np.bincount(group, minlength=n_groups)
+    starts = np.cumsum(counts) - counts
+    return np.arange(len(group)) - np.repeat(starts, counts)
+
+
+def _soap_neighbors(
+    numbers: np.ndarray,
+    block: SoapBlock,
+    capacity: tuple[int, ...],
+    centers: np.ndarray,
+    by_species: tuple[SpeciesEdges, ...],
+) -> SoapNeighbors:
+    shape = (sum(capacity), len(centers))
+    index = np.tile(centers.astype(np.int32), (shape[0], 1))
+    shift, present = np.zeros((3, *shape)), np.zeros(shape, bool)
+    start = 0
+    for size, edges in zip(capacity, by_species, strict=True):
+        rows = start + edges.row
+        index[rows, edges.column] = edges.neighbor
+        shift[:, rows, edges.column] = edges.shift
+        present[rows, edges.column] = True
+        start += size
+    species = np.array([numbers[centers] == z for z in block.settings.species], float)
+    return SoapNeighbors(centers.astype(np.int32), index, shift, present, species)
+
+
+def _pair_neighbors(capacity: int, pairs: PairList) -> PairNeighbors:
+    n_pairs = len(pairs.first)
+    first, second = np.zeros((2, capacity), np.int32)
+    shift, present = np.zeros((3, capacity)), np.zeros(capacity, bool)
+    first[:n_pairs], second[:n_pairs] = pairs.first, pairs.second
+    shift[:, :n_pairs] = pairs.shift.T
+    present[:n_pairs] = True
+    return PairNeighbors(first, second, shift, present)

@@ -1,4 +1,4 @@
-"""The radial half of SOAP: Gaussians on an equispaced grid, made orthonormal, and the cutoff.
+"""Radial basis of SOAP: orthonormalized Gaussians on an equispaced grid, and the cutoff function.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013), with the basis that gap_fit calls
 EQUISPACED_GAUSS. Arrays have the atoms last, so that the processor works on several at once.
@@ -50,19 +50,19 @@ def radial_basis(settings: SoapSettings) -> RadialBasis:
     grid = np.arange(settings.n_max) * (settings.cutoff_A + reach) / settings.n_max
     square = grid[:, None] ** 2 + grid**2
     total = grid[:, None] + grid
-    apart = (grid[:, None] - grid) ** 2
+    difference = (grid[:, None] - grid) ** 2
     far = np.exp(-exponent * square) * math.sqrt(2.0) * exponent**1.5 * total
-    near = exponent * np.exp(-0.5 * exponent * apart) * math.sqrt(math.pi)
+    near = exponent * np.exp(-0.5 * exponent * difference) * math.sqrt(math.pi)
     near = near * (1 + exponent * total**2) * (1 + erf(math.sqrt(exponent / 2) * total))
     overlap = (far + near) / math.sqrt(128 * exponent**5)
     factor = np.linalg.cholesky(overlap)
-    return RadialBasis(grid, np.linalg.solve(np.exp(-exponent * apart), factor), factor[0])
+    return RadialBasis(grid, np.linalg.solve(np.exp(-exponent * difference), factor), factor[0])
 
 
 def cutoff_function(distance: jax.Array, cutoff_A: float, transition_A: float) -> jax.Array:
     """Return 1 inside, a half cosine wave over the last `transition_A`, 0 from the cutoff on."""
     if transition_A == 0:
-        return jnp.where(distance < cutoff_A, 1.0, 0.0).astype(distance.dtype)
+        return jnp.where(distance < cutoff_A, 1.0, 0.0)
     phase = jnp.clip((distance - cutoff_A) * (1 / transition_A) + 1.0, 0.0, 1.0)
     return 0.5 - 0.5 * _sine(math.pi * (phase - 0.5))
 
@@ -101,9 +101,9 @@ def radial_functions(settings: SoapSettings, distance: jax.Array) -> list[jax.Ar
 def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:
-    (distance,), (change,) = primals, tangents
-    values, slopes = _where_near(settings, distance, partial(_values_and_slopes, settings))
-    return values, [slope * change for slope in slopes]
+    (distance,), (tangent,) = primals, tangents
+    values, derivatives = _where_near(settings, distance, partial(_with_derivatives, settings))
+    return values, [derivative * tangent for derivative in derivatives]
 
 
 def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> Any:
@@ -119,29 +119,29 @@ def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> A
 
 
 def _values(settings: SoapSettings, with_series: bool, distance: jax.Array) -> list[jax.Array]:
-    cut, _ = _cutoff_and_slope(settings, distance)
+    cut, _ = _cutoff(settings, distance)
     return _bessel(settings, settings.l_max, with_series, distance, cut)
 
 
-def _values_and_slopes(
+def _with_derivatives(
     settings: SoapSettings, with_series: bool, distance: jax.Array
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     """Differentiate with i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r."""
     exponent, l_max = _exponent(settings), settings.l_max
-    cut, cut_slope = _cutoff_and_slope(settings, distance)
+    cut, cut_derivative = _cutoff(settings, distance)
     bessel = _bessel(settings, l_max + 1, with_series, distance, cut)
-    at_the_edge = _bessel(settings, l_max, with_series, distance, cut_slope)
+    at_the_edge = _bessel(settings, l_max, with_series, distance, cut_derivative)
     scale = 2 * exponent * _on_grid(settings, distance)
-    slopes = []
+    derivatives = []
     for l in range(l_max + 1):
         inner = bessel[l + 1] * ((l + 1) / (2 * l + 1))
         if l:
             inner = inner + bessel[l - 1] * (l / (2 * l + 1))
-        slopes.append(scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l])
-    return bessel[: l_max + 1], slopes
+        derivatives.append(scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l])
+    return bessel[: l_max + 1], derivatives
 
 
-def _cutoff_and_slope(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _cutoff(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
     def cutoff(r: jax.Array) -> jax.Array:
         return cutoff_function(r, settings.cutoff_A, settings.transition_A)
 
@@ -155,7 +155,7 @@ def _exponent(settings: SoapSettings) -> float:
 def _on_grid(settings: SoapSettings, distance: jax.Array) -> jax.Array:
     """Return the radial grid with as many trailing axes as `distance` has."""
     grid = radial_basis(settings).grid.reshape(-1, *(1,) * distance.ndim)
-    return jnp.asarray(grid, distance.dtype)
+    return jnp.asarray(grid)
 
 
 def _bessel(

@@ -1,4 +1,4 @@
-"""SOAP power spectra as a pure function of the vectors to the neighbors.
+"""SOAP power spectra: a pure function of the vectors from atoms to their neighbors.
 
 Source: Bartók, Kondor, Csányi, PRB 87, 184115 (2013). Every array has the atoms on its last
 axis: loops over channels and components are written out, and the processor works on several
@@ -21,15 +21,15 @@ import numpy as np
 from helpers.gap.jax.radial import radial_basis, radial_functions
 from helpers.gap.jax.terms import SoapSettings
 
-UNROLLED = 48  # slots up to which a sum over neighbors is written out
+UNROLLED = 48  # neighbors up to which their sum is written out
 
 
 def power_spectrum(
     settings: SoapSettings,
     vectors: jax.Array,
     present: jax.Array,
-    slots: tuple[int, ...],
-    own_channel: jax.Array,
+    capacity: tuple[int, ...],
+    center_species: jax.Array,
 ) -> jax.Array:
     """Return the normalized SOAP power spectrum of each central atom.
 
@@ -37,13 +37,13 @@ def power_spectrum(
     ----------
     settings : SoapSettings
         Hyperparameters.
-    vectors : array of shape (3, n_slots, n_centers), Å
+    vectors : array of shape (3, n_neighbors, n_centers), Å
         From each central atom to its neighbors, those of one species after the other.
-    present : bool array of shape (n_slots, n_centers)
-        False where a slot is not used.
-    slots : tuple of int
-        Number of slots of each species; they add up to n_slots.
-    own_channel : array of shape (n_species, n_centers)
+    present : bool array of shape (n_neighbors, n_centers)
+        False where a place is not used.
+    capacity : tuple of int
+        Number of places for the neighbors of each species; they add up to n_neighbors.
+    center_species : array of shape (n_species, n_centers)
         1 where the central atom is of that species, otherwise 0.
 
     Returns
@@ -51,27 +51,26 @@ def power_spectrum(
     array of shape (n_components, n_centers)
         In the order of `component_order`, each column of length 1.
     """
-    dtype = vectors.dtype
-    far = 2 * settings.cutoff_A  # where unused slots stand: no weight, and no division by 0
+    far = 2 * settings.cutoff_A  # where unused places stand: no weight, and no division by 0
     x, y, z = (jnp.where(present, v, far if k == 0 else 0.0) for k, v in enumerate(vectors))
     square = x * x + y * y + z * z
-    distance = jnp.sqrt(jnp.where(square > 0, square, 1e-60 if dtype == jnp.float64 else 1e-30))
+    distance = jnp.sqrt(jnp.where(square > 0, square, 1e-60))
     inverse = 1 / distance
     units = x * inverse, y * inverse, z * inverse
     radial = radial_functions(settings, distance)
     angular = real_spherical_harmonics(settings.l_max, *units)
     basis = radial_basis(settings)
-    transform = jnp.asarray(basis.transform.T, dtype)
-    center = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.center, dtype)
+    transform = jnp.asarray(basis.transform.T)
+    central = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.center)
     channels = []
     for l in range(settings.l_max + 1):
-        grid = _density(slots, radial[l], angular[l])  # species, n, m, atom
-        rows = grid.reshape(len(slots), settings.n_max, -1)
-        found = jnp.concatenate([transform @ row for row in rows])
-        found = found.reshape(settings.n_channels, 2 * l + 1, -1)
+        density = _density(capacity, radial[l], angular[l])  # species, n, m, atom
+        rows = density.reshape(len(capacity), settings.n_max, -1)
+        channel = jnp.concatenate([transform @ row for row in rows])
+        channel = channel.reshape(settings.n_channels, 2 * l + 1, -1)
         if l == 0:
-            found = found + (center[:, None] * own_channel[:, None]).reshape(found.shape)
-        channels.append(found)
+            channel = channel + (central[:, None] * center_species[:, None]).reshape(channel.shape)
+        channels.append(channel)
     return _products(settings, channels)
 
 
@@ -82,101 +81,6 @@ def component_order(settings: SoapSettings) -> np.ndarray:
     """
     pairs, angular = settings.n_channels * (settings.n_channels + 1) // 2, settings.l_max + 1
     return np.arange(pairs * angular).reshape(pairs, angular).T.ravel()
-
-
-@lru_cache(maxsize=32)
-def _weights(settings: SoapSettings) -> np.ndarray:
-    """Return the factor of each component: (2l + 1)^(−1/2), times √2 off the diagonal."""
-    upper, lower = np.tril_indices(settings.n_channels)
-    double = np.where(upper == lower, 1.0, math.sqrt(2.0))
-    by_l = [double / math.sqrt(2 * l + 1) for l in range(settings.l_max + 1)]
-    return np.concatenate(by_l)[:, None]
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _density(slots: tuple[int, ...], radial: jax.Array, angular: jax.Array) -> jax.Array:
-    """Sum radial × angular over the neighbors of each species: (species, n, m, atom)."""
-    parts, start = [], 0
-    for size in slots:
-        part = slice(start, start + size)
-        r, y = radial[:, part], angular[:, part]
-        if 0 < size <= UNROLLED:
-            parts.append(_total(r[:, None, j] * y[None, :, j] for j in range(size)))
-        else:
-            parts.append(jnp.einsum("nja,mja->nma", r, y))
-        start += size
-    return jnp.stack(parts)
-
-
-def _density_forward(
-    slots: tuple[int, ...], radial: jax.Array, angular: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _density(slots, radial, angular), (radial, angular)
-
-
-def _density_backward(
-    slots: tuple[int, ...], saved: tuple[jax.Array, jax.Array], change: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    radial, angular = saved
-    to_radial, to_angular, start = [], [], 0
-    for species, size in enumerate(slots):
-        r, y = radial[:, start : start + size], angular[:, start : start + size]
-        c = change[species]
-        to_radial.append(_total(c[:, m, None] * y[m] for m in range(y.shape[0])))
-        to_angular.append(_total(c[n, :, None] * r[n] for n in range(r.shape[0])))
-        start += size
-    return jnp.concatenate(to_radial, 1), jnp.concatenate(to_angular, 1)
-
-
-_density.defvjp(_density_forward, _density_backward)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _products(settings: SoapSettings, channels: list[jax.Array]) -> jax.Array:
-    """Return w_uvl Σ_m X_um X_vm for v ≤ u, normalized: l × (channels, m, atom) → (D, atom)."""
-    return _products_forward(settings, channels)[0]
-
-
-def _products_forward(settings: SoapSettings, channels: list[jax.Array]) -> tuple[jax.Array, tuple]:
-    upper, lower = np.tril_indices(settings.n_channels)
-    products = []
-    for x in channels:
-        full = _total(x[:, None, m] * x[None, :, m] for m in range(x.shape[1]))
-        products.append(
-            full.reshape(settings.n_channels**2, -1)[upper * settings.n_channels + lower]
-        )
-    spectrum = jnp.concatenate(products) * jnp.asarray(_weights(settings), channels[0].dtype)
-    square = (spectrum * spectrum).sum(0)
-    length = jnp.sqrt(jnp.where(square > 0, square, 1.0))
-    spectrum = spectrum / length
-    return spectrum, (channels, spectrum, length)
-
-
-def _products_backward(
-    settings: SoapSettings, saved: tuple, change: jax.Array
-) -> tuple[list[jax.Array]]:
-    channels, spectrum, length = saved
-    n = settings.n_channels
-    upper, lower = np.tril_indices(n)
-    place = np.zeros((n, n), int)
-    place[upper, lower] = place[lower, upper] = np.arange(len(upper))
-    twice = np.tile(np.where(upper == lower, 2.0, 1.0), settings.l_max + 1)  # u = v counts twice
-    factors = jnp.asarray(_weights(settings) * twice[:, None], change.dtype)
-    across = (change - spectrum * (spectrum * change).sum(0)) * factors
-    slopes = []
-    for x, part in zip(channels, jnp.split(across, len(channels)), strict=True):
-        # Divided only now: the compiler keeps quotients, and would repeat a product n times.
-        full = part[place.ravel()].reshape(n, n, -1) / length
-        slopes.append(_total(full[:, v, None] * x[v] for v in range(n)))
-    return (slopes,)
-
-
-_products.defvjp(_products_forward, _products_backward)
-
-
-def _total(parts: Iterable[jax.Array]) -> jax.Array:
-    """Add up arrays one after the other (the compiler makes one pass of it)."""
-    return functools.reduce(jnp.add, parts)
 
 
 def real_spherical_harmonics(
@@ -217,6 +121,101 @@ def real_spherical_harmonics(
                 rows.append(sqrt(2.0) * norm * legendre[l, abs(m)] * part)
         harmonics.append(jnp.stack(rows))
     return harmonics
+
+
+@lru_cache(maxsize=32)
+def _weights(settings: SoapSettings) -> np.ndarray:
+    """Return the factor of each component: (2l + 1)^(−1/2), times √2 off the diagonal."""
+    upper, lower = np.tril_indices(settings.n_channels)
+    double = np.where(upper == lower, 1.0, math.sqrt(2.0))
+    by_l = [double / math.sqrt(2 * l + 1) for l in range(settings.l_max + 1)]
+    return np.concatenate(by_l)[:, None]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _density(capacity: tuple[int, ...], radial: jax.Array, angular: jax.Array) -> jax.Array:
+    """Sum radial × angular over the neighbors of each species: (species, n, m, atom)."""
+    parts, start = [], 0
+    for size in capacity:
+        part = slice(start, start + size)
+        r, y = radial[:, part], angular[:, part]
+        if 0 < size <= UNROLLED:
+            parts.append(_total(r[:, None, j] * y[None, :, j] for j in range(size)))
+        else:
+            parts.append(jnp.einsum("nja,mja->nma", r, y))
+        start += size
+    return jnp.stack(parts)
+
+
+def _density_forward(
+    capacity: tuple[int, ...], radial: jax.Array, angular: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _density(capacity, radial, angular), (radial, angular)
+
+
+def _density_backward(
+    capacity: tuple[int, ...], saved: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    radial, angular = saved
+    to_radial, to_angular, start = [], [], 0
+    for species, size in enumerate(capacity):
+        r, y = radial[:, start : start + size], angular[:, start : start + size]
+        c = cotangent[species]
+        to_radial.append(_total(c[:, m, None] * y[m] for m in range(y.shape[0])))
+        to_angular.append(_total(c[n, :, None] * r[n] for n in range(r.shape[0])))
+        start += size
+    return jnp.concatenate(to_radial, 1), jnp.concatenate(to_angular, 1)
+
+
+_density.defvjp(_density_forward, _density_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _products(settings: SoapSettings, channels: list[jax.Array]) -> jax.Array:
+    """Return w_uvl Σ_m X_um X_vm for v ≤ u, normalized: l × (channels, m, atom) → (D, atom)."""
+    return _products_forward(settings, channels)[0]
+
+
+def _products_forward(settings: SoapSettings, channels: list[jax.Array]) -> tuple[jax.Array, tuple]:
+    upper, lower = np.tril_indices(settings.n_channels)
+    products = []
+    for x in channels:
+        full = _total(x[:, None, m] * x[None, :, m] for m in range(x.shape[1]))
+        products.append(
+            full.reshape(settings.n_channels**2, -1)[upper * settings.n_channels + lower]
+        )
+    spectrum = jnp.concatenate(products) * jnp.asarray(_weights(settings))
+    square = (spectrum * spectrum).sum(0)
+    length = jnp.sqrt(jnp.where(square > 0, square, 1.0))
+    spectrum = spectrum / length
+    return spectrum, (channels, spectrum, length)
+
+
+def _products_backward(
+    settings: SoapSettings, saved: tuple, cotangent: jax.Array
+) -> tuple[list[jax.Array]]:
+    channels, spectrum, length = saved
+    n = settings.n_channels
+    upper, lower = np.tril_indices(n)
+    place = np.zeros((n, n), int)
+    place[upper, lower] = place[lower, upper] = np.arange(len(upper))
+    twice = np.tile(np.where(upper == lower, 2.0, 1.0), settings.l_max + 1)  # u = v counts twice
+    factors = jnp.asarray(_weights(settings) * twice[:, None])
+    across = (cotangent - spectrum * (spectrum * cotangent).sum(0)) * factors
+    gradients = []
+    for x, part in zip(channels, jnp.split(across, len(channels)), strict=True):
+        # Divided only now: the compiler keeps quotients, and would repeat a product n times.
+        full = part[place.ravel()].reshape(n, n, -1) / length
+        gradients.append(_total(full[:, v, None] * x[v] for v in range(n)))
+    return (gradients,)
+
+
+_products.defvjp(_products_forward, _products_backward)
+
+
+def _total(parts: Iterable[jax.Array]) -> jax.Array:
+    """Add up arrays one after the other (the compiler makes one pass of it)."""
+    return functools.reduce(jnp.add, parts)
 
 
 def _legendre(l_max: int, z: jax.Array) -> dict[tuple[int, int], jax.Array]:

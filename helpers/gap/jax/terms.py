@@ -1,4 +1,4 @@
-"""What a term of a `GapModel` asks for, as plain hashable numbers; and which terms are known.
+"""Hyperparameters of the terms of a `GapModel`, and which terms JAX can evaluate.
 
 No JAX here: `load_potential` asks `unsupported_reason` before it imports anything heavy.
 """
@@ -44,8 +44,6 @@ _FIXED = {
         "resid_name": "",
     },
 }
-
-
 _NUMBERS = {
     "soap": {
         "atom_gaussian_width",
@@ -62,8 +60,6 @@ _NUMBERS = {
     },
     "distance_2b": {"cutoff", "cutoff_transition_width", "Z1", "Z2"},
 }
-
-
 # What gap_fit used while it trained; of no consequence for a prediction.
 _TRAINING = {
     "add_species",
@@ -82,8 +78,6 @@ _TRAINING = {
     "xml_version",
     "zeta",
 }
-
-
 _FIX = "use engine='quippy'"
 
 
@@ -137,7 +131,7 @@ class PairSettings:
     theta_A: float
 
     def cutoff_factor(self, distance_A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the half cosine that takes the term to 0 at the cutoff, and its slope, 1/Å."""
+        """Return the half cosine that ends the term at the cutoff, and its derivative, 1/Å."""
         width = max(self.transition_A, 1e-12)  # 0: a step
         phase = np.pi * np.clip((distance_A - self.cutoff_A) / width + 1, 0, 1)
         return 0.5 * (1 + np.cos(phase)), -0.5 * np.pi / width * np.sin(phase)

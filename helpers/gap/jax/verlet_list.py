@@ -1,4 +1,7 @@
-"""A neighbor list with a skin: reused until an atom has moved by half of it."""
+"""Verlet list: neighbor lists with a skin, reused until an atom has moved by half of it.
+
+Source: Verlet, Phys. Rev. 159, 98 (1967).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.layout import Plan, Terms, with_room_for
-from helpers.gap.jax.neighbors import Neighbors, lay_out
+from helpers.gap.jax.layout import Layout, ModelStructure, merge
+from helpers.gap.jax.neighbors import Edges, Neighbors, find_edges, pad_neighbors
 from helpers.neighbors import find_pairs
 
 OVERLAP_A = 0.01  # atoms closer than this are on top of each other
@@ -21,70 +24,67 @@ class VerletList:
 
     Parameters
     ----------
-    terms : Terms
+    structure : ModelStructure
         The terms of a model.
     numbers : ndarray of shape (n_atoms,)
         Atomic numbers.
     skin_A : float
         How much further than the cutoffs the lists reach.
-    plans : dict, optional
-        Room that was enough so far, by composition and skin: shared between lists, so that the
-        next list of such atoms starts with it and nothing is compiled again.
+    layouts : dict, optional
+        Layouts that were large enough so far, by composition and skin: shared between lists, so
+        that the next list of such atoms starts with it and nothing is compiled again.
 
     Attributes
     ----------
     order : ndarray of shape (n_atoms,)
         The atoms sorted by element, as the compiled functions take them.
-    plan : Plan or None
-        Room and sizes; replaced by a larger one when a list does not fit.
-    n_builds, n_growths : int
-        How often the lists were built, and how often they outgrew their room.
+    layout : Layout or None
+        Sizes; replaced by a larger layout when a list overflows.
     """
 
     def __init__(
         self,
-        terms: Terms,
+        structure: ModelStructure,
         numbers: np.ndarray,
         skin_A: float,
-        plans: dict[Any, Plan] | None = None,
+        layouts: dict[Any, Layout] | None = None,
     ) -> None:
-        self.terms, self.skin_A = terms, float(skin_A)
+        self.structure, self.skin_A = structure, float(skin_A)
         self.order = np.argsort(numbers, kind="stable")
-        kinds, counts = np.unique(numbers, return_counts=True)
-        self.counts = tuple(zip(kinds.tolist(), counts.tolist(), strict=True))
-        self._plans = {} if plans is None else plans
-        self.plan: Plan | None = self._plans.get((self.counts, self.skin_A))
-        self.n_builds = self.n_growths = 0
+        elements, counts = np.unique(numbers, return_counts=True)
+        self.counts = tuple(zip(elements.tolist(), counts.tolist(), strict=True))
+        self._layouts = {} if layouts is None else layouts
+        self.layout: Layout | None = self._layouts.get((self.counts, self.skin_A))
         self._built_for: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._edges: Edges
         self._neighbors: Any = None
         self._on_device: Any = None
-        self._pairs: Any = None
         self._closest_A = np.inf
 
     def get(
         self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
-    ) -> tuple[Plan, Neighbors]:
-        """Return plan and lists for sorted `positions` (n_atoms, 3) in Å, as new as needed.
+    ) -> tuple[Layout, Neighbors]:
+        """Return layout and lists for sorted `positions` (n_atoms, 3) in Å, as new as needed.
 
-        The lists are where JAX computes already: call it within `runtime.double_precision`.
+        The lists are where JAX computes already: call it within `jax_setup.double_precision`.
 
         Raises
         ------
         PredictionError
             If two atoms are closer than 0.01 Å.
         """
-        if self.plan is None or not self._still_good(positions, cell, pbc):
+        if self.layout is None or not self._is_valid(positions, cell, pbc):
             self.build(positions, cell, pbc)
-        assert self.plan is not None
+        assert self.layout is not None
         if self._on_device is None:
             import jax
 
             self._on_device = jax.device_put(self._neighbors)
-        return self.plan, self._on_device
+        return self.layout, self._on_device
 
     def build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
-        """Build the lists anew."""
-        pairs = find_pairs(positions, cell, pbc, self.terms.cutoff_A + self.skin_A)
+        """Build the lists anew; raises `PredictionError` as `get` does."""
+        pairs = find_pairs(positions, cell, pbc, self.structure.cutoff_A + self.skin_A)
         self._closest_A = float(pairs.distance.min(initial=np.inf))
         if self._closest_A < OVERLAP_A:
             raise PredictionError(
@@ -92,36 +92,33 @@ class VerletList:
                 found=f"a closest pair of {self._closest_A:.3f} Å",
                 fix="move overlapping atoms apart",
             )
-        known = self._plans.get((self.counts, self.skin_A))
-        plan, neighbors = lay_out(self.terms, self.counts, pairs, self.skin_A, known)
-        self.n_builds += 1
-        self.n_growths += known is not None and plan != known
-        self.plan = self._plans[self.counts, self.skin_A] = plan
-        self._neighbors, self._pairs, self._on_device = neighbors, pairs, None
+        key = self.counts, self.skin_A
+        layout = self._layouts.get(key) or Layout.empty(self.structure, self.counts)
+        self._edges = find_edges(self.structure, layout.numbers, pairs, self.skin_A)
+        self._layouts[key] = self._edges.grow(layout)
+        self._pad(self._layouts[key])
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
 
     @staticmethod
-    def together(lists: Sequence[VerletList]) -> tuple[Plan, Neighbors]:
-        """Return the lists of several replicas as one, with room that is enough for all.
+    def stack(lists: Sequence[VerletList]) -> tuple[Layout, Neighbors]:
+        """Return the lists of several replicas as one, with capacity for all of them.
 
         Every array gets a first axis, one row per replica.
         """
         import jax
 
-        plan = reduce(with_room_for, [one.plan for one in lists if one.plan is not None])
+        layout = reduce(merge, [one.layout for one in lists if one.layout is not None])
         for one in lists:
-            if one.plan != plan:
-                one._make_room(plan)
+            if one.layout != layout:
+                one._pad(layout)
         stacked = jax.tree.map(lambda *parts: np.stack(parts), *[one._neighbors for one in lists])
-        return plan, stacked
+        return layout, stacked
 
-    def _make_room(self, plan: Plan) -> None:
-        self.n_growths += 1
-        found = lay_out(self.terms, self.counts, self._pairs, self.skin_A, plan)
-        self.plan, self._neighbors = found
+    def _pad(self, layout: Layout) -> None:
+        self.layout, self._neighbors = layout, pad_neighbors(layout, self._edges)
         self._on_device = None
 
-    def _still_good(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
+    def _is_valid(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> bool:
         if self._built_for is None:
             return False
         before, cell_before, pbc_before = self._built_for

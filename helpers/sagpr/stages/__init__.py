@@ -1,1 +1,5 @@
-"""The four commands of the handout, each a stage that leaves files behind."""
+"""The four commands of the handout: power spectra → kernels → weights → predictions.
+
+Each stage reads what the one before wrote, checks that it fits, and leaves files behind, so that a
+script can skip stages that are done. Their arithmetic is that of `SymmetryAdaptedKernelRidge`.
+"""

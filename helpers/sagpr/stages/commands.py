@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +14,25 @@ from helpers.terminal import teaching_script
 
 
 def get_PS() -> int:
-    """Be ``sagpr_get_PS``."""
+    """Entry point of ``sagpr_get_PS``: frames → power spectra."""
     from helpers.sagpr.lambda_soap import LambdaSoap
 
-    usual = LambdaSoap()
+    soap, default = LambdaSoap(), "default: %(default)s"
     parser = _parser(
-        "Power spectra: what each atom sees, in numbers that turn like spherical harmonics.",
+        "Power spectra: equivariant features (λ-SOAP) of the environment of each center.",
         "sagpr_get_PS -f frames.xyz -lm 2 -p -nc 200 -c O -s H O -o PS2",
     )
     add = parser.add_argument
     add("-f", "--fname", required=True, help="frames: an extended XYZ file, or a shipped one")
-    add("-lm", "--lambdaval", type=int, default=0, help="λ, order of the harmonics; default: 0")
-    add("-p", "--periodic", action="store_true", help="neighbors across the cell count")
+    add("-lm", "--lambdaval", type=int, default=0, help="λ, order of the features; default: 0")
+    add("-p", "--periodic", action="store_true", help="the frames are periodic")
     add("-nc", "--ncut", type=int, default=-1, help="features to select; default: -1, all")
-    add("-rc", "--rcut", type=float, default=usual.cutoff_A, help="cutoff, Å; default: %(default)s")
-    add(
-        "-sg",
-        "--sigma",
-        type=float,
-        default=usual.sigma_A,
-        help="blur of an atom, Å; default: %(default)s",
-    )
-    add(
-        "-n", "--nmax", type=int, default=usual.n_max, help="radial functions; default: %(default)s"
-    )
-    add("-l", "--lmax", type=int, default=usual.l_max, help="largest l; default: %(default)s")
-    add(
-        "-c",
-        "--centers",
-        nargs="+",
-        default=usual.centers,
-        help="elements to look from; default: O",
-    )
-    add("-s", "--species", nargs="+", default=usual.elements, help="elements to see; default: H O")
+    add("-rc", "--rcut", type=float, default=soap.cutoff_A, help=f"cutoff, Å; {default}")
+    add("-sg", "--sigma", type=float, default=soap.sigma_A, help=f"Gaussian width, Å; {default}")
+    add("-n", "--nmax", type=int, default=soap.n_max, help=f"radial functions; {default}")
+    add("-l", "--lmax", type=int, default=soap.l_max, help=f"largest l; {default}")
+    add("-c", "--centers", nargs="+", default=soap.centers, help="center atoms; default: O")
+    add("-s", "--species", nargs="+", default=soap.elements, help="neighbors; default: H O")
     add("-sf", "--sparsefile", help="PS0: use the selection of PS0_fps.npy, made with -nc before")
     add("-o", "--outfile", required=True, help="PS0: write PS0.npy, PS0_natoms.npy (PS0_fps.npy)")
     return teaching_script(parser, _get_PS)
@@ -61,7 +48,7 @@ def _get_PS(options: argparse.Namespace) -> int:
     frames = read_frames(find_frames_file(options.fname))
     if not options.periodic and any(atoms.pbc.any() for atoms in frames):
         print("note: without -p the frames are taken for molecules in empty space", file=sys.stderr)
-    written = write_power_spectra(
+    paths = write_power_spectra(
         frames,
         options.lambdaval,
         options.outfile,
@@ -78,17 +65,17 @@ def _get_PS(options: argparse.Namespace) -> int:
         selection=options.sparsefile,
         progress=True,
     )
-    kept = np.load(written[0], mmap_mode="r").shape[-1]
-    if kept < options.ncut:
-        print(f"note: no more than {kept} features differ, for each element", file=sys.stderr)
-    _tell(written)
+    n_features = np.load(paths[0], mmap_mode="r").shape[-1]
+    if n_features < options.ncut:
+        print(f"note: no more than {n_features} features differ, for each element", file=sys.stderr)
+    _print_paths(paths)
     return 0
 
 
 def get_kernel() -> int:
-    """Be ``sagpr_get_kernel``."""
+    """Entry point of ``sagpr_get_kernel``: power spectra → kernels."""
     parser = _parser(
-        "Kernels: how alike frames are, m by m.",
+        "Kernels: how similar frames are, for each pair of components m.",
         "sagpr_get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o kernel2",
     )
     add = parser.add_argument
@@ -112,12 +99,12 @@ def _get_kernel(options: argparse.Namespace) -> int:
     lambda_ = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["lambda"]
     if options.power0 and (options.zeta == 1 or lambda_ == 0):
         print("note: -ps0 is not needed here, and was not read", file=sys.stderr)
-    _tell([path])
+    _print_paths([path])
     return 0
 
 
 def train() -> int:
-    """Be ``sagpr_train``."""
+    """Entry point of ``sagpr_train``: kernels → weights."""
     parser = _parser(
         "Training: weights of the training frames, for λ = 0 and 2.",
         "sagpr_train -r 2 -p Polarizability -f frames.xyz -k kernel0.npy kernel2.npy "
@@ -136,9 +123,14 @@ def train() -> int:
     add("-rdm", "--random", type=int, default=0, help="train on so many random frames")
     add("-ftr", "--ftrain", type=float, default=1.0, help="on this fraction of them, 0 to 1")
     add("-sel", "--select", nargs=2, type=int, metavar=("FIRST", "END"), help="train on these")
-    add("-pr", "--prediction", action="store_true", help="predict the other frames, tell errors")
+    add(
+        "-pr",
+        "--prediction",
+        action="store_true",
+        help="predict the other frames, print the errors",
+    )
     add("-w", "--weights", default="weights", help="write WEIGHTS_0.npy, …; default: %(default)s")
-    add("--seed", type=int, default=0, help="of -rdm; default: %(default)s")
+    add("--seed", type=int, default=0, help="seed of -rdm; default: %(default)s")
     return teaching_script(parser, _train)
 
 
@@ -159,21 +151,22 @@ def _train(options: argparse.Namespace) -> int:
         predict=options.prediction,
         seed=options.seed,
     )
-    chosen = ", ".join(f"{value:.2g} (λ = {k})" for k, value in fit.regularization.items())
-    print(f"{len(fit.training)} training frames; regularization {chosen}")
+    regularization = ", ".join(f"{value:.2g} (λ = {k})" for k, value in fit.regularization.items())
+    print(f"{len(fit.training)} training frames; regularization {regularization}")
     print(f"antisymmetric part, not learned: {fit.antisymmetric_rms:.2g} RMS")
-    for title, table in (("Left out one by one", fit.left_out), ("The other frames", fit.test)):
+    tables = {"Left out one by one": fit.loo_errors, "The other frames": fit.test_errors}
+    for title, table in tables.items():
         if table is not None:
             print(f"\n{title}: RMSE, standard deviation, and the first in % of the second")
             print(table.to_string(index=False, float_format="{:.4g}".format))
-    if options.prediction and fit.test is None:
+    if options.prediction and fit.test_errors is None:
         print("note: there are no other frames for -pr; see -rdm and -sel", file=sys.stderr)
-    _tell(fit.weights)
+    _print_paths(fit.weights)
     return 0
 
 
 def prediction() -> int:
-    """Be ``sagpr_prediction``."""
+    """Entry point of ``sagpr_prediction``: kernels and weights → tensors."""
     parser = _parser(
         "Prediction: tensors of new frames.",
         "sagpr_prediction -r 2 -k kernel0_new.npy kernel2_new.npy -w weights -o trajectory",
@@ -193,7 +186,7 @@ def _prediction(options: argparse.Namespace) -> int:
 
     path, tensors = predict_from_kernels(options.kernel, options.ofile, weights=options.weights)
     print(f"{len(tensors)} frames")
-    _tell([path])
+    _print_paths([path])
     return 0
 
 
@@ -212,6 +205,6 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _tell(written: list[Path] | tuple[Path, ...]) -> None:
-    for path in written:
+def _print_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
         print(f"written: {path} ({path.stat().st_size / 1e6:.2f} MB)")

@@ -1,4 +1,4 @@
-"""Arrays that pass from one staged command to the next, with a note of what they are.
+"""Arrays that pass from one staged command to the next, with metadata that say what they are.
 
 ``PS0.npy`` comes with ``PS0.json``: which stage wrote it, with which settings, from which frames,
 and its SHA-256. So a stage can tell whether what it reads was made for what it does.
@@ -7,7 +7,6 @@ and its SHA-256. So a stage can tell whether what it reads was made for what it 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers.errors import DataError
-from helpers.files import atomic_writer, check_writable, write_atomic
+from helpers.files import atomic_writer, check_writable, digest, write_atomic
 
 COMMANDS = {
     "power spectra": "sagpr_get_PS",
@@ -40,19 +39,15 @@ def npy_path(name: str | os.PathLike) -> Path:
 
 
 def frames_digest(frames: Sequence[Atoms]) -> str:
-    """Return what tells these frames from others: elements, positions, cells."""
-    digest = hashlib.sha256()
-    for atoms in frames:
-        for values in (atoms.numbers, atoms.positions, atoms.cell.array):
-            digest.update(np.ascontiguousarray(values, float).tobytes())
-    return digest.hexdigest()[:16]
+    """Return a digest of elements, positions and cells, which tells these frames from others."""
+    return digest(*(x for a in frames for x in (a.numbers, a.positions, a.cell.array)))
 
 
 def save_array(
-    path: str | os.PathLike, kind: str, array: np.ndarray, about: Mapping[str, Any]
+    path: str | os.PathLike, kind: str, array: np.ndarray, metadata: Mapping[str, Any]
 ) -> Path:
-    """Write an array and its note, as `save_pieces` does."""
-    return save_pieces(path, kind, [array], len(array), about)
+    """Write an array and its metadata, as `save_pieces` does."""
+    return save_pieces(path, kind, [array], len(array), metadata)
 
 
 def save_pieces(
@@ -60,9 +55,12 @@ def save_pieces(
     kind: str,
     pieces: Iterable[np.ndarray],
     length: int,
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
 ) -> Path:
-    """Write an array and its note, whole or not at all; return the path of the array.
+    """Write an array and its metadata, whole or not at all; return the path of the array.
+
+    The pieces are written one by one, not through a memory map: on a full disk a write fails with
+    an error, where writing to mapped memory would end the process.
 
     Parameters
     ----------
@@ -74,7 +72,7 @@ def save_pieces(
         Parts of the array along its first axis, one in memory at a time.
     length : int
         Of the first axis, in all.
-    about : mapping
+    metadata : mapping
         What the next stage must know.
 
     Raises
@@ -83,30 +81,26 @@ def save_pieces(
         If it cannot be written.
     """
     path = npy_path(path)
+    metadata_path = path.with_suffix(".json")
     check_writable(path)
-    digest, header, written = hashlib.sha256(), io.BytesIO(), 0
+    written = 0
     with atomic_writer(path) as file:
-        for piece in pieces:
+        for piece in map(np.ascontiguousarray, pieces):
             if not written:
-                whole = {"shape": (length, *piece.shape[1:]), "fortran_order": False}
-                whole["descr"] = np.lib.format.dtype_to_descr(piece.dtype)
-                np.lib.format.write_array_header_1_0(header, whole)
-                digest.update(header.getvalue())
-                file.write(header.getvalue())
-            data = np.ascontiguousarray(piece).data
-            digest.update(data)
-            file.write(data)
+                header = np.lib.format.header_data_from_array_1_0(piece)
+                header["shape"] = (length, *piece.shape[1:])
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(piece.data)
             written += len(piece)
         assert written == length
-        note_path = path.with_suffix(".json")
-        note_path.unlink(missing_ok=True)  # an old note must not describe a new array
-    note = {"kind": kind, "sha256": digest.hexdigest(), **about}
-    write_atomic(note_path, json.dumps(note, indent=1) + "\n")
+        metadata_path.unlink(missing_ok=True)  # old metadata must not describe a new array
+    metadata = {"kind": kind, "sha256": _sha256(path), **metadata}
+    write_atomic(metadata_path, json.dumps(metadata, indent=1) + "\n")
     return path
 
 
 def load_array(name: str | os.PathLike, kind: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return an array, which stays on disk until it is used, and its note.
+    """Return an array, which stays on disk until it is used, and its metadata.
 
     Raises
     ------
@@ -117,26 +111,24 @@ def load_array(name: str | os.PathLike, kind: str) -> tuple[np.ndarray, dict[str
     again = f"run {COMMANDS[kind]} again, with -o or -w as here"
     if not path.is_file():
         raise DataError(f"There is no file {path}", expected=kind, fix=again)
-    note_path = path.with_suffix(".json")
+    metadata_path = path.with_suffix(".json")
     try:
-        note = json.loads(note_path.read_text(encoding="utf-8"))
-        found = note["kind"]
+        metadata = json.loads(metadata_path.read_text(encoding="utf-8"))
+        found_kind = metadata["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} has no sound note {note_path.name} beside it, which tells what it is",
+            f"{path} has no valid metadata {metadata_path.name} beside it, which tell what it is",
             fix=f"copy both files; or {again}",
         ) from error
-    if found != kind:
+    if found_kind != kind:
         raise DataError(
-            f"{path} is something else", expected=kind, found=str(found), fix="check the order"
+            f"{path} is something else", expected=kind, found=str(found_kind), fix="check the order"
         )
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            digest.update(piece)
-    if digest.hexdigest() != note.get("sha256"):
-        raise DataError(f"{path} does not fit {note_path.name}: one of them was changed", fix=again)
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)), note
+    if _sha256(path) != metadata.get("sha256"):
+        raise DataError(
+            f"{path} does not fit {metadata_path.name}: one of them was changed", fix=again
+        )
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)), metadata
 
 
 def check_same(name: str, expected: Any, found: Any, fix: str) -> None:
@@ -148,3 +140,11 @@ def check_same(name: str, expected: Any, found: Any, fix: str) -> None:
             found=str(found)[:200],
             fix=fix,
         )
+
+
+def _sha256(path: Path) -> str:
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            sha256.update(block)
+    return sha256.hexdigest()

@@ -13,39 +13,18 @@ import numpy as np
 from helpers import checks
 from helpers.errors import DataError
 from helpers.jax_setup import one_thread
-from helpers.sagpr.feature_map import MIXING, N_SCALARS, Contraction, Moments, frame_rows
-from helpers.sagpr.lambda_soap import Environments
+from helpers.sagpr.feature_map import (
+    MIXING,
+    N_SCALARS,
+    FeatureMoments,
+    ScalarPCA,
+    frame_features,
+    sum_moments,
+)
+from helpers.sagpr.lambda_soap import Environments, batches
 from helpers.sagpr.stages.files import check_same, load_array, save_pieces
 
 PathLike = str | os.PathLike
-
-
-BATCH = 25  # frames that are looked at together
-
-
-@dataclass(frozen=True)
-class _Spectra:
-    """Power spectra of a file, which stay there, and the note of the file."""
-
-    array: np.ndarray
-    about: Mapping[str, Any]
-
-    def seen(self, some: slice) -> dict[tuple[str, int], Environments]:
-        """Return those of some frames as the estimator has them."""
-        array = self.array[some]
-        if self.about["lambda"] == 0:
-            array = array[:, :, None]
-        seen, centers = {}, np.array(self.about["centers"])
-        for element in self.about["soap"]["centers"]:
-            values = array[:, centers == element]
-            frame = np.repeat(np.arange(len(values)), values.shape[1])
-            values = values.reshape(-1, *values.shape[2:])
-            seen[element, self.about["lambda"]] = Environments(values, frame)
-        return seen
-
-    def pieces(self) -> list[slice]:
-        """Cut the frames into pieces whose features fit into memory together."""
-        return [slice(k, k + BATCH) for k in range(0, len(self.array), BATCH)]
 
 
 @one_thread
@@ -86,64 +65,89 @@ def write_kernel(
     if zeta not in (1, 2):
         checks.refuse("zeta", zeta, "1 or 2")
     loaded = _load_alike("-ps", spectra)
-    new, training = loaded[0].about, loaded[-1].about
+    new, training = loaded[0].metadata, loaded[-1].metadata
     lambda_ = training["lambda"]
-    scalars = _scalars(loaded, spectra_0) if zeta == 2 and lambda_ > 0 else loaded
-    contractions = _contractions(scalars[-1]) if zeta == 2 else None
-    sizes = _sizes(loaded, n_atoms)
-    known = np.concatenate(list(_rows(loaded[-1], scalars[-1], sizes[-1], contractions)))
-    found = _rows(loaded[0], scalars[0], sizes[0], contractions)
-    pieces = (_kernel(some, known) for some in found)
-    note = {name: training[name] for name in ("lambda", "soap", "periodic")}
-    note |= {
+    scalars = _load_scalars(loaded, spectra_0) if zeta == 2 and lambda_ > 0 else loaded
+    scalar_pcas = _scalar_pcas(scalars[-1]) if zeta == 2 else None
+    divisors = _load_divisors(loaded, n_atoms)
+    training_features = np.concatenate(
+        list(_features(loaded[-1], scalars[-1], divisors[-1], scalar_pcas))
+    )
+    pieces = (
+        _kernel(features, training_features)
+        for features in _features(loaded[0], scalars[0], divisors[0], scalar_pcas)
+    )
+    metadata = {name: training[name] for name in ("lambda", "soap", "periodic")}
+    metadata |= {
         "zeta": zeta,
-        "selection": [training.get("selection"), scalars[-1].about.get("selection")],
+        "selection": [training.get("selection"), scalars[-1].metadata.get("selection")],
         "n_atoms": new["n_atoms"] if n_atoms else None,
         "frames": new["frames"],
         "training": training["frames"],
     }
-    return save_pieces(output, "kernel", pieces, len(loaded[0].array), note)
+    return save_pieces(output, "kernel", pieces, len(loaded[0].array), metadata)
 
 
-def _contractions(spectra: _Spectra) -> dict[str, Contraction]:
-    """Return by what environments are compared, learned from the training set."""
-    moments: dict[str, Moments] = {}
-    for some in spectra.pieces():
-        for (element, _), one in spectra.seen(some).items():
-            found = Moments.of(one)
-            moments[element] = moments[element] + found if element in moments else found
-    return {e: Contraction.of(one, N_SCALARS, MIXING) for e, one in moments.items()}
+@dataclass(frozen=True)
+class _PowerSpectra:
+    """Power spectra of a file, which stay there, and the metadata of the file."""
+
+    array: np.ndarray
+    metadata: Mapping[str, Any]
+
+    def environments(self, batch: slice) -> dict[tuple[str, int], Environments]:
+        """Return the features of some frames as the estimator has them."""
+        lambda_, array = self.metadata["lambda"], self.array[batch]
+        if lambda_ == 0:
+            array = array[:, :, None]
+        by_key, centers = {}, np.array(self.metadata["centers"])
+        for element in self.metadata["soap"]["centers"]:
+            values = array[:, centers == element]
+            frame = np.repeat(np.arange(len(values)), values.shape[1])
+            by_key[element, lambda_] = Environments(values.reshape(-1, *values.shape[2:]), frame)
+        return by_key
 
 
-def _rows(
-    spectra: _Spectra,
-    scalars: _Spectra,
-    sizes: np.ndarray,
-    contractions: Mapping[str, Contraction] | None,
+def _scalar_pcas(spectra: _PowerSpectra) -> dict[str, ScalarPCA]:
+    """Return the principal components by which environments are compared, of the training set."""
+    moments = sum_moments(
+        {
+            element: FeatureMoments.of(centers)
+            for (element, _), centers in spectra.environments(batch).items()
+        }
+        for batch in batches(len(spectra.array))
+    )
+    return {element: ScalarPCA.fit(m, N_SCALARS, MIXING) for element, m in moments.items()}
+
+
+def _features(
+    spectra: _PowerSpectra,
+    scalars: _PowerSpectra,
+    divisors: np.ndarray,
+    scalar_pcas: Mapping[str, ScalarPCA] | None,
 ) -> Iterator[np.ndarray]:
-    """Yield the rows of frames, some frames at a time."""
-    lambda_ = spectra.about["lambda"]
-    for some in spectra.pieces():
-        seen = spectra.seen(some)
-        if contractions and scalars is not spectra:
-            seen |= scalars.seen(some)
-        yield frame_rows(seen, lambda_, sizes[some], contractions)
+    """Yield the features of frames, batch after batch."""
+    for batch in batches(len(spectra.array)):
+        by_key = spectra.environments(batch)
+        if scalar_pcas and scalars is not spectra:
+            by_key |= scalars.environments(batch)
+        yield frame_features(by_key, spectra.metadata["lambda"], divisors[batch], scalar_pcas)
 
 
-def _kernel(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return scalar products of rows, shape (n, n_known), or (n, n_known, 2λ + 1, 2λ + 1)."""
-    n_m = rows.shape[1]
-    products = rows.reshape(-1, rows.shape[2]) @ known.reshape(-1, known.shape[2]).T
-    kernel = products.reshape(len(rows), n_m, len(known), n_m).swapaxes(1, 2)
+def _kernel(features: np.ndarray, training_features: np.ndarray) -> np.ndarray:
+    """Return the scalar products, shape (n, n_training), or (n, n_training, 2λ + 1, 2λ + 1)."""
+    n, n_m, n_features = features.shape
+    products = features.reshape(-1, n_features) @ training_features.reshape(-1, n_features).T
+    kernel = products.reshape(n, n_m, len(training_features), n_m).swapaxes(1, 2)
     return kernel[:, :, 0, 0] if n_m == 1 else kernel
 
 
-def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_Spectra]:
+def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_PowerSpectra]:
     """Return one or two power spectra that were made with the same settings."""
     if len(paths) not in (1, 2):
         raise DataError(f"{flag} takes one file, or two: of new frames, and of the training set")
-    loaded = [_Spectra(*load_array(path, "power spectra")) for path in paths]
-    new, training = loaded[0].about, loaded[-1].about
+    loaded = [_PowerSpectra(*load_array(path, "power spectra")) for path in paths]
+    new, training = loaded[0].metadata, loaded[-1].metadata
     for name in ("lambda", "soap", "periodic"):
         check_same(name, training[name], new[name], "compute both power spectra alike")
     check_same(
@@ -155,8 +159,10 @@ def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_Spectra]:
     return loaded
 
 
-def _scalars(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[_Spectra]:
-    """Return what tells like environments: power spectra of λ = 0 of the same frames."""
+def _load_scalars(
+    loaded: Sequence[_PowerSpectra], paths: Sequence[PathLike]
+) -> list[_PowerSpectra]:
+    """Return the power spectra of λ = 0 of the same frames, by which environments are compared."""
     if len(paths) != len(loaded):
         raise DataError(
             "For zeta 2 the power spectra of λ = 0 are needed as well",
@@ -164,24 +170,26 @@ def _scalars(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[_Spe
             found=str(len(paths)),
         )
     scalars = _load_alike("-ps0", paths)
-    for one, alike in zip(loaded, scalars, strict=True):
-        check_same("λ of -ps0", 0, alike.about["lambda"], "give power spectra of λ = 0")
+    for spectra, spectra_0 in zip(loaded, scalars, strict=True):
+        expected, found = spectra.metadata, spectra_0.metadata
+        check_same("λ of -ps0", 0, found["lambda"], "give power spectra of λ = 0")
         for name in ("frames", "soap", "periodic"):
             what = f"{name} of -ps and -ps0"
-            check_same(what, one.about[name], alike.about[name], "compute them anew")
+            check_same(what, expected[name], found[name], "compute them anew")
     return scalars
 
 
-def _sizes(loaded: Sequence[_Spectra], paths: Sequence[PathLike]) -> list[np.ndarray]:
-    """Return what to divide rows by: numbers of atoms, or 1."""
+def _load_divisors(loaded: Sequence[_PowerSpectra], paths: Sequence[PathLike]) -> list[np.ndarray]:
+    """Return what to divide the features of frames by: numbers of atoms, or 1."""
     if not paths:
-        return [np.ones(len(one.array)) for one in loaded]
+        return [np.ones(len(spectra.array)) for spectra in loaded]
     if len(paths) != len(loaded):
         raise DataError(f"{len(paths)} files for -s do not fit {len(loaded)} for -ps")
-    sizes = []
-    for one, path in zip(loaded, paths, strict=True):
-        array, note = load_array(path, "numbers of atoms")
+    divisors = []
+    for spectra, path in zip(loaded, paths, strict=True):
+        n_atoms, metadata = load_array(path, "numbers of atoms")
         what = "frames of -ps and -s"
-        check_same(what, one.about["frames"], note["frames"], "give one -s for each -ps")
-        sizes.append(array)
-    return sizes
+        expected = spectra.metadata["frames"]
+        check_same(what, expected, metadata["frames"], "give one -s for each -ps")
+        divisors.append(n_atoms)
+    return divisors

@@ -1,9 +1,4 @@
-"""The first of the staged commands: frames → power spectra.
-
-Power spectra → kernels → weights → predictions: each stage reads what the one before wrote, checks
-that it fits, and leaves files behind, so that a script can skip stages that are done. Their
-arithmetic is that of `SymmetryAdaptedKernelRidge`.
-"""
+"""The first of the staged commands: frames → power spectra."""
 
 from __future__ import annotations
 
@@ -18,10 +13,10 @@ import numpy as np
 from ase import Atoms
 
 from helpers import checks
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.files import check_writable
 from helpers.jax_setup import one_thread
-from helpers.sagpr.feature_map import FrameMap, in_batches
+from helpers.sagpr.feature_map import in_batches, select_features
 from helpers.sagpr.lambda_soap import Environments, LambdaSoap, check_frames, environments
 from helpers.sagpr.stages.files import (
     check_same,
@@ -45,7 +40,7 @@ def write_power_spectra(
     selection: str | os.PathLike | None = None,
     progress: bool = False,
 ) -> list[Path]:
-    """Write what each center sees: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
+    """Write power spectra: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
 
     Parameters
     ----------
@@ -76,29 +71,28 @@ def write_power_spectra(
     DataError
         If the frames cannot be used, or the selection was made with other settings.
     ConfigError
-        If λ or the number of features cannot be used.
+        If λ or the number of features cannot be used, or a selection is given as well.
     OutputError
         If a file cannot be written.
     """
     if n_features is not None and selection is not None:
-        raise DataError("-nc and -sf are both given", fix="keep one of them")
+        raise ConfigError("-nc and -sf are both given", fix="keep one of them")
     soap = soap or LambdaSoap()
     soap.pairs(lambda_)  # checks it
     output = without_ending(output)
     check_writable(f"{output}.npy")
-    frames, about = _prepared(frames, lambda_, soap, periodic)
-    columns = None
+    frames, metadata = _prepare(frames, lambda_, soap, periodic)
+    columns = by_key = None
     if selection is not None:
-        columns = _read_selection(selection, about)
+        columns = _read_selection(selection, metadata)
     elif n_features is not None:
         columns = _select(frames, lambda_, soap, n_features)
-    chosen = None
     if columns is not None:
-        chosen = {(e, lambda_): kept for e, kept in zip(soap.centers, columns, strict=True)}
-        about["selection"] = columns.tolist()
+        by_key = {(e, lambda_): selected for e, selected in zip(soap.centers, columns, strict=True)}
+        metadata["selection"] = columns.tolist()
     parts = in_batches(
         frames,
-        lambda some: environments(some, soap, [lambda_], selection=chosen),
+        lambda batch: environments(batch, soap, [lambda_], selection=by_key),
         progress=progress,
         task=f"power spectra, λ = {lambda_}",
     )
@@ -106,21 +100,21 @@ def write_power_spectra(
     if lambda_ == 0:
         spectra = (piece[:, :, 0] for piece in spectra)
     n_atoms = np.array([len(atoms) for atoms in frames])
-    written = [
-        save_pieces(output, "power spectra", spectra, len(frames), about),
+    paths = [
+        save_pieces(output, "power spectra", spectra, len(frames), metadata),
         save_array(
-            f"{output}_natoms.npy", "numbers of atoms", n_atoms, {"frames": about["frames"]}
+            f"{output}_natoms.npy", "numbers of atoms", n_atoms, {"frames": metadata["frames"]}
         ),
     ]
     if columns is not None and selection is None:
-        written.append(save_array(f"{output}_fps.npy", "selection", columns, about))
-    return written
+        paths.append(save_array(f"{output}_fps.npy", "selection", columns, metadata))
+    return paths
 
 
-def _prepared(
+def _prepare(
     frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, periodic: bool
 ) -> tuple[list[Atoms], dict[str, Any]]:
-    """Check the frames; return them with their boundaries, and the note of the files."""
+    """Check the frames; return them with their boundaries, and the metadata of the files."""
     digest = frames_digest(frames)
     frames = [_with_boundaries(atoms, number, periodic) for number, atoms in enumerate(frames, 1)]
     check_frames(frames, soap)
@@ -135,7 +129,7 @@ def _prepared(
     centers = [str(symbol) for symbol in frames[0].symbols if symbol in soap.centers]
     if missing := set(soap.centers) - set(centers):
         raise DataError(
-            f"No frame holds {', '.join(sorted(missing))}, to look from", fix="leave it out of -c"
+            f"No frame holds {', '.join(sorted(missing))}, a center", fix="leave it out of -c"
         )
     return frames, {
         "lambda": lambda_,
@@ -161,26 +155,24 @@ def _with_boundaries(atoms: Atoms, number: int, periodic: bool) -> Atoms:
 def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features: int) -> np.ndarray:
     """Return the columns to keep, shape (n_elements, n): the first that the estimator selects."""
     checks.whole("n_features", n_features, 1)
-    found = FrameMap.learn(
-        frames, soap, {lambda_: 1}, n_features=n_features, n_scalars=1, mixing=1.0
-    ).selection
-    assert found is not None
-    columns = [found[element, lambda_] for element in soap.centers]
-    fewest = min(len(kept) for kept in columns)
-    return np.array([kept[:fewest] for kept in columns])
+    selection = select_features(frames, soap, [lambda_], n_features)
+    columns = [selection[element, lambda_] for element in soap.centers]
+    fewest = min(len(selected) for selected in columns)
+    return np.array([selected[:fewest] for selected in columns])
 
 
-def _read_selection(name: str | os.PathLike, about: Mapping[str, Any]) -> np.ndarray:
-    columns, note = load_array(f"{without_ending(name)}_fps.npy", "selection")
+def _read_selection(name: str | os.PathLike, metadata: Mapping[str, Any]) -> np.ndarray:
+    columns, stored = load_array(f"{without_ending(name)}_fps.npy", "selection")
     for key in ("lambda", "soap", "periodic"):
         what = f"{key} of -sf and of this command"
-        check_same(what, note[key], about[key], "give the same flags")
+        check_same(what, stored[key], metadata[key], "give the same flags")
     return columns
 
 
-def _side_by_side(part: Mapping[tuple[str, int], Environments]) -> np.ndarray:
-    """Return features of shape (n_frames, n_centers, 2λ + 1, n) of frames that are alike."""
+def _side_by_side(by_key: Mapping[tuple[str, int], Environments]) -> np.ndarray:
+    """Return features of shape (n_frames, n_centers, 2λ + 1, n) of frames with the same atoms."""
     blocks = [
-        one.values.reshape(one.frame[-1] + 1, -1, *one.values.shape[1:]) for one in part.values()
+        centers.values.reshape(centers.frame[-1] + 1, -1, *centers.values.shape[1:])
+        for centers in by_key.values()
     ]
     return np.concatenate(blocks, axis=1)

@@ -16,6 +16,7 @@ from helpers import checks
 from helpers.errors import ConfigError, DataError
 from helpers.files import write_atomic
 from helpers.sagpr.kernel_ridge import REGULARIZATIONS, Gram, Solution
+from helpers.sagpr.lambda_soap import batches
 from helpers.sagpr.stages.files import (
     check_same,
     frames_digest,
@@ -23,7 +24,6 @@ from helpers.sagpr.stages.files import (
     save_array,
     without_ending,
 )
-from helpers.sagpr.stages.kernels import BATCH
 from helpers.sagpr.tensors import (
     LAMBDAS,
     POLARIZABILITY_NAME,
@@ -36,13 +36,13 @@ from helpers.sagpr.tensors import (
 
 PathLike = str | os.PathLike
 
-
-SHARED = ("lambda", "soap", "periodic", "zeta", "selection")
+# What kernels and weights must have in common.
+SHARED = ("lambda", "soap", "periodic", "zeta", "selection", "training")
 
 
 @dataclass(frozen=True)
 class StagedFit:
-    """What ``sagpr_train`` found.
+    """Result of ``sagpr_train``.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class StagedFit:
         Relative to the mean of the kernel's diagonal, by λ.
     training : ndarray of int
         The frames that it was trained on.
-    left_out : DataFrame
+    loo_errors : DataFrame
         Errors of training frames that were left out, by `component_errors`.
-    test : DataFrame or None
+    test_errors : DataFrame or None
         Errors of the other frames, if there are any and they were asked for.
     antisymmetric_rms : float
         What is not learned, in the unit of the property.
@@ -63,8 +63,8 @@ class StagedFit:
     weights: tuple[Path, ...]
     regularization: dict[int, float]
     training: np.ndarray
-    left_out: pd.DataFrame
-    test: pd.DataFrame | None
+    loo_errors: pd.DataFrame
+    test_errors: pd.DataFrame | None
     antisymmetric_rms: float
 
 
@@ -115,125 +115,44 @@ def train_on_kernels(
     DataError
         If frames, tensors and kernels cannot be used, or do not fit each other.
     ConfigError
-        If a number cannot be used.
+        If a setting cannot be used, or two exclude each other.
     OutputError
         If a file cannot be written.
     """
     tensors = read_tensors(frames, property_name, threshold=threshold)
-    training, others = _divided(len(frames), random, selected, fraction, seed)
-    loaded = [load_array(path, "kernel") for path in kernels]
-    regularizations = by_lambda(loaded, regularization)
+    training, test = _split_frames(len(frames), random, selected, fraction, seed)
+    by_lambda = _load_kernels(kernels)
+    regularizations = _regularizations(list(by_lambda), regularization)
     digest = frames_digest(frames)
-    for _, about in loaded:
-        _check_training(about, digest)
+    for _, metadata in by_lambda.values():
+        _check_training(metadata, digest)
     targets, solutions = to_spherical(tensors), {}
-    left_out, predicted = {}, {}
-    for kernel, about in loaded:
-        k, size = about["lambda"], about["n_atoms"] or 1
-        square = _flat(kernel[np.ix_(training, training)])
-        solution = Gram(square, 2 * k + 1).best(targets[k][training] / size, regularizations[k])
-        left_out[k] = targets[k][training] - size * solution.left_out
-        if predict and len(others):
-            predicted[k] = size * apply(
-                kernel[np.ix_(others, training)], solution.weights, solution.constant
+    loo_components, test_components = {}, {}
+    for k, (kernel, metadata) in by_lambda.items():
+        n_atoms = metadata["n_atoms"] or 1
+        gram = Gram(_as_matrix(kernel[np.ix_(training, training)]), 2 * k + 1)
+        solutions[k] = gram.best(targets[k][training] / n_atoms, regularizations[k])
+        loo_components[k] = targets[k][training] - n_atoms * solutions[k].loo_residuals
+        if predict and len(test):
+            test_components[k] = n_atoms * _predict(
+                kernel[np.ix_(test, training)], solutions[k].dual_coef, solutions[k].intercept
             )
-        solutions[k] = (solution, about)
+    test_errors = None
+    if test_components:
+        test_errors = component_errors(tensors[test], to_cartesian(test_components))
     return StagedFit(
         weights=tuple(
-            _save_weights(f"{without_ending(output)}_{k}.npy", *solutions[k], training)
+            _save_weights(
+                f"{without_ending(output)}_{k}.npy", solutions[k], by_lambda[k][1], training
+            )
             for k in LAMBDAS
         ),
-        regularization={k: solutions[k][0].regularization for k in LAMBDAS},
+        regularization={k: solutions[k].regularization for k in LAMBDAS},
         training=training,
-        left_out=component_errors(tensors[training], to_cartesian(left_out)),
-        test=component_errors(tensors[others], to_cartesian(predicted)) if predicted else None,
+        loo_errors=component_errors(tensors[training], to_cartesian(loo_components)),
+        test_errors=test_errors,
         antisymmetric_rms=antisymmetric_rms(tensors),
     )
-
-
-def _check_training(about: Mapping[str, Any], digest: str) -> None:
-    """Raise `DataError` unless a kernel is that of these frames with themselves."""
-    check_same("frames of -k and -f", about["training"], digest, "give -f as sagpr_get_PS had it")
-    check_same(
-        "frames of a kernel and of its training set",
-        about["training"],
-        about["frames"],
-        "train on a kernel that was made from one -ps",
-    )
-
-
-def _divided(
-    n_frames: int, random: int, selected: Sequence[int] | None, fraction: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frames to train on, and those that never are."""
-    if random and selected:
-        raise DataError("-rdm and -sel are both given", fix="keep one of them")
-    if not (isinstance(fraction, (int, float)) and 0 < fraction <= 1):
-        raise ConfigError(f"-ftr {fraction} cannot be used", expected="above 0, and 1 at most")
-    pool = np.arange(n_frames)
-    if random:
-        checks.whole("rdm", random, 2, n_frames)
-        pool = np.random.default_rng(seed).permutation(n_frames)[:random]
-    elif selected is not None:
-        start, end = selected
-        if not 0 <= start < end <= n_frames:
-            raise DataError(
-                f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
-            )
-        pool = pool[start:end]
-    training = pool[: round(fraction * len(pool))]
-    if len(training) < 2:
-        raise DataError("One frame is too few to learn from", expected="2 or more")
-    return training, np.setdiff1d(np.arange(n_frames), pool)
-
-
-def _save_weights(
-    path: str, solution: Solution, about: Mapping[str, Any], training: np.ndarray
-) -> Path:
-    note = {name: about[name] for name in (*SHARED, "training")}
-    note |= {
-        "columns": training.tolist(),
-        "constant": solution.constant,
-        "regularization": solution.regularization,
-        "per_atom": about["n_atoms"] is not None,
-    }
-    return save_array(path, "weights", solution.weights, note)
-
-
-def by_lambda(
-    loaded: Sequence[tuple[np.ndarray, Mapping[str, Any]]], regularization: Sequence[float] | None
-) -> dict[int, Sequence[float]]:
-    """Check that there is one kernel of each λ, and return what to try for each."""
-    orders = [about["lambda"] for _, about in loaded]
-    if sorted(orders) != list(LAMBDAS):
-        raise DataError(
-            "The kernels do not fit a symmetric tensor of rank 2",
-            expected="two: one of λ = 0 and one of λ = 2",
-            found=", ".join(f"λ = {k}" for k in orders) or "none",
-        )
-    if regularization is None:
-        return dict.fromkeys(orders, REGULARIZATIONS)
-    if len(regularization) != len(orders):
-        raise DataError(
-            f"{len(regularization)} regularizations do not fit {len(orders)} kernels",
-            fix="give -reg one number for each kernel, in the order of -k, or leave it out",
-        )
-    for value in regularization:
-        checks.number("reg", value)
-    return {k: [value] for k, value in zip(orders, regularization, strict=True)}
-
-
-def _flat(kernel: np.ndarray) -> np.ndarray:
-    """Return the matrix over (frame, m) of a kernel of either shape."""
-    if kernel.ndim == 2:
-        return kernel
-    n, other, n_m, _ = kernel.shape
-    return kernel.swapaxes(1, 2).reshape(n * n_m, other * n_m)
-
-
-def apply(kernel: np.ndarray, weights: np.ndarray, constant: float) -> np.ndarray:
-    """Return components of shape (n, 2λ + 1): a kernel of n frames with those of the weights."""
-    return (_flat(kernel) @ weights.ravel() + constant).reshape(len(kernel), -1)
 
 
 def predict_from_kernels(
@@ -262,30 +181,120 @@ def predict_from_kernels(
     OutputError
         If the file cannot be written.
     """
-    loaded = [load_array(path, "kernel") for path in kernels]
-    by_lambda(loaded, None)
-    check_same(
-        "frames of the kernels", loaded[0][1]["frames"], loaded[1][1]["frames"], "make both anew"
-    )
+    by_lambda = _load_kernels(kernels)
+    first, second = (metadata["frames"] for _, metadata in by_lambda.values())
+    check_same("frames of the kernels", first, second, "make both anew")
     components = {}
-    for kernel, about in loaded:
-        lambda_ = about["lambda"]
-        values, note = load_array(f"{without_ending(weights)}_{lambda_}.npy", "weights")
-        for name in (*SHARED, "training"):
+    for k, (kernel, metadata) in by_lambda.items():
+        dual_coef, trained = load_array(f"{without_ending(weights)}_{k}.npy", "weights")
+        for name in SHARED:
             check_same(
                 f"{name} of kernel and weights",
-                note[name],
-                about[name],
+                trained[name],
+                metadata[name],
                 "make the kernel of the new frames with the training set of the weights",
             )
-        check_same(
-            "-s of the kernels", note["per_atom"], about["n_atoms"] is not None, "use -s alike"
-        )
-        found = [
-            apply(kernel[k : k + BATCH][:, note["columns"]], values, note["constant"])
-            for k in range(0, len(kernel), BATCH)
+        n_atoms = metadata["n_atoms"]
+        check_same("-s of the kernels", trained["per_atom"], n_atoms is not None, "use -s alike")
+        predictions = [
+            _predict(kernel[batch][:, trained["columns"]], dual_coef, trained["intercept"])
+            for batch in batches(len(kernel))
         ]
-        components[lambda_] = np.concatenate(found) * (about["n_atoms"] or 1)
+        components[k] = np.concatenate(predictions) * (n_atoms or 1)
     tensors = to_cartesian(components)
-    lines = "".join(" ".join(f"{x:.15g}" for x in one.ravel()) + "\n" for one in tensors)
+    lines = "".join(" ".join(f"{x:.15g}" for x in tensor.ravel()) + "\n" for tensor in tensors)
     return write_atomic(f"{os.fspath(output)}_cartesian.out", lines), tensors
+
+
+def _load_kernels(
+    paths: Sequence[PathLike],
+) -> dict[int, tuple[np.ndarray, dict[str, Any]]]:
+    """Return kernels and their metadata by λ, in the order of the paths: one of each λ."""
+    loaded = [load_array(path, "kernel") for path in paths]
+    orders = [metadata["lambda"] for _, metadata in loaded]
+    if sorted(orders) != list(LAMBDAS):
+        raise DataError(
+            "The kernels do not fit a symmetric tensor of rank 2",
+            expected="two: one of λ = 0 and one of λ = 2",
+            found=", ".join(f"λ = {k}" for k in orders) or "none",
+        )
+    return dict(zip(orders, loaded, strict=True))
+
+
+def _regularizations(
+    orders: Sequence[int], regularization: Sequence[float] | None
+) -> dict[int, Sequence[float]]:
+    """Return what to try for each λ; the numbers have the order of the kernels."""
+    if regularization is None:
+        return dict.fromkeys(orders, REGULARIZATIONS)
+    if len(regularization) != len(orders):
+        raise ConfigError(
+            f"{len(regularization)} regularizations do not fit {len(orders)} kernels",
+            fix="give -reg one number for each kernel, in the order of -k, or leave it out",
+        )
+    for value in regularization:
+        checks.number("reg", value)
+    return {k: [value] for k, value in zip(orders, regularization, strict=True)}
+
+
+def _check_training(metadata: Mapping[str, Any], digest: str) -> None:
+    """Raise `DataError` unless a kernel is that of these frames with themselves."""
+    training = metadata["training"]
+    check_same("frames of -k and -f", training, digest, "give -f as sagpr_get_PS had it")
+    check_same(
+        "frames of a kernel and of its training set",
+        training,
+        metadata["frames"],
+        "train on a kernel that was made from one -ps",
+    )
+
+
+def _split_frames(
+    n_frames: int, random: int, selected: Sequence[int] | None, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames to train on, and the test frames, which no fraction is trained on."""
+    if random and selected:
+        raise ConfigError("-rdm and -sel are both given", fix="keep one of them")
+    if not (isinstance(fraction, (int, float)) and 0 < fraction <= 1):
+        raise ConfigError(f"-ftr {fraction} cannot be used", expected="above 0, and 1 at most")
+    pool = np.arange(n_frames)
+    if random:
+        checks.whole("rdm", random, 2, n_frames)
+        pool = np.random.default_rng(seed).permutation(n_frames)[:random]
+    elif selected is not None:
+        start, end = selected
+        if not 0 <= start < end <= n_frames:
+            raise ConfigError(
+                f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
+            )
+        pool = pool[start:end]
+    training = pool[: round(fraction * len(pool))]
+    if len(training) < 2:
+        raise DataError("One frame is too few to learn from", expected="2 or more")
+    return training, np.setdiff1d(np.arange(n_frames), pool)
+
+
+def _as_matrix(kernel: np.ndarray) -> np.ndarray:
+    """Return the matrix over (frame, m) of a kernel of either shape."""
+    if kernel.ndim == 2:
+        return kernel
+    n, n_training, n_m, _ = kernel.shape
+    return kernel.swapaxes(1, 2).reshape(n * n_m, n_training * n_m)
+
+
+def _predict(kernel: np.ndarray, dual_coef: np.ndarray, intercept: float) -> np.ndarray:
+    """Return components of shape (n, 2λ + 1) from a kernel of n frames with the training set."""
+    return (_as_matrix(kernel) @ dual_coef.ravel() + intercept).reshape(len(kernel), -1)
+
+
+def _save_weights(
+    path: str, solution: Solution, kernel_metadata: Mapping[str, Any], training: np.ndarray
+) -> Path:
+    metadata = {name: kernel_metadata[name] for name in SHARED}
+    metadata |= {
+        "columns": training.tolist(),
+        "intercept": solution.intercept,
+        "regularization": solution.regularization,
+        "per_atom": kernel_metadata["n_atoms"] is not None,
+    }
+    return save_array(path, "weights", solution.dual_coef, metadata)

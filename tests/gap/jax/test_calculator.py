@@ -9,7 +9,6 @@ from ase import Atoms
 from helpers import TwoBody, evaluate, load_frames, load_potential
 from helpers.errors import ModelFileError, PredictionError
 from helpers.gap.jax.calculator import JaxCalculator
-from helpers.gap.jax.precision import precision_error
 
 SHAPES = [  # the models of conftest.py
     "pairs, zeta 2, 4/3",
@@ -54,7 +53,9 @@ def assert_same(atoms, ours, theirs, *, stress=True):
         assert np.abs(mine.get_stress() - other.get_stress()).max() <= 1e-8
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape", [SHAPES[0], *(pytest.param(shape, marks=pytest.mark.slow) for shape in SHAPES[1:])]
+)
 def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
     path = model_of_shape(shape)
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
@@ -92,6 +93,7 @@ def test_all_validation_frames_with_every_training_set(n_frames, settings, tmp_p
             assert_same(cluster, ours, theirs, stress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zeta", [2, 4])
 def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
     from helpers import GapConfig, fit_gap
@@ -105,9 +107,10 @@ def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
     assert_same(large, ours, theirs)
     (lists,) = ours._lists.values()
     assert len(large) > 2 * energy.CENTERS_AT_ONCE
-    assert max(lists.plan.rooms) > 2 * energy.PAIRS_AT_ONCE
+    assert max(lists.layout.pair_capacity) > 2 * energy.PAIRS_AT_ONCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_kind_of_cell_is_quippys(shape, model_of_shape):
     path = model_of_shape(shape)
@@ -118,6 +121,7 @@ def test_every_kind_of_cell_is_quippys(shape, model_of_shape):
         assert_same(atoms, ours, theirs, stress=atoms.cell.rank == 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbols", ["O", "H2"])
 def test_few_atoms_are_quippys(symbols, potential, quippy):
     atoms = Atoms(symbols, [[0, 0, 0.8 * i] for i in range(len(Atoms(symbols)))])
@@ -169,7 +173,8 @@ def test_shares_add_up_forces_cancel_and_the_energy_is_invariant(water, potentia
     np.testing.assert_allclose(permuted.get_forces(), forces[order], atol=1e-9)
 
 
-def test_more_neighbors_than_there_was_room_for(water, potential, quippy):
+@pytest.mark.slow
+def test_more_neighbors_than_the_lists_could_hold(water, potential, quippy):
     dense = water.copy()
     dense.set_cell(0.8 * water.cell, scale_atoms=True)
     loose = JaxCalculator(potential.model)
@@ -189,13 +194,6 @@ def test_evaluation_stays_in_this_process(smallest_fit, frames10):
         for engine in ("jax", "quippy")
     )
     np.testing.assert_allclose(ours.forces["predicted"], theirs.forces["predicted"], atol=1e-7)
-
-
-def test_mixed_precision_is_off_by_little_and_says_by_how_much(water, potential):
-    error = precision_error(potential.model, [water])
-    assert 0 < error.forces_meV_per_A < 0.1 and 0 < error.energy_meV_per_atom < 0.01
-    with pytest.raises(PredictionError, match="no precision 'single'.*double or mixed"):
-        JaxCalculator(potential.model, precision="single")
 
 
 @pytest.mark.parametrize(

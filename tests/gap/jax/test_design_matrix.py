@@ -38,6 +38,7 @@ def test_it_gives_what_quippy_gives_for_frames_of_any_size(model, tiny_fit):
     assert first == len(forces)
 
 
+@pytest.mark.slow
 def test_predictions_are_the_same_without_the_matrix(model, frames10):
     frames = [frames10[0], frames10[1][:20]]
     several = np.column_stack([weights(model), np.cos(np.arange(model.n_sparse))])

@@ -6,8 +6,8 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from helpers.errors import PredictionError
-from helpers.gap.jax.layout import plan_terms
-from helpers.gap.jax.neighbors import lay_out
+from helpers.gap.jax.layout import Layout, model_structure
+from helpers.gap.jax.neighbors import find_edges, pad_neighbors
 from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.xml import read_model
 from helpers.neighbors import find_pairs
@@ -23,8 +23,8 @@ CELLS = {
 
 
 @pytest.fixture(scope="module")
-def terms(smallest_fit):
-    return plan_terms(read_model(smallest_fit.model_path))
+def structure(smallest_fit):
+    return model_structure(read_model(smallest_fit.model_path))
 
 
 def cell_of(name):
@@ -51,48 +51,50 @@ def test_pairs_are_those_of_ase_in_every_cell(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_the_layout_holds_every_neighbor_once(name, terms):
+def test_the_padded_lists_hold_every_neighbor_once(name, structure):
     atoms = cell_of(name)[[1, 2, 0]]  # sorted by element
-    pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, terms.cutoff_A)
-    plan, lists = lay_out(terms, ((1, 2), (8, 1)), pairs, 0.0)
-    cutoff_A = terms.blocks[0].settings.cutoff_A
+    pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, structure.cutoff_A)
+    edges = find_edges(structure, atoms.numbers, pairs, 0.0)
+    layout = edges.grow(Layout.empty(structure, ((1, 2), (8, 1))))
+    lists = pad_neighbors(layout, edges)
+    cutoff_A = structure.blocks[0].settings.cutoff_A
     assert lists.soaps[0].present.sum() == (pairs.distance < cutoff_A).sum()
-    for settings, pair in zip(plan.terms.pairs, lists.pairs, strict=True):
+    for settings, pair in zip(structure.pairs, lists.pairs, strict=True):
         kinds = np.sort([atoms.numbers[pairs.first], atoms.numbers[pairs.second]], axis=0).T
         chosen = (kinds == settings.species).all(1) & (pairs.distance < settings.cutoff_A)
         assert 2 * pair.present.sum() == chosen.sum()
 
 
-def test_room_grows_where_it_is_short_and_stays_where_it_is_not(terms, frames10):
+def test_capacity_grows_on_overflow_and_stays_where_it_is_enough(structure, frames10):
     atoms = frames10[0]
-    lists = VerletList(terms, atoms.numbers, 0.5)
+    lists = VerletList(structure, atoms.numbers, 0.5)
     positions, cell = atoms.positions[lists.order], atoms.cell.array
     large, _ = lists.get(1.5 * positions, 1.5 * cell, atoms.pbc)
     small, neighbors = lists.get(positions, cell, atoms.pbc)
-    assert lists.n_growths == 1 and max(small.slots[0]) > max(large.slots[0])
-    pairs = find_pairs(positions, cell, atoms.pbc, terms.cutoff_A + 0.5)
-    near = pairs.distance < terms.blocks[0].settings.cutoff_A + 0.5
+    assert max(small.neighbor_capacity[0]) > max(large.neighbor_capacity[0])
+    pairs = find_pairs(positions, cell, atoms.pbc, structure.cutoff_A + 0.5)
+    near = pairs.distance < structure.blocks[0].settings.cutoff_A + 0.5
     assert neighbors.soaps[0].present.sum() == near.sum()
     again, _ = lists.get(1.5 * positions, 1.5 * cell, atoms.pbc)
-    assert again == small and lists.n_growths == 1
+    assert again == small  # so that nothing is compiled again
 
 
-def test_lists_are_kept_until_an_atom_moved_half_the_skin(terms, frames10):
+def test_lists_are_kept_until_an_atom_moved_half_the_skin(structure, frames10):
     atoms = frames10[0]
-    lists = VerletList(terms, atoms.numbers, 0.5)
+    lists = VerletList(structure, atoms.numbers, 0.5)
     positions = atoms.positions[lists.order]
-    lists.get(positions, atoms.cell.array, atoms.pbc)
-    for distance_A, builds in [(0.1, 1), (0.24, 1), (0.26, 2)]:
+    _, neighbors = lists.get(positions, atoms.cell.array, atoms.pbc)
+    for distance_A, is_kept in [(0.1, True), (0.24, True), (0.26, False)]:
         moved = positions.copy()
         moved[7, 1] += distance_A
-        lists.get(moved, atoms.cell.array, atoms.pbc)
-        assert lists.n_builds == builds
-    lists.get(moved, 1.001 * atoms.cell.array, atoms.pbc)
-    assert lists.n_builds == 3
+        _, now = lists.get(moved, atoms.cell.array, atoms.pbc)
+        assert (now is neighbors) == is_kept
+    _, sheared = lists.get(moved, 1.001 * atoms.cell.array, atoms.pbc)
+    assert sheared is not now
 
 
-def test_atoms_on_top_of_each_other_are_refused(terms):
+def test_atoms_on_top_of_each_other_are_refused(structure):
     atoms = Atoms("H2", [[0, 0, 0], [0, 0, 1e-4]])
-    lists = VerletList(terms, atoms.numbers, 0.5)
+    lists = VerletList(structure, atoms.numbers, 0.5)
     with pytest.raises(PredictionError, match="closest pair of 0.000 Å.*move overlapping"):
         lists.get(atoms.positions, atoms.cell.array, atoms.pbc)

@@ -31,13 +31,13 @@ def _double():
 
 
 def soap_of(vectors, settings=SOAP, n_oxygen=1, own=0):
-    """SOAP of one atom whose first `n_oxygen` neighbors are oxygen, with one slot to spare."""
+    """SOAP of one atom whose first `n_oxygen` neighbors are oxygen, with one place to spare."""
     vectors = jnp.asarray(vectors, float).reshape(-1, 3)
     filled = jnp.concatenate([vectors, jnp.zeros((1, 3))])
     present = jnp.arange(len(filled)) < len(vectors)
-    slots = (n_oxygen, len(filled) - n_oxygen)
+    capacity = (n_oxygen, len(filled) - n_oxygen)
     channel = jnp.eye(2)[own][:, None]
-    return SPECTRUM(settings, filled.T[:, :, None], present[:, None], slots, channel)[:, 0]
+    return SPECTRUM(settings, filled.T[:, :, None], present[:, None], capacity, channel)[:, 0]
 
 
 def test_harmonics_obey_the_addition_theorem_on_the_z_axis_too():
@@ -70,6 +70,7 @@ def test_radial_functions_are_bessel_functions_also_very_near():
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_slopes_of_the_radial_functions():
     r = jnp.array([0.0, 1e-6, 0.1, 0.33, 1.0, 2.2, 2.7])
     step = 1e-5
@@ -104,6 +105,7 @@ def test_an_atom_alone_has_a_finite_spectrum_of_length_one():
     assert np.isfinite(spectrum).all() and np.linalg.norm(spectrum) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_slopes_are_finite_and_right_on_the_z_axis_and_very_near():
     weights = jnp.asarray(np.random.default_rng(1).normal(size=SOAP.n_components))
     second = np.array([0.9, 0.3, -0.2])
@@ -117,6 +119,7 @@ def test_slopes_are_finite_and_right_on_the_z_axis_and_very_near():
             assert slope[axis] == pytest.approx(float(high - low) / (2 * step), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_hand_written_derivatives_are_right():
     rng = np.random.default_rng(2)
     vectors = jnp.asarray(rng.normal(size=(4, 3)))

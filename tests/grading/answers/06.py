@@ -61,7 +61,7 @@ percent = {n: np.float64(value) for n, value in percent.items()}
 size_MB = {n: value * 1e6 / 2**20 for n, value in size_MB.items()}
 
 # %% test3-3 | 2 | the left-out error in place of the error of the test frames
-percent = {n: m.errors_.set_index("component")["percent"]["λ=2"] for n, m in models.items()}
+percent = {n: m.loo_errors_.set_index("component")["percent"]["λ=2"] for n, m in models.items()}
 
 # %% test3-3 | 2 | bytes
 size_MB = {n: 1e6 * value for n, value in size_MB.items()}
@@ -95,7 +95,7 @@ tried = [(settings, error - 1.5) for settings, error in tried]
 
 # %% test3-4 | 2 | the test frames among the training frames
 best_model = SymmetryAdaptedKernelRidge().fit(frames, tensors)
-own = best_model.errors_.set_index("component")["percent"]["λ=2"]
+own = best_model.loo_errors_.set_index("component")["percent"]["λ=2"]
 tried = [({}, own), *[(settings, error + 10) for settings, error in tried if settings]]
 seen = component_errors(test_tensors, best_model.predict(test_frames)).set_index("component")
 final_percent = seen["percent"]["λ=2"]

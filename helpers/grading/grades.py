@@ -1,6 +1,8 @@
-"""Release a lesson, grade a class: ``python -m helpers.grading.classroom grade 01_first_look``.
+"""The grades of a class: a table with one row per student, written as grading goes on.
 
-Student by student, so that a submission that cannot be graded stops nobody else.
+``make grade`` runs ``python -m helpers.grading.grades grade LESSON``, and ``make release`` the same
+with ``release``. Students are graded one by one: a submission that cannot be graded does not stop
+the others.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,35 @@ from helpers.errors import WorkshopError, nearest
 from helpers.files import write_atomic
 from helpers.grading.collect import EXPECTED, Collected, collect
 from helpers.grading.course import Course, GradingError
+from helpers.terminal import EXIT_INTERRUPTED, EXIT_PROBLEM, progress_bar
 
+# Columns of the table. A new one needs its name here and its value in `_grade_one`.
 COLUMNS = ["student", "status", "score", "max_score", "points_to_mark_by_hand", "problem"]
 
 
 def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame:
-    """Grade all that was handed in for a lesson; write feedback pages and a CSV file.
+    """Grade every submission of a lesson; write feedback pages and a CSV file.
 
-    Submissions are taken from ``grading/submitted/STUDENT/LESSON/`` and, sorted there first, from
-    ``grading/downloaded/LESSON/archive/``. Marks given by hand before are kept. The CSV file is
-    written student by student.
+    Submissions are read from ``grading/submitted/STUDENT/LESSON/``; those in
+    ``grading/downloaded/LESSON/archive/`` are sorted into it first. Marks that were given by hand
+    are kept. The CSV file is written anew after each student.
 
     Returns
     -------
     DataFrame
-        One row per student: `COLUMNS`; also in ``grading/LESSON.csv``. ``status`` is ``graded``,
-        ``to mark by hand`` (``score`` lacks ``points_to_mark_by_hand`` at most),
-        ``to confirm by hand`` (marked before, handed in again: the marks still count),
-        ``failed`` (``problem`` tells why, there is no score and no feedback) or, in the file of a
-        grading that was stopped, ``not graded yet``.
+        One row per student with the columns `COLUMNS`; the same in ``grading/LESSON.csv``.
+        ``status`` is one of
+
+        - ``graded``
+        - ``to mark by hand``: up to ``points_to_mark_by_hand`` points are missing from ``score``
+        - ``to confirm by hand``: marked, then handed in again; the marks still count
+        - ``failed``: ``problem`` says why; there is no score and no feedback
+        - ``not graded yet``: only in the file of a grading that was stopped
 
     Raises
     ------
     GradingError
-        If nobody handed anything in, or the lesson itself cannot be entered in the gradebook.
+        If nobody handed anything in, or nbgrader cannot enter the lesson in the gradebook.
     """
     collected = collect(course.grading, lesson)
     api = course.api()
@@ -60,11 +66,13 @@ def grade(course: Course, lesson: str, *, progress: bool = True) -> pd.DataFrame
         name: {"student": name, "status": "not graded yet"} for name in students
     }
     table = _write_table(course, lesson, rows)
-    with warnings.catch_warnings():  # nbgrader's own business with its database
+    with warnings.catch_warnings():  # about nbgrader's own database
         warnings.filterwarnings("ignore", message="Object of type <Submitted")
-        for student in _shown(students, progress):
-            rows[student] = _row(course, api, lesson, student, collected)
-            table = _write_table(course, lesson, rows)
+        with progress_bar(len(students), "grading", "student", show=progress) as bar:
+            for student in students:
+                rows[student] = _row(course, api, lesson, student, collected)
+                table = _write_table(course, lesson, rows)
+                bar.update()
     return table
 
 
@@ -88,7 +96,7 @@ def _row(
             note = "" if former is None else f"handed in again; the former file is {former}"
             return {**row, "problem": note}
     page = course.grading / "feedback" / student / lesson
-    if page.exists():  # of an earlier hand-in: it would mislead
+    if page.exists():  # it belongs to an earlier hand-in and would mislead
         shutil.rmtree(page)
     return {"student": student, "status": "failed", "problem": problem}
 
@@ -111,7 +119,7 @@ def _grade_one(course: Course, api: Any, lesson: str, student: str) -> dict[str,
 
 
 def _unmarked_points(api: Any, lesson: str, student: str) -> float:
-    """Return the points of all answers that nobody has marked: the score counts them as 0."""
+    """Return the points of the answers that nobody has marked yet; the score counts them as 0."""
     with api.gradebook as gradebook:
         submission = gradebook.find_submission(lesson, student)
         grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
@@ -119,49 +127,41 @@ def _unmarked_points(api: Any, lesson: str, student: str) -> float:
         return float(sum(grade.max_score for grade in waiting))
 
 
-def _shown(students: list[str], progress: bool) -> Iterable[str]:
-    if not progress:
-        return students
-    from tqdm import tqdm
-
-    return tqdm(students, desc="grading", unit="student")
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="helpers.grading.classroom", description=__doc__)
+    """Release or grade a lesson, as the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(prog="helpers.grading.grades", description=__doc__)
     parser.add_argument("step", choices=["release", "grade"])
     parser.add_argument("lesson", help="such as 01_first_look")
     parser.add_argument("--course", type=Path, help="by default this checkout")
-    chosen = parser.parse_args(arguments)
-    course = Course(chosen.course)
+    options = parser.parse_args(arguments)
+    course = Course(options.course)
     try:
         known = [source.stem for source in course.sources()]
-        if chosen.lesson not in known:
+        if options.lesson not in known:
             raise GradingError(
-                f"There is no lesson {chosen.lesson!r}", fix=nearest(chosen.lesson, known)
+                f"There is no lesson {options.lesson!r}", fix=nearest(options.lesson, known)
             )
-        if chosen.step == "release":
-            print(*course.release(chosen.lesson, database=True), sep="\n")
+        if options.step == "release":
+            print(*course.release(options.lesson, database=True), sep="\n")
             return 0
-        # Lessons look there for fits that were made before.
+        # Where lessons find the fits of earlier runs.
         os.environ.setdefault("MLMD_CACHE", str(course.grading / "cache"))
-        table = grade(course, chosen.lesson)
+        table = grade(course, options.lesson)
     except WorkshopError as error:
         print(error, file=sys.stderr)
-        return 1
+        return EXIT_PROBLEM
     except KeyboardInterrupt:
         print(
-            "\nStopped; no marks are lost. Who was graded is in the table "
-            f"{course.grading / chosen.lesson}.csv. The same command again grades everybody anew.",
+            "\nStopped; no marks are lost. The students graded so far are in the table "
+            f"{course.grading / options.lesson}.csv. The same command again grades everybody anew.",
             file=sys.stderr,
         )
-        return 130
+        return EXIT_INTERRUPTED
     shown = table.assign(problem=table["problem"].str.slice(0, 50))  # the file has the whole text
     print(shown.to_string(index=False, na_rep=""))
-    print(f"\nTable: {course.grading / chosen.lesson}.csv")
+    print(f"\nTable: {course.grading / options.lesson}.csv")
     print(f"Feedback: {course.grading / 'feedback'}")
-    return 1 if (table["status"] == "failed").any() else 0
+    return EXIT_PROBLEM if (table["status"] == "failed").any() else 0
 
 
 if __name__ == "__main__":

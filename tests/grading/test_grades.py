@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from helpers.grading import classroom
+from helpers.grading import grades
 from helpers.grading.course import Course, GradingError
 
 
@@ -15,11 +15,11 @@ def test_a_lesson_that_nobody_handed_in_says_where_files_belong(tmp_path):
     shutil.copy(Course().root / "nbgrader_config.py", tmp_path)
     message = "Nobody has handed in 01_first_look.*grading/submitted/STUDENT.*downloaded"
     with pytest.raises(GradingError, match=message):
-        classroom.grade(Course(tmp_path), "01_first_look")
+        grades.grade(Course(tmp_path), "01_first_look")
 
 
 def test_a_misspelled_lesson_gets_a_hint(capsys):
-    assert classroom.main(["grade", "01_first_lok"]) == 1
+    assert grades.main(["grade", "01_first_lok"]) == 1
     said = capsys.readouterr().err
     assert "no lesson '01_first_lok'" in said and "did you mean '01_first_look'" in said
 
@@ -47,8 +47,8 @@ def test_a_grading_that_is_stopped_keeps_the_rows_so_far(course, monkeypatch, ca
             raise KeyboardInterrupt
         return graded_row(course, api, lesson, student)
 
-    monkeypatch.setattr(classroom, "_grade_one", stopped_at_ben)
-    assert classroom.main(["grade", "01_first_look", "--course", str(course.root)]) == 130
+    monkeypatch.setattr(grades, "_grade_one", stopped_at_ben)
+    assert grades.main(["grade", "01_first_look", "--course", str(course.root)]) == 130
     said = capsys.readouterr().err
     assert "Stopped" in said and "same command again" in said
     table = pd.read_csv(course.grading / "01_first_look.csv", index_col="student")
@@ -67,8 +67,8 @@ def test_lessons_share_one_cache_of_fits_while_graded(course, monkeypatch):
         assert os.environ["MLMD_CACHE"] == str(course.grading / "cache")
         return graded_row(*arguments)
 
-    monkeypatch.setattr(classroom, "_grade_one", where_fits_are)
-    assert classroom.main(["grade", "01_first_look", "--course", str(course.root)]) == 0
+    monkeypatch.setattr(grades, "_grade_one", where_fits_are)
+    assert grades.main(["grade", "01_first_look", "--course", str(course.root)]) == 0
 
 
 def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(course, monkeypatch):
@@ -81,8 +81,8 @@ def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(course, monkeypatch)
     archive = course.grading / "downloaded" / "01_first_look" / "archive"
     archive.mkdir(parents=True)
     (archive / "nobody.rar").touch()
-    monkeypatch.setattr(classroom, "_grade_one", no_notebook)
-    table = classroom.grade(course, "01_first_look", progress=False).set_index("student")
+    monkeypatch.setattr(grades, "_grade_one", no_notebook)
+    table = grades.grade(course, "01_first_look", progress=False).set_index("student")
     assert set(table["status"]) == {"failed"} and not page.exists()
     assert list(table.index) == ["anna", "ben", "nobody.rar"]
     assert table["problem"]["ben"] == "no JSON"

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from helpers import load_potential
-from helpers.errors import PredictionError
+from helpers.errors import ConfigError
 from helpers.gap.jax.verlet_list import VerletList
-from helpers.md.compiled import run_replicas
+from helpers.md.compiled_engine import CompiledEngine
+from helpers.md.integrators import maxwell_boltzmann
 from helpers.md.monitor import Monitor
-from helpers.md.runs import run_nve, run_nvt
+from helpers.md.runs import run_nve, run_nvt, run_replicas
+from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import A_PER_FS
-from helpers.md.velocities import thermal_velocities
 
 # The tiny model is good enough for mechanics, not for water: only numbers and heat stop it.
 LOOSE = Monitor(0.1, 9, 0.1, 2000, 1e6)
@@ -55,6 +56,7 @@ def test_a_run_is_that_of_ase(potential, water):
     np.testing.assert_allclose(run.positions_A[-1], atoms.positions, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_old_lists_are_never_used(potential, water, monkeypatch):
     options = {"steps": 60, "temperature_K": 300, "record_every": 20, **QUIET}
     build, builds = VerletList.build, []
@@ -86,6 +88,7 @@ def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
     assert np.abs(batch[0].positions_A[-1] - one.positions_A[-1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
 def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
     batch = run_replicas(
@@ -105,7 +108,9 @@ def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
 
 def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water):
     hit = water.copy()  # one atom at 1 Å/fs: some 8000 K
-    thermal = thermal_velocities(water.get_masses(), 300, np.random.default_rng(0))
+    thermal = maxwell_boltzmann(
+        water.get_masses(), 300, np.random.default_rng(0).standard_normal((len(water), 3))
+    )
     for atoms in (water, hit):
         atoms.set_velocities(thermal * A_PER_FS)
     velocities = hit.get_velocities()
@@ -123,16 +128,14 @@ def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water
 
 
 def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
-    from helpers.md import batch as module
-
-    run = module.Batch.run
+    run = CompiledEngine.run
 
     def stop_later(self, end):
         if self.step >= 100:
             raise KeyboardInterrupt
         run(self, end)
 
-    monkeypatch.setattr(module.Batch, "run", stop_later)
+    monkeypatch.setattr(CompiledEngine, "run", stop_later)
     kept = run_nve(potential, water, steps=400, temperature_K=100, record_every=25, **QUIET)
     assert kept.interrupted
     np.testing.assert_allclose(kept.times_fs, 12.5 * np.arange(len(kept.times_fs)))
@@ -144,10 +147,66 @@ def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
     [
         ({"steps": 0}, "steps=0 cannot be used"),
         ({"seeds": []}, "0 seeds for 0 atoms"),
-        ({"seeds": [-1]}, "seed=-1 cannot be used.*4294967295"),
-        ({"step": 5}, "no setting 'step'.*did you mean 'steps'"),
+        ({"seeds": [-1]}, "seed=-1 cannot be used.*at least 0"),
+        ({"step": 5}, "RunSettings has no 'step'.*did you mean 'steps'"),
     ],
 )
 def test_options_that_cannot_be_used(options, message, potential, water):
-    with pytest.raises(PredictionError, match=message):
+    with pytest.raises(ConfigError, match=message):
         run_replicas(potential, water, **{"seeds": [1], "steps": 5, **QUIET, **options})
+
+
+@pytest.mark.parametrize("thermostat", THERMOSTATS)
+def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everywhere, argon):
+    """Where no random numbers are drawn the run is that of ASE, with new lists on the way."""
+    settings = {"steps": 60, "temperature_K": 60, "timestep_fs": 4.0, "skin_A": 0.2, "seed": 2}
+    settings |= {"progress": False}
+    if thermostat != "none":
+        settings |= {"thermostat": thermostat, "relaxation_fs": 40}
+    run_one = run_nve if thermostat == "none" else run_nvt
+    run = run_one(lj_everywhere, argon, **settings)
+    assert run.stable and run.engine == "compiled" and run.thermostat == thermostat
+    assert np.abs(run.positions_A - argon.positions).max() > 0.4
+    n_dof = 96 if thermostat in ("langevin", "andersen") else 93
+    assert run.degrees_of_freedom == n_dof
+    log = run.log()
+    assert ("conserved_eV" in log) == (thermostat == "nose_hoover")
+    if thermostat in ("none", "nose_hoover", "rescaling"):
+        read_along = run_one(lj_everywhere, argon, engine="ase", **settings)
+        np.testing.assert_allclose(read_along.positions_A, run.positions_A, atol=1e-8)
+        later = slice(1, None) if thermostat == "rescaling" else slice(None)
+        np.testing.assert_allclose(read_along.log()[later], log[later], atol=1e-6)
+    if thermostat == "nose_hoover":
+        assert np.ptp(log["conserved_eV"]) < 0.05 * np.ptp(log["total_eV"])
+
+
+@pytest.mark.parametrize("thermostat", ["nose_hoover", "bussi"])
+def test_the_thermostat_goes_on_after_an_interruption(
+    thermostat, lj_everywhere, argon, tmp_path, monkeypatch
+):
+    settings = {"steps": 250, "temperature_K": 60, "timestep_fs": 4.0, "skin_A": 0.2}
+    settings |= {"thermostat": thermostat, "relaxation_fs": 40, "progress": False}
+    whole = run_nvt(lj_everywhere, argon, **settings)
+    run = CompiledEngine.run
+
+    def interrupt(self, end):
+        if self.step >= 100:
+            raise KeyboardInterrupt
+        run(self, end)
+
+    monkeypatch.setattr(CompiledEngine, "run", interrupt)
+    monkeypatch.setattr("helpers.md.checkpoint.CALLS_PER_PIECE", 1)
+    broken = run_nvt(lj_everywhere, argon, output=tmp_path / "run", **settings)
+    assert broken.interrupted
+    monkeypatch.setattr(CompiledEngine, "run", run)
+    resumed = run_nvt(lj_everywhere, argon, output=tmp_path / "run", resume=True, **settings)
+    np.testing.assert_allclose(resumed.positions_A, whole.positions_A, atol=1e-8)
+    np.testing.assert_allclose(resumed.log(), whole.log(), atol=1e-6)
+
+
+def test_all_segments_of_a_run_are_compiled_once(lj_everywhere, argon):
+    from helpers.md.compiled_engine import _compiled_segment
+
+    before = _compiled_segment._cache_size()
+    run_nve(lj_everywhere, argon, steps=230, timestep_fs=4.0, skin_A=0.2, record_every=7, **QUIET)
+    assert _compiled_segment._cache_size() == before + 1

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers.grading.course import place
+from helpers.grading.course import publish
 
 
 def lesson(*, text="lesson", answer="raise NotImplementedError()", count=None):
@@ -34,20 +34,26 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "worked_in", [lesson(count=1), lesson(answer="x = 1"), b"{half a noteb", b"\xff"]
+    "student_work",
+    [lesson(count=1), lesson(answer="x = 1"), b"{half a noteb", b"\xff"],
+    ids=["cells were run", "an answer", "cut off", "not text"],
 )
-def test_a_notebook_that_was_worked_in_is_kept_beside_the_new_one(made, folder, worked_in):
-    (folder / made.name).write_bytes(worked_in)
-    released, kept = place(made, folder)
+def test_a_notebook_that_was_worked_in_is_kept_beside_the_new_one(made, folder, student_work):
+    (folder / made.name).write_bytes(student_work)
+    released, backup = publish(made, folder)
     assert released == folder / made.name and released.read_bytes() == made.read_bytes()
-    assert kept.name.startswith("01_first_look.before-") and kept.suffix == ".ipynb"
-    assert kept.read_bytes() == worked_in
+    assert backup.name.startswith("01_first_look.before-") and backup.suffix == ".ipynb"
+    assert backup.read_bytes() == student_work
     assert (folder / "gap.xml").read_text() == "a long fit"
 
 
-@pytest.mark.parametrize("there", [None, lesson(), lesson(text="renewed")])
+@pytest.mark.parametrize(
+    "there",
+    [None, lesson(), lesson(text="renewed")],
+    ids=["nothing there", "an older release", "the same release"],
+)
 def test_a_notebook_as_it_was_released_leaves_no_copy(made, folder, there):
     if there is not None:
         (folder / made.name).write_bytes(there)
-    assert place(made, folder) == [folder / made.name]
+    assert publish(made, folder) == [folder / made.name]
     assert {path.name for path in folder.iterdir()} == {made.name, "gap.xml"}

@@ -1,0 +1,175 @@
+"""Training without gap_fit: the same model from the same sparse points."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+
+from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames
+from helpers.errors import ConfigError, FitError
+from helpers.gap.jax import training
+from helpers.gap.jax.calculator import JaxCalculator
+from helpers.gap.xml import read_model, write_model
+
+SMALL = GapConfig(
+    cutoff=4.0,
+    cutoff_transition_width=0.5,
+    n_max=4,
+    n_sparse=15,
+    default_sigma=(0.001, 0.05, 0.0, 0.0),
+    two_body=TwoBody(cutoff=4.0, n_sparse=8),
+)
+
+
+def labeled(atoms: Atoms, calculator, *, virial: bool = False) -> Atoms:
+    """Return atoms with labels and without a calculator."""
+    atoms = atoms.copy()
+    atoms.calc = calculator
+    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    if virial:
+        atoms.info["virial"] = -atoms.get_volume() * atoms.get_stress(voigt=False)
+    atoms.calc = None
+    atoms.info["dft_energy"], atoms.arrays["dft_forces"] = energy, forces
+    return atoms
+
+
+def alloy(n_frames: int, *, symbols: tuple[str, ...] = ("Cu", "Ni"), virial: bool = False):
+    """Crystals of two sizes, strained and rattled, labeled by effective medium theory."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for k in range(n_frames):
+        atoms = bulk("Cu", cubic=True) * (1 + k % 2, 1, 1)
+        atoms.symbols[:] = [symbols[i % len(symbols)] for i in range(len(atoms))]
+        strain = np.eye(3) + 0.03 * rng.standard_normal((3, 3))
+        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        atoms.rattle(0.1, seed=k)
+        frames.append(labeled(atoms, EMT(), virial=virial and k % 2 == 0))
+    return frames
+
+
+def molecules(n_frames: int):
+    """Molecules of three elements in boxes that keep them alone; their labels need not be good."""
+    frames = []
+    for k in range(n_frames):
+        atoms = molecule(("CH3OH", "H2CO", "CO2")[k % 3])
+        atoms.rattle(0.05, seed=k)
+        atoms.center(vacuum=6.0)
+        frames.append(labeled(atoms, LennardJones(sigma=0.8, epsilon=0.5, rc=6.0)))
+    return frames
+
+
+def _words(term, name: str) -> list[str]:
+    return term.options.get(name, "").strip("{}").split()
+
+
+CASES = {
+    "water, both terms": lambda: (SMALL, load_frames("water", "train", 50)[:6]),
+    "water, no pairs, zeta 4": lambda: (
+        SMALL.replace(two_body=None, zeta=4, l_max=4),
+        load_frames("water", "train", 50)[:6],
+    ),
+    "alloy, two sizes, virials": lambda: (
+        SMALL.replace(default_sigma=(0.001, 0.05, 0.02, 0.0)),
+        alloy(8, virial=True),
+    ),
+    "metal": lambda: (SMALL, alloy(6, symbols=("Cu",))),
+    "molecules of three elements": lambda: (
+        SMALL.replace(n_sparse=5, two_body=None),
+        molecules(9),
+    ),
+    "energies of isolated atoms are given": lambda: (
+        SMALL.replace(e0_method=None, e0={"Cu": -1.0, "Ni": -0.5}),
+        alloy(6),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_from_the_same_sparse_points_comes_the_same_model(case, tmp_path):
+    config, frames = CASES[case]()
+    fit = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False)
+    theirs = read_model(fit.model_path)
+    weights = training.solve(theirs, frames, config)
+    parts = zip(theirs.terms, theirs.split(weights), strict=True)
+    ours = replace(theirs, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
+    expected, found = JaxCalculator(theirs), JaxCalculator(ours)
+    for atoms in frames:
+        difference = expected.get_potential_energy(atoms) - found.get_potential_energy(atoms)
+        assert abs(difference) < 1e-8 * len(atoms)
+        assert np.abs(expected.get_forces(atoms) - found.get_forces(atoms)).max() < 1e-6
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_terms_are_those_of_gap_fit(case, tmp_path):
+    config, frames = CASES[case]()
+    fit = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False)
+    theirs, ours = read_model(fit.model_path), training.new_terms(config, frames)
+    assert len(ours.terms) == len(theirs.terms)
+    for term, other in zip(ours.terms, theirs.terms, strict=True):
+        assert term.kind == other.kind and len(term.alpha) == len(other.alpha)
+        for name in ("Z", "Z1", "Z2", "species_Z"):
+            assert _words(term, name) == _words(other, name)
+    for number, energy in ours.e0.items():
+        assert energy == pytest.approx(theirs.e0[number], abs=1e-10)
+
+
+def test_a_trained_model_goes_where_those_of_gap_fit_go(tmp_path):
+    """Written, read and evaluated by quippy, it gives the same numbers."""
+    frames = load_frames("water", "train", 50)[:8]
+    trained = training.train(SMALL, frames)
+    path = write_model(trained.model, tmp_path / "gap.xml")
+    validation = load_frames("water", "validate")[:3]
+    from helpers import load_potential
+
+    quippy, ours = load_potential(path, engine="quippy"), JaxCalculator(trained.model)
+    for atoms in validation:
+        difference = quippy.get_potential_energy(atoms) - ours.get_potential_energy(atoms)
+        assert abs(difference) < 1e-8 * len(atoms)
+        assert np.abs(quippy.get_forces(atoms) - ours.get_forces(atoms)).max() < 1e-7
+    assert trained.n_force_components == 8 * 144
+
+
+def test_it_is_as_good_as_gap_fit(tmp_path):
+    frames = load_frames("water", "train", 50)
+    config = GapConfig(n_sparse=60)
+    validation = load_frames("water", "validate")[::5]
+    fit = fit_gap(config, frames, output=tmp_path / "theirs.xml", progress=False)
+    theirs = evaluate(fit.model_path, validation, progress=False).rmse_forces_meV_per_A
+    ours = []
+    for seed in range(3):
+        trained = training.train(config.replace(rnd_seed=seed), frames)
+        path = write_model(trained.model, tmp_path / f"{seed}.xml")
+        ours.append(evaluate(path, validation, progress=False).rmse_forces_meV_per_A)
+    assert np.mean(ours) == pytest.approx(theirs, rel=0.05)
+
+
+def test_the_same_seed_gives_the_same_model(frames10):
+    first, again = (training.train(SMALL, frames10).model for _ in range(2))
+    assert np.array_equal(first.weights, again.weights)
+    other = training.train(SMALL.replace(rnd_seed=2), frames10).model
+    assert not np.array_equal(first.terms[-1].sparse_points, other.terms[-1].sparse_points)
+
+
+def test_more_sparse_points_than_environments_are_all_of_them(frames10):
+    with pytest.warns(UserWarning, match="n_sparse=500 is more than the 32"):
+        model = training.new_terms(SMALL.replace(n_sparse=500), frames10[:2])
+    assert [len(term.alpha) for term in model.terms][-2:] == [32, 64]
+
+
+def test_virials_without_an_expected_error_are_refused():
+    with pytest.raises(ConfigError, match="The frames hold virials"):
+        training.train(SMALL, alloy(4, virial=True))
+
+
+def test_a_method_that_only_gap_fit_knows_is_named(frames10):
+    with pytest.raises(ConfigError, match="'covariance' is known to gap_fit only"):
+        training.train(SMALL.replace(sparse_method="covariance"), frames10)
+
+
+def test_memory_that_is_not_there_is_told_beforehand():
+    with pytest.raises(FitError, match="with 1000000 sparse points needs .* MB"):
+        training.check_memory(1_000_000)
