@@ -17,10 +17,9 @@ from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces
 from ase.io import read, write
 
-from helpers import load_frames, load_potential, terminal
+from helpers import load_frames, terminal
 from helpers.errors import ConfigError, DataError, MissingToolError, WorkshopError
 from helpers.md import Monitor
-from helpers.md.short_range import walled
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WATER = REPOSITORY / "data" / "water"
@@ -477,7 +476,7 @@ QUICK = sample.Sampling(
 
 @pytest.fixture(scope="module")
 def potential():
-    return walled(load_potential(STORED_MODEL, engine="jax"))
+    return sample.potential_with_wall(STORED_MODEL)
 
 
 def sample_two(shipped, potential, first_seed, numbers=(1000, 1005)):

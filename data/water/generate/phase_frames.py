@@ -20,14 +20,13 @@ import numpy as np
 from ase import Atoms
 from frame_files import write_frames
 from liquid import structure
+from sample import potential_with_wall
 
-from helpers import load_potential
 from helpers.checks import number, seed, whole
 from helpers.errors import DataError
 from helpers.files import check_writable
 from helpers.frames import read_frames
 from helpers.md import run_replicas
-from helpers.md.short_range import walled
 from helpers.terminal import teaching_script
 
 TIMESTEP_FS = 0.8
@@ -56,7 +55,7 @@ def main(options: argparse.Namespace) -> int:
     whole("n_frames", options.n_frames, 1)
     start = read_frames(options.start)[options.start_frame]
     (run,) = run_replicas(
-        walled(load_potential(options.model, engine="jax")),
+        potential_with_wall(options.model),
         Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc),
         seeds=[seed(options.seed)],
         steps=round(1000 * options.length_ps / TIMESTEP_FS),

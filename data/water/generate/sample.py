@@ -31,13 +31,12 @@ from ase import Atoms
 from frame_files import frames_done, write_frames
 from geometry import check_water
 
-from helpers import load_potential
 from helpers.checks import Settings, number, seed, whole
 from helpers.errors import DataError
 from helpers.files import check_writable
 from helpers.frames import read_frames
 from helpers.md import Monitor, run_replicas
-from helpers.md.short_range import walled
+from helpers.md.short_range import with_core_repulsion
 from helpers.terminal import progress_bar, teaching_script
 
 TEMPERATURES_K = (300, 330, 360, 400, 450)
@@ -81,6 +80,14 @@ class Sampling(Settings):
     def steps(self, time_ps: float) -> int:
         """Return how many steps a time takes."""
         return max(1, round(1000 * time_ps / self.timestep_fs))
+
+
+def potential_with_wall(path: Path) -> Any:
+    """Return a `JaxCalculator` of a GAP with a wall in front of its short-range hole."""
+    from helpers.gap.jax.calculator import JaxCalculator
+    from helpers.gap.xml import read_model
+
+    return JaxCalculator(with_core_repulsion(read_model(path)))
 
 
 def sample(
@@ -239,7 +246,7 @@ def main(options: argparse.Namespace) -> int:
         if n not in done:
             to_do[options.temperatures_K[n % len(options.temperatures_K)]].append(n)
     with progress_bar(len(numbers), "sampling", "trajectory", initial=len(done)) as bar:
-        potential = walled(load_potential(options.model, engine="jax")) if to_do else None
+        potential = potential_with_wall(options.model) if to_do else None
         for temperature_K, batch in to_do.items():
             done |= sample(
                 batch,

@@ -25,14 +25,13 @@ from force_field import WaterForceField
 from frame_files import write_frames
 from geometry import CELL_A, N_MOLECULES
 from liquid import structure
+from sample import potential_with_wall
 from start import molecules_at
 
-from helpers import load_potential
 from helpers.checks import number, seed
 from helpers.errors import DataError
 from helpers.files import check_writable
 from helpers.md import Trajectory, run_replicas
-from helpers.md.short_range import walled
 from helpers.terminal import progress_bar, teaching_script
 
 PER_EDGE = 4
@@ -106,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
     for name in ("melting_ps", "equilibration_ps", "verification_ps"):
         number(name, getattr(options, name))
     first_seed = seed(options.seed)
-    potential = walled(load_potential(options.model, engine="jax"))
+    potential = potential_with_wall(options.model)
     rng = np.random.default_rng(first_seed)
     atoms = melted_lattice(rng, melting_ps=options.melting_ps)
     parts = (
