@@ -40,6 +40,7 @@ import gas_phase  # noqa: E402
 import label  # noqa: E402
 import label_store  # noqa: E402
 import liquid  # noqa: E402
+import look_at_sampling  # noqa: E402
 import manifest  # noqa: E402
 import phase_frames  # noqa: E402
 import sample  # noqa: E402
@@ -287,6 +288,44 @@ def test_frames_with_both_functionals_carry_both(label_folder):
     assert frames[0].info["pbe_energy"] == frames[0].info["dft_energy"]
     write_frames(label_folder / "out.xyz", frames)
     assert read(label_folder / "out.xyz").arrays["pbe_forces"].shape == (48, 3)
+
+
+# --- look_at_sampling.py -------------------------------------------------------------------------
+
+
+def test_correlation_tells_memory_from_noise():
+    rng = np.random.default_rng(3)
+
+    def frames(memory):
+        runs = []
+        for trajectory in range(100):
+            value = rng.normal()
+            for place in range(6):
+                info = {"trajectory": trajectory, "frame": place, "temperature_K": 300}
+                runs.append(Atoms(info={**info, "value": 5 + value}))
+                value = memory * value + np.sqrt(1 - memory**2) * rng.normal()
+        return runs
+
+    kept = look_at_sampling.correlation(frames(0.7), lambda atoms: atoms.info["value"])
+    assert kept[0.5] == pytest.approx(0.7, abs=0.1) and kept[1.0] == pytest.approx(0.49, abs=0.12)
+    lost = look_at_sampling.correlation(frames(0.0), lambda atoms: atoms.info["value"])
+    assert lost.abs().max() < 0.2
+
+
+def test_sampling_of_a_few_frames_is_drawn(label_folder, tmp_path, run_here):
+    for suffix in (".xyz", ".jsonl"):
+        (label_folder / f"pool{suffix}").write_bytes((LABELS / f"pool{suffix}").read_bytes())
+    arguments = ["--labels", label_folder, "--figure", tmp_path / "a.png"]
+    done = run_here(look_at_sampling, *arguments, "--output", tmp_path / "a.csv")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path / "a.csv")
+    assert rows[["set", "n_frames"]].to_numpy().tolist() == [
+        ["training", 6],
+        ["validation", 2],
+        ["pool", 62],
+    ]
+    assert rows["OH_mean_A"].between(0.97, 1.0).all()
+    assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
 # --- gas_phase.py --------------------------------------------------------------------------------
@@ -862,6 +901,7 @@ def test_dispersion_is_on_and_is_that_of_dftd3(stored_checks):
         "gas_phase.py",
         "label.py",
         "label_store.py",
+        "look_at_sampling.py",
         "phase_frames.py",
         "sample.py",
         "start.py",
