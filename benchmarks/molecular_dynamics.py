@@ -167,7 +167,7 @@ def dft_seconds() -> float:
         write(f"{folder}/in.xyz", load_frames("water", "validate")[0], format="extxyz")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, ROOT / "data/water/generate/label.py", f"{folder}/in.xyz"]
-        subprocess.run([*command, "--output", f"{folder}/out.xyz"], check=True)
+        subprocess.run([*command, "--labels", f"{folder}/labels"], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

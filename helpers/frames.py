@@ -266,7 +266,8 @@ def label_arrays(
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
     """Return the path of a frames file: as given, in the folder `near`, or in the shipped data."""
     path = Path(name)
-    places = [path, *([near / path] if near else []), *data_folder().glob(f"*/{path.name}")]
+    shipped = sorted(data_folder().glob(f"*/{path.name}"))  # "water" comes before "water_…"
+    places = [path, *([near / path] if near else []), *shipped]
     for place in places:
         if place.is_file():
             return place

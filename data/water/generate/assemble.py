@@ -1,14 +1,16 @@
-"""Put labeled frames together: nested training sets, a validation set, checksums, a manifest.
+"""Put labels and frames together: the files of the data set, checksums, a manifest.
 
-Each training file is sorted by trajectory and frame and shuffled by itself, in the order given,
-then the validation frames; one random generator makes all permutations. So the frames of the first
-file (those with a polarizability) come first, and any first n frames of a file are a fair sample of
-it. Frames are copied as text, digit by digit. No trajectory may be in both sets.
+The folder of the labels holds, for each set, its frames as ``SET.xyz`` and its labels as
+``SET.jsonl`` or as a folder ``SET`` (see label_store.py); labels with PBE-D3 stand in
+``SET_PBE.jsonl`` or ``SET_PBE``. The training sets are the first 50, 100, 200 and 400 frames of
+train_gap1 and then train_gap0, in the order of those files; the first 200 carry a polarizability.
 
-Example, with the permutation of the shipped files:
-    python data/water/generate/assemble.py --seed 20261121 --output results/new/water \\
-        --train results/water/a_labeled.xyz results/water/b_labeled.xyz \\
-        --validate results/water/v_labeled.xyz
+Nothing is written unless every file that was asked for is complete: what lacks labels is listed,
+with the numbers of the frames. --sizes and --also ask for fewer files.
+
+Example, what the labels that are there give already:
+    python data/water/generate/assemble.py --labels data/water/generate/labels \\
+        --sizes 50 100 200 --also pool --output results/water_revpbe
 """
 
 from __future__ import annotations
@@ -17,126 +19,180 @@ import argparse
 import json
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
+from ase import Atoms
+from frame_files import write_frames
+from label_store import read_labels, with_label
 from manifest import VALIDATION_FILE, build_manifest, checksums, training_file
-from script import run
 
+from helpers.checks import whole
 from helpers.errors import DataError
 from helpers.files import write_atomic
-from helpers.frames import check_labels, read_frames
+from helpers.frames import read_frames
+from helpers.terminal import teaching_script
+
+SIZES = (50, 100, 200, 400)
+TRAINING_SETS = ("train_gap1", "train_gap0")
+N_POLARIZABILITIES = 200  # of the first training frames
+ALSO = ("pool", "isolated_atoms", "dimer", "frozen", "liquid", "start_64")
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One labeled frame as it stands in a file."""
-
-    trajectory: int
-    number: int
-    text: str
+class MissingLabelsError(DataError):
+    """Files that cannot be written yet."""
 
 
-def read_labeled(path: Path) -> list[Frame]:
-    """Return the frames of a file, sorted by trajectory and number.
+def read_set(folder: Path, name: str, *, functional: str = "revPBE") -> list[Atoms]:
+    """Return the frames of a set; those that have a label carry it."""
+    frames = read_frames(folder / f"{name}.xyz")
+    stem = name if functional == "revPBE" else f"{name}_{functional}"
+    file = folder / f"{stem}.jsonl"
+    labels = read_labels(file if file.is_file() else folder / stem, frames)
+    return [
+        with_label(atoms, labels[number]) if number in labels else atoms
+        for number, atoms in enumerate(frames)
+    ]
+
+
+def missing(frames: Sequence[Atoms], *, n_polarizabilities: int = 0) -> list[int]:
+    """Return the numbers of the frames whose labels are not there, or not complete."""
+    return [
+        number
+        for number, atoms in enumerate(frames)
+        if "dft_energy" not in atoms.info
+        or (number < n_polarizabilities and "Polarizability" not in atoms.info)
+    ]
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return sorted numbers as a text such as ``3, 7-9``."""
+    runs = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    ends = [[number for _, number in run] for _, run in runs]
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in ends)
+
+
+def data_set(folder: Path, *, sizes: Sequence[int], also: Sequence[str]) -> dict[str, list[Atoms]]:
+    """Return the frames of each file of the data set.
 
     Raises
     ------
+    MissingLabelsError
+        If labels are missing; all that are, are named.
     DataError
-        If a frame has no energy, forces, trajectory or number, or there are two of the same.
+        If a trajectory is in training and in validation.
     """
-    frames = read_frames(path)
-    check_labels(frames, source=str(path))
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    found, line = [], 0
-    for place, atoms in enumerate(frames, start=1):
-        if not {"trajectory", "frame"} <= set(atoms.info):
-            raise DataError(
-                f"Frame {place} of {path} does not say where it comes from",
-                expected="'trajectory' and 'frame' in its comment line, as sample.py writes them",
-                found=", ".join(sorted(atoms.info)),
-            )
-        n_lines = len(atoms) + 2
-        text = "".join(lines[line : line + n_lines])
-        found.append(Frame(int(atoms.info["trajectory"]), int(atoms.info["frame"]), text))
-        line += n_lines
-    _refuse_twins(found, str(path))
-    return sorted(found, key=lambda frame: (frame.trajectory, frame.number))
-
-
-def _refuse_twins(frames: Sequence[Frame], source: str) -> None:
-    counts = Counter((frame.trajectory, frame.number) for frame in frames)
-    twins = [key for key, count in counts.items() if count > 1]
-    if twins:
+    train = [atoms for name in TRAINING_SETS for atoms in read_set(folder, name)]
+    if len(train) < max(sizes):
         raise DataError(
-            f"{source} holds the same frame more than once",
-            found=f"trajectory {twins[0][0]}, frame {twins[0][1]}",
-            fix="give each file once, and other trajectory numbers to other runs of sample.py",
+            "There are too few training frames",
+            expected=f"at least {max(sizes)}",
+            found=str(len(train)),
+            fix="sample more, or choose other --sizes",
         )
-
-
-def order(
-    train: Sequence[Sequence[Frame]], validate: Sequence[Frame], *, rng: np.random.Generator
-) -> tuple[list[Frame], list[Frame]]:
-    """Shuffle each part of the training frames by itself, then the validation frames.
-
-    Raises
-    ------
-    DataError
-        If a trajectory is in both sets.
-    """
-    everything = [frame for part in train for frame in part]
-    _refuse_twins([*everything, *validate], "Training and validation together")
-    shared = {f.trajectory for f in everything} & {f.trajectory for f in validate}
+    files = {training_file(size): train[:size] for size in sizes}
+    validate = read_set(folder, "validate")
+    shared = _trajectories(train) & _trajectories(validate)
     if shared:
         raise DataError(
             f"Trajectory {min(shared)} is in training and in validation",
             expected="validation frames from trajectories of their own",
             fix="sample them with another --first-trajectory",
         )
-    shuffled = [[part[i] for i in rng.permutation(len(part))] for part in train]
-    ordered = [frame for part in shuffled for frame in part]
-    return ordered, [validate[i] for i in rng.permutation(len(validate))]
+    files[VALIDATION_FILE] = validate
+    lacking = {
+        name: _lacking(
+            frames, missing(frames, n_polarizabilities=_n_polarizabilities(name, frames))
+        )
+        for name, frames in files.items()
+    }
+    for name in also:
+        if not (folder / f"{name}.xyz").is_file():
+            lacking[f"{name}.xyz"] = "no frames"
+            continue
+        frames, numbers = SPECIAL.get(name, _plain)(folder, name)
+        files[f"{name}.xyz"] = frames
+        lacking[f"{name}.xyz"] = _lacking(frames, numbers)
+    incomplete = {name: text for name, text in lacking.items() if text}
+    if incomplete:
+        raise MissingLabelsError(
+            f"{len(incomplete)} of {len(lacking)} files are not complete: nothing was written",
+            found="; ".join(f"{name}: {text}" for name, text in incomplete.items()),
+            fix="label those frames, or ask for fewer files with --sizes and --also",
+        )
+    return files
+
+
+def _n_polarizabilities(file: str, frames: Sequence[Atoms]) -> int:
+    return len(frames) if file == VALIDATION_FILE else N_POLARIZABILITIES
+
+
+def _lacking(frames: Sequence[Atoms], numbers: Sequence[int]) -> str:
+    return f"{len(numbers)} of {len(frames)} without labels ({ranges(numbers)})" if numbers else ""
+
+
+def _trajectories(frames: Sequence[Atoms]) -> set[int]:
+    return {int(atoms.info["trajectory"]) for atoms in frames}
+
+
+def _plain(folder: Path, name: str) -> tuple[list[Atoms], list[int]]:
+    frames = read_set(folder, name)
+    return frames, missing(frames)
+
+
+def _dimer(folder: Path, name: str) -> tuple[list[Atoms], list[int]]:
+    """Return dimers with what they bind: their energy less that of two single molecules."""
+    (monomer,) = read_set(folder, "monomer")
+    frames = read_set(folder, name)
+    if missing([monomer]):
+        return frames, list(range(len(frames)))
+    for atoms in frames:
+        if "dft_energy" in atoms.info:
+            pair, single = atoms.info["dft_energy"], monomer.info["dft_energy"]
+            atoms.info["interaction_energy"] = round(pair - 2 * single, 6)
+    return frames, missing(frames)
+
+
+def _both_functionals(folder: Path, name: str) -> tuple[list[Atoms], list[int]]:
+    """Return frames that carry the labels of PBE-D3, too."""
+    frames = read_set(folder, name)
+    others = read_set(folder, name, functional="PBE")
+    for atoms, other in zip(frames, others, strict=True):
+        if "dft_energy" in other.info:
+            atoms.info["pbe_energy"] = other.info["dft_energy"]
+            atoms.set_array("pbe_forces", other.arrays["dft_forces"])
+    return frames, sorted({*missing(frames), *missing(others)})
+
+
+def _unlabeled(folder: Path, name: str) -> tuple[list[Atoms], list[int]]:
+    return read_frames(folder / f"{name}.xyz"), []
+
+
+SPECIAL: dict[str, Callable[[Path, str], tuple[list[Atoms], list[int]]]] = {
+    "dimer": _dimer,
+    "frozen": _both_functionals,
+    "liquid": _both_functionals,
+    "start_64": _unlabeled,
+}
 
 
 def write_data_set(
-    folder: Path,
-    train: Sequence[Frame],
-    validate: Sequence[Frame],
-    *,
-    sizes: Sequence[int],
-    n_validate: int,
-    force: bool = False,
+    folder: Path, files: dict[str, list[Atoms]], *, dataset: str, force: bool = False
 ) -> list[str]:
     """Write all files aside, then move them to `folder`; return their names.
 
     Raises
     ------
     DataError
-        If there are too few frames, or `folder` holds other files of these names.
+        If `folder` holds other files of these names.
     """
-    for what, wanted, there in (
-        ("training", max(sizes), len(train)),
-        ("validation", n_validate, len(validate)),
-    ):
-        if wanted > there:
-            raise DataError(
-                f"There are too few {what} frames",
-                expected=f"at least {wanted}",
-                found=str(there),
-                fix="label more frames, or choose other --sizes and --n-validate",
-            )
-    texts = {training_file(size): train[:size] for size in sizes}
-    texts[VALIDATION_FILE] = validate[:n_validate]
     with tempfile.TemporaryDirectory(prefix="assemble-") as name:
         aside = Path(name)
-        for file, frames in texts.items():
-            (aside / file).write_text("".join(f.text for f in frames), encoding="utf-8")
+        for file, frames in files.items():
+            write_frames(aside / file, frames)
         (aside / "SHA256SUMS").write_text(checksums(aside), encoding="utf-8")
-        manifest = json.dumps(build_manifest(aside), indent=2, ensure_ascii=False)
+        manifest = json.dumps(build_manifest(aside, dataset=dataset), indent=2, ensure_ascii=False)
         (aside / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
         new = {path.name: path.read_bytes() for path in sorted(aside.iterdir())}
     changed = [
@@ -150,45 +206,33 @@ def write_data_set(
             fix="choose a new --output, or add --force to replace them",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for file, content in new.items():  # the manifest last: what it describes is there
-        write_atomic(folder / file, content)
+    for file in sorted(new, key=lambda file: file == "manifest.json"):
+        write_atomic(folder / file, new[file])  # the manifest last: what it describes is there
     return list(new)
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="labeled frames")
-    parser.add_argument("--validate", type=Path, required=True, help="labeled frames")
+    parser.add_argument("--labels", type=Path, required=True, help="folder of frames and labels")
     parser.add_argument("--output", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--seed", type=int, default=20261121, help="default: %(default)s")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[50, 100, 200, 400], metavar="N")
-    parser.add_argument("--n-validate", type=int, default=100, help="default: %(default)s")
+    parser.add_argument("--name", help="of the data set; default: that of the folder")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--also", nargs="*", choices=ALSO, default=ALSO, help="other files")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
-    options = parser.parse_args(arguments)
-    if min(options.sizes) < 1 or options.n_validate < 1 or options.seed < 0:
-        parser.error("--sizes and --n-validate must be at least 1, --seed must not be negative")
-    return options
+    return parser
 
 
-def main(arguments: list[str] | None = None) -> None:
-    options = parse_arguments(arguments)
-    train, validate = order(
-        [read_labeled(path) for path in options.train],
-        read_labeled(options.validate),
-        rng=np.random.default_rng(options.seed),
-    )
-    names = write_data_set(
-        options.output,
-        train,
-        validate,
-        sizes=sorted(set(options.sizes)),
-        n_validate=options.n_validate,
-        force=options.force,
-    )
+def main(options: argparse.Namespace) -> int:
+    for size in options.sizes:
+        whole("sizes", size, 1)
+    files = data_set(options.labels, sizes=sorted(set(options.sizes)), also=options.also)
+    dataset = options.name or options.output.resolve().name
+    names = write_data_set(options.output, files, dataset=dataset, force=options.force)
     print(f"{', '.join(names)} in {options.output}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(teaching_script(make_parser(), main))

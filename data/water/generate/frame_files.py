@@ -17,7 +17,12 @@ INFO_ORDER = ("dft_energy", "Polarizability", "temperature_K", "trajectory", "fr
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write frames as extended XYZ: energy first in the comment line, ``dft_seconds`` last."""
+    """Write frames as extended XYZ: energy first in the comment line, ``dft_seconds`` last.
+
+    Forces (``dft_forces`` and others whose name ends so) are written where every frame has them.
+    """
+    names = [name for name in frames[0].arrays if name.endswith("_forces")] if frames else []
+    shared = [name for name in names if all(name in atoms.arrays for atoms in frames)]
     ordered = []
     for atoms in frames:
         plain = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
@@ -25,13 +30,11 @@ def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
         others = [key for key in atoms.info if key not in (*INFO_ORDER, "dft_seconds")]
         last = [key for key in ("dft_seconds",) if key in atoms.info]
         plain.info = {key: atoms.info[key] for key in (*known, *others, *last)}
-        if "dft_forces" in atoms.arrays:
-            plain.set_array("dft_forces", atoms.arrays["dft_forces"])
+        for name in shared:
+            plain.set_array(name, atoms.arrays[name])
         ordered.append(plain)
-    columns = ["symbols", "positions"]
-    if all("dft_forces" in atoms.arrays for atoms in ordered):
-        columns.append("dft_forces")
     text = io.StringIO()
+    columns = ["symbols", "positions", *shared]
     write(text, ordered, format="extxyz", columns=columns, write_results=False)
     write_atomic(path, text.getvalue())
 
