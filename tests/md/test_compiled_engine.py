@@ -156,6 +156,7 @@ def test_options_that_cannot_be_used(options, message, potential, water):
         run_replicas(potential, water, **{"seeds": [1], "steps": 5, **QUIET, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", THERMOSTATS)
 def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everywhere, argon):
     """Where no random numbers are drawn the run is that of ASE, with new lists on the way."""
@@ -180,6 +181,7 @@ def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everyw
         assert np.ptp(log["conserved_eV"]) < 0.05 * np.ptp(log["total_eV"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", ["nose_hoover", "bussi"])
 def test_the_thermostat_goes_on_after_an_interruption(
     thermostat, lj_everywhere, argon, tmp_path, monkeypatch

@@ -115,6 +115,7 @@ def test_gradients_with_respect_to_parameters_and_cell(liquid):
         assert gradient[k] == pytest.approx(difference, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_constant_energy_is_conserved():
     """Switched: 100 atoms-ps at 2 fs without drift, and an error that falls as the square of Δt."""
     atoms = bulk("Ar", "fcc", a=5.5, cubic=True).repeat(3)
@@ -142,6 +143,7 @@ def test_constant_energy_is_conserved():
     assert fluctuation[5.0] / fluctuation[2.5] == pytest.approx(4, rel=0.3)
 
 
+@pytest.mark.slow
 def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
     """T* = 0.85, ρ* = 0.82, truncated at 3 σ with tail corrections: U* = −5.7947, p* = 0.5536.
 
