@@ -164,7 +164,7 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
         at = {"parameters": ARGON, "cell": cell}
         integrator = make_integrator(
             "langevin", n_atoms, timestep_fs=0.006 * TAU_FS, temperature_K=4 * kelvin,
-            relaxation_fs=TAU_FS / 2,
+            relaxation_fs=TAU_FS / 5,
         )  # fmt: skip
         noise = jax.random.normal(jax.random.key(1), positions.shape)
         velocities = maxwell_boltzmann(masses, 4 * kelvin, noise)
@@ -176,7 +176,7 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
         for hot, steps in ((4.0, 600), (1.0, 1000)):  # melt the crystal, then cool the liquid
             integrator = make_integrator(
                 "langevin", n_atoms, timestep_fs=0.006 * TAU_FS, temperature_K=hot * kelvin,
-                relaxation_fs=TAU_FS / 2,
+                relaxation_fs=TAU_FS / 5,
             )  # fmt: skip
             settled = simulate(
                 field, state, integrator, steps, neighbors=neighbors,
@@ -199,9 +199,9 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
     u_star = (energy / n_atoms + tail_energy) / EPSILON
     p_star = (pressure + tail_pressure) * SIGMA**3 / EPSILON
     for values, expected, precision in (
-        (u_star, -5.7947, 0.01),
-        (p_star, 0.5536, 0.05),
-        (kelvins / kelvin, 1.0, 0.005),
+        (u_star, -5.7947, 0.008),
+        (p_star, 0.5536, 0.045),
+        (kelvins / kelvin, 1.0, 0.006),
     ):
         blocks = values.reshape(10, -1).mean(1)
         error = blocks.std(ddof=1) / np.sqrt(10)
