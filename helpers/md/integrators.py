@@ -40,6 +40,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ase import units
 
 from helpers.errors import ConfigError, nearest
@@ -236,7 +237,7 @@ def new_state(
         masses=masses,
         key=key,
         thermostat=integrator.method.new_thermostat(shape),
-        step=jnp.array(-1),
+        step=jnp.asarray(np.array(-1)),
     )
 
 

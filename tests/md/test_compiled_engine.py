@@ -8,6 +8,7 @@ from helpers.errors import ConfigError
 from helpers.gap.jax.verlet_list import VerletList
 from helpers.md.compiled_engine import CompiledEngine
 from helpers.md.integrators import maxwell_boltzmann
+from helpers.md.lennard_jones import LennardJones
 from helpers.md.monitor import Monitor
 from helpers.md.runs import run_nve, run_nvt, run_replicas
 from helpers.md.settings import THERMOSTATS
@@ -156,6 +157,7 @@ def test_options_that_cannot_be_used(options, message, potential, water):
         run_replicas(potential, water, **{"seeds": [1], "steps": 5, **QUIET, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", THERMOSTATS)
 def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everywhere, argon):
     """Where no random numbers are drawn the run is that of ASE, with new lists on the way."""
@@ -166,7 +168,7 @@ def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everyw
     run_one = run_nve if thermostat == "none" else run_nvt
     run = run_one(lj_everywhere, argon, **settings)
     assert run.stable and run.engine == "compiled" and run.thermostat == thermostat
-    assert np.abs(run.positions_A - argon.positions).max() > 0.4
+    assert np.abs(run.positions_A - argon.positions).max() > 0.2  # twice what lists bear
     n_dof = 96 if thermostat in ("langevin", "andersen") else 93
     assert run.degrees_of_freedom == n_dof
     log = run.log()
@@ -180,6 +182,7 @@ def test_a_potential_of_our_own_runs_with_every_thermostat(thermostat, lj_everyw
         assert np.ptp(log["conserved_eV"]) < 0.05 * np.ptp(log["total_eV"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thermostat", ["nose_hoover", "bussi"])
 def test_the_thermostat_goes_on_after_an_interruption(
     thermostat, lj_everywhere, argon, tmp_path, monkeypatch
@@ -204,9 +207,17 @@ def test_the_thermostat_goes_on_after_an_interruption(
     np.testing.assert_allclose(resumed.log(), whole.log(), atol=1e-6)
 
 
-def test_all_segments_of_a_run_are_compiled_once(lj_everywhere, argon):
-    from helpers.md.compiled_engine import _compiled_segment
-
-    before = _compiled_segment._cache_size()
-    run_nve(lj_everywhere, argon, steps=230, timestep_fs=4.0, skin_A=0.2, record_every=7, **QUIET)
-    assert _compiled_segment._cache_size() == before + 1
+def test_all_segments_of_all_runs_are_compiled_once(lj_everywhere, argon, monkeypatch):
+    evaluate, traces = LennardJones.__call__, []
+    monkeypatch.setattr(
+        LennardJones, "__call__", lambda *what: (traces.append(1), evaluate(*what))[1]
+    )
+    options = {"timestep_fs": 4.0, "skin_A": 0.2, "record_every": 7, **QUIET}
+    run_nve(lj_everywhere, argon, steps=1, **options)
+    n_traces = len(traces)  # of the step that finds the first forces
+    assert n_traces > 0
+    run_nvt(lj_everywhere, argon, steps=1, thermostat="langevin", **options)
+    assert len(traces) == 2 * n_traces
+    run_nve(lj_everywhere, argon, steps=230, temperature_K=50, **options)
+    run_nvt(lj_everywhere, argon, steps=1, thermostat="langevin", relaxation_fs=7, **options)
+    assert len(traces) == 2 * n_traces

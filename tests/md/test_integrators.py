@@ -172,6 +172,7 @@ def test_a_step_takes_one_evaluation_of_forces_and_one_of_length_0_changes_nothi
         np.testing.assert_array_equal(leaf, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_a_replica_is_the_run_that_its_key_gives_alone(name, argon):
     positions, cell, masses = argon
@@ -231,6 +232,7 @@ def kinetic_energies(equilibrium):
     return of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CANONICAL)
 def test_mean_and_variance_of_the_kinetic_energy_are_canonical(name, kinetic_energies):
     """K follows a gamma distribution: mean n/2 and variance n/2, in units of kT and (kT)²."""
@@ -243,6 +245,7 @@ def test_mean_and_variance_of_the_kinetic_energy_are_canonical(name, kinetic_ene
         assert abs(values.mean() - n_dof / 2) < 2 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "at_most"), [("berendsen", 0.75), ("rescaling", 1e-20)])
 def test_berendsen_and_rescaling_are_not_canonical(name, at_most, kinetic_energies):
     energies, n_dof = kinetic_energies(name)
@@ -253,6 +256,7 @@ def test_berendsen_and_rescaling_are_not_canonical(name, at_most, kinetic_energi
     assert squares.mean() < at_most * n_dof / 2
 
 
+@pytest.mark.slow
 def test_nose_hoover_conserves_the_energy_of_atoms_and_bath(argon):
     integrator = make_integrator(
         "nose_hoover", 32, timestep_fs=4.0, temperature_K=KELVIN, relaxation_fs=100.0
@@ -273,6 +277,7 @@ def test_nose_hoover_conserves_the_energy_of_atoms_and_bath(argon):
     assert np.std(meV_per_atom) < 0.02 * np.std(1000 * total / 32)
 
 
+@pytest.mark.slow
 def test_baoab_samples_positions_of_harmonic_oscillators_exactly():
     """Whatever the step: ⟨x²⟩ = kT/k, and ⟨v²⟩ = (1 − (ω Δt)²/4) kT/m.
 

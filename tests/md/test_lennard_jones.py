@@ -115,6 +115,7 @@ def test_gradients_with_respect_to_parameters_and_cell(liquid):
         assert gradient[k] == pytest.approx(difference, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_constant_energy_is_conserved():
     """Switched: 100 atoms-ps at 2 fs without drift, and an error that falls as the square of Δt."""
     atoms = bulk("Ar", "fcc", a=5.5, cubic=True).repeat(3)
@@ -142,6 +143,7 @@ def test_constant_energy_is_conserved():
     assert fluctuation[5.0] / fluctuation[2.5] == pytest.approx(4, rel=0.3)
 
 
+@pytest.mark.slow
 def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
     """T* = 0.85, ρ* = 0.82, truncated at 3 σ with tail corrections: U* = −5.7947, p* = 0.5536.
 
@@ -162,7 +164,7 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
         at = {"parameters": ARGON, "cell": cell}
         integrator = make_integrator(
             "langevin", n_atoms, timestep_fs=0.006 * TAU_FS, temperature_K=4 * kelvin,
-            relaxation_fs=TAU_FS / 2,
+            relaxation_fs=TAU_FS / 5,
         )  # fmt: skip
         noise = jax.random.normal(jax.random.key(1), positions.shape)
         velocities = maxwell_boltzmann(masses, 4 * kelvin, noise)
@@ -174,7 +176,7 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
         for hot, steps in ((4.0, 600), (1.0, 1000)):  # melt the crystal, then cool the liquid
             integrator = make_integrator(
                 "langevin", n_atoms, timestep_fs=0.006 * TAU_FS, temperature_K=hot * kelvin,
-                relaxation_fs=TAU_FS / 2,
+                relaxation_fs=TAU_FS / 5,
             )  # fmt: skip
             settled = simulate(
                 field, state, integrator, steps, neighbors=neighbors,
@@ -197,9 +199,9 @@ def test_energy_and_pressure_of_the_liquid_are_those_of_the_literature():
     u_star = (energy / n_atoms + tail_energy) / EPSILON
     p_star = (pressure + tail_pressure) * SIGMA**3 / EPSILON
     for values, expected, precision in (
-        (u_star, -5.7947, 0.01),
-        (p_star, 0.5536, 0.05),
-        (kelvins / kelvin, 1.0, 0.005),
+        (u_star, -5.7947, 0.008),
+        (p_star, 0.5536, 0.045),
+        (kelvins / kelvin, 1.0, 0.006),
     ):
         blocks = values.reshape(10, -1).mean(1)
         error = blocks.std(ddof=1) / np.sqrt(10)
