@@ -182,7 +182,8 @@ def _fit_with_gap_fit(
 def _fit_with_jax(
     config: GapConfig, training: list[Atoms], source: str, target: Path, progress: bool
 ) -> FitResult:
-    from helpers.gap.jax.training import memory_MB, train
+    from helpers.gap.jax.least_squares import memory_MB
+    from helpers.gap.jax.training import train
 
     if config.do_copy_atoms_file:
         raise ConfigError(

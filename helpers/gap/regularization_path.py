@@ -23,12 +23,11 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from scipy.linalg import block_diag, cholesky, qr, solve_triangular, svd
+from scipy.linalg import qr, solve_triangular, svd
 
 from helpers import checks
-from helpers.errors import ConfigError
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
-from helpers.gap.jax.covariance import term_covariance
+from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.design_matrix import DesignMatrix, design_matrix
 from helpers.gap.model import GapModel
 from helpers.gap.xml import read_model
@@ -147,7 +146,7 @@ def sigma_family(
     check_labels(frames, energy_name, forces_name)
     design = design_matrix(model, frames, progress=progress)
     n_atoms, energies, forces = label_arrays(frames, energy_name, forces_name)
-    factor = _factor(model, sparse_jitter)
+    factor = covariance_factor(model, sparse_jitter)
     # One QR replaces the many force rows by as many as there are sparse points.
     (compressed,) = qr(np.column_stack([design.forces, forces]), mode="r", overwrite_a=True)
     compressed = compressed[: model.n_sparse + 1]
@@ -172,16 +171,3 @@ def sigma_family(
 def isolated_energies(model: GapModel, frames: Sequence[Atoms]) -> np.ndarray:
     """Return the energies of each frame's atoms if they were isolated, (n_frames,), eV."""
     return np.array([model.isolated_energies(atoms.numbers).sum() for atoms in frames])
-
-
-def _factor(model: GapModel, jitter: float) -> np.ndarray:
-    """Return the upper triangular U with UᵀU = K_MM + jitter, a block for each term."""
-    blocks = [term_covariance(term, jitter=jitter) for term in model.terms]
-    try:
-        return block_diag(*(cholesky(block) for block in blocks))
-    except np.linalg.LinAlgError as error:
-        raise ConfigError(
-            f"sparse_jitter={jitter!r} is too small for {model.label}",
-            expected="a kernel matrix of the sparse points that is positive",
-            fix="give the value that gap_fit was told, such as 1e-8",
-        ) from error

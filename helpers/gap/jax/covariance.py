@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import block_diag, cho_factor, cho_solve, cholesky
 
+from helpers.errors import ConfigError
 from helpers.gap.jax.layout import Layout, ModelStructure, model_structure
 from helpers.gap.jax.soap import component_order
 from helpers.gap.jax.terms import SoapSettings, term_settings
@@ -45,6 +46,25 @@ def term_covariance(term: GapTerm, *, jitter: float = 0.0) -> np.ndarray:
         kernel = _gaussian(term.sparse_points[:, 0], term)
     scale = np.outer(term.sparse_cutoff, term.sparse_cutoff)
     return term.delta**2 * scale * kernel + jitter * np.eye(len(kernel))
+
+
+def covariance_factor(model: GapModel, jitter: float) -> np.ndarray:
+    """Return the upper triangular U with UᵀU = K_MM + jitter δ_ss', a block for each term.
+
+    Raises
+    ------
+    ConfigError
+        If the matrix is not positive: the jitter is too small.
+    """
+    blocks = [term_covariance(term, jitter=jitter) for term in model.terms]
+    try:
+        return block_diag(*(cholesky(block) for block in blocks))
+    except np.linalg.LinAlgError as error:
+        raise ConfigError(
+            f"sparse_jitter={jitter!r} is too small for {model.label}",
+            expected="a kernel matrix of the sparse points that is positive",
+            fix="give the value that the model was trained with, or a larger one, such as 1e-8",
+        ) from error
 
 
 def cholesky_factors(model: GapModel, *, regularization: float) -> tuple[Any, ...]:

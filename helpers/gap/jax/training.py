@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
-from scipy.linalg import block_diag, cholesky, solve_triangular
-from scipy.linalg.lapack import dtpqrt
+from scipy.linalg import solve_triangular
 
-from helpers.errors import ConfigError, FitError
+from helpers.errors import ConfigError
 from helpers.files import digest
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
-from helpers.gap.jax.covariance import term_covariance
+from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.design_matrix import pair_rows, pair_vectors
+from helpers.gap.jax.least_squares import N_PARTS, Triangle, check_memory, fold_triangle
 from helpers.gap.jax.soap_rows import (
     Expansion,
     SparseTensors,
@@ -50,8 +50,6 @@ from helpers.jax_setup import enable_compilation_cache, one_thread
 from helpers.neighbors import PairList, find_pairs
 from helpers.terminal import progress_bar
 
-N_PARTS = 2  # in which frames are folded at the same time; fixed, so that numbers are, too
-ROWS_AT_ONCE = 2  # times the number of sparse points
 SPECTRA_MB = 256  # up to which power spectra are kept between the two passes over the frames
 VOIGT = [0, 4, 8, 5, 2, 1]  # xx yy zz yz xz xy among xx xy xz yx …
 SELECTION = {"cur_points": leverage_points, "random": random_points, "uniform": uniform_points}
@@ -213,7 +211,7 @@ def solve(
     for other in triangles[1:]:
         upper = fold_triangle(upper, other)
     prior = np.zeros((n_sparse, n_sparse + 1), order="F")
-    prior[:, :-1] = prior_factor(template, config.sparse_jitter)
+    prior[:, :-1] = covariance_factor(template, config.sparse_jitter)
     upper = fold_triangle(upper, prior)
     weights: np.ndarray = solve_triangular(upper[:n_sparse, :n_sparse], upper[:n_sparse, -1])
     return weights
@@ -293,75 +291,6 @@ class FrameRows:
         return rows
 
 
-class Triangle:
-    """R of the QR decomposition of rows that come in pieces.
-
-    Parameters
-    ----------
-    n_columns : int
-    """
-
-    def __init__(self, n_columns: int) -> None:
-        self._upper = np.zeros((n_columns, n_columns), order="F")
-        self._rows = np.empty((ROWS_AT_ONCE * n_columns, n_columns), order="F")
-        self._n = 0
-
-    def add(self, rows: np.ndarray) -> None:
-        """Take rows (n, n_columns)."""
-        done = 0
-        while done < len(rows):
-            n = min(len(rows) - done, len(self._rows) - self._n)
-            self._rows[self._n : self._n + n] = rows[done : done + n]
-            self._n, done = self._n + n, done + n
-            if self._n == len(self._rows):
-                self._fold()
-
-    def finish(self) -> np.ndarray:
-        """Return R, upper triangular (n_columns, n_columns)."""
-        self._fold()
-        return self._upper
-
-    def _fold(self) -> None:
-        if self._n:
-            self._rows[self._n :] = 0.0
-            self._upper = _fold(self._upper, self._rows[: self._n], 0)
-            self._n = 0
-
-
-def fold_triangle(upper: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return R of two upper triangles on top of each other; the second may lack last rows."""
-    return _fold(upper, np.asfortranarray(other), len(other))
-
-
-def _fold(upper: np.ndarray, rows: np.ndarray, n_triangular: int) -> np.ndarray:
-    n_columns = len(upper)
-    found, _, _, info = dtpqrt(
-        n_triangular, min(64, n_columns), upper, rows, overwrite_a=True, overwrite_b=True
-    )
-    if info:
-        raise FitError("The rows of a frame are not finite numbers", found=f"LAPACK: {info}")
-    return np.asfortranarray(np.triu(found))
-
-
-def prior_factor(model: GapModel, jitter: float) -> np.ndarray:
-    """Return the upper triangular U with UᵀU = K_MM + jitter, a block for each term.
-
-    Raises
-    ------
-    ConfigError
-        If the matrix is not positive: the jitter is too small.
-    """
-    blocks = [term_covariance(term, jitter=jitter) for term in model.terms]
-    try:
-        return block_diag(*(cholesky(block) for block in blocks))
-    except np.linalg.LinAlgError as error:
-        raise ConfigError(
-            f"sparse_jitter={jitter!r} is too small for {model.label}",
-            expected="a kernel matrix of the sparse points that is positive",
-            fix="give a larger value, such as 1e-8",
-        ) from error
-
-
 def virial_label(atoms: Atoms) -> np.ndarray | None:
     """Return the virial of a frame, −dE/dε, as (9,) in eV, or None where it has none."""
     if "virial" in atoms.info:
@@ -382,25 +311,6 @@ def pair_strain_rows(
     vectors = pair_vectors(atoms, near)
     outer = vectors[:, :, None] * vectors[:, None, :] / distance[:, :, None]
     return outer.reshape(-1, 9).T @ slope
-
-
-def memory_MB(n_sparse: int) -> float:
-    """Return the memory that the least squares will need, MB (1e6 bytes)."""
-    each = (ROWS_AT_ONCE + 2) * n_sparse**2
-    return 8e-6 * (N_PARTS * each + 2 * n_sparse**2)
-
-
-def check_memory(n_sparse: int) -> None:
-    """Raise `FitError` if there is not enough free memory for so many sparse points."""
-    import psutil
-
-    free = psutil.virtual_memory().available / 1e6
-    if memory_MB(n_sparse) > free:
-        raise FitError(
-            f"A fit with {n_sparse} sparse points needs {memory_MB(n_sparse):.0f} MB of memory",
-            found=f"{free:.0f} MB are free",
-            fix="close other programs, or ask for fewer sparse points",
-        )
 
 
 def _check(config: GapConfig, frames: Sequence[Atoms]) -> None:

@@ -9,10 +9,11 @@ from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
-from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames
+from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames, load_potential
 from helpers.errors import ConfigError, FitError
 from helpers.gap.jax import training
 from helpers.gap.jax.calculator import JaxCalculator
+from helpers.gap.jax.least_squares import check_memory
 from helpers.gap.xml import read_model, write_model
 
 SMALL = GapConfig(
@@ -123,8 +124,6 @@ def test_a_trained_model_goes_where_those_of_gap_fit_go(tmp_path):
     trained = training.train(SMALL, frames)
     path = write_model(trained.model, tmp_path / "gap.xml")
     validation = load_frames("water", "validate")[:3]
-    from helpers import load_potential
-
     quippy, ours = load_potential(path, engine="quippy"), JaxCalculator(trained.model)
     for atoms in validation:
         difference = quippy.get_potential_energy(atoms) - ours.get_potential_energy(atoms)
@@ -172,4 +171,4 @@ def test_a_method_that_only_gap_fit_knows_is_named(frames10):
 
 def test_memory_that_is_not_there_is_told_beforehand():
     with pytest.raises(FitError, match="with 1000000 sparse points needs .* MB"):
-        training.check_memory(1_000_000)
+        check_memory(1_000_000)
