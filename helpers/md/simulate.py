@@ -335,15 +335,17 @@ def simulate_segment(
         finite = jnp.isfinite(new.energy) & jnp.isfinite(new.forces).all((1, 2))
         kelvin = temperature(new.velocities, new.masses, integrator.n_dof)
         good = finite & (kelvin <= limits.temperature_K) & ~jumped(new.positions)
+        advanced = alive & good & ~stale
         after = Segment(
-            _where(alive & good, new, state)._replace(step=new.step),
-            alive & good,
-            jnp.where(alive & ~good, new.step, failed_step),
+            _where(advanced, new, state)._replace(step=jnp.where(stale, state.step, new.step)),
+            advanced | (alive & stale),
+            jnp.where(alive & ~good & ~stale, new.step, failed_step),
         )
-        after = jax.tree.map(lambda a, b: jnp.where(stale, b, a), after, Segment(*carry[0]))
         wanted = ~stale & (new.step % record_every == 0)
         row = jnp.where(wanted, new.step // record_every - first, n_records)
-        records = jax.tree.map(lambda all, one: all.at[row].set(one), records, record(after.state))
+        records = jax.tree.map(
+            lambda rows, one: rows.at[row].set(one), records, record(after.state)
+        )
         return after, records, stale
 
     return jax.lax.while_loop(go_on, take_step, (segment, records, jnp.zeros((), bool)))
