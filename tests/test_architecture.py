@@ -1,6 +1,7 @@
 """The rooms of the house: imports go one way, heavy libraries stay in their rooms."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -30,12 +31,15 @@ HEAVY = {
 }
 
 
+@functools.cache
 def modules():
     """Return (dotted name inside helpers, tree) of every module."""
+    found = []
     for path in sorted(HELPERS.rglob("*.py")):
         name = ".".join(path.relative_to(HELPERS).with_suffix("").parts)
         if path.name != "__init__.py":
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            found.append((name, ast.parse(path.read_text(encoding="utf-8"))))
+    return found
 
 
 def imports(tree):

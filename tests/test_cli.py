@@ -187,7 +187,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(mlmd, monkeypatch):
         (["evaluate", "gap.xml", "--csv", "none/e.csv"], "no folder none.*mkdir -p 'none'"),
         (["evaluate", "gap.xml", "--frames", "none.xyz"], r"There is no file none\.xyz"),
         (["evaluate", "gap.xml", "--energy-name", "e"], "Frame 1 .* has no 'e'.*dft_energy"),
-        (["evaluate", "gap.xml", "--processes", "0"], "processes=0 .*above 0"),
+        (["evaluate", "gap.xml", "--processes", "0"], "processes=0 .*whole number of at least 1"),
         (["run", "--quick", "--output", "none/results"], "there is no folder .*none.*mkdir -p"),
         (["run", "--quick", "--output", "mine.xyz"], r"mine\.xyz is a file.*a folder"),
     ],

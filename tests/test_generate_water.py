@@ -530,6 +530,7 @@ def sample_two(shipped, potential, first_seed, numbers=(1000, 1005)):
     )
 
 
+@pytest.mark.slow
 def test_sampling_gives_whole_trajectories_and_repeats_itself(shipped, potential):
     frames = sample_two(shipped, potential, 2)
     assert [atoms.info for atoms in frames[1005]] == [
@@ -543,6 +544,7 @@ def test_sampling_gives_whole_trajectories_and_repeats_itself(shipped, potential
     assert not np.allclose(frames[1005][0].positions, other[0].positions)
 
 
+@pytest.mark.slow
 def test_sampling_throws_broken_trajectories_away(shipped, potential, monkeypatch):
     monkeypatch.setattr(sample, "MONITOR", Monitor(longest_OH_A=1.0 + 1e-6, shortest_OH_A=0.99999))
     monkeypatch.setattr(sample, "ATTEMPTS", 2)

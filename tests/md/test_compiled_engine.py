@@ -29,6 +29,7 @@ def water(frames10):
     return frames10[5]
 
 
+@pytest.mark.slow
 def test_energy_is_conserved_and_records_are_where_they_should_be(potential, water):
     before = water.positions.copy()
     run = run_nve(potential, water, steps=205, temperature_K=200, seed=4, record_every=10, **QUIET)
@@ -46,6 +47,7 @@ def test_energy_is_conserved_and_records_are_where_they_should_be(potential, wat
         assert atoms.get_kinetic_energy() == pytest.approx(run.kinetic_eV[time], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_run_is_that_of_ase(potential, water):
     from ase import units
     from ase.md.verlet import VelocityVerlet
@@ -69,7 +71,8 @@ def test_old_lists_are_never_used(potential, water, monkeypatch):
     np.testing.assert_allclose(often.positions_A, seldom.positions_A, atol=1e-9)
 
 
-@pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
+@pytest.mark.slow
+@pytest.mark.parametrize("thermostat", ["langevin", pytest.param("bussi", marks=pytest.mark.slow)])
 def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
     thermostat, potential, water
 ):
@@ -107,6 +110,7 @@ def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
     assert np.mean(temperatures) == pytest.approx(300, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water):
     hit = water.copy()  # one atom at 1 Å/fs: some 8000 K
     thermal = maxwell_boltzmann(
@@ -128,6 +132,7 @@ def test_a_replica_that_blows_up_is_frozen_and_the_others_go_on(potential, water
     np.testing.assert_allclose(batch[0].positions_A, calm[0].positions_A, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_computed(potential, water, monkeypatch):
     run = CompiledEngine.run
 
@@ -207,6 +212,7 @@ def test_the_thermostat_goes_on_after_an_interruption(
     np.testing.assert_allclose(resumed.log(), whole.log(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_all_segments_of_all_runs_are_compiled_once(lj_everywhere, argon, monkeypatch):
     evaluate, traces = LennardJones.__call__, []
     monkeypatch.setattr(

@@ -42,6 +42,7 @@ def test_the_minimum(positions=((0.0, 0, 0), (0, 2 ** (1 / 6) * SIGMA, 0))):
     np.testing.assert_allclose(forces, 0, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_list", [False, True])
 def test_energy_forces_and_pressure_are_those_of_ase(with_list, liquid):
     positions, cell = liquid

@@ -72,7 +72,7 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
         (["gap.xml", "--temperature", "-1"], "temperature_K=-1.0 cannot be used"),
         (["gap.xml", "--steps", "0"], "steps=0 cannot be used"),
         (["gap.xml", "--seed", "-1"], "seed=-1 cannot be used"),
-        (["gap.xml", "--thermostat", "bussi"], "no meaning at constant energy.*--ensemble nvt"),
+        (["gap.xml", "--thermostat", "bussi"], "needs constant temperature.*--ensemble nvt"),
         (["gap.xml", "--output", "none/out"], "no folder .*none.*mkdir -p"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",

@@ -57,6 +57,7 @@ def interrupt(monkeypatch):
     return interrupt_at
 
 
+@pytest.mark.slow
 def test_both_engines_go_the_same_way_and_log_the_same_columns(potential, water, loose):
     settings = {"steps": 24, "seed": 3, "monitor": loose, **QUIET}
     read_along = run_nve(potential, water, engine="ase", **settings)
@@ -68,6 +69,7 @@ def test_both_engines_go_the_same_way_and_log_the_same_columns(potential, water,
     assert read_along.clock_s_per_step > 0 and compiled.clock_s_per_step > 0
 
 
+@pytest.mark.slow
 def test_a_number_is_a_validation_snapshot(potential, loose):
     from helpers import load_frames
 

@@ -58,6 +58,7 @@ def test_a_model_with_a_wall_is_an_ordinary_gap_for_both_engines(potential, bare
         assert energies[0] == pytest.approx(energies[1], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_the_wall_pushes(potential, bare):
     bare.positions[1, 0] = 2.0
     with_it = JaxCalculator(with_core_repulsion(potential.model)).get_forces(bare)

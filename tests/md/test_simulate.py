@@ -172,6 +172,7 @@ def test_replicas_have_cells_and_lists_of_their_own(argon, vectorize):
         np.testing.assert_allclose(run.state.positions[k], single[k].state.positions, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_lists_are_renewed_inside_the_loop_before_they_are_too_old(argon):
     field = LennardJones(cutoff_A=4.8, skin_A=0.3)
     integrator = make_integrator("none", 32, timestep_fs=4.0)
@@ -250,6 +251,7 @@ def test_segments_with_new_lists_in_between_are_the_simulation(name, argon):
         np.testing.assert_allclose(new, old, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [

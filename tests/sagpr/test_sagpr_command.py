@@ -37,6 +37,7 @@ def test_the_job_from_the_terminal(mlmd, tmp_path, monkeypatch, _water_of_the_jo
     assert f"{means['frames', 'λ=0']:.1f} %" in page
 
 
+@pytest.mark.slow
 def test_the_search_never_sees_what_it_is_judged_by(tmp_path, monkeypatch):
     data = [part[:60] for part in polarizability_job.labeled_frames()]
     frames, tensors, trajectories = data

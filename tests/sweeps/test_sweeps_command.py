@@ -44,6 +44,7 @@ def test_a_sweep(here, mlmd):
     assert "Overfitting:" in page and "Most important is" in page
 
 
+@pytest.mark.slow
 def test_failed_points_are_told_and_the_exit_code_is_1(here, mlmd):
     over = ["--over", "e0_method=average,isolated"]
     rest = ["--train", 4, "--config", "gap_config.cfg", "--no-progress"]

@@ -89,11 +89,32 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_from_the_same_sparse_points_comes_the_same_model(case, tmp_path):
-    config, frames = CASES[case]()
-    fit = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False)
-    theirs = read_model(fit.model_path)
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A function: settings, frames and gap_fit's model of one of the `CASES`."""
+    made = {}
+
+    def fit(case: str):
+        if case not in made:
+            config, frames = CASES[case]()
+            output = tmp_path_factory.mktemp("fitted") / "gap.xml"
+            result = fit_gap(config, frames, output=output, progress=False)
+            made[case] = config, frames, read_model(result.model_path)
+        return made[case]
+
+    return fit
+
+
+QUICK = "metal"
+EACH_CASE = [
+    case if case == QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES
+]
+
+
+@pytest.mark.xdist_group("training")
+@pytest.mark.parametrize("case", EACH_CASE)
+def test_from_the_same_sparse_points_comes_the_same_model(case, fitted):
+    config, frames, theirs = fitted(case)
     weights = training.solve(theirs, frames, config)
     parts = zip(theirs.terms, theirs.split(weights), strict=True)
     ours = replace(theirs, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
@@ -104,11 +125,11 @@ def test_from_the_same_sparse_points_comes_the_same_model(case, tmp_path):
         assert np.abs(expected.get_forces(atoms) - found.get_forces(atoms)).max() < 1e-6
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_terms_are_those_of_gap_fit(case, tmp_path):
-    config, frames = CASES[case]()
-    fit = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False)
-    theirs, ours = read_model(fit.model_path), training.new_terms(config, frames)
+@pytest.mark.xdist_group("training")
+@pytest.mark.parametrize("case", EACH_CASE)
+def test_the_terms_are_those_of_gap_fit(case, fitted):
+    config, frames, theirs = fitted(case)
+    ours = training.new_terms(config, frames)
     assert len(ours.terms) == len(theirs.terms)
     for term, other in zip(ours.terms, theirs.terms, strict=True):
         assert term.kind == other.kind and len(term.alpha) == len(other.alpha)
@@ -118,6 +139,7 @@ def test_the_terms_are_those_of_gap_fit(case, tmp_path):
         assert energy == pytest.approx(theirs.e0[number], abs=1e-10)
 
 
+@pytest.mark.slow
 def test_a_trained_model_goes_where_those_of_gap_fit_go(tmp_path):
     """Written, read and evaluated by quippy, it gives the same numbers."""
     frames = load_frames("water", "train", 50)[:8]
@@ -132,6 +154,7 @@ def test_a_trained_model_goes_where_those_of_gap_fit_go(tmp_path):
     assert trained.n_force_components == 8 * 144
 
 
+@pytest.mark.slow
 def test_it_is_as_good_as_gap_fit(tmp_path):
     frames = load_frames("water", "train", 50)
     config = GapConfig(n_sparse=60)
