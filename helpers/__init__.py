@@ -4,11 +4,17 @@ The names that `__init__.pyi` lists are imported when they are first used, so ``
 quick and works with any of the heavy libraries missing.
 """
 
+import os
 from typing import Any
 
 import lazy_loader
 
 __version__ = "0.1.0"
+
+# XLA in jax up to 0.10.1 prints an error whenever it loads compiled code from the cache: it takes two
+# tuning flags (prefer-no-gather, prefer-no-scatter) for features that the processor lacks. Real
+# errors are exceptions. The variable is read when jax is imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -1,5 +1,9 @@
 """Precision is set for the kit's own calls only; compiled code has a folder of its own."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,3 +42,26 @@ def test_this_jax_computes_many_rows_right(dtype):
         sums = jax.jit(jax.vmap(lambda row: jnp.sum((m @ row) ** 2)))(r)
     np.testing.assert_array_equal(sums, right)
     assert miscomputed_cases() == []
+
+
+def test_compiled_code_is_loaded_without_a_word(tmp_path):
+    """jax up to 0.10.1 prints false alarms to the error stream when it finds code in the cache."""
+    code = (
+        "import helpers\n"
+        "from helpers.jax_setup import enable_compilation_cache\n"
+        "import jax, jax.numpy as jnp\n"
+        "enable_compilation_cache()\n"
+        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)\n"
+        "print(jax.jit(lambda x: (jnp.sin(x) @ x.T).sum())(jnp.ones((8, 8))))"
+    )
+    environment = {**os.environ, "MLMD_JAX_CACHE": str(tmp_path)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        for _ in range(2)
+    ]
+    assert runs[0].stdout == runs[1].stdout != ""
+    assert [run.stderr for run in runs] == ["", ""]
+    assert any(tmp_path.rglob("*jit*"))
