@@ -11,8 +11,8 @@ import lazy_loader
 
 __version__ = "0.1.0"
 
-# XLA in jax up to 0.10.1 prints an error whenever it loads compiled code from the cache: it takes two
-# tuning flags (prefer-no-gather, prefer-no-scatter) for features that the processor lacks. Real
+# XLA in jax up to 0.10.1 prints an error whenever it loads compiled code from the cache: it takes
+# two tuning flags (prefer-no-gather, prefer-no-scatter) for features that the processor lacks. Real
 # errors are exceptions. The variable is read when jax is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
