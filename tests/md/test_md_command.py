@@ -47,7 +47,7 @@ def test_a_run_that_leaves_water_says_where_and_keeps_what_it_was(mlmd, smallest
     reason = re.search(r"  stopped: (.*) at [\d.]+ fs \(limit", done.output)
     assert reason, done.output
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert f"It was stopped: {reason[1]}" in page and "constant temperature" in page
+    assert f"The run was stopped: {reason[1]}" in page and "constant temperature" in page
     assert len(read(tmp_path / "out" / "nvt.xyz", ":")) > 3
 
 
