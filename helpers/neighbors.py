@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from ase import Atoms
 
 
 class PairList(NamedTuple):
@@ -74,3 +75,10 @@ def _periodic_box(
         extent = np.ptp(positions @ direction)
         box[axis] = direction * (extent + 2 * cutoff_A + 1.0)
     return np.ascontiguousarray(box)
+
+
+def pair_vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
+    """Return the vectors from the first to the second atom of each pair, (n_pairs, 3), Å."""
+    difference = atoms.positions[pairs.second] - atoms.positions[pairs.first]
+    # Where there is no periodicity the shift is 0, and the cell does not matter.
+    return difference + pairs.shift @ atoms.cell.array

@@ -29,7 +29,7 @@ from helpers.gap.jax.soap_gradients import power_spectra_and_gradients
 from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
 from helpers.gap.model import GapModel, GapTerm
 from helpers.jax_setup import double_precision, enable_compilation_cache
-from helpers.neighbors import PairList, find_pairs
+from helpers.neighbors import PairList, find_pairs, pair_vectors
 from helpers.terminal import progress_bar
 
 
@@ -224,16 +224,35 @@ def pair_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a pair term. gap_fit counts every pair from both ends, as the list does."""
     near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
+    energy_rows, derivative = _pair_energies(term, settings, near)
+    # The energy has each pair twice, and each time it acts on both of its atoms: over the
+    # neighbors of one atom alone, that makes twice the derivative.
+    direction = 2 * pair_vectors(atoms, near) / near.distance[:, None]
+    force_rows = direction[:, :, None] * derivative[:, None, :]
+    return energy_rows.sum(0), _sum_at_atoms(_incidence(near.first, len(atoms)), force_rows)
+
+
+def pair_strain_rows(
+    term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
+) -> np.ndarray:
+    """Return what each sparse point of a pair term adds to dE/dε, (9, n_sparse), eV."""
+    near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
+    _, derivative = _pair_energies(term, settings, near)
+    vectors = pair_vectors(atoms, near)
+    outer = vectors[:, :, None] * vectors[:, None, :] / near.distance[:, None, None]
+    return outer.reshape(-1, 9).T @ derivative
+
+
+def _pair_energies(
+    term: GapTerm, settings: PairSettings, near: PairList
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return energies (n_pairs, n_sparse), eV, and their derivatives by the distance, eV/Å."""
     distance = near.distance[:, None]
     cutoff, cutoff_derivative = settings.cutoff_factor(distance)
     scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
     kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
     derivative = kernel * (cutoff_derivative - cutoff * scaled / settings.theta_A)
-    # The energy has each pair twice, and each time it acts on both of its atoms: over the
-    # neighbors of one atom alone, that makes twice the derivative.
-    direction = 2 * pair_vectors(atoms, near) / distance
-    force_rows = direction[:, :, None] * derivative[:, None, :]
-    return (cutoff * kernel).sum(0), _sum_at_atoms(_incidence(near.first, len(atoms)), force_rows)
+    return cutoff * kernel, derivative
 
 
 def _soap_rows(
@@ -299,10 +318,3 @@ def _incidence(atom: np.ndarray, n_atoms: int) -> csr_array:
     """Return the matrix (n_atoms, n_pairs) that adds up what belongs to each atom."""
     ones = np.ones(len(atom))
     return csr_array((ones, (atom, np.arange(len(atom)))), shape=(n_atoms, len(atom)))
-
-
-def pair_vectors(atoms: Atoms, pairs: PairList) -> np.ndarray:
-    """Return the vectors from the first to the second atom of each pair, (n_pairs, 3), Å."""
-    difference = atoms.positions[pairs.second] - atoms.positions[pairs.first]
-    # Where there is no periodicity the shift is 0, and the cell does not matter.
-    return difference + pairs.shift @ atoms.cell.array

@@ -57,7 +57,7 @@ def power_spectra_and_gradients(
 
     def along(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
         tangent = jnp.broadcast_to(direction[:, None], vectors.shape)
-        return jax.jvp(lambda v: _density(settings, v), (vectors,), (tangent,))
+        return jax.jvp(lambda v: neighbor_density(settings, v), (vectors,), (tangent,))
 
     density, density_gradient = jax.vmap(along, out_axes=(None, 0))(jnp.eye(3))
     channels = jnp.einsum("mnp,sp->pmsn", density, species).reshape(
@@ -91,7 +91,7 @@ def power_spectra_and_gradients(
     return spectrum, gradient - unit * (gradient * unit).sum(-1, keepdims=True)
 
 
-def _density(settings: SoapSettings, vectors: jax.Array) -> jax.Array:
+def neighbor_density(settings: SoapSettings, vectors: jax.Array) -> jax.Array:
     """Return R_l(n) Y_lm of each neighbor, (all l and m, n_max, n_pairs)."""
     distance = jnp.sqrt((vectors * vectors).sum(0))
     units = vectors / distance

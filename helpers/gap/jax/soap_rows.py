@@ -24,11 +24,11 @@ import numpy as np
 from ase import Atoms
 from scipy.sparse import csr_array
 
-from helpers.gap.jax.radial import radial_basis, radial_functions
-from helpers.gap.jax.soap import real_spherical_harmonics
+from helpers.gap.jax.radial import radial_basis
+from helpers.gap.jax.soap_gradients import neighbor_density
 from helpers.gap.jax.terms import SoapSettings
 from helpers.jax_setup import double_precision
-from helpers.neighbors import PairList
+from helpers.neighbors import PairList, pair_vectors
 
 
 class Expansion(NamedTuple):
@@ -106,8 +106,7 @@ def expand(
     species = np.argsort(settings.species)[np.minimum(species, n_species - 1)]
     order = np.lexsort((species, near.first))
     near, species = near.select(order), species[order]
-    vectors = atoms.positions[near.second] - atoms.positions[near.first]
-    vectors += near.shift @ atoms.cell.array  # zero where there is no periodicity
+    vectors = pair_vectors(atoms, near)
     key = near.first * n_species + species
     starts = np.searchsorted(key, np.arange(len(atoms) * n_species + 1))
     table = np.column_stack([starts[:-1].reshape(-1, n_species), starts[n_species::n_species]])
@@ -311,27 +310,15 @@ def _expand(
 
         def along(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
             change = jnp.broadcast_to(direction[:, None], vectors.shape)
-            return jax.jvp(lambda v: _density(settings, v), (vectors,), (change,))
+            return jax.jvp(lambda v: neighbor_density(settings, v), (vectors,), (change,))
 
         density, changes = jax.vmap(along, out_axes=(None, 0))(jnp.eye(3))
         slopes = changes.transpose(3, 0, 1, 2).reshape(n_pairs, 3, -1)
     else:
-        density, slopes = _density(settings, vectors), jnp.zeros((n_pairs, 0))
+        density, slopes = neighbor_density(settings, vectors), jnp.zeros((n_pairs, 0))
     density = jnp.einsum("mnp,sp->pmsn", density, species).reshape(n_pairs, -1, settings.n_channels)
     coefficients = jax.ops.segment_sum(density, center, n_atoms)
     weight = settings.central_weight / math.sqrt(4 * math.pi)
     basis = weight * jnp.asarray(radial_basis(settings).center)
     lonely = jnp.einsum("sc,n->csn", own, basis).reshape(n_atoms, -1)
     return coefficients.at[:, 0].add(lonely), slopes
-
-
-def _density(settings: SoapSettings, vectors: jax.Array) -> jax.Array:
-    """Return R_nl Y_lm of each neighbor, ((l_max + 1)², n_max, n_pairs)."""
-    distance = jnp.sqrt((vectors * vectors).sum(0))
-    transform = jnp.asarray(radial_basis(settings).transform.T, vectors.dtype)
-    parts = zip(
-        radial_functions(settings, distance),
-        real_spherical_harmonics(settings.l_max, *(vectors / distance)),
-        strict=True,
-    )
-    return jnp.concatenate([y[:, None] * (transform @ r) for r, y in parts])

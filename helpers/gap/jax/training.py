@@ -33,7 +33,7 @@ from helpers.files import digest
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
-from helpers.gap.jax.design_matrix import pair_rows, pair_vectors
+from helpers.gap.jax.design_matrix import pair_rows, pair_strain_rows
 from helpers.gap.jax.least_squares import N_PARTS, Triangle, check_memory, fold_triangle
 from helpers.gap.jax.soap_rows import (
     Expansion,
@@ -92,8 +92,7 @@ def train(config: GapConfig, frames: Sequence[Atoms], *, progress: bool = False)
     Raises
     ------
     ConfigError
-        If a setting is one that only gap_fit knows, or there are too few environments to choose
-        the sparse points from.
+        If a setting is one that only gap_fit knows, or virials have no expected error.
     FitError
         If there is not enough memory.
     """
@@ -118,11 +117,11 @@ def new_terms(
     terms: list[GapTerm] = []
     if config.two_body is not None:
         pair = vars(config.two_body)
-        for k, one in enumerate(elements):
-            for other in elements[k:]:
+        distances = _pair_distances(elements, frames, pair["cutoff"])
+        for (one, other), lists in distances.items():
+            if any(map(len, lists)):  # otherwise there is nothing to choose sparse points from
                 options = {**_texts(pair), "Z1": str(one), "Z2": str(other)}
-                if term := _pair_term(options, pair, frames, rng):
-                    terms.append(term)
+                terms.append(_pair_term(options, pair, lists, rng))
     soap = {
         name: getattr(config, name)
         for name in (
@@ -298,21 +297,6 @@ def virial_label(atoms: Atoms) -> np.ndarray | None:
     return None
 
 
-def pair_strain_rows(
-    term: GapTerm, settings: PairSettings, atoms: Atoms, pairs: PairList
-) -> np.ndarray:
-    """Return what each sparse point of a pair term adds to dE/dε, (9, n_sparse), eV."""
-    near = pairs.between(settings.species, atoms.numbers, settings.cutoff_A)
-    distance = near.distance[:, None]
-    cut, cut_slope = settings.cutoff_factor(distance)
-    scaled = (distance - term.sparse_points[:, 0]) / settings.theta_A
-    kernel = term.delta**2 * term.sparse_cutoff * np.exp(-0.5 * scaled**2)
-    slope = kernel * (cut_slope - cut * scaled / settings.theta_A)
-    vectors = pair_vectors(atoms, near)
-    outer = vectors[:, :, None] * vectors[:, None, :] / distance[:, :, None]
-    return outer.reshape(-1, 9).T @ slope
-
-
 def _check(config: GapConfig, frames: Sequence[Atoms]) -> None:
     sigma = config.default_sigma[2]
     if sigma <= 0 and any(virial_label(atoms) is not None for atoms in frames):
@@ -342,20 +326,30 @@ def _choose(method: str, blocks: Any, n_sparse: int, rng: np.random.Generator) -
     return SELECTION[method](blocks, n_sparse, rng)
 
 
-def _pair_term(
-    options: dict[str, str], pair: dict[str, Any], frames: Sequence[Atoms], rng: Any
-) -> GapTerm | None:
-    """Return a pair term, or None where no pair of these elements is within the cutoff."""
-    low, high = sorted((int(options["Z1"]), int(options["Z2"])))
-    lists: list[np.ndarray] = []
+def _pair_distances(
+    elements: Sequence[int], frames: Sequence[Atoms], cutoff_A: float
+) -> dict[tuple[int, int], list[np.ndarray]]:
+    """Return for each pair of elements the distances (n, 1) within the cutoff, frame by frame."""
+    distances: dict[tuple[int, int], list[np.ndarray]] = {
+        (one, other): [] for k, one in enumerate(elements) for other in elements[k:]
+    }
     for atoms in frames:
-        if {low, high} <= set(atoms.numbers.tolist()):
-            pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, pair["cutoff"])
-            near = pairs.between((low, high), atoms.numbers, pair["cutoff"])
+        pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
+        for (one, other), lists in distances.items():
+            low, high = sorted((one, other))
+            near = pairs.between((low, high), atoms.numbers, cutoff_A)
             lists.append(near.distance[:, None])
-    if not sum(map(len, lists)):
-        return None
-    points = _choose(pair["sparse_method"], lambda: iter(lists), pair["n_sparse"], rng)
+    return distances
+
+
+def _pair_term(
+    options: dict[str, str],
+    pair: dict[str, Any],
+    distances: Sequence[np.ndarray],
+    rng: np.random.Generator,
+) -> GapTerm:
+    """Return a pair term without weights, its sparse points chosen from distances."""
+    points = _choose(pair["sparse_method"], lambda: iter(distances), pair["n_sparse"], rng)
     descriptor = " ".join(["distance_2b", *map("=".join, options.items())])
     term = GapTerm(
         kind="distance_2b",
