@@ -18,7 +18,7 @@ export PYTHON
 export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test quick lab notebooks release grade desk lint figure lock offline clean
+.PHONY: help setup workshop test quick lab docs notebooks release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ quick: setup ## run the tests of every room that are not slow: two minutes
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
+
+docs: setup ## build the site of the course, site/index.html, to be read without a network
+	$(PY) docs/site/build.py
 
 notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
@@ -73,5 +76,5 @@ offline-dest:
 	@bash tools/offline.sh check
 
 clean: ## remove .venv, results and caches
-	rm -rf $(VENV) results *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) results site .site_cache *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

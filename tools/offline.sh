@@ -2,11 +2,12 @@
 # Make a folder from which the workshop installs without a network.
 #
 #   tools/offline.sh check   see that DEST will do, before anything slow is done
-#   tools/offline.sh make    fill it: install.sh, source/, wheelhouse/
+#   tools/offline.sh make    fill it: install.sh, site/, source/, wheelhouse/
 #
 # DEST      the folder
 # PYTHON    the interpreter the kit is for: the one of .venv
 # STUDENTS  1 leaves out what holds answers
+# FIGURES   0 leaves out the figures of the site, for which all lessons are run
 set -euo pipefail
 DEST="${DEST:-}"
 
@@ -35,7 +36,7 @@ files() {
       if [ -e "$file" ]; then printf '%s\n' "$file"; fi
     done
   else
-    find . \( -name .venv -o -name results -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' -o -path ./grading \) -prune \
+    find . \( -name .venv -o -name results -o -path ./site -o -name .site_cache -o -name __pycache__ -o -name '.*_cache' -o -name '*.egg-info' -o -path ./grading \) -prune \
       -o -type f -print
   fi
 }
@@ -65,7 +66,7 @@ WHEELHOUSE="$kit/wheelhouse" bash "$kit/source/tools/setup.sh" "$venv"
 END
   chmod +x "$DEST/install.sh"
 
-  rm -rf "$DEST/wheelhouse" "$DEST/source"
+  rm -rf "$DEST/wheelhouse" "$DEST/source" "$DEST/site"
   mkdir "$DEST/wheelhouse" "$DEST/source"
 
   files | without_answers | tar -cf - -T - | tar -xf - -C "$DEST/source"
@@ -76,10 +77,14 @@ END
     "Python 3.10 on Linux"*) bash tools/gap_fit_for_310.sh download "$DEST/wheelhouse" ;;
   esac
 
+  local options=()
+  if [ "${FIGURES:-1}" = 0 ]; then options+=(--no-run); fi
+  "$PYTHON" docs/site/build.py --output "$DEST/site" ${options[@]+"${options[@]}"}
+
   # Written last: install.sh refuses a kit without it.
   "$PYTHON" tools/check_python.py --identity >"$DEST/wheelhouse/made-for.txt"
   echo "The kit for $(cat "$DEST/wheelhouse/made-for.txt") is in $DEST ($(du -sh "$DEST" | cut -f1))."
-  echo "Copy the folder anywhere and run:  bash install.sh"
+  echo "Copy the folder anywhere and run:  bash install.sh, or read:  site/index.html"
 }
 
 case "${1:-}" in

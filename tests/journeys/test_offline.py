@@ -54,11 +54,13 @@ def no_network(home: Path) -> dict[str, str]:
 
 
 def test_the_kit_installs_and_works_without_a_network(tmp_path):
-    made = make_offline(DEST=tmp_path / "kit", STUDENTS=1)
+    made = make_offline(DEST=tmp_path / "kit", STUDENTS=1, FIGURES=0)
     assert made.returncode == 0, made.stdout
     inside = {path.name for path in (tmp_path / "kit" / "source").iterdir()}
     assert "notebooks" in inside and not inside & {"solutions", "tests"}
     assert not (tmp_path / "kit" / "source" / "docs" / "mark_scheme.md").exists()
+
+    assert (tmp_path / "kit" / "site" / "index.html").exists()
 
     # It is carried to another place, and another name.
     kit = (tmp_path / "kit").rename(tmp_path / "carried away")
