@@ -100,7 +100,7 @@ def reference_pages() -> dict[str, str]:
 
 
 def run_lesson(lesson: str, cache: Path) -> Any:
-    """Return a lesson's solution with the outputs of a run, kept in `cache` until the kit changes."""
+    """Return a lesson's solution with its outputs, kept in `cache` until the kit changes."""
     from nbclient import NotebookClient
 
     path = ROOT / "solutions" / lesson / f"{lesson}.ipynb"
