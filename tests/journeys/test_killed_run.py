@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ase.io import read
 
-STEPS = 4000
+STEPS = 1600
 SCRIPT = f"""
 import sys
 from helpers import run_nve
