@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
-from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces
 from ase.io import read, write
 
 from helpers import load_frames, terminal
 from helpers.errors import ConfigError, DataError, MissingToolError, WorkshopError
-from helpers.md import Monitor
+from helpers.md import Monitor, judge_phase
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WATER = REPOSITORY / "data" / "water"
@@ -39,7 +38,6 @@ import first_edition  # noqa: E402
 import gas_phase  # noqa: E402
 import label  # noqa: E402
 import label_store  # noqa: E402
-import liquid  # noqa: E402
 import look_at_sampling  # noqa: E402
 import manifest  # noqa: E402
 import phase_frames  # noqa: E402
@@ -352,43 +350,11 @@ def test_gas_phase_frames_have_the_distances_and_orientations_they_say(tmp_path,
             assert min(dimer.get_angle(3, 0, 1), dimer.get_angle(0, 3, 4)) > 90
 
 
-# --- liquid.py, phase_frames.py, start_64.py -----------------------------------------------------
-
-
-def test_tetrahedral_order_of_a_diamond_lattice_is_one():
-    diamond = bulk("C", "diamond", a=6.0, cubic=True).repeat(2)
-    diamond.numbers[:] = 8
-    assert np.allclose(liquid.tetrahedral_order(diamond), 1.0)
-    simple = Atoms("O27", np.stack(np.meshgrid(*[range(3)] * 3), -1).reshape(-1, 3) * 3.0)
-    simple.set_cell([9.0] * 3)
-    simple.pbc = True
-    # Four of six neighbors: 4 right angles and 2 straight ones in a plane, or 5 and 1.
-    assert set(np.round(liquid.tetrahedral_order(simple), 9)) <= {0.5, 0.625}
-
-
-def test_tetrahedral_order_of_neighbors_at_random_is_zero_on_average():
-    rng = np.random.default_rng(5)
-    order = []
-    for _ in range(400):
-        cloud = Atoms("O5", np.zeros((5, 3)), cell=[90] * 3, pbc=True)
-        vectors = rng.normal(size=(4, 3))
-        cloud.positions[1:] = 3 * vectors / np.linalg.norm(vectors, axis=1)[:, None]
-        order.append(liquid.tetrahedral_order(cloud)[0])
-    assert np.mean(order) == pytest.approx(0.0, abs=0.05)
-
-
-def test_limits_of_liquid_and_ice():
-    water = liquid.Structure(0.65, 0.8, 0.15)
-    assert water.is_liquid and not water.is_frozen
-    assert not liquid.Structure(0.65, 0.8, 0.02).is_liquid
-    assert liquid.Structure(0.65, 0.8).is_liquid  # frames: nothing is known of diffusion
-    ice = liquid.Structure(0.9, 0.1, 0.001)
-    assert ice.is_frozen and not ice.is_liquid
-    assert str(water) == "q 0.650, first minimum of g(OO) 0.80, D 0.150 Å²/ps"
+# --- phase_frames.py, start_64.py ----------------------------------------------------------------
 
 
 def test_validation_frames_of_the_second_edition_are_liquid():
-    measured = liquid.structure(read_frames_of("validate"))
+    measured = judge_phase(read_frames_of("validate"))
     assert measured.is_liquid, measured
 
 

@@ -6,6 +6,9 @@ from .integrators import maxwell_boltzmann as maxwell_boltzmann
 from .lennard_jones import ARGON as ARGON
 from .lennard_jones import LennardJones as LennardJones
 from .monitor import Monitor as Monitor
+from .phase import Phase as Phase
+from .phase import judge_phase as judge_phase
+from .phase import tetrahedral_order as tetrahedral_order
 from .plots import plot_cost as plot_cost
 from .plots import plot_energies as plot_energies
 from .plots import plot_radial_distribution as plot_radial_distribution

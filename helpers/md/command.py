@@ -162,6 +162,8 @@ def run_md_job(
         say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
     if found.cost is not None:
         say(found.cost.table().to_string(index=False, float_format="{:.4g}".format))
+    if found.phase is not None:
+        say(found.phase.sentence)
     for note in found.notes:
         say(note)
     return CommandResult(run, add_section(dynamics_section(found), folder))
@@ -177,7 +179,7 @@ def findings(
     """Return everything that the report says about a run, as `md.report.Findings`."""
     from helpers.gap.jax.calculator import JaxCalculator
     from helpers.gap.potential import jax_calculator
-    from helpers.md import cost, diffusion, quality, short_range, structure, vibrations
+    from helpers.md import cost, diffusion, phase, quality, short_range, structure, vibrations
     from helpers.md.report import Findings
 
     calculator = jax_calculator(model)
@@ -193,6 +195,7 @@ def findings(
         ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
         ("velocity_autocorrelation", lambda: vibrations.velocity_autocorrelation(settled)),
         ("displacement", lambda: diffusion.mean_square_displacement(settled)),
+        ("phase", lambda: phase.judge_phase(settled)),
     ):
         try:
             parts[name] = compute()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from ase import units
 
 from helpers.errors import DataError
 from helpers.md.quality import Estimate, blocks
@@ -59,8 +60,7 @@ def diffusion_coefficient(
     """Return the self-diffusion coefficient, in 10⁻⁹ m²/s, with an error from blocks.
 
     One sixth of the slope of the mean square displacement between `fit_from_fs` and half of a
-    block (Einstein). A cell of 16 molecules slows diffusion down by some ten per cent, which is not
-    corrected (Yeh, Hummer, J. Phys. Chem. B 108, 15873 (2004)).
+    block (Einstein). In a small cell the molecules diffuse more slowly: see `of_infinite_box`.
 
     Raises
     ------
@@ -85,6 +85,54 @@ def diffusion_coefficient(
         slopes.append(np.polyfit(lags * run.interval_fs, values, 1)[0])
     found = 1e4 * np.array(slopes) / 6  # 1 Å²/fs = 1e-5 m²/s
     return Estimate(float(found.mean()), float(found.std(ddof=1) / np.sqrt(n_blocks)))
+
+
+def of_infinite_box(diffusion: float, volume_A3: float, temperature_K: float) -> float:
+    """Return the diffusion coefficient of water in an infinite box, in the unit of `diffusion`.
+
+    The periodic images drag the molecules: D∞ = D + 2.837297 kB T/(6 π η L) in a cube of edge L
+    (Yeh, Hummer, J. Phys. Chem. B 108, 15873 (2004)). The viscosity η is that of the model, which
+    is not known; water that diffuses twice as fast is half as viscous, so η D∞ is taken from
+    experiment. The correction is then a factor, and ice, which does not diffuse, stays ice.
+
+    Parameters
+    ----------
+    diffusion : float
+    volume_A3 : float
+    temperature_K : float
+        Between 240 and 600 K, where the formulas for experiment hold.
+
+    Raises
+    ------
+    DataError
+        If the box is so small that the factor has no meaning.
+    """
+    edge_m = 1e-10 * volume_A3 ** (1 / 3)
+    drag = 2.837297 * units._k * temperature_K / (6 * np.pi * edge_m)  # ΔD η, N
+    product = water_diffusion_m2_per_s(temperature_K) * water_viscosity_Pa_s(temperature_K)
+    if not drag < product:
+        raise DataError(
+            "The box is too small to correct its diffusion coefficient",
+            found=f"{volume_A3:.0f} Å³ at {temperature_K:.0f} K",
+            fix="use a larger box",
+        )
+    return diffusion / (1 - drag / product)
+
+
+def water_diffusion_m2_per_s(temperature_K: float) -> float:
+    """Return the measured self-diffusion coefficient of liquid water (Holz, Heil, Sacco, 2000).
+
+    Phys. Chem. Chem. Phys. 2, 4740 (2000): 2.41e-9 m²/s at 300 K.
+    """
+    return 1.635e-8 * max(temperature_K / 215.05 - 1, 0.0) ** 2.063
+
+
+def water_viscosity_Pa_s(temperature_K: float) -> float:
+    """Return the measured viscosity of liquid water, within 2.5 % from 273 to 643 K.
+
+    Al-Shemmeri, Engineering Fluid Mechanics (2012), Vogel's formula: 0.85 mPa s at 300 K.
+    """
+    return 2.414e-5 * 10 ** (247.8 / (temperature_K - 140))
 
 
 def _relative_positions(run: Trajectory, element: str) -> np.ndarray:

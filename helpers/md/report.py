@@ -9,6 +9,7 @@ import pandas as pd
 
 from helpers.md import plots
 from helpers.md.cost import Cost
+from helpers.md.phase import Phase
 from helpers.md.short_range import PesHole
 from helpers.md.trajectory import Trajectory
 from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
@@ -29,6 +30,8 @@ class Findings:
         Of `structure.compare_structure`.
     vibrations, velocity_autocorrelation, displacement : DataFrame
         Of `vibrations` and `diffusion`.
+    phase : Phase
+        Liquid or frozen, of `phase.judge_phase`.
     uncertainty : DataFrame
         Of `quality.uncertainty_along`.
     approaches : mapping of str to DataFrame
@@ -53,6 +56,7 @@ class Findings:
     vibrations: pd.DataFrame | None = None
     velocity_autocorrelation: pd.DataFrame | None = None
     displacement: pd.DataFrame | None = None
+    phase: Phase | None = None
     uncertainty: pd.DataFrame | None = None
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
@@ -90,6 +94,7 @@ def dynamics_section(found: Findings) -> Section:
             f"{run.engine} engine. {verdict}",
             "The first tenth of the run counts as equilibration and is left out of structure, "
             "spectra and averages. The DFT frames come from short runs at 300, 350 and 400 K.",
+            *([found.phase.sentence] if found.phase else []),
             short_range,
             *found.notes,
         ),
@@ -112,6 +117,8 @@ def _headline(found: Findings) -> tuple[tuple[str, str], ...]:
             lines.append((f"{drift['value']:.3f} ± {drift['error']:.3f}", "drift, meV/atom/ps"))
         lines.append((f"{kelvin['value']:.0f} ± {kelvin['error']:.0f} K", "mean temperature"))
     lines.append((f"{1000 * found.run.clock_s_per_step:.1f} ms", "per step, wall time"))
+    if found.phase is not None:
+        lines.append((found.phase.verdict, f"q {found.phase.tetrahedral_order:.2f}"))
     if found.cost is not None:
         lines.append((f"{found.cost.ratio:.0f} ×", "faster than DFT"))
     return tuple(lines)

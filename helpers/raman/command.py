@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from helpers import checks
 from helpers.files import check_writable, make_folder, write_array, write_table
 from helpers.frames import load_frames
+from helpers.md.phase import judge_phase
 from helpers.raman.dynamics import (
     INTERVAL_FS,
     TIMESTEP_FS,
@@ -176,7 +177,11 @@ def run_raman_job(
     bands = compare_bands(spectrum, vibrations)
     write_table(folder / "raman_bands.csv", bands)
     print(bands.to_string(index=False, float_format="{:.0f}".format, na_rep="–"))
-    findings = RamanFindings(runs, samples[0], spectrum, vibrations, bands, seconds)
+    phases = tuple(judge_phase(run) for run in runs)
+    for number, phase in enumerate(phases):
+        if number == 0 or phase.verdict != phases[0].verdict:
+            print(f"Run {number}: {phase.sentence}")
+    findings = RamanFindings(runs, samples[0], spectrum, vibrations, bands, phases, seconds)
     return CommandResult(findings, add_section(raman_section(findings), folder))
 
 

@@ -45,6 +45,7 @@ def raman_section(findings: RamanFindings) -> Section:
             (_wavenumber(bands["VV"]["stretch"]), "O–H stretch, VV"),
         ),
         paragraphs=(
+            _phases(findings),
             "The power spectrum of the polarizability along molecular dynamics, times "
             "(ν_laser − ν)⁴ (532 nm), and times x/(1 − exp(−x)), x = hν/kT: the quantum correction "
             "of classical amplitudes that is exact for harmonic vibrations. With classical nuclei "
@@ -60,6 +61,14 @@ def raman_section(findings: RamanFindings) -> Section:
         figures=figures,
         tables=(ReportTable(findings.bands, "Highest points of bands, cm⁻¹", "{:.0f}"),),
     )
+
+
+def _phases(findings: RamanFindings) -> str:
+    verdicts = [phase.verdict for phase in findings.phases]
+    if len(set(verdicts)) == 1:
+        return f"Of all {len(verdicts)} runs the first may stand. {findings.phases[0].sentence}"
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in sorted(set(verdicts)))
+    return f"The {len(verdicts)} runs are not all of one phase: {counts}. The spectrum mixes them."
 
 
 def _wavenumber(value: float) -> str:

@@ -12,6 +12,7 @@ from scipy.signal import get_window, welch
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError
+from helpers.md.phase import Phase
 from helpers.md.trajectory import Trajectory
 from helpers.md.vibrations import PER_CM_PER_FS, band_maximum_per_cm, check_interval, n_records
 from helpers.water import LITERATURE_PER_CM, WATER_BANDS_PER_CM
@@ -191,6 +192,8 @@ class RamanFindings:
         Of `vibrational_density_of_states`, the mean of the runs.
     bands : DataFrame
         Of `compare_bands`.
+    phases : tuple of Phase
+        Of each run: is it a liquid whose spectrum this is?
     seconds : dict of str to float
         Wall time of dynamics and polarizabilities.
     """
@@ -200,6 +203,7 @@ class RamanFindings:
     spectrum: pd.DataFrame = field(repr=False)
     vibrations: pd.DataFrame = field(repr=False)
     bands: pd.DataFrame
+    phases: tuple[Phase, ...]
     seconds: dict[str, float]
 
 

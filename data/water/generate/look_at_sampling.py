@@ -21,10 +21,9 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from assemble import TRAINING_SETS, read_set
-from liquid import structure, tetrahedral_order
 
 from helpers.files import check_writable, write_table
-from helpers.md import radial_distributions
+from helpers.md import judge_phase, radial_distributions, tetrahedral_order
 from helpers.plots import BLACK, GREEN, SET_COLORS, style
 from helpers.terminal import teaching_script
 from helpers.water import bonds
@@ -109,7 +108,7 @@ def table(by_set: dict[str, list[Atoms]]) -> pd.DataFrame:
     for name, frames in by_set.items():
         energy, force, bond = energies(frames), forces(frames), bond_lengths(frames)
         temperatures = [a.info["temperature_K"] for a in frames if "temperature_K" in a.info]
-        measured = structure(frames, n_frames=len(frames))
+        measured = judge_phase(frames, n_frames=len(frames))
         rows.append(
             {
                 "set": name,

@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from frame_files import write_frames
-from liquid import structure
 from sample import potential_with_wall
 
 from helpers.checks import number, seed, whole
 from helpers.errors import DataError
 from helpers.files import check_writable
 from helpers.frames import read_frames
-from helpers.md import run_replicas
+from helpers.md import judge_phase, run_replicas
 from helpers.terminal import teaching_script
 
 TIMESTEP_FS = 0.8
@@ -67,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
     if run.stopped:
         raise DataError("The run broke", found=run.stopped, fix="try another --seed")
     half = run.after(run.times_fs[-1] / 2)
-    measured = structure(half)
+    measured = judge_phase(half)
     print(measured)
     if not (measured.is_frozen if options.phase == "frozen" else measured.is_liquid):
         raise DataError(

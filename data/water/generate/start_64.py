@@ -3,8 +3,8 @@
 The molecules begin on a simple cubic lattice, turned at random, so that the box is not copies of a
 smaller one. A force field melts the lattice (2 ps at 450 K); then the GAP takes over: 1 ps at 400 K
 against what the force field left behind, 10 ps of equilibration at 300 K, and a further run whose
-tetrahedral order, g(OO) and diffusion must be those of the liquid (see liquid.py). The last frame
-of it is written, with those numbers in its comment line.
+tetrahedral order, g(OO) and diffusion must be those of the liquid (`helpers.md.judge_phase`). Its
+last frame is written, with those numbers in its comment line.
 
 Example (a quarter of an hour; --equilibration-ps 0.1 --verification-ps 0.1 --unverified tries it):
     python data/water/generate/start_64.py --model results/water/gap_400.xml --seed 1 \\
@@ -24,14 +24,13 @@ from ase.md.langevin import Langevin
 from force_field import WaterForceField
 from frame_files import write_frames
 from geometry import CELL_A, N_MOLECULES
-from liquid import structure
 from sample import potential_with_wall
 from start import molecules_at
 
 from helpers.checks import number, seed
 from helpers.errors import DataError
 from helpers.files import check_writable
-from helpers.md import Trajectory, run_replicas
+from helpers.md import Trajectory, judge_phase, run_replicas
 from helpers.terminal import progress_bar, teaching_script
 
 PER_EDGE = 4
@@ -122,7 +121,7 @@ def main(options: argparse.Namespace) -> int:
             first_seed=first_seed + place,
         )
         atoms = run.frames()[-1]
-    measured = structure(run)
+    measured = judge_phase(run)
     print(measured)
     verified = measured.is_liquid and np.isfinite(measured.diffusion_A2_per_ps)
     if not (verified or options.unverified):
@@ -135,7 +134,8 @@ def main(options: argparse.Namespace) -> int:
     start = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     start.wrap()
     start.info = {"temperature_K": 300}
-    start.info |= {name: round(value, 3) for name, value in vars(measured).items()}
+    names = ("tetrahedral_order", "first_minimum_OO", "diffusion_A2_per_ps")
+    start.info |= {name: round(getattr(measured, name), 3) for name in names}
     write_frames(options.output, [start])
     print(f"{len(start) // 3} molecules in {options.output}")
     return 0
