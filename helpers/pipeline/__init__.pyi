@@ -1,0 +1,3 @@
+from .stages import Outcome as Outcome
+from .stages import Stage as Stage
+from .stages import run_stages as run_stages
