@@ -158,7 +158,7 @@ def _density_backward(
             of = slice(start, start + size)
             start += size
             to_y = (c * r[:, None, of]).sum(0)
-            to_r = (c * slope[:, None, of] * y[None, :, of]).sum((0, 1))
+            to_r = ((c * slope[:, None, of]).sum(0) * y[:, of]).sum(0)
             parts.append((to_y, to_r))
         to_angular.append(jnp.concatenate([to_y for to_y, _ in parts], 1))
         along.append(jnp.concatenate([to_r for _, to_r in parts]))
