@@ -18,15 +18,14 @@ from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
 from helpers.gap.jax.layout import (
     Layout,
     ModelParameters,
-    PairParameters,
     QuadraticParameters,
     SoapParameters,
 )
 from helpers.gap.jax.neighbors import Neighbors
 from helpers.gap.jax.soap import power_spectrum
-from helpers.gap.jax.terms import PairSettings, SoapSettings
+from helpers.gap.jax.terms import SoapSettings
 
-CENTERS_AT_ONCE, PAIRS_AT_ONCE = 64, 2048
+CENTERS_AT_ONCE = 64
 
 Vectors = tuple[tuple[Any, ...], tuple[Any, ...]]  # for each SOAP block, for each pair term
 SoapEnergies = list[tuple[list[slice], list[Any]]]  # where each term acts, and its energies
@@ -231,19 +230,12 @@ def _pair_energies(
     layout: Layout, parameters: ModelParameters, vectors: Vectors, neighbors: Neighbors
 ) -> list[jax.Array]:
     """Return for each pair term the energy of each pair, eV."""
-    energies = []
-    for settings, vector, pair, of_term in zip(
-        layout.structure.pairs, vectors[1], neighbors.pairs, parameters.pairs, strict=True
-    ):
-        energy = partial(_pair_energy, settings, of_term)
-        energies.append(_map_in_parts(energy, PAIRS_AT_ONCE, vector, pair.present))
-    return energies
-
-
-def _pair_energy(
-    settings: PairSettings, parameters: PairParameters, vectors: Any, present: Any
-) -> jax.Array:
-    return pair_sum(settings, vectors, present, *parameters)
+    return [
+        pair_sum(settings, vector, pair.present, of_term)
+        for settings, vector, pair, of_term in zip(
+            layout.structure.pairs, vectors[1], neighbors.pairs, parameters.pairs, strict=True
+        )
+    ]
 
 
 def _map_in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array) -> jax.Array:

@@ -7,11 +7,13 @@ its last axis. The sums carry their own derivatives: JAX's would store or repeat
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from helpers.gap.jax.radial import cutoff_function
+from helpers.gap.jax.layout import PairParameters, PairTable
+from helpers.gap.jax.radial import cutoff_derivative, cutoff_function
 from helpers.gap.jax.terms import PairSettings
 
 
@@ -63,12 +65,12 @@ def quadratic_sum(spectrum: jax.Array, matrix: jax.Array) -> jax.Array:
     return (spectrum * (matrix @ spectrum)).sum(0)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def pair_sum(
     settings: PairSettings,
     vectors: jax.Array,
     present: jax.Array,
-    points: jax.Array,
-    weights: jax.Array,
+    parameters: PairParameters | PairTable,
 ) -> jax.Array:
     """Return f_c(r) Σ_s w_s exp(−½((r − x_s)/θ)²) for each pair.
 
@@ -80,18 +82,16 @@ def pair_sum(
         From one atom to the other.
     present : bool array of shape (n_pairs,)
         False where a place is not used; its result is 0.
-    points, weights : arrays of shape (n_sparse,), Å and eV
-        Distances of the sparse points, x_s, and w_s.
+    parameters : PairParameters or PairTable
+        Sparse points and weights, or the table that stands for their sum.
 
     Returns
     -------
     array of shape (n_pairs,), eV
     """
-    square = (vectors * vectors).sum(0)
-    used = present & (square > 0)
-    distance = jnp.where(used, jnp.sqrt(jnp.where(used, square, 1.0)), 2 * settings.cutoff_A)
-    energy = _gaussians(settings.theta_A, distance, points, weights)
-    return energy * cutoff_function(distance, settings.cutoff_A, settings.transition_A)
+    distance = _pair_distance(settings, vectors, present)
+    cut = cutoff_function(distance, settings.cutoff_A, settings.transition_A)
+    return cut * _radial_sum(settings, distance, parameters)
 
 
 def kernel_power(overlap: jax.Array, zeta: float) -> jax.Array:
@@ -140,33 +140,79 @@ def _kernel_sum_backward(zeta: float, saved: tuple, cotangent: jax.Array) -> tup
 kernel_sum.defvjp(_kernel_sum_forward, _kernel_sum_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gaussians(
-    theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
+def _pair_distance(settings: PairSettings, vectors: jax.Array, present: jax.Array) -> jax.Array:
+    """Return distances, beyond the cutoff where a place is not used."""
+    square = (vectors * vectors).sum(0)
+    return jnp.sqrt(jnp.where(present & (square > 0), square, (2 * settings.cutoff_A) ** 2))
+
+
+def _pair_sum_forward(
+    settings: PairSettings,
+    vectors: jax.Array,
+    present: jax.Array,
+    parameters: PairParameters | PairTable,
+) -> tuple[jax.Array, tuple]:
+    distance = _pair_distance(settings, vectors, present)
+    cut = cutoff_function(distance, settings.cutoff_A, settings.transition_A)
+    cut_slope = cutoff_derivative(distance, settings.cutoff_A, settings.transition_A)
+    energy, slope = _radial_sum_and_derivative(settings, distance, parameters)
+    over_distance = (cut * slope + cut_slope * energy) / distance
+    return cut * energy, (vectors, distance, over_distance, parameters)
+
+
+def _pair_sum_backward(settings: PairSettings, saved: tuple, cotangent: jax.Array) -> tuple:
+    vectors, distance, over_distance, parameters = saved
+
+    def energy(parameters: Any) -> jax.Array:
+        cut = cutoff_function(distance, settings.cutoff_A, settings.transition_A)
+        return cut * _radial_sum(settings, distance, parameters)
+
+    (to_parameters,) = jax.vjp(energy, parameters)[1](cotangent)
+    return vectors * (over_distance * cotangent), None, to_parameters
+
+
+pair_sum.defvjp(_pair_sum_forward, _pair_sum_backward)
+
+
+def _radial_sum(
+    settings: PairSettings, distance: jax.Array, parameters: PairParameters | PairTable
 ) -> jax.Array:
     """Return Σ_s w_s exp(−½((r − x_s)/θ)²) for each distance."""
-    return weights @ _each_gaussian(theta_A, distance, points)
+    if isinstance(parameters, PairTable):
+        return _interpolate(settings, distance, parameters.coefficients)[0]
+    return parameters.weights @ _each_gaussian(settings, distance, parameters.points)
 
 
-def _each_gaussian(theta_A: float, distance: jax.Array, points: jax.Array) -> jax.Array:
-    scaled = (distance - points[:, None]) * (1 / theta_A)
+def _radial_sum_and_derivative(
+    settings: PairSettings, distance: jax.Array, parameters: PairParameters | PairTable
+) -> tuple[jax.Array, jax.Array]:
+    """Return `_radial_sum` and its derivative by the distance, eV/Å."""
+    if isinstance(parameters, PairTable):
+        return _interpolate(settings, distance, parameters.coefficients)
+    points, weights = parameters
+    gaussians = _each_gaussian(settings, distance, points)
+    energy, moment = jnp.stack([weights, weights * points]) @ gaussians
+    return energy, (moment - distance * energy) * (1 / settings.theta_A**2)
+
+
+def _each_gaussian(settings: PairSettings, distance: jax.Array, points: jax.Array) -> jax.Array:
+    scaled = (distance - points[:, None]) * (1 / settings.theta_A)
     return jnp.exp(-0.5 * scaled * scaled)
 
 
-def _gaussians_forward(
-    theta_A: float, distance: jax.Array, points: jax.Array, weights: jax.Array
-) -> tuple[jax.Array, tuple]:
-    """Get the derivative, Σ_s w_s (x_s − r)/θ² exp(…), from the same exponentials."""
-    sums = jnp.stack([weights, weights * points]) @ _each_gaussian(theta_A, distance, points)
-    derivative = (sums[1] - distance * sums[0]) * (1 / theta_A**2)
-    return sums[0], (derivative, distance, points, weights)
+def _interpolate(
+    settings: PairSettings, distance: jax.Array, table: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the values of a `PairTable` and their derivatives by the distance.
 
-
-def _gaussians_backward(theta_A: float, saved: tuple, cotangent: jax.Array) -> tuple:
-    derivative, distance, points, weights = saved
-    gaussians = _each_gaussian(theta_A, distance, points) * cotangent
-    away = (distance - points[:, None]) * (1 / theta_A**2)
-    return cotangent * derivative, weights * (gaussians * away).sum(1), gaussians.sum(1)
-
-
-_gaussians.defvjp(_gaussians_forward, _gaussians_backward)
+    Beyond the cutoff it goes on with the value there, for the cutoff function to make it 0.
+    """
+    n_intervals = len(table)
+    place = jnp.minimum(distance * (n_intervals / settings.cutoff_A), n_intervals)
+    interval = jnp.minimum(place.astype(jnp.int32), n_intervals - 1)
+    x = 2 * (place - interval) - 1
+    rows = table.at[interval].get(mode="promise_in_bounds").T  # whole rows are copied fast
+    value, slope = rows[0], jnp.zeros_like(x)
+    for coefficient in rows[1:]:
+        value, slope = value * x + coefficient, slope * x + value
+    return value, slope * (2 * n_intervals / settings.cutoff_A)

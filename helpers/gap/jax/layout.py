@@ -18,6 +18,9 @@ from helpers.gap.jax.soap import component_order
 from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
 from helpers.gap.model import GapModel
 
+N_COEFFICIENTS = 10  # of each polynomial in the table of a pair term
+TABLE_SIZES = (128, 256, 512)  # numbers of its intervals, few: models share compiled functions
+
 
 @dataclass(frozen=True)
 class SoapTerm:
@@ -198,11 +201,27 @@ class PairParameters(NamedTuple):
     weights: Any
 
 
+class PairTable(NamedTuple):
+    """The sum over the sparse points of one pair term as piecewise polynomials of the distance.
+
+    A sum of Gaussians is smooth: short polynomials reproduce it to rounding, and need a tenth of
+    the time.
+
+    Attributes
+    ----------
+    coefficients : array of shape (n_intervals, N_COEFFICIENTS), eV
+        One row for each of the equal intervals between 0 and the cutoff: coefficients, highest
+        power first, of a coordinate that goes from −1 to 1 within the interval.
+    """
+
+    coefficients: Any
+
+
 class ModelParameters(NamedTuple):
     """The numbers of a model, in the order of `ModelStructure`: a pytree of arrays."""
 
     soaps: tuple[tuple[SoapParameters | QuadraticParameters, ...], ...]
-    pairs: tuple[PairParameters, ...]
+    pairs: tuple[PairParameters | PairTable, ...]
 
 
 def model_parameters(model: GapModel) -> ModelParameters:
@@ -220,7 +239,7 @@ def model_parameters(model: GapModel) -> ModelParameters:
             points = term.sparse_points[:, component_order(settings)]
             soaps.setdefault(settings, []).append(_soap_parameters(term.zeta, points, weights))
         else:
-            pairs.append(PairParameters(term.sparse_points[:, 0], 2 * weights))
+            pairs.append(_pair_parameters(settings, term.sparse_points[:, 0], 2 * weights))
     return ModelParameters(tuple(tuple(terms) for terms in soaps.values()), tuple(pairs))
 
 
@@ -231,3 +250,36 @@ def _soap_parameters(
     if zeta == 2 and 2 * n_sparse > n_components:
         return QuadraticParameters((points.T * weights) @ points)
     return SoapParameters(points, np.ascontiguousarray(points.T), weights)
+
+
+def _pair_parameters(
+    settings: PairSettings, points: np.ndarray, weights: np.ndarray
+) -> PairParameters | PairTable:
+    """Return a table if it reproduces the sum of Gaussians to rounding, otherwise the Gaussians.
+
+    Weights are large and cancel: the table is computed in extended precision where the machine
+    has it, and is then closer to the exact sum than the sum in 64 bit.
+    """
+
+    def exact(distance: np.ndarray) -> np.ndarray:
+        scaled = (distance[..., None] - points) / np.longdouble(settings.theta_A)
+        return np.exp(-(scaled**2) / 2) @ weights.astype(np.longdouble)
+
+    nodes = np.cos(np.pi * (np.arange(N_COEFFICIENTS, dtype=np.longdouble) + 0.5) / N_COEFFICIENTS)
+    powers = np.vander(nodes, N_COEFFICIENTS)
+    inverse = np.linalg.inv(powers.astype(float)).astype(np.longdouble)
+    for _ in range(2):  # to extended precision, by Newton's iteration
+        inverse = inverse @ (2 * np.eye(N_COEFFICIENTS) - powers @ inverse)
+    between = np.linspace(-1, 1, 7, dtype=np.longdouble)
+    for n_intervals in TABLE_SIZES:
+        start = np.arange(n_intervals, dtype=np.longdouble)[:, None]
+        width = np.longdouble(settings.cutoff_A) / n_intervals
+        values = exact((start + (nodes + 1) / 2) * width)
+        table = values @ inverse.T
+        error = table @ np.vander(between, N_COEFFICIENTS).T - exact(
+            (start + (between + 1) / 2) * width
+        )
+        rounding = 4 * np.finfo(np.longdouble).eps * np.abs(weights).sum()
+        if np.abs(error).max() <= max(rounding, 1e-15 * np.abs(values).max()):
+            return PairTable(table.astype(float))
+    return PairParameters(points, weights)

@@ -63,8 +63,25 @@ def cutoff_function(distance: jax.Array, cutoff_A: float, transition_A: float) -
     """Return 1 inside, a half cosine wave over the last `transition_A`, 0 from the cutoff on."""
     if transition_A == 0:
         return jnp.where(distance < cutoff_A, 1.0, 0.0)
+    angle, _ = _phase(distance, cutoff_A, transition_A)
+    return 0.5 - 0.5 * _sine(angle)
+
+
+def cutoff_derivative(distance: jax.Array, cutoff_A: float, transition_A: float) -> jax.Array:
+    """Return the derivative of `cutoff_function`, 1/Å: −π/(2 w) cos(angle) in the shell."""
+    if transition_A == 0:
+        return jnp.zeros_like(distance)
+    angle, inside = _phase(distance, cutoff_A, transition_A)
+    cosine = _sine(0.5 * math.pi - jnp.abs(angle))
+    return jnp.where(inside, (-0.5 * math.pi / transition_A) * cosine, 0.0)
+
+
+def _phase(
+    distance: jax.Array, cutoff_A: float, transition_A: float
+) -> tuple[jax.Array, jax.Array]:
+    """Return an angle from −π/2 to π/2 across the shell, and where the shell is."""
     phase = jnp.clip((distance - cutoff_A) * (1 / transition_A) + 1.0, 0.0, 1.0)
-    return 0.5 - 0.5 * _sine(math.pi * (phase - 0.5))
+    return math.pi * (phase - 0.5), (phase > 0) & (phase < 1)
 
 
 def _sine(angle: jax.Array) -> jax.Array:
@@ -88,7 +105,7 @@ def radial_functions(settings: SoapSettings, distance: jax.Array) -> list[jax.Ar
     settings : SoapSettings
         a = 1/(2σ²); r_n are the points of the grid, i_l the modified spherical Bessel functions.
     distance : array of shape (...), Å
-        Distances of the neighbors; 0 is allowed.
+        Distances of the neighbors, more than 0.
 
     Returns
     -------
@@ -102,12 +119,22 @@ def _radial_functions_jvp(
     settings: SoapSettings, primals: tuple, tangents: tuple
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     (distance,), (tangent,) = primals, tangents
-    values, derivatives = _where_near(settings, distance, partial(_with_derivatives, settings))
+    values, derivatives = radial_functions_and_derivatives(settings, distance)
     return values, [derivative * tangent for derivative in derivatives]
 
 
+def radial_functions_and_derivatives(
+    settings: SoapSettings, distance: jax.Array
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Return `radial_functions` and their derivatives by the distance, 1/Å.
+
+    i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r.
+    """
+    return _where_near(settings, distance, partial(_values_and_derivatives, settings))
+
+
 def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> Any:
-    """Call ``evaluate(with_series, distance)``.
+    """Call ``evaluate(bessel functions, distance)``.
 
     Upward recursion loses digits where the argument of a Bessel function is small: the power
     series takes over there. It is left out unless some neighbor is so near, which in matter
@@ -115,37 +142,37 @@ def _where_near(settings: SoapSettings, distance: jax.Array, evaluate: Any) -> A
     """
     first = float(radial_basis(settings).grid[1:2].sum())  # after 0, a case of its own
     near = (distance * (2 * _exponent(settings) * first) < SMALL).any() & (first > 0)
-    return jax.lax.cond(near, partial(evaluate, True), partial(evaluate, False), distance)
+    return jax.lax.cond(
+        near,
+        partial(evaluate, _bessel_with_series),
+        partial(evaluate, _bessel_by_recursion),
+        distance,
+    )
 
 
-def _values(settings: SoapSettings, with_series: bool, distance: jax.Array) -> list[jax.Array]:
-    cut, _ = _cutoff(settings, distance)
-    return _bessel(settings, settings.l_max, with_series, distance, cut)
+def _values(settings: SoapSettings, bessel: Any, distance: jax.Array) -> list[jax.Array]:
+    cut = cutoff_function(distance, settings.cutoff_A, settings.transition_A) / distance
+    return [cut * values for values in bessel(settings, settings.l_max, distance)]
 
 
-def _with_derivatives(
-    settings: SoapSettings, with_series: bool, distance: jax.Array
+def _values_and_derivatives(
+    settings: SoapSettings, bessel: Any, distance: jax.Array
 ) -> tuple[list[jax.Array], list[jax.Array]]:
-    """Differentiate with i_l' = (l i_{l−1} + (l + 1) i_{l+1}) / (2l + 1): no division by r."""
+    """Divide by r before the many products: the compiler keeps quotients, and only them."""
     exponent, l_max = _exponent(settings), settings.l_max
-    cut, cut_derivative = _cutoff(settings, distance)
-    bessel = _bessel(settings, l_max + 1, with_series, distance, cut)
-    at_the_edge = _bessel(settings, l_max, with_series, distance, cut_derivative)
+    shell = settings.cutoff_A, settings.transition_A
+    cut = cutoff_function(distance, *shell) / distance
+    slope = cutoff_derivative(distance, *shell) / distance
     scale = 2 * exponent * _on_grid(settings, distance)
+    functions = bessel(settings, l_max + 1, distance)
     derivatives = []
     for l in range(l_max + 1):
-        inner = bessel[l + 1] * ((l + 1) / (2 * l + 1))
+        inner = functions[l + 1] * ((l + 1) / (2 * l + 1))
         if l:
-            inner = inner + bessel[l - 1] * (l / (2 * l + 1))
-        derivatives.append(scale * inner - (2 * exponent) * distance * bessel[l] + at_the_edge[l])
-    return bessel[: l_max + 1], derivatives
-
-
-def _cutoff(settings: SoapSettings, distance: jax.Array) -> tuple[jax.Array, jax.Array]:
-    def cutoff(r: jax.Array) -> jax.Array:
-        return cutoff_function(r, settings.cutoff_A, settings.transition_A)
-
-    return cutoff(distance), jax.grad(lambda r: cutoff(r).sum())(distance)
+            inner = inner + functions[l - 1] * (l / (2 * l + 1))
+        outer = slope - (2 * exponent) * cut * distance
+        derivatives.append(cut * (scale * inner) + outer * functions[l])
+    return [cut * values for values in functions[:-1]], derivatives
 
 
 def _exponent(settings: SoapSettings) -> float:
@@ -158,33 +185,35 @@ def _on_grid(settings: SoapSettings, distance: jax.Array) -> jax.Array:
     return jnp.asarray(grid)
 
 
-def _bessel(
-    settings: SoapSettings, l_max: int, with_series: bool, distance: jax.Array, weight: jax.Array
+def _bessel_by_recursion(
+    settings: SoapSettings, l_max: int, distance: jax.Array
 ) -> list[jax.Array]:
-    """Return weight(r) exp(−a(r² + r_n²)) i_l(2 a r r_n) for l = 0 … l_max.
-
-    The weight comes in before the division: the compiler keeps quotients, and would compute all
-    that comes after them again for every l.
-    """
-    exponent, grid = _exponent(settings), _on_grid(settings, distance)
-    argument = (2 * exponent) * distance * grid
-    origin = grid == 0  # where i_0 = 1, and the others are 0
-    small = (argument < SMALL) & ~origin if with_series else jnp.zeros_like(origin)
-    divisor = jnp.where(origin | small, 1.0, argument)
-    minus = jnp.exp(-exponent * (distance - grid) ** 2)
-    plus = jnp.exp(-exponent * (distance + grid) ** 2)
-    before = weight * (minus + plus) / (2 * divisor)
-    now = weight * jnp.where(origin, 2 * minus, minus - plus) / (2 * divisor)
-    inverse = 1 / divisor
-    values = [now]
+    """Return r exp(−a(r² + r_n²)) i_l(2 a r r_n): upward from cosh and sinh, without division."""
+    exponent, grid = _exponent(settings), radial_basis(settings).grid
+    points = _on_grid(settings, distance)
+    origin = points == 0  # where i_0 = 1, and the others are 0
+    scale = np.where(grid == 0, 0.0, 1 / (2 * exponent * np.where(grid == 0, 1.0, grid)))
+    half = jnp.asarray(0.5 * scale.reshape(points.shape))
+    minus = jnp.exp(-exponent * (distance - points) ** 2)
+    plus = jnp.exp(-exponent * (distance + points) ** 2)
+    inverse = 2 * half * (1 / distance)
+    before, now = half * (minus + plus), half * (minus - plus)
+    values = [jnp.where(origin, distance * minus, now)]
     for l in range(1, l_max + 1):
-        before, now = now, before - (2.0 * l - 1.0) * now * inverse
-        values.append(jnp.where(origin, 0.0, now))
-    if not with_series:
-        return values
-    power = weight * jnp.exp(-exponent * (distance**2 + grid**2))
-    for l in range(l_max + 1):
-        values[l] = jnp.where(small, power * _series(l, argument, small), values[l])
+        before, now = now, before - (2.0 * l - 1.0) * (now * inverse)
+        values.append(now)
+    return values
+
+
+def _bessel_with_series(settings: SoapSettings, l_max: int, distance: jax.Array) -> list[jax.Array]:
+    """Take the power series where the argument is small, otherwise recur upward."""
+    exponent, points = _exponent(settings), _on_grid(settings, distance)
+    argument = (2 * exponent) * distance * points
+    small = argument < SMALL
+    power = distance * jnp.exp(-exponent * (distance**2 + points**2))
+    values = []
+    for l, recurred in enumerate(_bessel_by_recursion(settings, l_max, distance)):
+        values.append(jnp.where(small, power * _series(l, argument, small), recurred))
         power = power * jnp.where(small, argument, 0.0) * (1 / (2 * l + 3))
     return values
 

@@ -18,10 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from helpers.gap.jax.radial import radial_basis, radial_functions
+from helpers.gap.jax.radial import (
+    radial_basis,
+    radial_functions,
+    radial_functions_and_derivatives,
+)
 from helpers.gap.jax.terms import SoapSettings
-
-UNROLLED = 48  # neighbors up to which their sum is written out
 
 
 def power_spectrum(
@@ -51,26 +53,17 @@ def power_spectrum(
     array of shape (n_components, n_centers)
         In the order of `component_order`, each column of length 1.
     """
-    far = 2 * settings.cutoff_A  # where unused places stand: no weight, and no division by 0
-    x, y, z = (jnp.where(present, v, far if k == 0 else 0.0) for k, v in enumerate(vectors))
-    square = x * x + y * y + z * z
-    distance = jnp.sqrt(jnp.where(square > 0, square, 1e-60))
-    inverse = 1 / distance
-    units = x * inverse, y * inverse, z * inverse
-    radial = radial_functions(settings, distance)
-    angular = real_spherical_harmonics(settings.l_max, *units)
+    far = jnp.array([2 * settings.cutoff_A, 0.0, 0.0])[:, None, None]  # no weight, no division by 0
+    density = _density(settings, capacity, jnp.where(present, vectors, far))
     basis = radial_basis(settings)
-    transform = jnp.asarray(basis.transform.T)
+    transform = jnp.asarray(basis.transform)[:, :, None, None]
     central = settings.central_weight / math.sqrt(4 * math.pi) * jnp.asarray(basis.center)
     channels = []
-    for l in range(settings.l_max + 1):
-        density = _density(capacity, radial[l], angular[l])  # species, n, m, atom
-        rows = density.reshape(len(capacity), settings.n_max, -1)
-        channel = jnp.concatenate([transform @ row for row in rows])
-        channel = channel.reshape(settings.n_channels, 2 * l + 1, -1)
+    for l, of_l in enumerate(density):  # species, n, m, atom
+        channel = (transform * of_l[:, :, None]).sum(1)
         if l == 0:
-            channel = channel + (central[:, None] * center_species[:, None]).reshape(channel.shape)
-        channels.append(channel)
+            channel = channel + (central[:, None] * center_species[:, None])[:, :, None]
+        channels.append(channel.reshape(settings.n_channels, 2 * l + 1, -1))
     return _products(settings, channels)
 
 
@@ -132,42 +125,71 @@ def _weights(settings: SoapSettings) -> np.ndarray:
     return np.concatenate(by_l)[:, None]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _density(capacity: tuple[int, ...], radial: jax.Array, angular: jax.Array) -> jax.Array:
-    """Sum radial × angular over the neighbors of each species: (species, n, m, atom)."""
-    parts, start = [], 0
-    for size in capacity:
-        part = slice(start, start + size)
-        r, y = radial[:, part], angular[:, part]
-        if 0 < size <= UNROLLED:
-            parts.append(_total(r[:, None, j] * y[None, :, j] for j in range(size)))
-        else:
-            parts.append(jnp.einsum("nja,mja->nma", r, y))
-        start += size
-    return jnp.stack(parts)
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _density(
+    settings: SoapSettings, capacity: tuple[int, ...], vectors: jax.Array
+) -> list[jax.Array]:
+    """Return Σ_j R_l(r_j) Y_lm(r̂_j) over the neighbors of each species: (species, n, m, atom)."""
+    distance, units = _polar(vectors)
+    radial = radial_functions(settings, distance)
+    angular = real_spherical_harmonics(settings.l_max, *units)
+    return _sum_over_neighbors(capacity, radial, angular)
 
 
 def _density_forward(
-    capacity: tuple[int, ...], radial: jax.Array, angular: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _density(capacity, radial, angular), (radial, angular)
+    settings: SoapSettings, capacity: tuple[int, ...], vectors: jax.Array
+) -> tuple[list[jax.Array], tuple]:
+    distance, units = _polar(vectors)
+    radial, slopes = radial_functions_and_derivatives(settings, distance)
+    angular = real_spherical_harmonics(settings.l_max, *units)
+    density = _sum_over_neighbors(capacity, radial, angular)
+    return density, (distance, units, radial, slopes, angular)
 
 
 def _density_backward(
-    capacity: tuple[int, ...], saved: tuple[jax.Array, jax.Array], cotangent: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    radial, angular = saved
-    to_radial, to_angular, start = [], [], 0
-    for species, size in enumerate(capacity):
-        r, y = radial[:, start : start + size], angular[:, start : start + size]
-        c = cotangent[species]
-        to_radial.append(_total(c[:, m, None] * y[m] for m in range(y.shape[0])))
-        to_angular.append(_total(c[n, :, None] * r[n] for n in range(r.shape[0])))
-        start += size
-    return jnp.concatenate(to_radial, 1), jnp.concatenate(to_angular, 1)
+    settings: SoapSettings, capacity: tuple[int, ...], saved: tuple, cotangents: list[jax.Array]
+) -> tuple[jax.Array]:
+    """Along a unit vector R changes; across it, Y does: dY/dv = (∇Y − û (û · ∇Y)) / r."""
+    distance, units, radial, slopes, angular = saved
+    along, to_angular = [], []
+    for r, slope, y, cotangent in zip(radial, slopes, angular, cotangents, strict=True):
+        parts, start = [], 0
+        for size, c in zip(capacity, cotangent[:, :, :, None], strict=True):
+            of = slice(start, start + size)
+            start += size
+            to_y = (c * r[:, None, of]).sum(0)
+            to_r = ((c * slope[:, None, of]).sum(0) * y[:, of]).sum(0)
+            parts.append((to_y, to_r))
+        to_angular.append(jnp.concatenate([to_y for to_y, _ in parts], 1))
+        along.append(jnp.concatenate([to_r for _, to_r in parts]))
+    _, gradient = jax.vjp(partial(real_spherical_harmonics, settings.l_max), *units)
+    across = gradient(to_angular)
+    inverse = 1 / distance
+    projection = _total(u * g for u, g in zip(units, across, strict=True)) * inverse
+    outward = _total(along) - projection
+    return (jnp.stack([u * outward + g * inverse for u, g in zip(units, across, strict=True)]),)
 
 
 _density.defvjp(_density_forward, _density_backward)
+
+
+def _polar(vectors: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    x, y, z = vectors
+    square = x * x + y * y + z * z
+    distance = jnp.sqrt(jnp.where(square > 0, square, 1e-60))
+    inverse = 1 / distance
+    return distance, (x * inverse, y * inverse, z * inverse)
+
+
+def _sum_over_neighbors(
+    capacity: tuple[int, ...], radial: list[jax.Array], angular: list[jax.Array]
+) -> list[jax.Array]:
+    ends = np.cumsum(capacity)
+    species = [slice(end - size, end) for end, size in zip(ends, capacity, strict=True)]
+    return [
+        jnp.stack([(r[:, None, of] * y[None, :, of]).sum(2) for of in species])
+        for r, y in zip(radial, angular, strict=True)
+    ]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -180,7 +202,7 @@ def _products_forward(settings: SoapSettings, channels: list[jax.Array]) -> tupl
     upper, lower = np.tril_indices(settings.n_channels)
     products = []
     for x in channels:
-        full = _total(x[:, None, m] * x[None, :, m] for m in range(x.shape[1]))
+        full = (x[:, None] * x[None]).sum(2)
         products.append(
             full.reshape(settings.n_channels**2, -1)[upper * settings.n_channels + lower]
         )
@@ -206,7 +228,7 @@ def _products_backward(
     for x, part in zip(channels, jnp.split(across, len(channels)), strict=True):
         # Divided only now: the compiler keeps quotients, and would repeat a product n times.
         full = part[place.ravel()].reshape(n, n, -1) / length
-        gradients.append(_total(full[:, v, None] * x[v] for v in range(n)))
+        gradients.append((full[:, :, None] * x[None]).sum(1))
     return (gradients,)
 
 
