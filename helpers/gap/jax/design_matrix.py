@@ -16,7 +16,7 @@ from ase import Atoms
 from helpers.gap.calculator import check_atoms
 from helpers.gap.jax.frame_rows import FrameRows
 from helpers.gap.model import GapModel
-from helpers.jax_setup import enable_compilation_cache
+from helpers.jax_setup import enable_compilation_cache, one_thread
 from helpers.terminal import progress_bar
 
 
@@ -36,6 +36,7 @@ class DesignMatrix:
     forces: np.ndarray
 
 
+@one_thread
 def design_matrix(
     model: GapModel, frames: Sequence[Atoms], *, progress: bool = False
 ) -> DesignMatrix:
@@ -74,6 +75,7 @@ def design_matrix(
     return DesignMatrix(energies, forces)
 
 
+@one_thread
 def predictions(model: GapModel, frames: Sequence[Atoms], weights: np.ndarray) -> DesignMatrix:
     """Return K_NM times several sets of weights, without making K_NM: a fraction of the work.
 

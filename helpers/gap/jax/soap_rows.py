@@ -219,7 +219,7 @@ def soap_rows(
     energy, factor, overlap = _kernel(tensors, spectra, lengths, centers)
     # Changes of p̂ along p̂ itself do not count.
     own = channel_matrices(settings, spectra[centers])
-    itself = _along_gradients(settings, expansion, centers, _meet(expansion, centers, own))
+    itself = _along_gradients(settings, expansion, centers, _meet(expansion, centers, own, 1))
     n_m, n_max, n_species = (settings.l_max + 1) ** 2, settings.n_max, len(settings.species)
     met = np.empty((n_m, n_max * n_sparse))
     forces = np.zeros((n_atoms, 3 * n_sparse))
@@ -284,8 +284,12 @@ def soap_products(
     sums = np.stack([(factor * of_set) @ tensors.points for of_set in weights.T], axis=1)
     along = np.einsum("ksc,kc->ks", sums, spectra[centers])
     sums -= along[:, :, None] * spectra[centers][:, None]  # p̂ changes across itself only
-    matrices = channel_matrices(settings, sums.reshape(len(centers) * n_sets, -1))
-    rows = _along_gradients(settings, expansion, centers, _meet(expansion, centers, matrices))
+    matrices = channel_matrices(
+        settings, sums.reshape(len(centers) * n_sets, tensors.points.shape[1])
+    )
+    rows = _along_gradients(
+        settings, expansion, centers, _meet(expansion, centers, matrices, n_sets)
+    )
     pairs = np.concatenate(
         [np.arange(*expansion.starts[center, [0, -1]]) for center in centers] or [np.empty(0, int)]
     )
@@ -314,7 +318,8 @@ def _parts(expansion: Expansion, centers: np.ndarray, n_columns: int) -> list[sl
     n_rows = expansion.starts[centers, -1] - expansion.starts[centers, 0]
     part = (8e-6 * n_columns * np.cumsum(n_rows) / ROWS_MB).astype(int)
     begins = np.flatnonzero(np.diff(part, prepend=-1))
-    return [slice(*ends) for ends in zip(begins, [*begins[1:], len(centers)], strict=True)]
+    ends = np.append(begins[1:], len(centers))[: len(begins)]
+    return [slice(*both) for both in zip(begins.tolist(), ends.tolist(), strict=True)]
 
 
 def _ends(expansion: Expansion, pairs: np.ndarray, n_atoms: int) -> csr_array:
@@ -325,7 +330,9 @@ def _ends(expansion: Expansion, pairs: np.ndarray, n_atoms: int) -> csr_array:
     return csr_array((signs, (atoms, np.tile(np.arange(n_rows), 2))), shape=(n_atoms, n_rows))
 
 
-def _meet(expansion: Expansion, centers: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
+def _meet(
+    expansion: Expansion, centers: np.ndarray, matrices: list[np.ndarray], n_sets: int
+) -> np.ndarray:
     """Return X_lmᵀ A_l of each center, (n_centers, (l_max + 1)², n_channels, n_sets).
 
     `matrices` holds for each l those of center after center, `n_sets` of them for each.
@@ -334,10 +341,10 @@ def _meet(expansion: Expansion, centers: np.ndarray, matrices: list[np.ndarray])
     by_l = []
     for l, matrix in enumerate(matrices):
         x = expansion.coefficients[centers, l * l : (l + 1) ** 2]
-        flat = matrix.reshape(n_channels, n_channels, len(centers), -1).transpose(2, 0, 1, 3)
-        by_l.append(x @ flat.reshape(len(centers), n_channels, -1))
+        flat = matrix.reshape(n_channels, n_channels, len(centers), n_sets).transpose(2, 0, 1, 3)
+        by_l.append(x @ flat.reshape(len(centers), n_channels, n_channels * n_sets))
     met = np.concatenate(by_l, axis=1)
-    return met.reshape(*met.shape[:2], n_channels, -1)
+    return met.reshape(*met.shape[:2], n_channels, n_sets)
 
 
 def _along_gradients(

@@ -15,17 +15,19 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers.files import digest
-from helpers.frames import label_arrays
+from helpers.frames import label
 from helpers.gap.config import GapConfig, Soap, TwoBody
 from helpers.gap.jax.frame_rows import Described, describe
 from helpers.gap.jax.sparse_points import LeveragePoints, RandomPoints, UniformPoints
 from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
 from helpers.gap.model import GapModel, GapTerm
+from helpers.jax_setup import enable_compilation_cache, one_thread
 from helpers.neighbors import PairList, find_pairs
 
 SELECTIONS = {"cur_points": LeveragePoints, "random": RandomPoints, "uniform": UniformPoints}
 
 
+@one_thread
 def new_terms(
     config: GapConfig, frames: Sequence[Atoms], *, on_frame: Callable[[], Any] = lambda: None
 ) -> GapModel:
@@ -38,6 +40,7 @@ def new_terms(
     on_frame : function
         Called when a frame is done, twice for each.
     """
+    enable_compilation_cache()
     choices = _choices(config, frames)
     reach_A = max(choice.cutoff_A for choice in choices)
     soaps = dict.fromkeys(c.settings for c in choices if isinstance(c, _SoapChoice))
@@ -50,7 +53,7 @@ def new_terms(
             on_frame()
     terms = (choice.term() for choice in choices)
     return GapModel(
-        label=f"GAP_{digest(config.to_cfg(), *(atoms.positions for atoms in frames))[:16]}",
+        label=f"GAP_{digest(config.to_cfg(), *(digest(a.positions) for a in frames))[:16]}",
         e0=isolated_atoms(config, frames),
         terms=tuple(term for term in terms if len(term.alpha)),
         command_line=" ".join(config.to_cfg().split()),
@@ -61,13 +64,11 @@ def isolated_atoms(config: GapConfig, frames: Sequence[Atoms]) -> dict[int, floa
     """Return the energy of one isolated atom of each element, eV, by atomic number."""
     if config.e0 is not None:
         return {atomic_numbers[symbol]: energy for symbol, energy in config.e0.items()}
-    names = config.energy_parameter_name, config.force_parameter_name
+    name = config.energy_parameter_name
     if config.e0_method == "isolated":
-        alone = [atoms for atoms in frames if len(atoms) == 1]
-        _, energies, _ = label_arrays(alone, *names)
-        return {int(a.numbers[0]): float(e) for a, e in zip(alone, energies, strict=True)}
-    n_atoms, energies, _ = label_arrays(frames, *names)
-    return dict.fromkeys(elements_of(frames), float(np.mean(energies / n_atoms)))
+        return {int(a.numbers[0]): float(label(a, name)) for a in frames if len(a) == 1}
+    mean = float(np.mean([float(label(atoms, name)) / len(atoms) for atoms in frames]))
+    return dict.fromkeys(elements_of(frames), mean)
 
 
 def elements_of(frames: Sequence[Atoms]) -> list[int]:

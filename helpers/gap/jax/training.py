@@ -99,7 +99,6 @@ def train(config: GapConfig, frames: Sequence[Atoms], *, progress: bool = False)
     FitError
         If there is not enough memory.
     """
-    enable_compilation_cache()
     check_training(config, frames)
     estimate = check_memory(config, frames)
     with JaxFitProgress(n_sparse_points(config, frames), frames, show=progress) as bar:
@@ -115,6 +114,7 @@ def with_weights(template: GapModel, weights: np.ndarray) -> GapModel:
     return replace(template, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
 
 
+@one_thread
 def solve(
     template: GapModel,
     frames: Sequence[Atoms],
@@ -265,6 +265,7 @@ def _folded(
     on_frame: Callable[[], Any],
 ) -> dict[Any, np.ndarray]:
     """Return R of the rows of each group, made and folded in `N_PARTS` threads."""
+    enable_compilation_cache()
     n_columns = template.n_sparse + 1
     rows_of = LabeledRows(template, config)
     stop = threading.Event()
