@@ -263,6 +263,31 @@ def label_arrays(
     return n_atoms, energies, forces
 
 
+def frames_by_trajectory(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
+    """Return the frames of each trajectory (``info["trajectory"]``).
+
+    Raises
+    ------
+    DataError
+        If a frame does not say where it comes from, or all come from one trajectory.
+    """
+    groups: dict[str, list[Atoms]] = {}
+    for number, atoms in enumerate(frames, start=1):
+        if "trajectory" not in atoms.info:
+            raise DataError(
+                f"Frame {number} does not tell its trajectory",
+                expected="info['trajectory'], a number or a name",
+                fix="judge by validation frames, or add it",
+            )
+        groups.setdefault(str(atoms.info["trajectory"]), []).append(atoms)
+    if len(groups) < 2:
+        raise DataError(
+            "All frames come from one trajectory",
+            expected="two trajectories at least: one is left out at a time",
+        )
+    return groups
+
+
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
     """Return the path of a frames file: as given, in the folder `near`, or in the shipped data."""
     path = Path(name)

@@ -58,6 +58,12 @@ def cache_folder() -> Path | None:
     return base / f"{jax.__version__}-{_processor()}"
 
 
+def is_first_run() -> bool:
+    """Tell whether everything has to be compiled: nothing is stored that could be used again."""
+    folder = jax.config.jax_compilation_cache_dir or cache_folder()
+    return folder is None or not os.path.isdir(folder) or not os.listdir(folder)
+
+
 def miscomputed_cases() -> list[str]:
     """Return the known cases that this JAX computes wrong on this machine; normally none.
 

@@ -20,6 +20,7 @@ ALIASES = {
     "gp_file": "gap_file",
     "do_copy_at_file": "do_copy_atoms_file",
     "default_kernel_regularisation": "default_sigma",
+    "config_type_kernel_regularisation": "config_type_sigma",
     "atom_gaussian_width": "atom_sigma",
 }
 # What gap_fit 0.10.3 assumes where a key is absent. The seed is the exception: gap_fit would take
@@ -35,7 +36,7 @@ GAP_FIT_DEFAULTS: dict[str, Any] = {
     "rnd_seed": 1,
     "cutoff_transition_width": 0.5,
 }
-OPTIONAL = {*GAP_FIT_DEFAULTS, "e0"}
+OPTIONAL = {*GAP_FIT_DEFAULTS, "e0", "config_type_sigma"}
 
 _PAIR = re.compile(
     r"""\s*([^\s={}'"]+)\s*=\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|"[^"]*"|'[^']*'|\S+)"""
@@ -113,6 +114,12 @@ def convert(key: str, text: str, kind: str, source: str) -> Any:
             return _float(text)
         if kind.startswith("tuple"):
             return tuple(_float(word) for word in text.split())
+        if kind.startswith("Mapping[str, tuple"):
+            words = re.split("[:; ]+", text)
+            groups = [words[i : i + 5] for i in range(0, len(words), 5)]
+            return {
+                name: (_float(a), _float(b), _float(c), _float(d)) for name, a, b, c, d in groups
+            }
         if kind.startswith("Mapping"):
             words = [word.strip() for word in text.split(":")]
             return {
@@ -127,6 +134,8 @@ def convert(key: str, text: str, kind: str, source: str) -> Any:
             "tup": "numbers in braces, {0.001 0.02 0 0}",
             "Map": "{H:-13.6:O:-432.0}, energies in eV",
         }
+        if kind.startswith("Mapping[str, tuple"):
+            expected[kind] = "{liquid:0.002:0.05:0:0}, a name and 4 numbers, and so on"
         raise ConfigError(
             f"{source}: {key}={text} cannot be read",
             expected=expected.get(kind) or expected[kind[:3]],
@@ -215,6 +224,11 @@ def _text(value: Any) -> str:
         return "T" if value else "F"
     if isinstance(value, tuple):
         return "{" + " ".join(map(_shortest, value)) + "}"
+    if isinstance(value, Mapping) and any(isinstance(each, tuple) for each in value.values()):
+        words = (
+            word for name, numbers in value.items() for word in (name, *map(_shortest, numbers))
+        )
+        return "{" + ":".join(words) + "}"
     if isinstance(value, Mapping):
         return "{" + ":".join(f"{name}:{_shortest(number)}" for name, number in value.items()) + "}"
     if isinstance(value, Real) and not isinstance(value, Integral):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers import checks
@@ -25,6 +27,7 @@ UNITS = {
     "delta": "eV",
     "theta_uniform": "Å",
     "default_sigma": "eV/atom, eV/Å, –, –",
+    "config_type_sigma": "eV/atom, eV/Å, –, –",
     "sparse_jitter": "eV²",
     "e0": "eV",
 }
@@ -64,10 +67,52 @@ class TwoBody(checks.Settings):
         checks.one_of("sparse_method", self.sparse_method, ("uniform",))
 
 
+@dataclass(frozen=True)
+class Soap(checks.Settings):
+    """A further SOAP term, beside the one whose settings are fields of `GapConfig`.
+
+    Parameters
+    ----------
+    atom_sigma, l_max, n_max, cutoff, cutoff_transition_width, delta, zeta, n_sparse
+        As in `GapConfig`.
+    covariance_type, sparse_method : str
+        As in `GapConfig`.
+    """
+
+    atom_sigma: float = 0.4
+    l_max: int = 2
+    n_max: int = 6
+    cutoff: float = 3.5
+    cutoff_transition_width: float = 2.0
+    delta: float = 0.2
+    covariance_type: str = "dot_product"
+    zeta: int = 2
+    n_sparse: int = 1000
+    sparse_method: str = "cur_points"
+
+    def __post_init__(self) -> None:
+        for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
+            checks.number(key, getattr(self, key), unit="Å")
+        if self.cutoff_transition_width >= self.cutoff:
+            checks.refuse(
+                "cutoff_transition_width",
+                self.cutoff_transition_width,
+                f"less than the cutoff, {self.cutoff} Å",
+            )
+        checks.whole("n_max", self.n_max, 1, 20)
+        checks.whole("l_max", self.l_max, 0, 20)
+        checks.whole("n_sparse", self.n_sparse, 1)
+        checks.whole("zeta", self.zeta, 1)
+        checks.number("delta", self.delta, unit="eV")
+        checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
+        checks.one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
+
+
 # Field names by the place that gap_fit reads them from, in the order in which they are written.
 TOP_KEYS = (
     "atoms_filename",
     "default_sigma",
+    "config_type_sigma",
     "e0_method",
     "e0",
     "energy_parameter_name",
@@ -78,18 +123,7 @@ TOP_KEYS = (
     "gap_file",
     "rnd_seed",
 )
-SOAP_KEYS = (
-    "atom_sigma",
-    "l_max",
-    "n_max",
-    "cutoff",
-    "cutoff_transition_width",
-    "delta",
-    "covariance_type",
-    "zeta",
-    "n_sparse",
-    "sparse_method",
-)
+SOAP_KEYS = tuple(f.name for f in fields(Soap))
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
@@ -121,8 +155,14 @@ class GapConfig(checks.Settings):
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
         atom), Hessians. Only the first two are used here; they regularize the fit.
+    config_type_sigma : dict, optional
+        Expected errors of frames whose ``info["config_type"]`` is the key, four numbers as in
+        `default_sigma`: ``{"liquid": (0.002, 0.05, 0, 0)}``. The type ``"default"`` stands for all
+        others.
     two_body : TwoBody or None
         The optional pair term.
+    more_terms : tuple of Soap and TwoBody
+        Further terms, such as a second SOAP with a longer cutoff.
     e0_method : str or None
         ``"average"``: every element gets the mean energy per atom of the training frames.
         ``"isolated"``: energies of frames with one atom. None where `e0` is given.
@@ -172,7 +212,9 @@ class GapConfig(checks.Settings):
     delta: float = 0.2
     zeta: int = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
+    config_type_sigma: Mapping[str, tuple[float, float, float, float]] | None = None
     two_body: TwoBody | None = field(default_factory=TwoBody)
+    more_terms: tuple[Soap | TwoBody, ...] = ()
     e0_method: str | None = "average"
     e0: Mapping[str, float] | None = None
     sparse_jitter: float = 1e-8
@@ -187,23 +229,9 @@ class GapConfig(checks.Settings):
     rnd_seed: int = 1
 
     def __post_init__(self) -> None:
-        for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
-            checks.number(key, getattr(self, key), unit="Å")
-        if self.cutoff_transition_width >= self.cutoff:
-            checks.refuse(
-                "cutoff_transition_width",
-                self.cutoff_transition_width,
-                f"less than the cutoff, {self.cutoff} Å",
-            )
-        checks.whole("n_max", self.n_max, 1, 20)
-        checks.whole("l_max", self.l_max, 0, 20)
-        checks.whole("n_sparse", self.n_sparse, 1)
-        checks.whole("zeta", self.zeta, 1)
+        Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
         checks.whole("rnd_seed", self.rnd_seed, 0)
-        checks.number("delta", self.delta, unit="eV")
         checks.number("sparse_jitter", self.sparse_jitter, positive=False)
-        checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
-        checks.one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
         for key in ("sparse_separate_file", "do_copy_atoms_file"):
             if not isinstance(getattr(self, key), bool):
                 checks.refuse(key, getattr(self, key), "True or False")
@@ -211,6 +239,13 @@ class GapConfig(checks.Settings):
             cfg.check_word(key, getattr(self, key))
         if self.two_body is not None and not isinstance(self.two_body, TwoBody):
             checks.refuse("two_body", self.two_body, "TwoBody(...) or None")
+        if not isinstance(self.more_terms, (tuple, list)) or not all(
+            isinstance(term, (Soap, TwoBody)) for term in self.more_terms
+        ):
+            checks.refuse("more_terms", self.more_terms, "a tuple of Soap(...) and TwoBody(...)")
+        object.__setattr__(self, "more_terms", tuple(self.more_terms))
+        if self.two_body is None and any(isinstance(term, TwoBody) for term in self.more_terms):
+            raise ConfigError("more_terms holds a TwoBody", fix="give the first one as two_body")
         self._check_sigma()
         self._check_e0()
 
@@ -244,12 +279,27 @@ class GapConfig(checks.Settings):
             "forces_name": self.force_parameter_name,
         }
 
+    @property
+    def terms(self) -> tuple[Soap | TwoBody, ...]:
+        """All terms, in the order in which gap_fit is given them."""
+        soap = Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
+        first = (soap,) if self.two_body is None else (self.two_body, soap)
+        return (*first, *self.more_terms)
+
+    def config_type_of(self, atoms: Atoms) -> str:
+        """Return the config type of a frame that has expected errors of its own, or "default"."""
+        config_type = str(atoms.info.get("config_type", "default"))
+        return config_type if config_type in (self.config_type_sigma or {}) else "default"
+
+    def sigmas_of(self, config_type: str) -> tuple[float, float, float, float]:
+        """Return the expected errors of frames of a config type."""
+        return (self.config_type_sigma or {}).get(config_type, self.default_sigma)
+
     def to_cfg(self) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
-        soap = {name: getattr(self, name) for name in SOAP_KEYS}
-        terms = [] if self.two_body is None else [("distance_2b", vars(self.two_body))]
-        return cfg.format_config(top, [*terms, ("soap", soap)])
+        kinds = ("soap" if isinstance(term, Soap) else "distance_2b" for term in self.terms)
+        return cfg.format_config(top, zip(kinds, map(vars, self.terms), strict=True))
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
@@ -274,8 +324,6 @@ class GapConfig(checks.Settings):
         values = cfg.typed(top, TOP_KEYS, cls, source)
         if "atoms_filename" not in values:
             raise ConfigError(f"{source} has no atoms_filename", fix="name the training frames")
-        soap = [options for kind, options in terms if kind == "soap"]
-        pairs = [options for kind, options in terms if kind == "distance_2b"]
         others = [kind for kind, _ in terms if kind not in ("soap", "distance_2b")]
         if others:
             raise ConfigError(
@@ -283,30 +331,46 @@ class GapConfig(checks.Settings):
                 expected="'soap' and, if you like, 'distance_2b'",
                 fix=nearest(others[0], ("soap", "distance_2b")),
             )
-        if len(soap) != 1 or len(pairs) > 1:
+        if all(kind != "soap" for kind, _ in terms):
             raise ConfigError(
-                f"{source}: gap={{}} holds {len(soap)} soap and {len(pairs)} distance_2b terms",
-                expected="one soap term and at most one distance_2b term, joined by ':'",
+                f"{source}: gap={{}} holds no soap term", expected="one at least, joined by ':'"
             )
-        values |= cfg.typed(soap[0], SOAP_KEYS, cls, f"{source}, soap term")
-        two_body = None
-        if pairs:
-            two_body = TwoBody(
-                **cfg.typed(pairs[0], PAIR_KEYS, TwoBody, f"{source}, distance_2b term")
-            )
+        two_body: TwoBody | None = None
+        more: list[Soap | TwoBody] = []
+        first_soap = True
+        for kind, options in terms:
+            where = f"{source}, {kind} term"
+            if kind == "distance_2b":
+                pair = TwoBody(**cfg.typed(options, PAIR_KEYS, TwoBody, where))
+                if two_body is None:
+                    two_body = pair
+                else:
+                    more.append(pair)
+            elif first_soap:
+                values |= cfg.typed(options, SOAP_KEYS, cls, where)
+                first_soap = False
+            else:
+                more.append(Soap(**cfg.typed(options, SOAP_KEYS, Soap, where)))
         if "e0" in values:
             values.setdefault("e0_method", None)
-        return cls(**values, two_body=two_body)
+        return cls(**values, two_body=two_body, more_terms=tuple(more))
 
     def _check_sigma(self) -> None:
-        sigma = self.default_sigma
-        if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
-            checks.refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
-        for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
-            checks.number("default_sigma", value, unit=f"{unit} for energies and forces")
-        for value in sigma[2:]:
-            checks.number("default_sigma", value, positive=False)
-        object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
+        object.__setattr__(self, "default_sigma", _sigmas("default_sigma", self.default_sigma))
+        if self.config_type_sigma is None:
+            return
+        if not isinstance(self.config_type_sigma, Mapping) or not self.config_type_sigma:
+            expected = "names with 4 numbers each, as in {'liquid': (0.002, 0.05, 0, 0)}"
+            checks.refuse("config_type_sigma", self.config_type_sigma, expected)
+        for name in self.config_type_sigma:
+            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][^\s:;{}\"'=]+", name):
+                expected = "names that begin with a letter, without spaces, colons and braces"
+                checks.refuse("config_type_sigma", name, expected)
+        sigmas = {
+            name: _sigmas(f"config_type_sigma[{name!r}]", sigma)
+            for name, sigma in self.config_type_sigma.items()
+        }
+        object.__setattr__(self, "config_type_sigma", sigmas)
 
     def _check_e0(self) -> None:
         if self.e0 is None:
@@ -323,6 +387,18 @@ class GapConfig(checks.Settings):
                 checks.refuse("e0", energy, f"an energy in eV for {element}")
         energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
         object.__setattr__(self, "e0", energies)
+
+
+def _sigmas(key: str, sigma: Any) -> tuple[float, float, float, float]:
+    """Return four expected errors, checked."""
+    if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
+        checks.refuse(key, sigma, "4 numbers: energy, force, virial, Hessian")
+    for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
+        checks.number(key, value, unit=f"{unit} for energies and forces")
+    for value in sigma[2:]:
+        checks.number(key, value, positive=False)
+    energy, force, virial, hessian = map(float, sigma)
+    return energy, force, virial, hessian
 
 
 # The third preset, beside `GapConfig()` and `GapConfig.accurate()`: the small potential of the

@@ -46,7 +46,7 @@ class FitResult:
         What the fit used (MB = 1e6 bytes); with the kit's own engine the memory is the largest that
         this process ever had.
     estimated_memory_MB : float or None
-        What the engine had expected to need.
+        What the engine had expected to need; with the kit's own beside what the process had before.
     gap_fit_version : str
         As gap_fit reports it; empty with the kit's own engine.
     log : str
@@ -132,7 +132,7 @@ def fit_gap(
         )
     target = check_writable(Path(output or config.gap_file).absolute())
     training, source = _training_frames(config, frames)
-    _check_training(config, training, source)
+    check_training_frames(config, training, source)
     return ENGINES[engine](config, training, source, target, progress)
 
 
@@ -182,14 +182,8 @@ def _fit_with_gap_fit(
 def _fit_with_jax(
     config: GapConfig, training: list[Atoms], source: str, target: Path, progress: bool
 ) -> FitResult:
-    from helpers.gap.jax.least_squares import memory_MB
     from helpers.gap.jax.training import train
 
-    if config.do_copy_atoms_file:
-        raise ConfigError(
-            "do_copy_atoms_file=True is something that only gap_fit does",
-            fix="leave it False, or use engine='gap_fit'",
-        )
     clock, processor = time.perf_counter(), time.process_time()
     trained = train(config, training, progress=progress)
     write_model(trained.model, target, separate_files=config.sparse_separate_file)
@@ -203,7 +197,7 @@ def _fit_with_jax(
         wall_seconds=time.perf_counter() - clock,
         cpu_seconds=time.process_time() - processor,
         peak_memory_MB=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RUSAGE_UNIT / 1e6,
-        estimated_memory_MB=memory_MB(trained.model.n_sparse),
+        estimated_memory_MB=trained.estimated_memory_MB,
         gap_fit_version="",
         log="",
         engine="jax",
@@ -213,8 +207,10 @@ def _fit_with_jax(
 ENGINES = {"gap_fit": _fit_with_gap_fit, "jax": _fit_with_jax}
 
 
-def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
-    """Return the peak memory that gap_fit expects to need, MB (1e6 bytes); takes a second.
+def estimate_memory_MB(
+    config: GapConfig, frames: Sequence[Atoms], *, engine: str = "gap_fit"
+) -> float:
+    """Return the peak memory that a fit is expected to need, MB (1e6 bytes); takes a second.
 
     Parameters
     ----------
@@ -222,12 +218,19 @@ def estimate_memory_MB(config: GapConfig, frames: Sequence[Atoms]) -> float:
         The settings.
     frames : sequence of ase.Atoms
         The training frames.
+    engine : str
+        As for `fit_gap`. gap_fit is asked for its own estimate; the memory of the kit's engine does
+        not depend on the number of frames.
 
     Raises
     ------
     FitError
         If gap_fit gives no estimate; it says why.
     """
+    if engine == "jax":
+        from helpers.gap.jax.requirements import memory_MB
+
+        return memory_MB(config, frames)
     binary = find_gap_fit()
     follow = FitProgress(n_sparse=config.n_sparse, show=False)
     with working_folder() as work:
@@ -263,19 +266,48 @@ def _training_frames(
     return training, "the frames"
 
 
-def _check_training(config: GapConfig, frames: list[Atoms], source: str) -> None:
-    """Refuse what gap_fit would accept in silence: missing labels, e0, isolated atoms."""
+def check_training_frames(config: GapConfig, frames: Sequence[Atoms], source: str) -> None:
+    """Refuse what gap_fit would accept in silence: missing labels, e0, isolated atoms.
+
+    Raises
+    ------
+    DataError
+        If a frame lacks a label, or has a config type that is not a word.
+    ConfigError
+        If settings and frames do not go together.
+    """
     check_labels(frames, config.energy_parameter_name, config.force_parameter_name, source=source)
     elements = {symbol for atoms in frames for symbol in atoms.symbols}
     if config.e0 is not None and elements - set(config.e0):
         missing = ", ".join(sorted(elements - set(config.e0)))
         raise ConfigError(f"e0 has no energy for {missing}", fix="add it, in eV")
+    _check_config_types(config, frames, source)
     isolated = {atoms.symbols[0] for atoms in frames if len(atoms) == 1}
     if config.e0_method == "isolated" and elements - isolated:
         raise ConfigError(
             "e0_method='isolated' needs a frame with one atom of each element",
             found=f"none for {', '.join(sorted(elements - isolated))} in {source}",
             fix="use e0_method='average', or give e0",
+        )
+
+
+def _check_config_types(config: GapConfig, frames: Sequence[Atoms], source: str) -> None:
+    """Refuse expected errors of config types that no frame has, which gap_fit would ignore."""
+    if config.config_type_sigma is None:
+        return
+    types = [atoms.info["config_type"] for atoms in frames if "config_type" in atoms.info]
+    for config_type in types:
+        if not isinstance(config_type, str):
+            raise DataError(
+                f"A frame of {source} has config_type={config_type!r}",
+                expected="a word: gap_fit takes numbers and logicals for no config type at all",
+                fix="rename it, in the frames and in config_type_sigma",
+            )
+    for name in set(config.config_type_sigma) - {*types, "default"}:
+        raise ConfigError(
+            f"config_type_sigma names {name!r}, and no frame of {source} has this config_type",
+            found=", ".join(sorted(set(types))) or "no config_type at all",
+            fix=nearest(name, types),
         )
 
 

@@ -1,6 +1,6 @@
 """Regularization path of a GAP: one K_NM, many sigmas, each solved in milliseconds, not minutes.
 
-gap_fit minimizes, over the weights α of the sparse points,
+A fit minimizes, over the weights α of the sparse points,
 
     Σ (K_E α − y_E)² / (σ_E² N) + Σ (K_F α − y_F)² / σ_F² + αᵀ K_MM α
 
@@ -23,12 +23,16 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from scipy.linalg import qr, solve_triangular, svd
+from scipy.linalg import solve_triangular, svd
 
 from helpers import checks
-from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
+from helpers.errors import DataError
+from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels
+from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
-from helpers.gap.jax.design_matrix import DesignMatrix, design_matrix
+from helpers.gap.jax.requirements import check_training
+from helpers.gap.jax.sparsification import new_terms
+from helpers.gap.jax.training import LabelGroup, compress, virial_label
 from helpers.gap.model import GapModel
 from helpers.gap.xml import read_model
 
@@ -43,12 +47,9 @@ class RegularizationPath:
     ----------
     template : GapModel
         The model whose descriptors and sparse points are used.
-    design : DesignMatrix
-        K_NM of the training frames.
     """
 
     template: GapModel
-    design: DesignMatrix = field(repr=False)
     _rotation: np.ndarray = field(repr=False)  # U⁻¹ V
     _singular: np.ndarray = field(repr=False)  # s
     _force_targets: np.ndarray = field(repr=False)  # Wᵀ y_F
@@ -105,28 +106,26 @@ class RegularizationPath:
 
 
 def sigma_family(
-    model: GapModel | str | os.PathLike,
+    model: GapModel | GapConfig | str | os.PathLike,
     frames: Sequence[Atoms],
     *,
     sparse_jitter: float = 1e-8,
     energy_name: str = ENERGY_NAME,
     forces_name: str = FORCES_NAME,
-    progress: bool = False,
 ) -> RegularizationPath:
-    """Prepare to solve for many sigmas: build K_NM of the training frames and decompose it.
+    """Prepare to solve for many sigmas: make K_NM of the training frames and decompose it.
 
     Parameters
     ----------
-    model : GapModel or path
-        A model that gap_fit made of these frames, with any sigmas: its sparse points are used.
+    model : GapModel, path or GapConfig
+        A model that was trained on these frames, with any sigmas: its sparse points are used. Or
+        settings, of which a model is made here; their jitter and names of labels count then.
     frames : sequence of ase.Atoms
         The training frames, with labels.
     sparse_jitter : float
         As gap_fit was told, eV².
     energy_name, forces_name : str
         Names of the labels (eV; eV/Å).
-    progress : bool
-        Show a bar.
 
     Returns
     -------
@@ -135,36 +134,48 @@ def sigma_family(
     Raises
     ------
     DataError
-        If a frame lacks a label.
+        If a frame lacks a label, or has a virial, which has no place here.
     ModelFileError, UnsupportedModelError
         If the model is damaged, or holds terms that JAX cannot evaluate.
     ConfigError
         If the kernel matrix of the sparse points is not positive: the jitter is too small.
     """
-    if not isinstance(model, GapModel):
-        model = read_model(Path(model))
-    check_labels(frames, energy_name, forces_name)
-    design = design_matrix(model, frames, progress=progress)
-    n_atoms, energies, forces = label_arrays(frames, energy_name, forces_name)
-    factor = covariance_factor(model, sparse_jitter)
-    # One QR replaces the many force rows by as many as there are sparse points.
-    (compressed,) = qr(np.column_stack([design.forces, forces]), mode="r", overwrite_a=True)
-    compressed = compressed[: model.n_sparse + 1]
-    whitened = solve_triangular(factor, compressed[:, :-1].T, trans="T").T
+    if isinstance(model, GapConfig):
+        config = model
+    else:
+        config = GapConfig(
+            sparse_jitter=sparse_jitter,
+            energy_parameter_name=energy_name,
+            force_parameter_name=forces_name,
+        )
+    check_labels(frames, config.energy_parameter_name, config.force_parameter_name)
+    if any(virial_label(atoms) is not None for atoms in frames):
+        raise DataError(
+            "The frames hold virials, and a family of models has sigmas of energies and forces",
+            fix="delete 'virial' and 'stress' from the frames",
+        )
+    if isinstance(model, GapConfig):
+        check_training(config, frames)
+        template = new_terms(config, frames)
+    else:
+        template = model if isinstance(model, GapModel) else read_model(Path(model))
+    factor = covariance_factor(template, config.sparse_jitter)
+    compressed = compress(template, frames, config)
+    energies, forces = (compressed.triangles[LabelGroup(k, "default")] for k in ("energy", "force"))
+    whitened = solve_triangular(factor, forces[:, :-1].T, trans="T").T
     left, singular, right = svd(whitened, full_matrices=True, overwrite_a=True)
-    size = model.n_sparse
+    size = template.n_sparse
     values, targets = np.zeros(size), np.zeros(size)
     values[: len(singular)] = singular
-    targets[: len(singular)] = (left.T @ compressed[:, -1])[: len(singular)]
+    targets[: len(singular)] = (left.T @ forces[:, -1])[: len(singular)]
     rotation = solve_triangular(factor, right.T)
     return RegularizationPath(
-        template=model,
-        design=design,
+        template=template,
         _rotation=rotation,
         _singular=values,
         _force_targets=targets,
-        _energy_rows=(design.energies @ rotation) / np.sqrt(n_atoms)[:, None],
-        _energy_targets=(energies - isolated_energies(model, frames)) / np.sqrt(n_atoms),
+        _energy_rows=energies[:, :-1] @ rotation,
+        _energy_targets=energies[:, -1],
     )
 
 

@@ -38,7 +38,7 @@ class MemoryBudget:
         if need_MB > self.budget_MB:
             raise FitError(
                 "There is not enough memory for this fit",
-                expected=f"{need_MB:.0f} MB, by gap_fit's own estimate",
+                expected=f"{need_MB:.0f} MB, by the engine's own estimate",
                 found=f"{self.budget_MB:.0f} MB",
                 fix="fewer frames, smaller n_max, l_max, cutoff; or close other programs",
             )

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from helpers.errors import CacheError
@@ -24,7 +25,7 @@ from helpers.frames import label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
 
-FORMAT = 2  # raised when entries or keys change their form
+FORMAT = 3  # raised when entries or keys change their form
 _MARK = "cache.json"
 # These change where things are written, not what is computed.
 _NO_MATTER = ("atoms_filename", "gap_file", "do_copy_atoms_file", "sparse_separate_file")
@@ -35,7 +36,7 @@ def versions() -> dict[str, str]:
     return {"quippy-ase": metadata.version("quippy-ase"), "results": str(FORMAT)}
 
 
-def point_key(config: GapConfig, data: str) -> str:
+def point_key(config: GapConfig, data: str, *, engine: str, judge: str) -> str:
     """Return the key of a point.
 
     Parameters
@@ -44,27 +45,27 @@ def point_key(config: GapConfig, data: str) -> str:
         All settings.
     data : str
         Digests of the training and validation frames (`frames_digest`).
+    engine, judge : str
+        What trains, and how errors are found: as for `helpers.sweep`.
     """
     settings = {k: v for k, v in asdict(config).items() if k not in _NO_MATTER}
-    return digest(json.dumps([settings, data, versions()], sort_keys=True))
+    return digest(json.dumps([settings, data, engine, judge, versions()], sort_keys=True))
 
 
 def frames_digest(frames: Sequence[Atoms], energy_name: str, forces_name: str) -> str:
-    """Return a hash of frames and labels: the same for the same numbers, whatever the file."""
-    return digest(
-        *(
-            array
-            for atoms in frames
-            for array in (
-                atoms.numbers,
-                atoms.positions,
-                atoms.cell.array,
-                atoms.pbc,
-                label(atoms, energy_name),
-                label(atoms, forces_name),
-            )
-        )
-    )
+    """Return a hash of frames and labels: the same for the same numbers, whatever the file.
+
+    What a fit may read beside them (virials, config types, trajectories) counts where it is there.
+    """
+    parts: list[np.ndarray | str] = []
+    for atoms in frames:
+        parts += [atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc]
+        parts += [label(atoms, energy_name), label(atoms, forces_name)]
+        for name in ("virial", "stress", "config_type", "trajectory"):
+            value = label(atoms, name)
+            if value is not None:
+                parts.append(f"{name}: {np.asarray(value).tolist()}")
+    return digest(*parts)
 
 
 class Cache:

@@ -13,11 +13,12 @@ import pandas as pd
 from helpers.errors import FitError
 from helpers.files import make_folder, write_table
 from helpers.gap.config import GapConfig
+from helpers.gap.fit import ENGINES
 from helpers.report.sections import Section, add_section
 from helpers.sweeps.grid import SIGMAS, parse_over
 from helpers.sweeps.power_law import does_more_data_help
 from helpers.sweeps.report import learning_curve_section, sweep_section
-from helpers.sweeps.run import learning_curve, sweep
+from helpers.sweeps.run import JUDGES, learning_curve, sweep
 from helpers.sweeps.table import ENERGY, FORCES, settings_of
 from helpers.terminal import CommandResult
 
@@ -152,6 +153,8 @@ def _options(options: argparse.Namespace) -> dict[str, Any]:
     cache = {} if options.cache is None else {"cache": options.cache}
     return {
         "repeats": options.repeats,
+        "engine": options.engine,
+        "judge": options.judge,
         "workers": options.workers,
         "client": options.scheduler,
         "progress": not options.no_progress,
@@ -168,6 +171,18 @@ def _exit_code(result: CommandResult) -> int:
 def _shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a gap_config.cfg; default: the default preset")
     parser.add_argument("--repeats", type=int, default=1, help="fits of each point, for error bars")
+    parser.add_argument(
+        "--engine",
+        choices=tuple(ENGINES),
+        default="gap_fit",
+        help="gap_fit (default), or the kit's own, which is faster",
+    )
+    parser.add_argument(
+        "--judge",
+        choices=JUDGES,
+        default="validation",
+        help="errors on the validation frames (default), or on training trajectories left out",
+    )
     parser.add_argument(
         "--workers", type=int, default=1, help="fits at the same time; default: %(default)s"
     )

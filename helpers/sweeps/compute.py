@@ -1,7 +1,8 @@
 """What one process does for a sweep: fit and judge points that share one K_NM.
 
-The first point is fitted by gap_fit. Points that differ in sigma only are then solved from the
-same K_NM, and all of them judged with it. Nothing here knows of other processes.
+The first point is fitted by gap_fit, or its sparse points are chosen by the kit's own engine.
+Points that differ in sigma only are then solved from the same K_NM. Nothing here knows of other
+processes.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from helpers.errors import FitError, WorkshopError
 from helpers.evaluation import evaluate, rmse
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
-from helpers.gap.fit import estimate_memory_MB, fit_gap
+from helpers.gap.fit import check_training_frames, estimate_memory_MB, fit_gap
 from helpers.gap.model import GapModel
 from helpers.gap.process import RUSAGE_UNIT, working_folder
 from helpers.gap.xml import read_model, replace_weights, write_model
 from helpers.sweeps.cache import versions
+
+PYTHON_MB = 250.0  # a process with JAX, before it computes
 
 # A Dask worker may call from several threads, and quippy must be used by one at a time.
 _ONE_JUDGES = threading.Lock()
@@ -41,8 +44,13 @@ class Task:
         Key and settings of each point.
     training, validation : list of ase.Atoms
         Frames with labels.
+    engine : str
+        ``"gap_fit"`` or ``"jax"``: what trains the first point.
+    judge : str
+        ``"validation"`` or ``"trajectories"``: as for `helpers.sweep`.
     sparse_points : bytes or None
-        A model file of these frames and settings, with any sigmas; without one, gap_fit makes it.
+        A model file of these frames and settings, with any sigmas; without one, the engine makes
+        it.
     versions : dict
         Of the process that asks: others must have the same.
     """
@@ -51,6 +59,8 @@ class Task:
     configs: tuple[GapConfig, ...]
     training: list[Atoms] = field(repr=False)
     validation: list[Atoms] = field(repr=False)
+    engine: str = "gap_fit"
+    judge: str = "validation"
     sparse_points: bytes | None = field(default=None, repr=False)
     versions: dict[str, str] = field(default_factory=versions)
 
@@ -91,7 +101,9 @@ def compute(task: Task) -> list[Outcome]:
         reason = f"this worker has other versions: {versions()} instead of {task.versions}"
         return [Outcome.failed(key, reason) for key in task.keys]
     points = list(zip(task.keys, task.configs, strict=True))
-    if len(points) == 1 and task.sparse_points is None:
+    if task.sparse_points is None and task.engine == "jax":
+        return _solve_family(points, None, None, task)
+    if len(points) == 1 and task.sparse_points is None and task.judge == "validation":
         return [_guarded(_fit_single, *points[0], task)]
     failed = []
     fitted, model = None, task.sparse_points
@@ -105,17 +117,20 @@ def compute(task: Task) -> list[Outcome]:
 
 def memory_MB(task: Task) -> float:
     """Return the memory that a task is expected to need, MB (1e6 bytes)."""
+    from helpers.gap.jax.requirements import n_sparse_points
+
     config = task.configs[0]
     need = 0.0
-    if task.sparse_points is None:
+    if task.sparse_points is None and task.engine == "gap_fit":
         with contextlib.suppress(FitError):  # the fit itself will say what is wrong
             need = estimate_memory_MB(config, task.training)
-    if len(task.keys) > 1 or task.sparse_points:
-        n_labels = sum(3 * len(atoms) + 1 for atoms in [*task.training, *task.validation])
-        elements = {symbol for atoms in task.training for symbol in atoms.symbols}
-        n_sparse = len(elements) * config.n_sparse
-        # Both K_NM, a copy while one is decomposed, and about five square matrices.
-        need = max(need, 8e-6 * n_sparse * (1.5 * n_labels + 5 * n_sparse))
+    if len(task.keys) > 1 or task.sparse_points or task.engine == "jax":
+        square = 8e-6 * n_sparse_points(config, task.training) ** 2
+        # Energies and forces have triangles of their own, and each sigma has one for what is left
+        # out.
+        several = square * (2 + (len(task.keys) if task.judge == "trajectories" else 0))
+        fit = estimate_memory_MB(config, task.training, engine="jax")
+        need = max(need, PYTHON_MB + fit + several)
     return need
 
 
@@ -162,23 +177,28 @@ def _fit_single(key: str, config: GapConfig, task: Task) -> Outcome:
 
 
 def _solve_family(
-    points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes, task: Task
+    points: list[tuple[str, GapConfig]], fitted: Outcome | None, model: bytes | None, task: Task
 ) -> list[Outcome]:
     """Judge the point that gap_fit made, if any, and solve and judge the others."""
-    from helpers.gap.regularization_path import sigma_family
+    from helpers.gap.jax.requirements import check_training
+    from helpers.gap.jax.sparsification import new_terms
+    from helpers.gap.jax.training import compress, with_weights
 
     started = time.perf_counter()
     try:
-        template, text = _read(model)
-        names = task.configs[0].label_names
-        jitter = task.configs[0].sparse_jitter
-        family = sigma_family(template, task.training, sparse_jitter=jitter, **names)
-        solved = [
-            family.model(config.sigma_energy_eV_per_atom, config.sigma_force_eV_per_A)
-            for _, config in points
-        ]
+        config = points[0][1] if points else task.configs[0]
+        if model is None:
+            check_training_frames(config, task.training, "the training frames")
+            check_training(config, task.training)
+            template = new_terms(config, task.training)
+        else:
+            template = _read(model)
+        compressed = compress(template, task.training, config)
+        solved = [with_weights(template, compressed.weights(config)) for _, config in points]
         prepared = time.perf_counter()
-        errors = _errors_of(family, [*([template] if fitted else []), *solved], task, names)
+        configs = [*([task.configs[0]] if fitted else []), *(config for _, config in points)]
+        models = [*([template] if fitted else []), *solved]
+        errors = _errors_of(compressed, models, configs, task)
     except Exception as error:
         keys = [*([fitted.key] if fitted else []), *(key for key, _ in points)]
         return [Outcome.failed(key, error) for key in keys]
@@ -189,44 +209,62 @@ def _solve_family(
         cost = {**fitted.result["cost"], "evaluation_seconds": judged_seconds}
         outcomes.append(replace(fitted, result={"cost": cost, "errors": errors.pop(0)}))
     cost = {
-        "method": "one K_NM",
+        "method": "jax" if model is None and len(points) == 1 else "one K_NM",
         "fit_seconds": (prepared - started) / len(points) if points else 0.0,
         "peak_memory_MB": _own_peak_memory_MB(),
         "evaluation_seconds": judged_seconds,
     }
-    for (key, _), solution, rows in zip(points, solved, errors, strict=True):
-        content = replace_weights(text, solution).encode()
+    text = _text(template)
+    for (key, config), solution, rows in zip(points, solved, errors, strict=True):
+        line = " ".join(config.to_cfg().split())
+        content = replace_weights(text, replace(solution, command_line=line)).encode()
         outcomes.append(Outcome(key, {"cost": cost, "errors": rows}, content))
     return outcomes
 
 
-def _read(content: bytes) -> tuple[GapModel, str]:
-    """Return a model, and the text of a file of it that stands for itself."""
+def _read(content: bytes) -> GapModel:
     with working_folder() as work:
         path = work.path / "gap.xml"
         path.write_bytes(content)
-        model = read_model(path)
-        return model, write_model(model, path).read_text(encoding="ascii")
+        return read_model(path)
+
+
+def _text(model: GapModel) -> str:
+    """Return the text of a model file that stands for itself."""
+    with working_folder() as work:
+        return write_model(model, work.path / "gap.xml").read_text(encoding="ascii")
 
 
 def _errors_of(
-    family: Any, models: Sequence[GapModel], task: Task, names: dict[str, str]
+    compressed: Any, models: Sequence[GapModel], configs: Sequence[GapConfig], task: Task
 ) -> list[list[dict[str, Any]]]:
-    """Return the errors of each model on both data sets."""
-    from helpers.gap.jax.design_matrix import DesignMatrix, predictions
-    from helpers.gap.regularization_path import isolated_energies
+    """Return the errors of each model on training frames and on frames that it has not seen."""
+    from helpers.gap.jax.left_out import left_out_errors
 
     weights = np.array([model.weights for model in models]).T
-    seen = DesignMatrix(family.design.energies @ weights, family.design.forces @ weights)
-    errors: list[list[dict[str, Any]]] = [[] for _ in models]
-    unseen = predictions(family.template, task.validation, weights)
-    for (name, frames), predicted in zip(_sets(task), (seen, unseen), strict=True):
-        n_atoms, energies, forces = label_arrays(frames, **names)
-        energies -= isolated_energies(family.template, frames)
-        for column, rows in enumerate(errors):
-            energy = (predicted.energies[:, column] - energies) / n_atoms
-            rows.append(_error_row(name, energy, predicted.forces[:, column] - forces))
-    return errors
+    errors = {"training": _prediction_errors(models[0], task.training, weights, configs[0])}
+    if task.judge == "trajectories":
+        errors["validation"] = left_out_errors(compressed, task.training, configs)
+    else:
+        errors["validation"] = _prediction_errors(models[0], task.validation, weights, configs[0])
+    return [
+        [_error_row(name, energy[:, k], force[:, k]) for name, (energy, force) in errors.items()]
+        for k in range(len(models))
+    ]
+
+
+def _prediction_errors(
+    template: GapModel, frames: Sequence[Atoms], weights: np.ndarray, config: GapConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors of energies, eV per atom, and of forces, eV/Å; a column for each model."""
+    from helpers.gap.jax.design_matrix import predictions
+    from helpers.gap.regularization_path import isolated_energies
+
+    predicted = predictions(template, frames, weights)
+    n_atoms, energies, forces = label_arrays(frames, **config.label_names)
+    energies -= isolated_energies(template, frames)
+    difference = (predicted.energies - energies[:, None]) / n_atoms[:, None]
+    return difference, predicted.forces - forces[:, None]
 
 
 def _sets(task: Task) -> list[tuple[str, list[Atoms]]]:

@@ -33,7 +33,7 @@ STRETCH_A = np.linspace(0.75, 1.5, 31)  # O–H distances of the stretch
 
 
 def explore_sigmas(
-    model: str | os.PathLike,
+    model: str | os.PathLike | GapConfig,
     training: Sequence[Atoms],
     validation: Sequence[Atoms],
     *,
@@ -43,12 +43,12 @@ def explore_sigmas(
 
     Parameters
     ----------
-    model : path
-        What gap_fit made of the training frames.
+    model : path or GapConfig
+        What a fit made of the training frames; or settings, of which a model is made here.
     training, validation : sequence of ase.Atoms
         Frames with labels. Thirty validation frames are enough to see what happens.
     config : GapConfig, optional
-        The settings of the fit; by default the classroom preset.
+        The settings of the fit, where `model` is a path; by default the default preset.
 
     Returns
     -------
@@ -62,6 +62,8 @@ def explore_sigmas(
     ModelFileError
         If the model is damaged.
     """
+    if isinstance(model, GapConfig):
+        config = model
     config = GapConfig() if config is None else config
     names = config.label_names
     check_labels(validation, *names.values(), source="the validation frames")
@@ -71,10 +73,8 @@ def explore_sigmas(
         family=family,
         start=(config.sigma_energy_eV_per_atom, config.sigma_force_eV_per_A),
         _sets={
-            "training": _data_set(family, family.design, training, **names),
-            "validation": _data_set(
-                family, design_matrix(family.template, validation), validation, **names
-            ),
+            "training": _data_set(family, training, **names),
+            "validation": _data_set(family, validation, **names),
         },
         _stretch=design_matrix(family.template, stretched).energies,
     )
@@ -205,7 +205,6 @@ class _DataSet:
 
 def _data_set(
     family: RegularizationPath,
-    design: DesignMatrix,
     frames: Sequence[Atoms],
     *,
     energy_name: str = ENERGY_NAME,
@@ -213,7 +212,7 @@ def _data_set(
 ) -> _DataSet:
     n_atoms, energies, forces = label_arrays(frames, energy_name, forces_name)
     return _DataSet(
-        design=design,
+        design=design_matrix(family.template, frames),
         n_atoms=n_atoms,
         energies=energies / n_atoms,
         isolated=isolated_energies(family.template, frames) / n_atoms,

@@ -15,8 +15,9 @@ from ase import Atoms
 
 from helpers import checks
 from helpers.files import write_table
-from helpers.frames import check_labels, data_files, load_frames
+from helpers.frames import check_labels, data_files, frames_by_trajectory, load_frames
 from helpers.gap.config import GapConfig
+from helpers.gap.fit import ENGINES
 from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
@@ -24,6 +25,7 @@ from helpers.sweeps.table import check_table_path
 from helpers.terminal import progress_bar
 
 CACHE = "results/cache"
+JUDGES = ("validation", "trajectories")
 NUMBERS = (
     "rmse_energy_meV_per_atom",
     "mae_energy_meV_per_atom",
@@ -72,6 +74,8 @@ def sweep(
     repeats: int = 1,
     config: GapConfig | None = None,
     dataset: str = "water",
+    engine: str = "gap_fit",
+    judge: str = "validation",
     cache: str | os.PathLike = CACHE,
     output: str | os.PathLike | None = None,
     workers: int = 1,
@@ -99,6 +103,13 @@ def sweep(
         All other settings; by default the classroom preset.
     dataset : str
         Name of the shipped data set.
+    engine : str
+        ``"gap_fit"``, or ``"jax"``: the kit's own, several times faster.
+    judge : str
+        ``"validation"``: errors on the shipped validation frames. ``"trajectories"``: each
+        trajectory of the training frames is predicted by the model of all others (with sparse
+        points of all), and no validation frame is needed. These errors, too, are called
+        ``"validation"`` in the table.
     cache : path
         Folder for results and models; several sweeps may share it.
     output : path, optional
@@ -135,10 +146,12 @@ def sweep(
     checks.whole("workers", workers, 1)
     if memory_MB is not None:
         checks.number("memory_MB", memory_MB, unit="MB")
+    checks.one_of("engine", engine, tuple(ENGINES))
+    checks.one_of("judge", judge, JUDGES)
     points = make_grid(over, sizes, repeats=repeats, config=config)
     if output is not None:
         check_table_path(output)
-    jobs = _Jobs(points, dataset)
+    jobs = _Jobs(points, dataset, engine, judge)
     store = Cache(cache)
     results = {key: store.get(key) for key in jobs.keys}
     failures: dict[str, str] = {}
@@ -184,6 +197,8 @@ class _Jobs:
 
     points: list[Point]
     dataset: str
+    engine: str
+    judge: str
     keys: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,19 +213,24 @@ class _Jobs:
             if subset not in self._training:
                 frames = training_frames(self.dataset, *subset)
                 check_labels(frames, *names, source="the training frames")
+                if self.judge == "trajectories":
+                    frames_by_trajectory(frames)
                 self._training[subset] = frames
                 digests[subset] = f"{frames_digest(frames, *names)} {validation_digest}"
         self._digests = [digests[point.n_frames, point.repeat] for point in self.points]
         self.keys = [
-            point_key(point.config, digest)
+            self._key(point.config, digest)
             for point, digest in zip(self.points, self._digests, strict=True)
         ]
+
+    def _key(self, config: GapConfig, digest: str) -> str:
+        return point_key(config, digest, engine=self.engine, judge=self.judge)
 
     def tasks(self, results: Mapping[str, dict | None]) -> list[Task]:
         """Return the tasks for all points without a result, the longest first."""
         families: dict[str, list[int]] = {}  # points that differ in sigma only
         for i, (point, digest) in enumerate(zip(self.points, self._digests, strict=True)):
-            family = point_key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), digest)
+            family = self._key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), digest)
             families.setdefault(family, []).append(i)
         tasks = [task for group in families.values() if (task := self._task(group, results))]
         return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))
@@ -226,6 +246,8 @@ class _Jobs:
             configs=tuple(point.config for point in missing.values()),
             training=self._training[first.n_frames, first.repeat],
             validation=self._validation,
+            engine=self.engine,
+            judge=self.judge,
             sparse_points=Path(known[0]["model_path"]).read_bytes() if known else None,
         )
 

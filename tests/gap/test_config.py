@@ -9,6 +9,7 @@ import pytest
 
 from helpers import GapConfig, TwoBody
 from helpers.errors import ConfigError, OutputError
+from helpers.gap import Soap
 from helpers.gap.process import find_gap_fit
 
 WORKSHOP = Path(__file__).parents[2] / "workshop"
@@ -23,9 +24,21 @@ WORKSHOP = Path(__file__).parents[2] / "workshop"
         GapConfig(e0_method=None, e0={"O": -432.5, "H": -13.25}),
         GapConfig(default_sigma=(1 / 3, 1e-7, 0, 0), sparse_jitter=0.1 + 0.2),
         GapConfig(two_body=TwoBody(cutoff=6.5, n_sparse=30), sparse_separate_file=True),
+        GapConfig(config_type_sigma={"liquid": (0.002, 1 / 3, 0.05, 0), "ice_Ih": (1e-4, 1, 0, 0)}),
+        GapConfig(more_terms=(Soap(cutoff=5.0, n_max=3), TwoBody(3.0), Soap(delta=0.1))),
         GapConfig(atoms_filename="my frames/ä 1.xyz", gap_file="a b.xml", rnd_seed=7),
     ],
-    ids=["default", "accurate", "soap only", "e0", "digits", "pairs", "names"],
+    ids=[
+        "default",
+        "accurate",
+        "soap only",
+        "e0",
+        "digits",
+        "pairs",
+        "config types",
+        "more terms",
+        "names",
+    ],
 )
 def test_written_and_read_back_it_is_the_same(tmp_path, config):
     path = config.write(tmp_path / "gap_config.cfg")
@@ -125,6 +138,7 @@ def test_gap_fit_assumes_what_we_say_it_assumes(tmp_path, frames10):
         ("{0.001 0.02 0 0}", "{0 0.02 0 0}", "default_sigma=0.0.*above 0"),
         ("{0.001 0.02 0 0}", "{0.001 -0.02 0 0}", "default_sigma=-0.02.*above 0"),
         ("{0.001 0.02 0 0}", "0.001 0.02 0 0", "'0.02' is not of the form key=value"),
+        ("e0_method", "config_type_sigma={ice:0.1}\ne0_method", "cannot be read.*a name and 4 num"),
         ("add_species=T :", "add_species=F :", "add_species must be T"),
         ("gap={", "gop={", "no gap="),
         ("atoms_filename=gap_input_100.xyz", "", "no atoms_filename"),
@@ -166,6 +180,12 @@ def test_a_key_given_twice_warns_and_the_last_counts():
         ({"e0": {"O": -432.0}}, "Both e0 and e0_method"),
         ({"e0": {"Wa": 1.0}, "e0_method": None}, "e0='Wa'.*symbols"),
         ({"e0_method": None}, "e0_method=None"),
+        ({"config_type_sigma": {}}, "config_type_sigma={}.*names with 4 numbers"),
+        ({"config_type_sigma": {"a b": (1, 1, 0, 0)}}, "='a b'.*without spaces"),
+        ({"config_type_sigma": {"ice": (1, 1)}}, r"config_type_sigma\['ice'\]=.*4 numbers"),
+        ({"config_type_sigma": {"ice": (1, 0, 0, 0)}}, r"config_type_sigma\['ice'\]=0.*above 0"),
+        ({"more_terms": (1,)}, "more_terms=.*a tuple of Soap"),
+        ({"more_terms": (TwoBody(),), "two_body": None}, "more_terms holds a TwoBody.*two_body"),
         ({"two_body": True}, "two_body=True.*TwoBody"),
         ({"gap_file": ""}, "gap_file=''"),
         ({"gap_file": "a{b.xml"}, "gap_file=.*cannot be read by gap_fit"),

@@ -41,17 +41,19 @@ def place(tmp_path, tiny_config, frames10):
 def fit_is_refused(place, listing, mlmd_refuses):
     """A function: neither fit_gap nor mlmd may fit here; both must say why, and touch nothing."""
 
-    def refused(kind, message, *, output=place / "gap.xml"):
+    def refused(kind, message, *, output=place / "gap.xml", engines=("gap_fit", "jax")):
         before = listing(place)
-        with pytest.raises(kind, match=message):
-            config = GapConfig.read(place / "gap_config.cfg")
-            fit_gap(
-                config,
-                find_frames_file(config.atoms_filename, place),
-                output=output,
-                progress=False,
-            )
-        assert listing(place) == before
+        for engine in engines:
+            with pytest.raises(kind, match=message):
+                config = GapConfig.read(place / "gap_config.cfg")
+                fit_gap(
+                    config,
+                    find_frames_file(config.atoms_filename, place),
+                    output=output,
+                    engine=engine,
+                    progress=False,
+                )
+            assert listing(place) == before
         command = ["fit", place / "gap_config.cfg", "--output", output, "--no-progress"]
         mlmd_refuses(*command, message=message)
         assert listing(place) == before
@@ -297,9 +299,30 @@ def test_files_that_are_no_config(place, fit_is_refused, contents, message):
 
 
 @pytest.mark.parametrize("config", [None, "gap_config.cfg", {"cutoff": 3.0}])
-def test_what_is_no_config(config):
+@pytest.mark.parametrize("engine", ["gap_fit", "jax"])
+def test_what_is_no_config(config, engine):
     with pytest.raises(ConfigError, match="config=.*cannot be used.*a GapConfig.*GapConfig.read"):
-        fit_gap(config)
+        fit_gap(config, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["gap_fit", "jax"])
+@pytest.mark.parametrize(
+    ("config_type", "kind", "message"),
+    [
+        ("liqiud", ConfigError, "names 'liquid', and no frame .*Found: liqiud.*mean 'liqiud'"),
+        (3, DataError, "A frame of the frames has config_type=3.*Expected: a word"),
+        (None, ConfigError, "names 'liquid', and no frame .*no config_type at all"),
+    ],
+)
+def test_config_types_that_no_frame_has(
+    tmp_path, tiny_config, frames10, engine, config_type, kind, message
+):
+    if config_type is not None:
+        frames10[0].info["config_type"] = config_type
+    config = tiny_config.replace(config_type_sigma={"liquid": (0.01, 0.1, 0.0, 0.0)})
+    with pytest.raises(kind, match=message):
+        fit_gap(config, frames10, output=tmp_path / "gap.xml", engine=engine, progress=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 # Places that cannot be written to: found out before the fit, not after it.
@@ -373,6 +396,16 @@ def test_a_full_disk(place, small_disk, listing, mlmd_refuses, frames10, kilobyt
     assert listing(disk) == {"gap.xml": b"the old model"}
     command = ["fit", place / "gap_config.cfg", "--output", disk / "gap.xml", "--no-progress"]
     mlmd_refuses(*command, message=message)
+    assert listing(disk) == {"gap.xml": b"the old model"}
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_when_the_kits_engine_writes(place, small_disk, listing, frames10):
+    disk = small_disk(40)
+    (disk / "gap.xml").write_text("the old model")
+    config = GapConfig.read(place / "gap_config.cfg")
+    with pytest.raises(OutputError, match=r"gap\.xml cannot be written .No space left"):
+        fit_gap(config, frames10, output=disk / "gap.xml", engine="jax", progress=False)
     assert listing(disk) == {"gap.xml": b"the old model"}
 
 
@@ -456,10 +489,11 @@ def test_a_gap_fit_that_fails(
     if not old_model:
         (place / "gap.xml").unlink()
         kept = "no model was written"
-    fit_is_refused(kind, f"gap_fit .*{kept}.*{message}")
+    fit_is_refused(kind, f"gap_fit .*{kept}.*{message}", engines=["gap_fit"])
 
 
 def test_a_missing_gap_fit(fit_is_refused, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    fit_is_refused(WorkshopError, "There is no gap_fit program.*Fix: pip install 'quippy-ase")
+    message = "There is no gap_fit program.*Fix: pip install 'quippy-ase"
+    fit_is_refused(WorkshopError, message, engines=["gap_fit"])

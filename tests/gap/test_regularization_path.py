@@ -90,5 +90,5 @@ def test_frames_without_labels_are_refused(tiny_fit, frames10):
 
 
 def test_a_jitter_that_is_too_small_is_named(tiny_fit, frames10):
-    with pytest.raises(ConfigError, match="sparse_jitter=-1.0 is too small"):
+    with pytest.raises(ConfigError, match="sparse_jitter=-1.0 cannot be used"):
         sigma_family(tiny_fit.model_path, frames10[:1], sparse_jitter=-1.0)

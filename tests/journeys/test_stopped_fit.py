@@ -168,3 +168,27 @@ def test_when_gap_fit_itself_is_ended_mlmd_says_so_in_one_line(start):
     code, output, errors = running.ends()
     assert (code, output) == (1, "")
     assert re.fullmatch(r"mlmd fit: gap_fit failed; .*SIGKILL.*Fix: .*memory ran out.*\n", errors)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_the_kits_own_engine_leaves_nothing_either(tmp_path, ending):
+    GapConfig().write(tmp_path / "gap_config.cfg")
+    (tmp_path / "gap.xml").write_bytes(b"the old model")
+    command = [*THROUGH_MLMD, "--engine", "jax"]
+    fit = psutil.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    shown = ""
+    while "comparing environments" not in shown:
+        shown += fit.stderr.read(1)
+        assert fit.poll() is None, shown
+    assert "choosing sparse points" in shown and "left" in shown
+    fit.send_signal(ending)
+    _, errors = fit.communicate(timeout=SECONDS)
+    assert fit.returncode == (130 if ending == signal.SIGINT else -ending)
+    if ending == signal.SIGINT:
+        assert errors.endswith("mlmd fit: stopped; nothing half-written was left behind\n")
+    assert "Traceback" not in errors and working_in(tmp_path) == []
+    assert sorted(os.listdir(tmp_path)) == ["gap.xml", "gap_config.cfg"]
+    assert (tmp_path / "gap.xml").read_bytes() == b"the old model"

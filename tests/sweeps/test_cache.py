@@ -55,27 +55,34 @@ def test_a_damaged_entry_is_removed_and_can_be_made_again(cache, name, spoil):
 
 
 def test_the_key_depends_on_what_matters_only(frames10, monkeypatch):
-    config, data = GapConfig(), frames_digest(frames10, "dft_energy", "dft_forces")
-    key = point_key(config, data)
-    assert point_key(config.replace(gap_file="other.xml", atoms_filename="b.xyz"), data) == key
+    data = frames_digest(frames10, "dft_energy", "dft_forces")
+
+    def key_of(data=data, engine="gap_fit", judge="validation", **changes):
+        config = GapConfig().replace(**changes)
+        return point_key(config, data, engine=engine, judge=judge)
+
+    key = key_of()
+    assert key_of(gap_file="other.xml", atoms_filename="b.xyz") == key
     changed = [atoms.copy() for atoms in frames10]
     assert frames_digest(changed, "dft_energy", "dft_forces") == data
     changed[9].arrays["dft_forces"][47, 2] += 1e-9
     others = {
-        point_key(config.replace(cutoff=3.3), data),
-        point_key(config.replace(rnd_seed=2), data),
-        point_key(config, frames_digest(changed, "dft_energy", "dft_forces")),
-        point_key(config, frames_digest(frames10[:9], "dft_energy", "dft_forces")),
+        key_of(cutoff=3.3),
+        key_of(rnd_seed=2),
+        key_of(engine="jax"),
+        key_of(judge="trajectories"),
+        key_of(frames_digest(changed, "dft_energy", "dft_forces")),
+        key_of(frames_digest(frames10[:9], "dft_energy", "dft_forces")),
     }
     monkeypatch.setattr(metadata, "version", lambda name: "0.11")
-    others.add(point_key(config, data))
-    assert len(others) == 5 and key not in others
+    others.add(key_of())
+    assert len(others) == 7 and key not in others
 
 
 @pytest.mark.parametrize("mark", ['{"format": 999}', "{", "[]"])
 def test_a_cache_of_another_version_is_refused_and_left_alone(cache, mark):
     (cache.folder / "cache.json").write_text(mark)
-    with pytest.raises(CacheError, match="another version.*Expected: format 2.*delete this one"):
+    with pytest.raises(CacheError, match="another version.*Expected: format 3.*delete this one"):
         Cache(cache.folder)
     assert (cache.folder / "cache.json").read_text() == mark
 

@@ -63,6 +63,19 @@ def test_sigmas_share_one_fit_and_their_models_are_what_gap_fit_makes(run, tmp_p
 
 
 @pytest.mark.slow
+def test_the_kits_engine_sweeps_too_and_has_a_key_of_its_own(run):
+    sigmas = [0.0003, 0.003]
+    theirs = run({"default_sigma": sigmas})
+    ours = run({"default_sigma": sigmas}, engine="jax")
+    assert list(ours["method"]) == ["one K_NM"] * 4
+    assert np.allclose(theirs[ERRORS], ours[ERRORS], rtol=0.5)
+    judged = run({"default_sigma": sigmas}, engine="jax", judge="trajectories")
+    assert (judged["failure"] == "").all()
+    assert np.allclose(judged[ERRORS][::2], ours[ERRORS][::2])
+    assert not np.allclose(judged[ERRORS][1::2], ours[ERRORS][1::2])
+
+
+@pytest.mark.slow
 def test_what_was_computed_is_not_computed_again(run, tmp_path, capsys):
     first = run({"cutoff": [3.0]}, repeats=2, progress=True)
     shown = capsys.readouterr().err
@@ -116,6 +129,8 @@ def test_repeats_draw_other_frames_always_the_same_ones(small_water):
         ({"over": {"cutof": [1]}}, ConfigError, "did you mean 'cutoff'"),
         ({"over": {"default_sigma": [-1]}}, ConfigError, "default_sigma=-1 cannot be used"),
         ({"over": {}, "sizes": [5]}, DataError, "no 'train' set of 5 frames.*4, 8, 16"),
+        ({"over": {}, "engine": "torch"}, ConfigError, "engine='torch'.*'gap_fit' or 'jax'"),
+        ({"over": {}, "judge": "luck"}, ConfigError, "judge='luck'.*'validation' or 'traj"),
         ({"over": {}, "workers": 0}, ConfigError, "workers=0 cannot be used"),
         ({"over": {}, "repeats": 0}, ConfigError, "repeats=0 cannot be used"),
         ({"over": {}, "memory_MB": 0}, ConfigError, "memory_MB=0 cannot be used.*above 0 MB"),

@@ -24,11 +24,13 @@ import numpy as np
 from ase import Atoms
 from scipy.sparse import csr_array
 
-from helpers.gap.jax.radial import radial_basis
-from helpers.gap.jax.soap_gradients import neighbor_density
+from helpers.gap.jax.radial import radial_basis, radial_functions
+from helpers.gap.jax.soap import real_spherical_harmonics
 from helpers.gap.jax.terms import SoapSettings
 from helpers.jax_setup import double_precision
 from helpers.neighbors import PairList, pair_vectors
+
+ROWS_MB = 16  # of a frame, before they are added up at its atoms: what fits into the caches
 
 
 class Expansion(NamedTuple):
@@ -214,77 +216,148 @@ def soap_rows(
         dE/dε, xx xy … zz; empty unless it is wanted.
     """
     n_atoms, n_sparse = len(expansion.coefficients), len(tensors.points)
+    energy, factor, overlap = _kernel(tensors, spectra, lengths, centers)
+    # Changes of p̂ along p̂ itself do not count.
+    own = channel_matrices(settings, spectra[centers])
+    itself = _along_gradients(settings, expansion, centers, _meet(expansion, centers, own, 1))
+    n_m, n_max, n_species = (settings.l_max + 1) ** 2, settings.n_max, len(settings.species)
+    met = np.empty((n_m, n_max * n_sparse))
+    forces = np.zeros((n_atoms, 3 * n_sparse))
+    strain = np.zeros((3 if with_strain else 0, 3 * n_sparse))
+    for part in _parts(expansion, centers, 3 * n_sparse):
+        first, last = expansion.starts[centers[part], 0], expansion.starts[centers[part], -1]
+        rows = np.empty((int((last - first).sum()), 3, n_sparse))
+        pairs = np.empty(len(rows), int)
+        at = 0
+        for k in range(part.start, part.stop):
+            center, begin = centers[k], at
+            x = expansion.coefficients[center]
+            for species in range(n_species):
+                here = slice(*expansion.starts[center, species : species + 2])
+                n = here.stop - here.start
+                if n:
+                    for l, matrix in enumerate(tensors.matrices[species]):
+                        of_l = slice(l * l, (l + 1) ** 2)
+                        np.matmul(x[of_l], matrix, out=met[of_l])
+                    gradients = expansion.gradients[here].reshape(3 * n, -1)
+                    out = rows[at : at + n].reshape(3 * n, n_sparse)
+                    np.matmul(gradients, met.reshape(-1, n_sparse), out=out)
+                    pairs[at : at + n] = np.arange(here.start, here.stop)
+                    at += n
+            of_center = rows[begin:at]
+            of_center -= itself[pairs[begin:at]] * overlap[k]
+            of_center *= factor[k]
+        flat = rows.reshape(len(rows), 3 * n_sparse)
+        forces += _ends(expansion, pairs, n_atoms) @ flat
+        if with_strain:
+            strain += expansion.vectors[pairs].T @ flat
+    return energy, forces.reshape(3 * n_atoms, n_sparse), strain.reshape(-1, n_sparse)
+
+
+def soap_products(
+    settings: SoapSettings,
+    tensors: SparseTensors,
+    expansion: Expansion,
+    spectra: np.ndarray,
+    lengths: np.ndarray,
+    centers: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of energy and forces times weights, without making the rows.
+
+    The sparse points are summed up first: what is left for each center is one power spectrum for
+    each set of weights.
+
+    Parameters
+    ----------
+    settings, tensors, expansion, spectra, lengths, centers
+        As in `soap_rows`.
+    weights : ndarray of shape (n_sparse, n_sets)
+
+    Returns
+    -------
+    energies : ndarray of shape (n_sets,), eV
+    forces : ndarray of shape (3 n_atoms, n_sets), eV/Å
+    """
+    n_atoms, n_sets = len(expansion.coefficients), weights.shape[1]
+    energy, factor, _ = _kernel(tensors, spectra, lengths, centers)
+    sums = np.stack([(factor * of_set) @ tensors.points for of_set in weights.T], axis=1)
+    along = np.einsum("ksc,kc->ks", sums, spectra[centers])
+    sums -= along[:, :, None] * spectra[centers][:, None]  # p̂ changes across itself only
+    matrices = channel_matrices(
+        settings, sums.reshape(len(centers) * n_sets, tensors.points.shape[1])
+    )
+    rows = _along_gradients(
+        settings, expansion, centers, _meet(expansion, centers, matrices, n_sets)
+    )
+    pairs = np.concatenate(
+        [np.arange(*expansion.starts[center, [0, -1]]) for center in centers] or [np.empty(0, int)]
+    )
+    forces = _ends(expansion, pairs, n_atoms) @ rows[pairs].reshape(len(pairs), 3 * n_sets)
+    return energy @ weights, forces.reshape(3 * n_atoms, n_sets)
+
+
+def _kernel(
+    tensors: SparseTensors, spectra: np.ndarray, lengths: np.ndarray, centers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return energies (n_sparse,), twice dk/d(p · p_s) / |p|, and p̂ · p_s, (n_centers, n_sparse).
+
+    Twice, because a change of the expansion coefficients counts on both sides of X A X.
+    """
     overlap = spectra[centers] @ tensors.points.T
     if tensors.zeta != int(tensors.zeta):
         overlap = np.maximum(overlap, 0.0)
     energy = (tensors.scale * overlap**tensors.zeta).sum(0)
-    first, last = expansion.starts[centers, 0], expansion.starts[centers, -1]
-    n_rows = int((last - first).sum())
-    rows = np.empty((n_rows, 3, n_sparse))
-    pairs = np.empty(n_rows, int)
-    n_m, n_max, n_species = (settings.l_max + 1) ** 2, settings.n_max, len(settings.species)
     factor = tensors.zeta * tensors.scale * overlap ** (tensors.zeta - 1)
     factor *= (2 / np.where(lengths > 0, lengths, 1.0)[centers])[:, None]
-    itself = _meeting_itself(settings, expansion, centers, spectra)
-    met = np.empty((n_m, n_max * n_sparse))
-    at = 0
-    for k, center in enumerate(centers):
-        begin = at
-        x = expansion.coefficients[center]
-        for species in range(n_species):
-            here = slice(*expansion.starts[center, species : species + 2])
-            n = here.stop - here.start
-            if n:
-                for l, matrix in enumerate(tensors.matrices[species]):
-                    of_l = slice(l * l, (l + 1) ** 2)
-                    np.matmul(x[of_l], matrix, out=met[of_l])
-                gradients = expansion.gradients[here].reshape(3 * n, -1)
-                out = rows[at : at + n].reshape(3 * n, n_sparse)
-                np.matmul(gradients, met.reshape(-1, n_sparse), out=out)
-                pairs[at : at + n] = np.arange(here.start, here.stop)
-                at += n
-        part = rows[begin:at]
-        # p̂ changes across itself only.
-        part -= itself[pairs[begin:at]][:, :, None] * overlap[k]
-        part *= factor[k]
-    flat = rows.reshape(n_rows, 3 * n_sparse)
-    ones = np.ones(n_rows)
-    ends = csr_array(
-        (
-            np.concatenate([ones, -ones]),
-            (
-                np.concatenate([expansion.first[pairs], expansion.second[pairs]]),
-                np.tile(np.arange(n_rows), 2),
-            ),
-        ),
-        shape=(n_atoms, n_rows),
-    )
-    forces = (ends @ flat).reshape(3 * n_atoms, n_sparse)
-    strain = np.empty((0, n_sparse))
-    if with_strain:
-        strain = (expansion.vectors[pairs].T @ flat).reshape(9, n_sparse)
-    return energy, forces, strain
+    return energy, factor, overlap
 
 
-def _meeting_itself(
-    settings: SoapSettings, expansion: Expansion, centers: np.ndarray, spectra: np.ndarray
+def _parts(expansion: Expansion, centers: np.ndarray, n_columns: int) -> list[slice]:
+    """Cut the centers into parts whose rows take about `ROWS_MB`."""
+    n_rows = expansion.starts[centers, -1] - expansion.starts[centers, 0]
+    part = (8e-6 * n_columns * np.cumsum(n_rows) / ROWS_MB).astype(int)
+    begins = np.flatnonzero(np.diff(part, prepend=-1))
+    ends = np.append(begins[1:], len(centers))[: len(begins)]
+    return [slice(*both) for both in zip(begins.tolist(), ends.tolist(), strict=True)]
+
+
+def _ends(expansion: Expansion, pairs: np.ndarray, n_atoms: int) -> csr_array:
+    """Return the matrix (n_atoms, n_rows) that adds at each center and subtracts at neighbors."""
+    n_rows = len(pairs)
+    atoms = np.concatenate([expansion.first[pairs], expansion.second[pairs]])
+    signs = np.repeat([1.0, -1.0], n_rows)
+    return csr_array((signs, (atoms, np.tile(np.arange(n_rows), 2))), shape=(n_atoms, n_rows))
+
+
+def _meet(
+    expansion: Expansion, centers: np.ndarray, matrices: list[np.ndarray], n_sets: int
 ) -> np.ndarray:
-    """Return half of p̂ · ∂p for each pair and direction, (n_pairs, 3)."""
-    n_max, n_species = settings.n_max, len(settings.species)
-    coefficients = expansion.coefficients[centers]
-    met = np.concatenate(
-        [
-            coefficients[:, l * l : (l + 1) ** 2] @ matrix.transpose(2, 0, 1)
-            for l, matrix in enumerate(channel_matrices(settings, spectra[centers]))
-        ],
-        axis=1,
-    )
-    met = met.reshape(len(centers), (settings.l_max + 1) ** 2, n_species, n_max)
-    result = np.zeros((len(expansion.first), 3))
+    """Return X_lmᵀ A_l of each center, (n_centers, (l_max + 1)², n_channels, n_sets).
+
+    `matrices` holds for each l those of center after center, `n_sets` of them for each.
+    """
+    n_channels = expansion.coefficients.shape[2]
+    by_l = []
+    for l, matrix in enumerate(matrices):
+        x = expansion.coefficients[centers, l * l : (l + 1) ** 2]
+        flat = matrix.reshape(n_channels, n_channels, len(centers), n_sets).transpose(2, 0, 1, 3)
+        by_l.append(x @ flat.reshape(len(centers), n_channels, n_channels * n_sets))
+    met = np.concatenate(by_l, axis=1)
+    return met.reshape(*met.shape[:2], n_channels, n_sets)
+
+
+def _along_gradients(
+    settings: SoapSettings, expansion: Expansion, centers: np.ndarray, met: np.ndarray
+) -> np.ndarray:
+    """Return ∂X · `met` of the pair's center for each pair and direction, (n_pairs, 3, n_sets)."""
+    n_max, n_species, n_sets = settings.n_max, len(settings.species), met.shape[-1]
+    met = met.reshape(len(centers), met.shape[1], n_species, n_max, n_sets)
+    result = np.zeros((len(expansion.first), 3, n_sets))
     for k, center in enumerate(centers):
         for species in range(n_species):
             here = slice(*expansion.starts[center, species : species + 2])
-            result[here] = expansion.gradients[here] @ met[k, :, species].ravel()
+            result[here] = expansion.gradients[here] @ met[k, :, species].reshape(-1, n_sets)
     return result
 
 
@@ -322,3 +395,16 @@ def _expand(
     basis = weight * jnp.asarray(radial_basis(settings).center)
     lonely = jnp.einsum("sc,n->csn", own, basis).reshape(n_atoms, -1)
     return coefficients.at[:, 0].add(lonely), slopes
+
+
+def neighbor_density(settings: SoapSettings, vectors: jax.Array) -> jax.Array:
+    """Return R_l(n) Y_lm of each neighbor, (all l and m, n_max, n_pairs)."""
+    distance = jnp.sqrt((vectors * vectors).sum(0))
+    units = vectors / distance
+    transform = jnp.asarray(radial_basis(settings).transform.T)
+    parts = zip(
+        radial_functions(settings, distance),
+        real_spherical_harmonics(settings.l_max, *units),
+        strict=True,
+    )
+    return jnp.concatenate([y[:, None] * (transform @ r) for r, y in parts])

@@ -2,13 +2,13 @@
 
 The weights α of the sparse points minimize
 
-    Σ (K_E α − y_E)² / (σ_E² N) + Σ (K_F α − y_F)² / σ_F² + αᵀ K_MM α
+    Σ (K_E α − y_E)² / (σ_E² N) + Σ (K_F α − y_F)² / σ_F² + Σ (K_V α − y_V)² / (σ_V² N) + αᵀ K_MM α
 
-(N atoms in a frame; y_E less the energies of isolated atoms; sparse_jitter on the diagonal of
-K_MM). The rows K_E and K_F of a frame are made, divided by the errors that are expected of its
-labels, and folded into the triangle R of a QR decomposition; then they are forgotten. The number of
-frames decides how long it takes, not how much memory. Normal equations, which would square the
-condition number, appear nowhere.
+(N atoms in a frame; y_E less the energies of isolated atoms; y_V virials, where frames have them;
+sparse_jitter on the diagonal of K_MM). The rows of K_NM of a frame are made and folded into the
+triangle R of a QR decomposition; then they are forgotten. The number of frames decides how long it
+takes, not how much memory. Normal equations, which would square the condition number, appear
+nowhere.
 
 Source: Bartók, Csányi, Int. J. Quantum Chem. 115, 1051 (2015), on sparse GAP; Demmel, Grigori,
 Hoemmen, Langou, SIAM J. Sci. Comput. 34, A206 (2012), on QR in pieces.
@@ -16,43 +16,27 @@ Hoemmen, Langou, SIAM J. Sci. Comput. 34, A206 (2012), on QR in pieces.
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from scipy.linalg import solve_triangular
 
-from helpers.errors import ConfigError
-from helpers.files import digest
-from helpers.frames import label_arrays
+from helpers.frames import label, label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
-from helpers.gap.jax.design_matrix import pair_rows, pair_strain_rows
-from helpers.gap.jax.least_squares import N_PARTS, Triangle, check_memory, fold_triangle
-from helpers.gap.jax.soap_rows import (
-    Expansion,
-    SparseTensors,
-    expand,
-    power_spectra,
-    soap_rows,
-    sparse_tensors,
-)
-from helpers.gap.jax.sparse_points import leverage_points, random_points, uniform_points
-from helpers.gap.jax.terms import PairSettings, SoapSettings, term_settings
-from helpers.gap.model import GapModel, GapTerm
+from helpers.gap.jax.frame_rows import VOIGT, FrameRows
+from helpers.gap.jax.least_squares import N_PARTS, Triangle, fold_triangles
+from helpers.gap.jax.requirements import check_memory, check_training, n_sparse_points
+from helpers.gap.jax.sparsification import new_terms
+from helpers.gap.jax.training_progress import JaxFitProgress
+from helpers.gap.model import GapModel
 from helpers.jax_setup import enable_compilation_cache, one_thread
-from helpers.neighbors import PairList, find_pairs
-from helpers.terminal import progress_bar
-
-SPECTRA_MB = 256  # up to which power spectra are kept between the two passes over the frames
-VOIGT = [0, 4, 8, 5, 2, 1]  # xx yy zz yz xz xy among xx xy xz yx …
-SELECTION = {"cur_points": leverage_points, "random": random_points, "uniform": uniform_points}
 
 
 @dataclass(frozen=True)
@@ -64,11 +48,29 @@ class Training:
     model : GapModel
     n_energies, n_force_components : int
         Labels that it was trained on.
+    estimated_memory_MB : float
+        What was expected to be needed, MB (1e6 bytes).
     """
 
     model: GapModel
     n_energies: int
     n_force_components: int
+    estimated_memory_MB: float
+
+
+class LabelGroup(NamedTuple):
+    """Labels that share an expected error."""
+
+    kind: str  # "energy", "force" or "virial"
+    config_type: str
+
+    def sigma(self, config: GapConfig) -> float:
+        """Return the expected error: eV per atom, eV/Å, eV per atom."""
+        sigmas = config.sigmas_of(self.config_type)
+        return sigmas[("energy", "force", "virial").index(self.kind)]
+
+
+Rows = dict[LabelGroup, np.ndarray]
 
 
 @one_thread
@@ -91,76 +93,28 @@ def train(config: GapConfig, frames: Sequence[Atoms], *, progress: bool = False)
 
     Raises
     ------
-    ConfigError
-        If a setting is one that only gap_fit knows, or virials have no expected error.
+    ConfigError, DataError
+        If a setting or a frame asks for what only gap_fit can do, or virials have no expected
+        error.
     FitError
         If there is not enough memory.
     """
-    enable_compilation_cache()
-    frames = list(frames)
-    _check(config, frames)
-    with progress_bar(2 * len(frames), "training", "frame", show=progress) as bar:
-        template = new_terms(config, frames, on_frame=lambda: bar.update(1))
-        check_memory(template.n_sparse)
-        weights = solve(template, frames, config, on_frame=lambda: bar.update(1))
+    check_training(config, frames)
+    estimate = check_memory(config, frames)
+    with JaxFitProgress(n_sparse_points(config, frames), frames, show=progress) as bar:
+        template = new_terms(config, frames, on_frame=bar.selecting)
+        weights = solve(template, frames, config, on_frame=bar.comparing)
+    n_force_components = 3 * sum(len(atoms) for atoms in frames)
+    return Training(with_weights(template, weights), len(frames), n_force_components, estimate)
+
+
+def with_weights(template: GapModel, weights: np.ndarray) -> GapModel:
+    """Return a model with these weights of its sparse points, (n_sparse,)."""
     parts = zip(template.terms, template.split(weights), strict=True)
-    model = replace(template, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
-    return Training(model, len(frames), 3 * sum(len(atoms) for atoms in frames))
+    return replace(template, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
 
 
-def new_terms(
-    config: GapConfig, frames: Sequence[Atoms], *, on_frame: Callable[[], Any] = lambda: None
-) -> GapModel:
-    """Return a model without weights: its terms, with sparse points chosen from frames."""
-    rng = np.random.default_rng(config.rnd_seed)
-    elements = _elements(frames)
-    terms: list[GapTerm] = []
-    if config.two_body is not None:
-        pair = vars(config.two_body)
-        distances = _pair_distances(elements, frames, pair["cutoff"])
-        for (one, other), lists in distances.items():
-            if any(map(len, lists)):  # otherwise there is nothing to choose sparse points from
-                options = {**_texts(pair), "Z1": str(one), "Z2": str(other)}
-                terms.append(_pair_term(options, pair, lists, rng))
-    soap = {
-        name: getattr(config, name)
-        for name in (
-            *("atom_sigma", "l_max", "n_max", "cutoff", "cutoff_transition_width", "delta"),
-            *("covariance_type", "zeta", "n_sparse", "sparse_method"),
-        )
-    }
-    species = "{" + " ".join(map(str, elements)) + "}"
-    shared: dict[Any, list[np.ndarray]] = {}
-    for number in elements:
-        options = {
-            **_texts(soap),
-            "n_species": str(len(elements)),
-            "Z": str(number),
-            "species_Z": species,
-        }
-        terms.append(_soap_term(options, soap, number, frames, rng, shared, on_frame))
-    return GapModel(
-        label=f"GAP_{digest(config.to_cfg(), *(atoms.positions for atoms in frames))[:16]}",
-        e0=isolated_atoms(config, frames),
-        terms=tuple(terms),
-        command_line=" ".join(config.to_cfg().split()),
-    )
-
-
-def isolated_atoms(config: GapConfig, frames: Sequence[Atoms]) -> dict[int, float]:
-    """Return the energy of one isolated atom of each element, eV, by atomic number."""
-    elements = _elements(frames)
-    if config.e0 is not None:
-        return {atomic_numbers[symbol]: energy for symbol, energy in config.e0.items()}
-    names = config.energy_parameter_name, config.force_parameter_name
-    if config.e0_method == "isolated":
-        alone = [atoms for atoms in frames if len(atoms) == 1]
-        _, energies, _ = label_arrays(alone, *names)
-        return {int(a.numbers[0]): float(e) for a, e in zip(alone, energies, strict=True)}
-    n_atoms, energies, _ = label_arrays(frames, *names)
-    return dict.fromkeys(elements, float(np.mean(energies / n_atoms)))
-
-
+@one_thread
 def solve(
     template: GapModel,
     frames: Sequence[Atoms],
@@ -186,262 +140,154 @@ def solve(
     ConfigError
         If the kernel matrix of the sparse points is not positive: the jitter is too small.
     """
-    n_sparse = template.n_sparse
-    rows = FrameRows(template, config)
-    stop = threading.Event()
 
-    def fold(part: Sequence[Atoms]) -> np.ndarray:
-        triangle = Triangle(n_sparse + 1)
-        for atoms in part:
-            if stop.is_set():
-                break
-            triangle.add(rows(atoms))
-            on_frame()
-        return triangle.finish()
+    def weighted(rows: Rows) -> Iterable[tuple[str, np.ndarray]]:
+        for group, of_group in rows.items():
+            of_group /= group.sigma(config)
+            yield "all", of_group
 
-    parts = [frames[k::N_PARTS] for k in range(N_PARTS)]
-    with ThreadPoolExecutor(N_PARTS) as pool:
-        futures = [pool.submit(fold, part) for part in parts]
-        try:
-            triangles = [future.result() for future in futures]
-        finally:
-            stop.set()
-    upper = triangles[0]
-    for other in triangles[1:]:
-        upper = fold_triangle(upper, other)
-    prior = np.zeros((n_sparse, n_sparse + 1), order="F")
-    prior[:, :-1] = covariance_factor(template, config.sparse_jitter)
-    upper = fold_triangle(upper, prior)
-    weights: np.ndarray = solve_triangular(upper[:n_sparse, :n_sparse], upper[:n_sparse, -1])
+    triangles = _folded(template, frames, config, weighted, on_frame)
+    prior = prior_rows(template, config)
+    return weights_of(fold_triangles([*triangles.values(), prior], template.n_sparse + 1))
+
+
+@dataclass(frozen=True)
+class CompressedRows:
+    """The rows of K_NM of some frames, with labels, as triangles: enough to solve for any sigmas.
+
+    Attributes
+    ----------
+    template : GapModel
+        Descriptors and sparse points.
+    triangles : dict
+        For each group of labels R of its rows, the labels in the last column; rows of energies and
+        virials are divided by √N.
+    """
+
+    template: GapModel
+    triangles: Mapping[LabelGroup, np.ndarray]
+
+    def factor(self, config: GapConfig) -> np.ndarray:
+        """Return R of all weighted rows on top of the prior's, (n_sparse + 1, n_sparse + 1)."""
+        weighted = [rows / group.sigma(config) for group, rows in self.triangles.items()]
+        prior = prior_rows(self.template, config)
+        return fold_triangles([*weighted, prior], self.template.n_sparse + 1)
+
+    def weights(self, config: GapConfig) -> np.ndarray:
+        """Return the weights that `solve` would find with the sigmas of `config`, (n_sparse,)."""
+        return weights_of(self.factor(config))
+
+
+@one_thread
+def compress(
+    template: GapModel,
+    frames: Sequence[Atoms],
+    config: GapConfig,
+    *,
+    on_frame: Callable[[], Any] = lambda: None,
+) -> CompressedRows:
+    """Make the rows of K_NM and compress them, without their expected errors.
+
+    Parameters are those of `solve`; of the settings only names of labels, and the config types
+    that have expected errors of their own, matter.
+    """
+    triangles = _folded(template, frames, config, lambda rows: rows.items(), on_frame)
+    return CompressedRows(template, triangles)
+
+
+def prior_rows(template: GapModel, config: GapConfig) -> np.ndarray:
+    """Return U with UᵀU = K_MM, and a last column of zeros: the rows of αᵀ K_MM α."""
+    return np.pad(covariance_factor(template, config.sparse_jitter), ((0, 0), (0, 1)))
+
+
+def weights_of(upper: np.ndarray) -> np.ndarray:
+    """Return the solution of the least squares with this R; its last column holds the labels."""
+    weights: np.ndarray = solve_triangular(upper[:-1, :-1], upper[:-1, -1])
     return weights
 
 
-class FrameRows:
-    """Makes the weighted rows of K_NM, and the labels beside them, of one frame after the other.
+class LabeledRows:
+    """Makes the rows of K_NM of one frame after the other, the labels in the last column.
 
     Parameters
     ----------
     model : GapModel
         Descriptors and sparse points.
     config : GapConfig
-        Expected errors, names of the labels.
+        Names of the labels; whether virials count; config types with errors of their own.
     """
 
     def __init__(self, model: GapModel, config: GapConfig) -> None:
-        self.model, self.config = model, config
-        self._settings = [term_settings(term) for term in model.terms]
-        self._reach = max(each.cutoff_A for each in self._settings)
-        self._tensors: list[SparseTensors | None] = [
-            sparse_tensors(
-                settings,
-                term.sparse_points[:, :-1],
-                term.delta**2 * term.sparse_cutoff,
-                float(term.zeta or 1.0),
-            )
-            if isinstance(settings, SoapSettings)
-            else None
-            for term, settings in zip(model.terms, self._settings, strict=True)
-        ]
+        self.config = config
+        self._rows = FrameRows(model)
+        self._names = config.energy_parameter_name, config.force_parameter_name
 
-    def __call__(self, atoms: Atoms) -> np.ndarray:
-        """Return rows (n_labels, n_sparse + 1); the last column holds the labels.
-
-        Labels are the energy, all forces, and six components of the virial where there is one.
-        """
-        config, n_atoms = self.config, len(atoms)
+    def __call__(self, atoms: Atoms) -> Rows:
+        """Return rows (n_labels, n_sparse + 1); those of energy and virial are divided by √N."""
         virial = virial_label(atoms)
-        with_virial = virial is not None and config.default_sigma[2] > 0
-        rows = np.empty((1 + 3 * n_atoms + 6 * with_virial, self.model.n_sparse + 1))
-        of_forces, of_virial = slice(1, 1 + 3 * n_atoms), slice(1 + 3 * n_atoms, None)
-        pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, self._reach)
-        expansions: dict[SoapSettings, tuple[Expansion, np.ndarray, np.ndarray]] = {}
-        start = 0
-        for term, settings, tensors in zip(
-            self.model.terms, self._settings, self._tensors, strict=True
-        ):
-            columns = slice(start, start + len(term.alpha))
-            start = columns.stop
-            if isinstance(settings, PairSettings):
-                energy, forces = pair_rows(term, settings, atoms, pairs)
-                if with_virial:
-                    strain = pair_strain_rows(term, settings, atoms, pairs)
-            else:
-                if settings not in expansions:
-                    expansion = _expanded(settings, atoms, pairs, gradients=True)
-                    spectra = power_spectra(settings, expansion.coefficients)
-                    expansions[settings] = (expansion, *spectra)
-                centers = np.flatnonzero(atoms.numbers == int(term.number("Z")))
-                assert tensors is not None
-                energy, forces, strain = soap_rows(
-                    settings, tensors, *expansions[settings], centers, with_strain=with_virial
-                )
-            rows[0, columns], rows[of_forces, columns] = energy, forces
-            if with_virial:
-                rows[of_virial, columns] = -strain[VOIGT]
-        names = config.energy_parameter_name, config.force_parameter_name
-        _, (energy_label,), force_labels = label_arrays([atoms], *names)
-        rows[0, -1] = energy_label - self.model.isolated_energies(atoms.numbers).sum()
-        rows[of_forces, -1] = force_labels
-        rows[0] /= config.sigma_energy_eV_per_atom * math.sqrt(n_atoms)
-        rows[of_forces] /= config.sigma_force_eV_per_A
-        if virial is not None and with_virial:
-            rows[of_virial, -1] = virial[VOIGT]
-            rows[of_virial] /= config.default_sigma[2] * math.sqrt(n_atoms)
+        energy, forces, of_virial = self._rows(atoms, with_virial=virial is not None)
+        _, (energy_label,), force_labels = label_arrays([atoms], *self._names)
+        energy_label -= self._rows.model.isolated_energies(atoms.numbers).sum()
+        root = np.sqrt(len(atoms))
+        config_type = self.config.config_type_of(atoms)
+        rows = {
+            LabelGroup("energy", config_type): np.append(energy, energy_label)[None] / root,
+            LabelGroup("force", config_type): np.column_stack([forces, force_labels]),
+        }
+        if virial is not None:
+            rows[LabelGroup("virial", config_type)] = np.column_stack([of_virial, virial]) / root
         return rows
 
 
 def virial_label(atoms: Atoms) -> np.ndarray | None:
-    """Return the virial of a frame, −dE/dε, as (9,) in eV, or None where it has none."""
-    if "virial" in atoms.info:
-        return np.asarray(atoms.info["virial"], float).ravel()
-    return None
+    """Return the virial of a frame, −dE/dε, as xx yy zz yz xz xy in eV, or None if it has none.
+
+    As in gap_fit a stress (eV/Å³, 6 or 9 numbers) is one, too, where no virial is given.
+    """
+    virial = label(atoms, "virial")
+    if virial is None:
+        stress = label(atoms, "stress")
+        if stress is None:
+            return None
+        virial = -atoms.get_volume() * np.asarray(stress, float)
+    virial = np.asarray(virial, float)
+    if virial.size == len(VOIGT):
+        return virial.ravel()
+    square = virial.reshape(3, 3)
+    return (0.5 * (square + square.T)).ravel()[VOIGT]
 
 
-def _check(config: GapConfig, frames: Sequence[Atoms]) -> None:
-    sigma = config.default_sigma[2]
-    if sigma <= 0 and any(virial_label(atoms) is not None for atoms in frames):
-        raise ConfigError(
-            f"The frames hold virials, and default_sigma={config.default_sigma} has none for them",
-            expected="a third number above 0: the expected error of virials, eV per atom",
-            fix="give one, such as 0.05, or delete 'virial' from the frames",
-        )
-
-
-def _elements(frames: Sequence[Atoms]) -> list[int]:
-    """Return atomic numbers in the order in which they appear, as gap_fit lists them."""
-    return list(dict.fromkeys(int(z) for atoms in frames for z in atoms.numbers))
-
-
-def _texts(options: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in options.items()}
-
-
-def _choose(method: str, blocks: Any, n_sparse: int, rng: np.random.Generator) -> np.ndarray:
-    if method not in SELECTION:
-        raise ConfigError(
-            f"sparse_method={method!r} is known to gap_fit only",
-            expected=" or ".join(map(repr, SELECTION)),
-            fix="use engine='gap_fit'",
-        )
-    return SELECTION[method](blocks, n_sparse, rng)
-
-
-def _pair_distances(
-    elements: Sequence[int], frames: Sequence[Atoms], cutoff_A: float
-) -> dict[tuple[int, int], list[np.ndarray]]:
-    """Return for each pair of elements the distances (n, 1) within the cutoff, frame by frame."""
-    distances: dict[tuple[int, int], list[np.ndarray]] = {
-        (one, other): [] for k, one in enumerate(elements) for other in elements[k:]
-    }
-    for atoms in frames:
-        pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
-        for (one, other), lists in distances.items():
-            low, high = sorted((one, other))
-            near = pairs.between((low, high), atoms.numbers, cutoff_A)
-            lists.append(near.distance[:, None])
-    return distances
-
-
-def _pair_term(
-    options: dict[str, str],
-    pair: dict[str, Any],
-    distances: Sequence[np.ndarray],
-    rng: np.random.Generator,
-) -> GapTerm:
-    """Return a pair term without weights, its sparse points chosen from distances."""
-    points = _choose(pair["sparse_method"], lambda: iter(distances), pair["n_sparse"], rng)
-    descriptor = " ".join(["distance_2b", *map("=".join, options.items())])
-    term = GapTerm(
-        kind="distance_2b",
-        options=options,
-        descriptor=descriptor,
-        delta=float(pair["delta"]),
-        zeta=None,
-        theta=float(pair["theta_uniform"]),
-        alpha=np.zeros(len(points)),
-        sparse_cutoff=np.ones(len(points)),
-        sparse_points=points,
-    )
-    settings = term_settings(term)
-    assert isinstance(settings, PairSettings)
-    cutoff, _ = settings.cutoff_factor(points[:, 0])
-    return replace(term, sparse_cutoff=cutoff)
-
-
-def _soap_term(
-    options: dict[str, str],
-    soap: dict[str, Any],
-    number: int,
+def _folded(
+    template: GapModel,
     frames: Sequence[Atoms],
-    rng: np.random.Generator,
-    shared: dict[Any, list[np.ndarray]],
+    config: GapConfig,
+    grouped: Callable[[Rows], Iterable[tuple[Any, np.ndarray]]],
     on_frame: Callable[[], Any],
-) -> GapTerm:
-    settings = SoapSettings(
-        n_max=soap["n_max"],
-        l_max=soap["l_max"],
-        cutoff_A=float(soap["cutoff"]),
-        transition_A=float(soap["cutoff_transition_width"]),
-        sigma_A=float(soap["atom_sigma"]),
-        central_weight=1.0,
-        basis_error_exponent=10.0,
-        species=tuple(map(int, options["species_Z"].strip("{}").split())),
-    )
-    n_centers = sum(len(atoms) for atoms in frames)
-    keep = 8e-6 * n_centers * settings.n_components < SPECTRA_MB
+) -> dict[Any, np.ndarray]:
+    """Return R of the rows of each group, made and folded in `N_PARTS` threads."""
+    enable_compilation_cache()
+    n_columns = template.n_sparse + 1
+    rows_of = LabeledRows(template, config)
+    stop = threading.Event()
 
-    def spectra() -> Iterator[np.ndarray]:
-        if keep and settings in shared:
-            yield from shared[settings]
-            return
-        for atoms in frames:
-            pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, settings.cutoff_A)
-            expansion = _expanded(settings, atoms, pairs, gradients=False)
-            spectrum, _ = power_spectra(settings, expansion.coefficients)
-            if keep:
-                collected.append(spectrum)
+    def fold(part: Sequence[Atoms]) -> dict[Any, np.ndarray]:
+        triangles: dict[Hashable, Triangle] = defaultdict(lambda: Triangle(n_columns))
+        for atoms in part:
+            if stop.is_set():
+                break
+            for group, rows in grouped(rows_of(atoms)):
+                triangles[group].add(rows)
             on_frame()
-            yield spectrum
-        if keep:
-            shared[settings] = collected
+        return {group: triangle.finish() for group, triangle in triangles.items()}
 
-    collected: list[np.ndarray] = []
-
-    def of_element() -> Iterator[np.ndarray]:
-        for atoms, spectrum in zip(frames, spectra(), strict=True):
-            yield spectrum[atoms.numbers == number]
-
-    points = _choose(soap["sparse_method"], of_element, soap["n_sparse"], rng)
-    descriptor = " ".join(["soap", *map("=".join, options.items())])
-    return GapTerm(
-        kind="soap",
-        options=options,
-        descriptor=descriptor,
-        delta=float(soap["delta"]),
-        zeta=float(soap["zeta"]),
-        theta=None,
-        alpha=np.zeros(len(points)),
-        sparse_cutoff=np.ones(len(points)),
-        sparse_points=np.column_stack([points, np.zeros(len(points))]),
-    )
-
-
-def _expanded(
-    settings: SoapSettings, atoms: Atoms, pairs: PairList, *, gradients: bool
-) -> Expansion:
-    near = pairs.select(pairs.distance < settings.cutoff_A)
-    return expand(
-        settings,
-        atoms,
-        near,
-        pair_capacity=_capacity(len(near.first), 64),
-        atom_capacity=_capacity(len(atoms), 4),
-        gradients=gradients,
-    )
-
-
-def _capacity(number: int, step: int) -> int:
-    """Return a size for arrays that holds `number`: few sizes, so that little is compiled."""
-    while step * 4 < number:
-        step *= 2
-    return step * math.ceil(max(number, 1) / step)
+    with ThreadPoolExecutor(N_PARTS) as pool:
+        futures = [pool.submit(fold, frames[k::N_PARTS]) for k in range(N_PARTS)]
+        try:
+            parts = [future.result() for future in futures]
+        finally:
+            stop.set()
+    groups = dict.fromkeys(group for part in parts for group in part)
+    return {
+        group: fold_triangles([part.pop(group) for part in parts if group in part], n_columns)
+        for group in groups
+    }

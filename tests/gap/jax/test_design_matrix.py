@@ -23,9 +23,10 @@ def test_it_gives_what_quippy_gives_for_frames_of_any_size(model, tiny_fit):
     water = load_frames("water", "validate")[0]
     molecule = water[[0, 1, 2]]
     molecule.pbc = False
-    frames = [water, molecule, water[:30]]
+    hydrogen = molecule[1:]  # no O: one term has no centers, and no neighbors
+    frames = [water, molecule, water[:30], hydrogen]
     design = design_matrix(model, frames)
-    assert design.energies.shape == (3, model.n_sparse)
+    assert design.energies.shape == (4, model.n_sparse)
     energies = design.energies @ weights(model) + isolated_energies(model, frames)
     forces = design.forces @ weights(model)
     calculator, first = load_potential(tiny_fit.model_path, engine="quippy"), 0
@@ -40,7 +41,7 @@ def test_it_gives_what_quippy_gives_for_frames_of_any_size(model, tiny_fit):
 
 @pytest.mark.slow
 def test_predictions_are_the_same_without_the_matrix(model, frames10):
-    frames = [frames10[0], frames10[1][:20]]
+    frames = [frames10[0], frames10[1][:20], frames10[2][[1, 2]]]
     several = np.column_stack([weights(model), np.cos(np.arange(model.n_sparse))])
     design, found = design_matrix(model, frames), predictions(model, frames, several)
     for matrix, expected in ((design.energies, found.energies), (design.forces, found.forces)):

@@ -1,7 +1,5 @@
 """Training without gap_fit: the same model from the same sparse points."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,10 +8,12 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames, load_potential
-from helpers.errors import ConfigError, FitError
+from helpers.errors import ConfigError, DataError, FitError
+from helpers.gap import Soap
 from helpers.gap.jax import training
 from helpers.gap.jax.calculator import JaxCalculator
-from helpers.gap.jax.least_squares import check_memory
+from helpers.gap.jax.requirements import check_memory, memory_MB
+from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.xml import read_model, write_model
 
 SMALL = GapConfig(
@@ -63,6 +63,25 @@ def molecules(n_frames: int):
     return frames
 
 
+def crystals(n_frames: int):
+    """Strained crystals: all atoms of a frame have the same environment."""
+    frames = []
+    for k in range(n_frames):
+        atoms = bulk("Cu", cubic=True)
+        atoms.set_cell(atoms.cell.array * [1 + 0.01 * k, 1, 1], scale_atoms=True)
+        frames.append(labeled(atoms, EMT()))
+    return frames
+
+
+def of_two_kinds():
+    """An alloy and molecules of water, in frames that say which they are, some of them not."""
+    frames = alloy(6) + load_frames("water", "train", 50)[:3]
+    for k, atoms in enumerate(frames):
+        if k not in (0, 7):
+            atoms.info["config_type"] = "alloy" if k < 6 else "water"
+    return frames
+
+
 def _words(term, name: str) -> list[str]:
     return term.options.get(name, "").strip("{}").split()
 
@@ -81,6 +100,21 @@ CASES = {
     "molecules of three elements": lambda: (
         SMALL.replace(n_sparse=5, two_body=None),
         molecules(9),
+    ),
+    "crystals with few environments": lambda: (SMALL, crystals(9)),
+    "errors by config type": lambda: (
+        SMALL.replace(
+            n_sparse=4,
+            two_body=None,  # gap_fit refuses pairs of elements that never meet
+            e0_method=None,
+            e0={"Cu": 0.0, "Ni": 0.0, "O": -440.0, "H": -14.5},
+            config_type_sigma={"water": (0.002, 0.1, 0.0, 0.0), "alloy": (0.01, 0.02, 0.0, 0.0)},
+        ),
+        of_two_kinds(),
+    ),
+    "two SOAPs and two sets of pairs": lambda: (
+        SMALL.replace(more_terms=(Soap(cutoff=3.0, n_max=3, n_sparse=9), TwoBody(3.0, n_sparse=4))),
+        alloy(6),
     ),
     "energies of isolated atoms are given": lambda: (
         SMALL.replace(e0_method=None, e0={"Cu": -1.0, "Ni": -0.5}),
@@ -116,9 +150,9 @@ EACH_CASE = [
 def test_from_the_same_sparse_points_comes_the_same_model(case, fitted):
     config, frames, theirs = fitted(case)
     weights = training.solve(theirs, frames, config)
-    parts = zip(theirs.terms, theirs.split(weights), strict=True)
-    ours = replace(theirs, terms=tuple(replace(term, alpha=alpha) for term, alpha in parts))
-    expected, found = JaxCalculator(theirs), JaxCalculator(ours)
+    expected, found = (
+        JaxCalculator(model) for model in (theirs, training.with_weights(theirs, weights))
+    )
     for atoms in frames:
         difference = expected.get_potential_energy(atoms) - found.get_potential_energy(atoms)
         assert abs(difference) < 1e-8 * len(atoms)
@@ -129,7 +163,7 @@ def test_from_the_same_sparse_points_comes_the_same_model(case, fitted):
 @pytest.mark.parametrize("case", EACH_CASE)
 def test_the_terms_are_those_of_gap_fit(case, fitted):
     config, frames, theirs = fitted(case)
-    ours = training.new_terms(config, frames)
+    ours = new_terms(config, frames)
     assert len(ours.terms) == len(theirs.terms)
     for term, other in zip(ours.terms, theirs.terms, strict=True):
         assert term.kind == other.kind and len(term.alpha) == len(other.alpha)
@@ -178,20 +212,66 @@ def test_the_same_seed_gives_the_same_model(frames10):
 
 def test_more_sparse_points_than_environments_are_all_of_them(frames10):
     with pytest.warns(UserWarning, match="n_sparse=500 is more than the 32"):
-        model = training.new_terms(SMALL.replace(n_sparse=500), frames10[:2])
+        model = new_terms(SMALL.replace(n_sparse=500), frames10[:2])
     assert [len(term.alpha) for term in model.terms][-2:] == [32, 64]
 
 
-def test_virials_without_an_expected_error_are_refused():
-    with pytest.raises(ConfigError, match="The frames hold virials"):
-        training.train(SMALL, alloy(4, virial=True))
+def with_info(**labels):
+    return lambda atoms: atoms.info.update(labels)
 
 
-def test_a_method_that_only_gap_fit_knows_is_named(frames10):
-    with pytest.raises(ConfigError, match="'covariance' is known to gap_fit only"):
-        training.train(SMALL.replace(sparse_method="covariance"), frames10)
+def with_array(name, value):
+    return lambda atoms: atoms.set_array(name, np.full(len(atoms), value))
 
 
-def test_memory_that_is_not_there_is_told_beforehand():
-    with pytest.raises(FitError, match="with 1000000 sparse points needs .* MB"):
-        check_memory(1_000_000)
+@pytest.mark.parametrize(
+    ("config", "spoil", "kind", "message"),
+    [
+        (
+            SMALL,
+            with_info(virial=np.eye(3)),
+            ConfigError,
+            "Frame 2 holds a virial, and default_sigma=.* third number",
+        ),
+        (SMALL, with_info(stress=np.ones(6)), ConfigError, "Frame 2 holds a stress"),
+        (
+            SMALL.replace(sparse_method="covariance"),
+            None,
+            ConfigError,
+            "'covariance' is known to gap_fit only",
+        ),
+        (
+            SMALL.replace(more_terms=(Soap(sparse_method="covariance"),)),
+            None,
+            ConfigError,
+            "'covariance' is known to gap_fit only",
+        ),
+        (SMALL.replace(do_copy_atoms_file=True), None, ConfigError, "do_copy_atoms_file=True"),
+        (SMALL, with_info(force_sigma=0.1), DataError, "Frame 2 holds 'force_sigma'"),
+        (SMALL, with_array("force_mask", True), DataError, "Frame 2 holds 'force_mask'.*delete"),
+        (SMALL, with_array("local_property", 1.0), DataError, "Frame 2 holds 'local_property'"),
+    ],
+)
+def test_what_only_gap_fit_can_do_is_named(tmp_path, frames10, config, spoil, kind, message):
+    if spoil is not None:
+        spoil(frames10[1])
+    with pytest.raises(kind, match=message):
+        fit_gap(config, frames10, output=tmp_path / "gap.xml", engine="jax", progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stress_is_a_virial():
+    atoms = alloy(1, virial=True)[0]
+    other = atoms.copy()
+    virial = other.info.pop("virial")
+    other.info["stress"] = -virial / other.get_volume()
+    assert np.allclose(training.virial_label(atoms), training.virial_label(other))
+
+
+def test_memory_that_is_not_there_is_told_beforehand(frames10):
+    with pytest.raises(FitError, match="This fit needs .* MB of memory.*are free.*n_sparse"):
+        check_memory(SMALL.replace(n_sparse=1_000_000), frames10)
+
+
+def test_the_number_of_frames_does_not_change_the_memory(frames10):
+    assert memory_MB(GapConfig(), frames10) == memory_MB(GapConfig(), 100 * frames10)
