@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Real
@@ -13,9 +14,11 @@ from typing import Any
 from ase.data import atomic_numbers
 
 from helpers import checks
-from helpers.errors import ConfigError, nearest
+from helpers.errors import ConfigError
 from helpers.files import write_atomic
 from helpers.gap import cfg
+from helpers.gap.descriptors import known_options
+from helpers.gap.gap_fit_keys import FURTHER_KEYS, GAP_FIT_DEFAULTS, SPARSE_METHODS
 
 # Units of the fields of `GapConfig` and `TwoBody` that have one, for tables and figures.
 UNITS = {
@@ -44,8 +47,12 @@ class TwoBody(checks.Settings):
         eV; how much energy one pair is expected to vary by.
     theta_uniform : float
         Å; length scale of the squared-exponential kernel.
-    covariance_type, sparse_method : str
-        Kernel and choice of sparse points; ``"ard_se"`` and ``"uniform"``.
+    covariance_type : str
+        Kernel: ``"ard_se"``.
+    sparse_method : str
+        How the sparse points are chosen: ``"uniform"``, ``"random"``, …
+    cutoff_transition_width : float
+        Å; range over which the term fades out before the cutoff.
     """
 
     cutoff: float = 6.0
@@ -54,14 +61,18 @@ class TwoBody(checks.Settings):
     theta_uniform: float = 0.5
     covariance_type: str = "ard_se"
     sparse_method: str = "uniform"
+    cutoff_transition_width: float = 0.5
 
     def __post_init__(self) -> None:
         checks.number("cutoff", self.cutoff, unit="Å")
+        checks.number(
+            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
+        )
         checks.whole("n_sparse", self.n_sparse, 1)
         checks.number("delta", self.delta, unit="eV")
         checks.number("theta_uniform", self.theta_uniform, unit="Å")
         checks.one_of("covariance_type", self.covariance_type, ("ard_se",))
-        checks.one_of("sparse_method", self.sparse_method, ("uniform",))
+        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
 
 
 # Field names by the place that gap_fit reads them from, in the order in which they are written.
@@ -91,6 +102,9 @@ SOAP_KEYS = (
     "sparse_method",
 )
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
+# Options of soap that the kit passes on as they are.
+FURTHER_SOAP_KEYS = known_options("soap") - {*SOAP_KEYS, "add_species", "theta_fac"}
+FURTHER_SOAP_KEYS -= {"theta_uniform", "species_Z", "Z", "n_species", "config_type_n_sparse"}
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
@@ -116,7 +130,7 @@ class GapConfig(checks.Settings):
         Sparse points (representative environments) per element.
     delta : float
         eV; how much energy one environment is expected to vary by.
-    zeta : int
+    zeta : float
         Power of the SOAP kernel; higher tells environments apart more sharply.
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
@@ -126,8 +140,8 @@ class GapConfig(checks.Settings):
     e0_method : str or None
         ``"average"``: every element gets the mean energy per atom of the training frames.
         ``"isolated"``: energies of frames with one atom. None where `e0` is given.
-    e0 : dict, optional
-        Energy of each isolated atom by element, eV.
+    e0 : dict or float, optional
+        Energy of each isolated atom by element, or one for all elements, eV.
     sparse_jitter : float
         Added to the diagonal of the kernel matrix for numerical stability, eV².
     cutoff_transition_width : float
@@ -146,6 +160,16 @@ class GapConfig(checks.Settings):
         Store the training frames in the model file, too.
     rnd_seed : int
         Seed of gap_fit's random choices.
+    soap : bool
+        Whether there is a SOAP term with the settings above.
+    further_soap_keys : dict, optional
+        Other options of the SOAP term, as texts, such as ``{"central_weight": "0.5"}``.
+    other_terms : tuple of str
+        Terms of other kinds, or for chosen elements, as gap_fit's own texts, such as
+        ``"angle_3b cutoff=3.0 …"``.
+    further_keys : dict, optional
+        Other keys of gap_fit outside ``gap={}``, as texts, such as
+        ``{"virial_parameter_name": "dft_virial"}``.
 
     Raises
     ------
@@ -170,11 +194,11 @@ class GapConfig(checks.Settings):
     l_max: int = 2
     n_sparse: int = 1000
     delta: float = 0.2
-    zeta: int = 2
+    zeta: float = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
     two_body: TwoBody | None = field(default_factory=TwoBody)
     e0_method: str | None = "average"
-    e0: Mapping[str, float] | None = None
+    e0: Mapping[str, float] | float | None = None
     sparse_jitter: float = 1e-8
     cutoff_transition_width: float = 2.0
     covariance_type: str = "dot_product"
@@ -185,10 +209,17 @@ class GapConfig(checks.Settings):
     sparse_separate_file: bool = False
     do_copy_atoms_file: bool = False
     rnd_seed: int = 1
+    soap: bool = True
+    further_soap_keys: Mapping[str, str] | None = None
+    other_terms: tuple[str, ...] = ()
+    further_keys: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
+        for key in ("cutoff", "atom_sigma"):
             checks.number(key, getattr(self, key), unit="Å")
+        checks.number(
+            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
+        )
         if self.cutoff_transition_width >= self.cutoff:
             checks.refuse(
                 "cutoff_transition_width",
@@ -198,13 +229,15 @@ class GapConfig(checks.Settings):
         checks.whole("n_max", self.n_max, 1, 20)
         checks.whole("l_max", self.l_max, 0, 20)
         checks.whole("n_sparse", self.n_sparse, 1)
-        checks.whole("zeta", self.zeta, 1)
+        checks.number("zeta", self.zeta)
+        if self.zeta == int(self.zeta):
+            object.__setattr__(self, "zeta", int(self.zeta))
         checks.whole("rnd_seed", self.rnd_seed, 0)
         checks.number("delta", self.delta, unit="eV")
         checks.number("sparse_jitter", self.sparse_jitter, positive=False)
         checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
-        checks.one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
-        for key in ("sparse_separate_file", "do_copy_atoms_file"):
+        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
+        for key in ("sparse_separate_file", "do_copy_atoms_file", "soap"):
             if not isinstance(getattr(self, key), bool):
                 checks.refuse(key, getattr(self, key), "True or False")
         for key in ("atoms_filename", "gap_file", "energy_parameter_name", "force_parameter_name"):
@@ -213,6 +246,7 @@ class GapConfig(checks.Settings):
             checks.refuse("two_body", self.two_body, "TwoBody(...) or None")
         self._check_sigma()
         self._check_e0()
+        self._check_terms()
 
     @classmethod
     def accurate(cls) -> GapConfig:
@@ -247,9 +281,17 @@ class GapConfig(checks.Settings):
     def to_cfg(self) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
-        soap = {name: getattr(self, name) for name in SOAP_KEYS}
-        terms = [] if self.two_body is None else [("distance_2b", vars(self.two_body))]
-        return cfg.format_config(top, [*terms, ("soap", soap)])
+        terms: list[Any] = []
+        if self.two_body is not None:
+            pair = dict(vars(self.two_body))
+            if pair["cutoff_transition_width"] == GAP_FIT_DEFAULTS["cutoff_transition_width"]:
+                del pair["cutoff_transition_width"]
+            terms.append(("distance_2b", pair))
+        terms += self.other_terms
+        if self.soap:
+            soap = {name: getattr(self, name) for name in SOAP_KEYS}
+            terms.append(("soap", {**soap, **(self.further_soap_keys or {})}))
+        return cfg.format_config({**top, **(self.further_keys or {})}, terms)
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
@@ -262,41 +304,60 @@ class GapConfig(checks.Settings):
         Raises
         ------
         ConfigError
-            If the file is missing, uses a form that gap_fit rejects (such as comments), holds a
-            misspelled key, inside ``gap={}`` too, or a value that cannot be used.
+            If the file is missing, uses a form that gap_fit rejects (such as comments outside of
+            ``gap={}``), holds a misspelled key, inside ``gap={}`` too, or a value that cannot be
+            used.
         """
         return cls.from_cfg(cfg.read_text(path), source=str(path))
 
     @classmethod
     def from_cfg(cls, text: str, *, source: str = "the config") -> GapConfig:
-        """Like `read`, from a text. Keys that are absent take gap_fit's value or ours."""
+        """Like `read`, from a text. Keys that are absent take gap_fit's own value.
+
+        The first term of soap and the first of distance_2b for all elements become settings of
+        their own; other terms are kept as texts.
+        """
         top, terms = cfg.parse_config(text, source)
+        cfg.check_names(top, {*TOP_KEYS, *FURTHER_KEYS}, source)
+        if "e0" in top and top.pop("e0_method", ""):
+            warnings.warn(f"{source}: e0 counts, not e0_method, as in gap_fit", stacklevel=2)
         values = cfg.typed(top, TOP_KEYS, cls, source)
         if "atoms_filename" not in values:
             raise ConfigError(f"{source} has no atoms_filename", fix="name the training frames")
-        soap = [options for kind, options in terms if kind == "soap"]
-        pairs = [options for kind, options in terms if kind == "distance_2b"]
-        others = [kind for kind, _ in terms if kind not in ("soap", "distance_2b")]
-        if others:
-            raise ConfigError(
-                f"{source}: gap={{}} holds the descriptor {others[0]!r}",
-                expected="'soap' and, if you like, 'distance_2b'",
-                fix=nearest(others[0], ("soap", "distance_2b")),
-            )
-        if len(soap) != 1 or len(pairs) > 1:
-            raise ConfigError(
-                f"{source}: gap={{}} holds {len(soap)} soap and {len(pairs)} distance_2b terms",
-                expected="one soap term and at most one distance_2b term, joined by ':'",
-            )
-        values |= cfg.typed(soap[0], SOAP_KEYS, cls, f"{source}, soap term")
-        two_body = None
-        if pairs:
-            two_body = TwoBody(
-                **cfg.typed(pairs[0], PAIR_KEYS, TwoBody, f"{source}, distance_2b term")
-            )
+        if "default_sigma" not in values:
+            raise ConfigError(f"{source} has no default_sigma", fix="name the expected errors")
+        values["further_keys"] = {k: v for k, v in top.items() if k in FURTHER_KEYS} or None
         if "e0" in values:
-            values.setdefault("e0_method", None)
-        return cls(**values, two_body=two_body)
+            values["e0_method"] = None
+        two_body, others = None, []
+        values["soap"] = False
+        for term in terms:
+            where = f"{source}, {term.kind} term"
+            if not values["soap"] and _is_plain(term, {*SOAP_KEYS, *FURTHER_SOAP_KEYS}, "soap"):
+                further = {k: v for k, v in term.options.items() if k in FURTHER_SOAP_KEYS}
+                values |= cfg.typed(term.options, SOAP_KEYS, cls, where)
+                values |= {"soap": True, "further_soap_keys": further or None}
+            elif two_body is None and _is_plain(term, set(PAIR_KEYS), "distance_2b"):
+                two_body = TwoBody(**cfg.typed(term.options, PAIR_KEYS, TwoBody, where))
+            else:
+                others.append(term.text)
+        return cls(**values, two_body=two_body, other_terms=tuple(others))
+
+    def _check_terms(self) -> None:
+        cfg.check_texts("further_soap_keys", self.further_soap_keys, FURTHER_SOAP_KEYS)
+        cfg.check_texts("further_keys", self.further_keys, FURTHER_KEYS)
+        if not isinstance(self.other_terms, tuple):
+            checks.refuse("other_terms", self.other_terms, "a tuple of texts")
+        for text in self.other_terms:
+            cfg.parse_config(f"gap={{{{{text}}}}}", "other_terms")
+        if not self.soap:
+            defaults = {f.name: f.default for f in fields(self)}
+            changed = [n for n in SOAP_KEYS if getattr(self, n) != defaults[n]]
+            if changed or self.further_soap_keys:
+                name = (*changed, "further_soap_keys")[0]
+                checks.refuse(name, getattr(self, name), "no setting of SOAP beside soap=False")
+        if not (self.soap or self.two_body or self.other_terms):
+            checks.refuse("soap", self.soap, "at least one term")
 
     def _check_sigma(self) -> None:
         sigma = self.default_sigma
@@ -316,6 +377,10 @@ class GapConfig(checks.Settings):
             raise ConfigError(
                 "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
             )
+        if not isinstance(self.e0, Mapping):
+            checks.number("e0", abs(self.e0) if isinstance(self.e0, Real) else self.e0, positive=False)
+            object.__setattr__(self, "e0", float(self.e0))
+            return
         for element, energy in dict(self.e0).items():
             if element not in _ELEMENTS:
                 checks.refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
@@ -323,6 +388,16 @@ class GapConfig(checks.Settings):
                 checks.refuse("e0", energy, f"an energy in eV for {element}")
         energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
         object.__setattr__(self, "e0", energies)
+
+
+def _is_plain(term: cfg.Term, names: set[str], kind: str) -> bool:
+    """Tell whether the settings of `GapConfig` can hold all that a term says."""
+    kernel = term.options.get("covariance_type", "").casefold()
+    usual = {"soap": ("dot_product",), "distance_2b": ("ard_se", "gaussian")}[kind]
+    return (
+        (term.kind == kind and term.add_species and kernel in usual)
+        and set(term.options) <= names
+    )
 
 
 # The third preset, beside `GapConfig()` and `GapConfig.accurate()`: the small potential of the

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +52,9 @@ from helpers.terminal import progress_bar
 
 SPECTRA_MB = 256  # up to which power spectra are kept between the two passes over the frames
 VOIGT = [0, 4, 8, 5, 2, 1]  # xx yy zz yz xz xy among xx xy xz yx …
+# What gap_fit reads from a frame, if it is there, in place of default_sigma.
+OWN_SIGMAS = ("energy_sigma", "force_sigma", "virial_sigma", "force_atom_sigma")
+OWN_SIGMAS += ("force_component_sigma", "virial_component_sigma", "force_mask", "local_property")
 SELECTION = {"cur_points": leverage_points, "random": random_points, "uniform": uniform_points}
 
 
@@ -150,8 +153,10 @@ def new_terms(
 def isolated_atoms(config: GapConfig, frames: Sequence[Atoms]) -> dict[int, float]:
     """Return the energy of one isolated atom of each element, eV, by atomic number."""
     elements = _elements(frames)
-    if config.e0 is not None:
+    if isinstance(config.e0, Mapping):
         return {atomic_numbers[symbol]: energy for symbol, energy in config.e0.items()}
+    if config.e0 is not None:
+        return dict.fromkeys(elements, float(config.e0))
     names = config.energy_parameter_name, config.force_parameter_name
     if config.e0_method == "isolated":
         alone = [atoms for atoms in frames if len(atoms) == 1]
@@ -297,7 +302,34 @@ def virial_label(atoms: Atoms) -> np.ndarray | None:
     return None
 
 
+def check_config(config: GapConfig) -> None:
+    """Raise `ConfigError` if the config holds something that only gap_fit trains."""
+    further = {"further_soap_keys": config.further_soap_keys, "further_keys": config.further_keys}
+    for name, texts in further.items():
+        if texts:
+            raise ConfigError(
+                f"{', '.join(texts)} ({name}) is known to gap_fit only",
+                fix="leave it out, or use engine='gap_fit'",
+            )
+    if config.other_terms or not config.soap:
+        other = config.other_terms[0].split()[0] if config.other_terms else "soap=False"
+        raise ConfigError(
+            f"The terms of gap={{}} hold what only gap_fit trains ({other})",
+            expected="one soap term, and at most one distance_2b term",
+            fix="use engine='gap_fit'",
+        )
+
+
 def _check(config: GapConfig, frames: Sequence[Atoms]) -> None:
+    check_config(config)
+    for atoms in frames:
+        own = [name for name in OWN_SIGMAS if name in atoms.info or name in atoms.arrays]
+        if own:
+            raise ConfigError(
+                f"The frames hold {own[0]}, an expected error of their own",
+                expected="frames without: this engine uses default_sigma only",
+                fix="use engine='gap_fit', or delete it from the frames",
+            )
     sigma = config.default_sigma[2]
     if sigma <= 0 and any(virial_label(atoms) is not None for atoms in frames):
         raise ConfigError(
