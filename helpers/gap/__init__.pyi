@@ -1,6 +1,7 @@
 from .command import error_script as error_script
 from .config import CLASSROOM as CLASSROOM
 from .config import GapConfig as GapConfig
+from .config import Soap as Soap
 from .config import TwoBody as TwoBody
 from .fit import FitResult as FitResult
 from .fit import fit_gap as fit_gap

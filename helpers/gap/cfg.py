@@ -137,6 +137,10 @@ def convert(key: str, text: str, kind: str, source: str) -> Any:
             return real(text)
         if kind.startswith("tuple"):
             return tuple(real(word) for word in text.replace(",", " ").split())
+        if kind.startswith("Mapping[str, tuple"):
+            words = re.split("[:; ]+", text)
+            groups = [words[i : i + 5] for i in range(0, len(words), 5)]
+            return {name: (real(a), real(b), real(c), real(d)) for name, a, b, c, d in groups}
         if kind.startswith("Mapping"):
             if ":" not in text:  # one energy for all elements
                 return real(text.strip("{} "))
@@ -153,6 +157,8 @@ def convert(key: str, text: str, kind: str, source: str) -> Any:
             "tup": "numbers in braces, {0.001 0.02 0 0}",
             "Map": "{H:-13.6:O:-432.0}, energies in eV",
         }
+        if kind.startswith("Mapping[str, tuple"):
+            expected[kind] = "{liquid:0.002:0.05:0:0}, a name and 4 numbers, and so on"
         raise ConfigError(
             f"{source}: {key}={text} cannot be read",
             expected=expected.get(kind) or expected[kind[:3]],
@@ -299,6 +305,11 @@ def _text(value: Any) -> str:
         return "T" if value else "F"
     if isinstance(value, tuple):
         return "{" + " ".join(map(_shortest, value)) + "}"
+    if isinstance(value, Mapping) and any(isinstance(each, tuple) for each in value.values()):
+        words = (
+            word for name, numbers in value.items() for word in (name, *map(_shortest, numbers))
+        )
+        return "{" + ":".join(words) + "}"
     if isinstance(value, Mapping):
         return "{" + ":".join(f"{name}:{_shortest(number)}" for name, number in value.items()) + "}"
     if isinstance(value, Real) and not isinstance(value, Integral):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers import checks
@@ -28,6 +30,7 @@ UNITS = {
     "delta": "eV",
     "theta_uniform": "Å",
     "default_sigma": "eV/atom, eV/Å, –, –",
+    "config_type_sigma": "eV/atom, eV/Å, –, –",
     "sparse_jitter": "eV²",
     "e0": "eV",
 }
@@ -75,10 +78,57 @@ class TwoBody(checks.Settings):
         checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
 
 
+@dataclass(frozen=True)
+class Soap(checks.Settings):
+    """A further SOAP term, beside the one whose settings are fields of `GapConfig`.
+
+    Parameters
+    ----------
+    atom_sigma, l_max, n_max, cutoff, cutoff_transition_width, delta, zeta, n_sparse
+        As in `GapConfig`.
+    covariance_type, sparse_method : str
+        As in `GapConfig`.
+    """
+
+    atom_sigma: float = 0.4
+    l_max: int = 2
+    n_max: int = 6
+    cutoff: float = 3.5
+    cutoff_transition_width: float = 2.0
+    delta: float = 0.2
+    covariance_type: str = "dot_product"
+    zeta: float = 2
+    n_sparse: int = 1000
+    sparse_method: str = "cur_points"
+
+    def __post_init__(self) -> None:
+        for key in ("cutoff", "atom_sigma"):
+            checks.number(key, getattr(self, key), unit="Å")
+        checks.number(
+            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
+        )
+        if self.cutoff_transition_width >= self.cutoff:
+            checks.refuse(
+                "cutoff_transition_width",
+                self.cutoff_transition_width,
+                f"less than the cutoff, {self.cutoff} Å",
+            )
+        checks.whole("n_max", self.n_max, 1, 20)
+        checks.whole("l_max", self.l_max, 0, 20)
+        checks.whole("n_sparse", self.n_sparse, 1)
+        checks.number("zeta", self.zeta)
+        if self.zeta == int(self.zeta):
+            object.__setattr__(self, "zeta", int(self.zeta))
+        checks.number("delta", self.delta, unit="eV")
+        checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
+        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
+
+
 # Field names by the place that gap_fit reads them from, in the order in which they are written.
 TOP_KEYS = (
     "atoms_filename",
     "default_sigma",
+    "config_type_sigma",
     "e0_method",
     "e0",
     "energy_parameter_name",
@@ -89,20 +139,9 @@ TOP_KEYS = (
     "gap_file",
     "rnd_seed",
 )
-SOAP_KEYS = (
-    "atom_sigma",
-    "l_max",
-    "n_max",
-    "cutoff",
-    "cutoff_transition_width",
-    "delta",
-    "covariance_type",
-    "zeta",
-    "n_sparse",
-    "sparse_method",
-)
+SOAP_KEYS = tuple(f.name for f in fields(Soap))
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
-# Options of soap that the kit passes on as they are.
+# Options of the first soap term that the kit passes on as they are.
 FURTHER_SOAP_KEYS = known_options("soap") - {*SOAP_KEYS, "add_species", "theta_fac"}
 FURTHER_SOAP_KEYS -= {"theta_uniform", "species_Z", "Z", "n_species", "config_type_n_sparse"}
 
@@ -135,8 +174,14 @@ class GapConfig(checks.Settings):
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
         atom), Hessians. Only the first two are used here; they regularize the fit.
+    config_type_sigma : dict, optional
+        Expected errors of frames whose ``info["config_type"]`` is the key, four numbers as in
+        `default_sigma`: ``{"liquid": (0.002, 0.05, 0, 0)}``. The type ``"default"`` stands for all
+        others.
     two_body : TwoBody or None
         The optional pair term.
+    more_terms : tuple of Soap and TwoBody
+        Further terms, such as a second SOAP with a longer cutoff.
     e0_method : str or None
         ``"average"``: every element gets the mean energy per atom of the training frames.
         ``"isolated"``: energies of frames with one atom. None where `e0` is given.
@@ -163,10 +208,10 @@ class GapConfig(checks.Settings):
     soap : bool
         Whether there is a SOAP term with the settings above.
     further_soap_keys : dict, optional
-        Other options of the SOAP term, as texts, such as ``{"central_weight": "0.5"}``.
+        Other options of that SOAP term, as texts, such as ``{"central_weight": "0.5"}``.
     other_terms : tuple of str
         Terms of other kinds, or for chosen elements, as gap_fit's own texts, such as
-        ``"angle_3b cutoff=3.0 …"``.
+        ``"angle_3b cutoff=3.0 …"``; only gap_fit trains them.
     further_keys : dict, optional
         Other keys of gap_fit outside ``gap={}``, as texts, such as
         ``{"virial_parameter_name": "dft_virial"}``.
@@ -196,7 +241,9 @@ class GapConfig(checks.Settings):
     delta: float = 0.2
     zeta: float = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
+    config_type_sigma: Mapping[str, tuple[float, float, float, float]] | None = None
     two_body: TwoBody | None = field(default_factory=TwoBody)
+    more_terms: tuple[Soap | TwoBody, ...] = ()
     e0_method: str | None = "average"
     e0: Mapping[str, float] | float | None = None
     sparse_jitter: float = 1e-8
@@ -215,28 +262,10 @@ class GapConfig(checks.Settings):
     further_keys: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        for key in ("cutoff", "atom_sigma"):
-            checks.number(key, getattr(self, key), unit="Å")
-        checks.number(
-            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
-        )
-        if self.cutoff_transition_width >= self.cutoff:
-            checks.refuse(
-                "cutoff_transition_width",
-                self.cutoff_transition_width,
-                f"less than the cutoff, {self.cutoff} Å",
-            )
-        checks.whole("n_max", self.n_max, 1, 20)
-        checks.whole("l_max", self.l_max, 0, 20)
-        checks.whole("n_sparse", self.n_sparse, 1)
-        checks.number("zeta", self.zeta)
-        if self.zeta == int(self.zeta):
-            object.__setattr__(self, "zeta", int(self.zeta))
+        soap = Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
+        object.__setattr__(self, "zeta", soap.zeta)
         checks.whole("rnd_seed", self.rnd_seed, 0)
-        checks.number("delta", self.delta, unit="eV")
         checks.number("sparse_jitter", self.sparse_jitter, positive=False)
-        checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
-        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
         for key in ("sparse_separate_file", "do_copy_atoms_file", "soap"):
             if not isinstance(getattr(self, key), bool):
                 checks.refuse(key, getattr(self, key), "True or False")
@@ -244,6 +273,13 @@ class GapConfig(checks.Settings):
             cfg.check_word(key, getattr(self, key))
         if self.two_body is not None and not isinstance(self.two_body, TwoBody):
             checks.refuse("two_body", self.two_body, "TwoBody(...) or None")
+        if not isinstance(self.more_terms, (tuple, list)) or not all(
+            isinstance(term, (Soap, TwoBody)) for term in self.more_terms
+        ):
+            checks.refuse("more_terms", self.more_terms, "a tuple of Soap(...) and TwoBody(...)")
+        object.__setattr__(self, "more_terms", tuple(self.more_terms))
+        if self.two_body is None and any(isinstance(term, TwoBody) for term in self.more_terms):
+            raise ConfigError("more_terms holds a TwoBody", fix="give the first one as two_body")
         self._check_sigma()
         self._check_e0()
         self._check_terms()
@@ -278,19 +314,48 @@ class GapConfig(checks.Settings):
             "forces_name": self.force_parameter_name,
         }
 
+    @property
+    def terms(self) -> tuple[Soap | TwoBody, ...]:
+        """All terms but `other_terms`, in the order in which gap_fit is given them."""
+        first: list[Soap | TwoBody] = [] if self.two_body is None else [self.two_body]
+        if self.soap:
+            first.append(Soap(**{name: getattr(self, name) for name in SOAP_KEYS}))
+        return (*first, *self.more_terms)
+
+    @property
+    def only_gap_fit(self) -> str:
+        """What the kit's own engine cannot train, in words; empty if there is nothing."""
+        words = [*(self.further_keys or {}), *(self.further_soap_keys or {})]
+        words += [text.split()[0] for text in self.other_terms]
+        if not self.soap:
+            words.append("a model without soap")
+        return ", ".join(words)
+
+    def config_type_of(self, atoms: Atoms) -> str:
+        """Return the config type of a frame that has expected errors of its own, or "default"."""
+        config_type = str(atoms.info.get("config_type", "default"))
+        return config_type if config_type in (self.config_type_sigma or {}) else "default"
+
+    def sigmas_of(self, config_type: str) -> tuple[float, float, float, float]:
+        """Return the expected errors of frames of a config type."""
+        return (self.config_type_sigma or {}).get(config_type, self.default_sigma)
+
     def to_cfg(self) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
         terms: list[Any] = []
-        if self.two_body is not None:
-            pair = dict(vars(self.two_body))
-            if pair["cutoff_transition_width"] == GAP_FIT_DEFAULTS["cutoff_transition_width"]:
-                del pair["cutoff_transition_width"]
-            terms.append(("distance_2b", pair))
-        terms += self.other_terms
-        if self.soap:
-            soap = {name: getattr(self, name) for name in SOAP_KEYS}
-            terms.append(("soap", {**soap, **(self.further_soap_keys or {})}))
+        for term in self.terms:
+            kind, options = "distance_2b", dict(vars(term))
+            if isinstance(term, Soap):
+                kind = "soap"
+                if not any(other[0] == "soap" for other in terms):
+                    terms += self.other_terms
+                    options |= self.further_soap_keys or {}
+            elif options["cutoff_transition_width"] == GAP_FIT_DEFAULTS["cutoff_transition_width"]:
+                del options["cutoff_transition_width"]
+            terms.append((kind, options))
+        if not self.soap:
+            terms += self.other_terms
         return cfg.format_config({**top, **(self.further_keys or {})}, terms)
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -315,33 +380,39 @@ class GapConfig(checks.Settings):
         """Like `read`, from a text. Keys that are absent take gap_fit's own value.
 
         The first term of soap and the first of distance_2b for all elements become settings of
-        their own; other terms are kept as texts.
+        their own; terms that the settings cannot hold are kept as texts.
         """
         top, terms = cfg.parse_config(text, source)
         cfg.check_names(top, {*TOP_KEYS, *FURTHER_KEYS}, source)
         if "e0" in top and top.pop("e0_method", ""):
             warnings.warn(f"{source}: e0 counts, not e0_method, as in gap_fit", stacklevel=2)
-        values = cfg.typed(top, TOP_KEYS, cls, source)
-        if "atoms_filename" not in values:
+        if "atoms_filename" not in top:
             raise ConfigError(f"{source} has no atoms_filename", fix="name the training frames")
-        if "default_sigma" not in values:
-            raise ConfigError(f"{source} has no default_sigma", fix="name the expected errors")
+        values = cfg.typed(top, TOP_KEYS, cls, source)
         values["further_keys"] = {k: v for k, v in top.items() if k in FURTHER_KEYS} or None
         if "e0" in values:
             values["e0_method"] = None
-        two_body, others = None, []
-        values["soap"] = False
+        values["soap"], two_body = False, None
+        more: list[Soap | TwoBody] = []
+        others = []
         for term in terms:
             where = f"{source}, {term.kind} term"
-            if not values["soap"] and _is_plain(term, {*SOAP_KEYS, *FURTHER_SOAP_KEYS}, "soap"):
+            if _is_plain(term, "soap", {*SOAP_KEYS, *FURTHER_SOAP_KEYS}) and not values["soap"]:
                 further = {k: v for k, v in term.options.items() if k in FURTHER_SOAP_KEYS}
                 values |= cfg.typed(term.options, SOAP_KEYS, cls, where)
                 values |= {"soap": True, "further_soap_keys": further or None}
-            elif two_body is None and _is_plain(term, set(PAIR_KEYS), "distance_2b"):
-                two_body = TwoBody(**cfg.typed(term.options, PAIR_KEYS, TwoBody, where))
+            elif _is_plain(term, "soap", set(SOAP_KEYS)):
+                more.append(Soap(**cfg.typed(term.options, SOAP_KEYS, Soap, where)))
+            elif _is_plain(term, "distance_2b", set(PAIR_KEYS)):
+                pair = TwoBody(**cfg.typed(term.options, PAIR_KEYS, TwoBody, where))
+                if two_body is None:
+                    two_body = pair
+                else:
+                    more.append(pair)
             else:
                 others.append(term.text)
-        return cls(**values, two_body=two_body, other_terms=tuple(others))
+        terms_of_config = {"two_body": two_body, "more_terms": tuple(more)}
+        return cls(**values, **terms_of_config, other_terms=tuple(others))
 
     def _check_terms(self) -> None:
         cfg.check_texts("further_soap_keys", self.further_soap_keys, FURTHER_SOAP_KEYS)
@@ -352,22 +423,29 @@ class GapConfig(checks.Settings):
             cfg.parse_config(f"gap={{{{{text}}}}}", "other_terms")
         if not self.soap:
             defaults = {f.name: f.default for f in fields(self)}
-            changed = [n for n in SOAP_KEYS if getattr(self, n) != defaults[n]]
+            changed = [name for name in SOAP_KEYS if getattr(self, name) != defaults[name]]
             if changed or self.further_soap_keys:
                 name = (*changed, "further_soap_keys")[0]
                 checks.refuse(name, getattr(self, name), "no setting of SOAP beside soap=False")
-        if not (self.soap or self.two_body or self.other_terms):
+        if not (self.terms or self.other_terms):
             checks.refuse("soap", self.soap, "at least one term")
 
     def _check_sigma(self) -> None:
-        sigma = self.default_sigma
-        if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
-            checks.refuse("default_sigma", sigma, "4 numbers: energy, force, virial, Hessian")
-        for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
-            checks.number("default_sigma", value, unit=f"{unit} for energies and forces")
-        for value in sigma[2:]:
-            checks.number("default_sigma", value, positive=False)
-        object.__setattr__(self, "default_sigma", tuple(float(value) for value in sigma))
+        object.__setattr__(self, "default_sigma", _sigmas("default_sigma", self.default_sigma))
+        if self.config_type_sigma is None:
+            return
+        if not isinstance(self.config_type_sigma, Mapping) or not self.config_type_sigma:
+            expected = "names with 4 numbers each, as in {'liquid': (0.002, 0.05, 0, 0)}"
+            checks.refuse("config_type_sigma", self.config_type_sigma, expected)
+        for name in self.config_type_sigma:
+            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][^\s:;{}\"'=]+", name):
+                expected = "names that begin with a letter, without spaces, colons and braces"
+                checks.refuse("config_type_sigma", name, expected)
+        sigmas = {
+            name: _sigmas(f"config_type_sigma[{name!r}]", sigma)
+            for name, sigma in self.config_type_sigma.items()
+        }
+        object.__setattr__(self, "config_type_sigma", sigmas)
 
     def _check_e0(self) -> None:
         if self.e0 is None:
@@ -378,7 +456,8 @@ class GapConfig(checks.Settings):
                 "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
             )
         if not isinstance(self.e0, Mapping):
-            checks.number("e0", abs(self.e0) if isinstance(self.e0, Real) else self.e0, positive=False)
+            if not isinstance(self.e0, Real) or not math.isfinite(self.e0):
+                checks.refuse("e0", self.e0, "energies in eV by element, or one for all")
             object.__setattr__(self, "e0", float(self.e0))
             return
         for element, energy in dict(self.e0).items():
@@ -390,14 +469,24 @@ class GapConfig(checks.Settings):
         object.__setattr__(self, "e0", energies)
 
 
-def _is_plain(term: cfg.Term, names: set[str], kind: str) -> bool:
-    """Tell whether the settings of `GapConfig` can hold all that a term says."""
+def _is_plain(term: cfg.Term, kind: str, names: set[str]) -> bool:
+    """Tell whether the settings of a term can hold all that the text of one says."""
     kernel = term.options.get("covariance_type", "").casefold()
     usual = {"soap": ("dot_product",), "distance_2b": ("ard_se", "gaussian")}[kind]
-    return (
-        (term.kind == kind and term.add_species and kernel in usual)
-        and set(term.options) <= names
-    )
+    is_usual = term.kind == kind and term.add_species and kernel in usual
+    return is_usual and set(term.options) <= names
+
+
+def _sigmas(key: str, sigma: Any) -> tuple[float, float, float, float]:
+    """Return four expected errors, checked."""
+    if not isinstance(sigma, (tuple, list)) or len(sigma) != 4:
+        checks.refuse(key, sigma, "4 numbers: energy, force, virial, Hessian")
+    for value, unit in zip(sigma[:2], ("eV per atom", "eV/Å"), strict=True):
+        checks.number(key, value, unit=f"{unit} for energies and forces")
+    for value in sigma[2:]:
+        checks.number(key, value, positive=False)
+    energy, force, virial, hessian = map(float, sigma)
+    return energy, force, virial, hessian
 
 
 # The third preset, beside `GapConfig()` and `GapConfig.accurate()`: the small potential of the

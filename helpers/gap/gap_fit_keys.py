@@ -13,7 +13,7 @@ ALIASES = {
     "gp_file": "gap_file",
     "do_copy_at_file": "do_copy_atoms_file",
     "default_kernel_regularisation": "default_sigma",
-    "config_type_sigma": "config_type_kernel_regularisation",
+    "config_type_kernel_regularisation": "config_type_sigma",
     "sigma_parameter_name": "kernel_regularisation_parameter_name",
     "sigma_per_atom": "kernel_regularisation_is_per_atom",
     "core_param_file": "baseline_param_filename",
@@ -35,7 +35,7 @@ GAP_FIT_DEFAULTS: dict[str, Any] = {
     "cutoff_transition_width": 0.5,
     "sparse_method": "random",
 }
-OPTIONAL = {*GAP_FIT_DEFAULTS, "e0"}
+OPTIONAL = {*GAP_FIT_DEFAULTS, "e0", "config_type_sigma"}
 # Names of labels; gap_fit puts parameter_name_prefix before each.
 LABEL_NAMES = {
     "energy_parameter_name": "energy",
@@ -52,7 +52,6 @@ LABEL_NAMES = {
 # Further keys, which the kit passes on as they are.
 FURTHER_KEYS = {
     *LABEL_NAMES,
-    "config_type_kernel_regularisation",
     "default_kernel_regularisation_local_property",
     "do_ip_timing",
     "e0_offset",

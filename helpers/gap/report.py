@@ -52,9 +52,14 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
 def settings_section(fit: FitResult) -> Section:
     """Return the section on data, settings, cost and versions: enough to do it again."""
     settings = asdict(fit.config)
-    two_body = settings.pop("two_body") or {}
+    two_body, more_terms = settings.pop("two_body") or {}, settings.pop("more_terms")
     rows = [_setting(name, name, value) for name, value in settings.items() if value is not None]
     rows += [_setting(f"two_body {name}", name, value) for name, value in two_body.items()]
+    rows += [
+        _setting(f"term {number} {name}", name, value)
+        for number, term in enumerate(more_terms, start=1)
+        for name, value in term.items()
+    ]
     estimate = fit.estimated_memory_MB
     cost = [
         ("Training frames", f"{fit.n_frames}"),
@@ -64,7 +69,7 @@ def settings_section(fit: FitResult) -> Section:
         ("Wall time", f"{fit.wall_seconds:.1f} s"),
         ("CPU time", f"{fit.cpu_seconds:.1f} s"),
         ("Peak memory", f"{fit.peak_memory_MB:.0f} MB"),
-        ("Memory estimated by gap_fit", "–" if estimate is None else f"{estimate:.0f} MB"),
+        (f"Memory estimated by {fit.engine}", "–" if estimate is None else f"{estimate:.0f} MB"),
     ]
     versions = [("gap_fit", fit.gap_fit_version), ("Python", platform.python_version())]
     versions += [(name, _version(name)) for name in PACKAGES]

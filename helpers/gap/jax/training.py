@@ -304,19 +304,13 @@ def virial_label(atoms: Atoms) -> np.ndarray | None:
 
 def check_config(config: GapConfig) -> None:
     """Raise `ConfigError` if the config holds something that only gap_fit trains."""
-    further = {"further_soap_keys": config.further_soap_keys, "further_keys": config.further_keys}
-    for name, texts in further.items():
-        if texts:
-            raise ConfigError(
-                f"{', '.join(texts)} ({name}) is known to gap_fit only",
-                fix="leave it out, or use engine='gap_fit'",
-            )
-    if config.other_terms or not config.soap:
-        other = config.other_terms[0].split()[0] if config.other_terms else "soap=False"
+    only_gap_fit = config.only_gap_fit
+    if not only_gap_fit and (config.more_terms or config.config_type_sigma):
+        only_gap_fit = "more_terms" if config.more_terms else "config_type_sigma"
+    if only_gap_fit:
         raise ConfigError(
-            f"The terms of gap={{}} hold what only gap_fit trains ({other})",
-            expected="one soap term, and at most one distance_2b term",
-            fix="use engine='gap_fit'",
+            f"The config holds what only gap_fit trains: {only_gap_fit}",
+            fix="leave it out, or use engine='gap_fit'",
         )
 
 
