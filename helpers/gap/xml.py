@@ -72,6 +72,8 @@ def read_model(path: str | os.PathLike) -> GapModel:
         raise reader.problem("its labels do not agree")
     terms, unknown = [], []
     for element in coordinates:  # all of them: damage to one matters more than an unknown other
+        if reader.whole(element, "n_sparseX") == 0 and element.find("sparseX") is None:
+            continue  # of elements that never met in training: it adds nothing
         try:
             terms.append(reader.term(element))
         except UnsupportedModelError as error:
@@ -85,6 +87,8 @@ def read_model(path: str | os.PathLike) -> GapModel:
         unknown.append(reader.unsupported("a core potential"))
     if unknown:
         raise unknown[0]
+    if not terms:
+        raise reader.problem("there are no sparse points")
     model = GapModel(
         label=label,
         e0={z: value for z, value in e0.items() if value},

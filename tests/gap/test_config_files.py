@@ -63,6 +63,13 @@ MANDATORY = {"atoms_filename", "default_sigma", "e0", "cutoff", "atom_sigma", "n
 MANDATORY |= {"n_sparse", "delta", "covariance_type", "zeta", "theta_uniform"}
 
 
+@pytest.fixture(autouse=True)
+def not_compiled():
+    """Each config has code of its own, whose compilation would take most of the time."""
+    with jax.disable_jit():
+        yield
+
+
 def written(top=TOP, soap=SOAP, pair=PAIR):
     lines = [f"{key}={value}" for key, value in top.items()]
     terms = {"distance_2b": pair, "soap": soap}
@@ -143,7 +150,7 @@ FORMS = {
     "gap in double quotes": f'{ONE_LINE} gap = "{WORDS}"',
     "gap in single quotes": f"gap='{WORDS}' {ONE_LINE}",
     "commas": f"{ONE_LINE.replace(' = ', '=').replace('.xyz ', '.xyz, ')}, gap={{{WORDS}}}",
-    "a comment in gap": f"{ONE_LINE}\ngap={{soap # radius, Å\n {WORDS[5:]} ! the end\n}}",
+    "a comment in gap": f"{ONE_LINE}\ngap={{soap # radius, angstrom\n {WORDS[5:]} ! the end\n}}",
     "the kind last": f"{ONE_LINE} gap={{{WORDS[5:]} soap}}",
     "upper case": f"{ONE_LINE} gap={{{WORDS.upper()}}}",
     "lower logicals, a bare one": f"{ONE_LINE.replace('= F', '= false')} gap={{{WORDS} add_species}}",
@@ -312,6 +319,4 @@ def config_texts(draw):
 )
 @given(text=config_texts())
 def test_whatever_gap_fit_accepts_the_kit_reads_and_evaluates(tmp_path_factory, text):
-    # Not compiled: each config has code of its own, whose compilation would take most of the time.
-    with jax.disable_jit():
-        check_meaning(text, tmp_path_factory.mktemp("config"))
+    check_meaning(text, tmp_path_factory.mktemp("config"))
