@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def progress_bar(
 def run_guarded(
     name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace
 ) -> int:
-    """Run a command and return its exit code; show an error as one line.
+    """Run a command and return its exit code; show errors and the kit's warnings as one line.
 
     Parameters
     ----------
@@ -75,7 +76,9 @@ def run_guarded(
         With ``options.debug`` the traceback of an error is shown.
     """
     try:
-        return run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _in_one_line(name, warnings.showwarning)
+            return run(options)
     except KeyboardInterrupt:
         print(f"{name}: stopped; nothing half-written was left behind", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -91,6 +94,18 @@ def run_guarded(
                 text = f"{type(error).__name__}: {text} (--debug shows the traceback)"
             print(f"{name}: {text}", file=sys.stderr)
         return EXIT_PROBLEM
+
+
+def _in_one_line(name: str, others: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows a plain warning of the kit as one line, and passes on all others."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        if category is UserWarning:
+            print(f"{name}: {' '.join(str(message).split())}", file=sys.stderr)
+        else:
+            others(message, category, *where, **options)
+
+    return show
 
 
 def teaching_script(

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from helpers.errors import ConfigError, nearest
-
-# Old and new spellings of the same key; gap_fit takes both.
-ALIASES = {
-    "at_file": "atoms_filename",
-    "gp_file": "gap_file",
-    "do_copy_at_file": "do_copy_atoms_file",
-    "default_kernel_regularisation": "default_sigma",
-    "config_type_kernel_regularisation": "config_type_sigma",
-    "atom_gaussian_width": "atom_sigma",
-}
-# What gap_fit 0.10.3 assumes where a key is absent. The seed is the exception: gap_fit would take
-# a new one each time, and the kit's results are to be repeatable.
-GAP_FIT_DEFAULTS: dict[str, Any] = {
-    "e0_method": "isolated",
-    "energy_parameter_name": "energy",
-    "force_parameter_name": "force",
-    "sparse_jitter": 1e-10,
-    "do_copy_atoms_file": True,
-    "sparse_separate_file": True,
-    "gap_file": "gap_new.xml",
-    "rnd_seed": 1,
-    "cutoff_transition_width": 0.5,
-}
-OPTIONAL = {*GAP_FIT_DEFAULTS, "e0", "config_type_sigma"}
-
-_PAIR = re.compile(
-    r"""\s*([^\s={}'"]+)\s*=\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|"[^"]*"|'[^']*'|\S+)"""
+from helpers.gap import descriptors
+from helpers.gap.gap_fit_keys import (
+    ALIASES,
+    FILE_OPTIONS,
+    GAP_FIT_DEFAULTS,
+    LABEL_NAMES,
+    ONLY_GAP_FIT,
+    OPTIONAL,
 )
+from helpers.gap.quip_text import logical, real, split_pairs, split_terms
+
+_ALL_ALIASES = {**ALIASES, **descriptors.ALIASES}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of ``gap={}``.
+
+    Attributes
+    ----------
+    kind : str
+        Its descriptor.
+    options : dict of str
+        Its options by their usual names, ``add_species`` left out.
+    add_species : bool
+        Whether gap_fit makes one term of it for each element, or combination of elements.
+    text : str
+        As it stands in the file, without the braces around it.
+    """
+
+    kind: str
+    options: dict[str, str]
+    add_species: bool
+    text: str
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -57,78 +62,96 @@ def read_text(path: str | os.PathLike) -> str:
         ) from error
 
 
-def parse_config(text: str, source: str) -> tuple[dict[str, str], list[tuple[str, dict[str, str]]]]:
-    """Split a config into its top-level keys and the terms of ``gap={}``, as texts."""
-    _refuse_what_gap_fit_refuses(text, source)
-    top = _pairs(text, source)
+def parse_config(text: str, source: str) -> tuple[dict[str, str], list[Term]]:
+    """Split a config into its top-level keys, by their usual names, and the terms of ``gap={}``.
+
+    It is cut as gap_fit cuts it (see `quip_text`), which ends at a comment outside of ``gap={}``
+    and ignores the words of one inside.
+    """
+    _refuse_odd_letters(text, source)
+    top: dict[str, str] = {}
+    for key, value in _split(text, source):
+        name = ALIASES.get(key.casefold(), key.casefold())
+        if value is None and name in ("do_copy_atoms_file", "sparse_separate_file"):
+            value = "T"
+        if value is None or key[0] in "#!":
+            _refuse_comment(text, key, source)
+            raise _malformed(source, key)
+        _note_repetition(name, top, source)
+        top[name] = value.strip()
     if "gap" not in top:
         raise ConfigError(
             f"{source} has no gap={{...}}", fix="add a line such as gap={soap cutoff=3.2 ...}"
         )
-    terms = []
-    for term in top.pop("gap").split(":"):
-        kind, _, options = term.strip().partition(" ")
-        where = f"{source}, {kind} term"
-        pairs = _pairs(options, where)
-        if pairs.pop("add_species", "T").casefold() not in ("t", "true"):
-            raise ConfigError(
-                f"{where}: add_species must be T",
-                fix="remove the key; gap_fit then writes one term for each element",
-            )
-        terms.append((kind, pairs))
+    prefix = top.pop("parameter_name_prefix", "")
+    if prefix:
+        top |= {key: prefix + top.get(key, name) for key, name in LABEL_NAMES.items()}
+    terms = [_parse_term(term, source) for term in split_terms(top.pop("gap"))]
+    if not terms:
+        raise ConfigError(f"{source}: gap={{}} is empty", expected="at least one term")
     return top, terms
 
 
 def typed(texts: Mapping[str, str], names: Iterable[str], owner: type, source: str) -> dict:
-    """Convert texts to the types of `owner`'s fields, refusing names that are not in `names`."""
+    """Convert texts to the types of `owner`'s fields; absent ones take gap_fit's value."""
     types = {f.name: str(f.type) for f in fields(owner)}
-    values: dict[str, Any] = {}
-    for key, text in texts.items():
-        if key not in names:
-            known = [*names, *(old for old, new in ALIASES.items() if new in names)]
-            raise ConfigError(
-                f"{source}: {key!r} is not a key that the kit knows", fix=nearest(key, known)
-            )
-        values[key] = convert(key, text, types[key], source)
+    values = {
+        key: convert(key, text, types[key], source) for key, text in texts.items() if key in names
+    }
     for name in names:
         if name in values or (name == "e0_method" and "e0" in values):
             continue
         if name in GAP_FIT_DEFAULTS:
             values[name] = GAP_FIT_DEFAULTS[name]
         elif name not in OPTIONAL:
-            raise ConfigError(f"{source} has no {name}", fix=f"add {name}=…")
+            raise ConfigError(
+                f"{source} has no {name}", fix=f"add {name}=…: gap_fit has no default for it"
+            )
     return values
+
+
+def check_names(texts: Mapping[str, str], known: Iterable[str], source: str) -> None:
+    """Raise `ConfigError` for a key that is not known: gap_fit may ignore it in silence."""
+    known = set(known)
+    for key, value in texts.items():
+        if key in ONLY_GAP_FIT and value.casefold() not in ("f", "false"):
+            raise _only_gap_fit(source, key)
+        if key not in known and key not in ONLY_GAP_FIT:
+            words = [*known, *(old for old, new in _ALL_ALIASES.items() if new in known)]
+            raise ConfigError(
+                f"{source}: {key!r} is not a key that the kit knows", fix=nearest(key, words)
+            )
 
 
 def convert(key: str, text: str, kind: str, source: str) -> Any:
     """Return the value that a text of a config stands for; `kind` is the type in words."""
     try:
         if kind == "bool":
-            return {"t": True, "true": True, "f": False, "false": False}[text.casefold()]
+            return logical(text)
         if kind == "int":
-            number = _float(text)
+            number = real(text)
             if number != int(number):
                 raise ValueError(text)
             return int(number)
         if kind == "float":
-            return _float(text)
+            return real(text)
         if kind.startswith("tuple"):
-            return tuple(_float(word) for word in text.split())
+            return tuple(real(word) for word in text.replace(",", " ").split())
         if kind.startswith("Mapping[str, tuple"):
             words = re.split("[:; ]+", text)
             groups = [words[i : i + 5] for i in range(0, len(words), 5)]
-            return {
-                name: (_float(a), _float(b), _float(c), _float(d)) for name, a, b, c, d in groups
-            }
+            return {name: (real(a), real(b), real(c), real(d)) for name, a, b, c, d in groups}
         if kind.startswith("Mapping"):
+            if ":" not in text:  # one energy for all elements
+                return real(text.strip("{} "))
             words = [word.strip() for word in text.split(":")]
             return {
-                element: _float(energy)
+                element.capitalize(): real(energy)
                 for element, energy in zip(words[::2], words[1::2], strict=True)
             }
     except (KeyError, ValueError, OverflowError) as error:
         expected = {
-            "bool": "T or F",
+            "bool": "T or F (or true or false; gap_fit takes no other words, and no numbers)",
             "int": "a whole number",
             "float": "a number",
             "tup": "numbers in braces, {0.001 0.02 0 0}",
@@ -140,17 +163,28 @@ def convert(key: str, text: str, kind: str, source: str) -> Any:
             f"{source}: {key}={text} cannot be read",
             expected=expected.get(kind) or expected[kind[:3]],
         ) from error
+    if key in ("covariance_type", "sparse_method", "e0_method"):
+        word = text.casefold()
+        return "ard_se" if word == "gaussian" else word
     return text
 
 
-def format_config(top: Mapping[str, Any], terms: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """Return the text of a config: one key a line, all terms on the last, as gap_fit wants it."""
+def format_config(
+    top: Mapping[str, Any], terms: Iterable[tuple[str, Mapping[str, Any]] | str]
+) -> str:
+    """Return the text of a config: one key a line, all terms on the last, as gap_fit wants it.
+
+    A term is a descriptor and its options, or a text of another writer, which stays as it is.
+    """
     lines = [f"{key}={_text(value)}" for key, value in top.items()]
-    parts = [
-        " ".join([kind, *(f"{key}={_text(value)}" for key, value in options.items())])
-        + " add_species=T"
-        for kind, options in terms
-    ]
+    parts = []
+    for term in terms:
+        if isinstance(term, str):
+            parts.append(f"{{{term}}}")
+        else:
+            kind, options = term
+            words = [f"{key}={_text(value)}" for key, value in options.items()]
+            parts.append(" ".join([kind, *words, "add_species=T"]))
     return "\n".join([*lines, "gap={" + " : ".join(parts) + "}"]) + "\n"
 
 
@@ -167,17 +201,62 @@ def check_word(key: str, value: Any) -> None:
         )
 
 
-def _refuse_what_gap_fit_refuses(text: str, source: str) -> None:
+def check_texts(key: str, texts: Any, known: Iterable[str]) -> None:
+    """Raise `ConfigError` unless `texts` is None or a dict of texts for some of the known keys."""
+    if texts is None:
+        return
+    if not isinstance(texts, Mapping) or not all(isinstance(v, str) for v in texts.values()):
+        raise ConfigError(f"{key}={texts!r} cannot be used", expected="a dict of texts, or None")
+    check_names(texts, known, key)
+
+
+def _parse_term(text: str, source: str) -> Term:
+    pairs = _split(text, source)
+    kind = descriptors.find_kind(key for key, _ in pairs)
+    if not kind:
+        word = pairs[0][0]
+        known = (*descriptors.KINDS, *descriptors.OTHER_KINDS)
+        raise ConfigError(
+            f"{source}: gap={{}} holds the descriptor {word!r}, which gap_fit does not know",
+            fix=nearest(word, known),
+        )
+    where = f"{source}, {kind} term"
+    ours = kind in descriptors.KINDS
+    options = descriptors.canonical(kind, pairs) if ours else {k: v or "" for k, v in pairs}
+    seen: dict[str, str] = {}
+    for key, value in pairs:
+        if value is None and ours and key not in options and key.casefold() != kind.casefold():
+            warnings.warn(f"{where}: gap_fit ignores the word {key!r}", stacklevel=2)
+        if value is not None:
+            name = descriptors.ALIASES.get(key.casefold(), key.casefold())
+            _note_repetition(name, seen, where)
+            seen[name] = value
+    for key in FILE_OPTIONS:
+        if options.get(key, "F").casefold() not in ("f", "false"):
+            raise _only_gap_fit(where, key)
+    if ours:
+        check_names(options, descriptors.known_options(kind), where)
+        for key in ("delta", "covariance_type"):
+            if key not in options:
+                raise ConfigError(
+                    f"{where} has no {key}", fix=f"add {key}=…: gap_fit has no default for it"
+                )
+    add_species = convert("add_species", options.pop("add_species", "T") or "T", "bool", where)
+    return Term(kind, options, add_species, text)
+
+
+def _split(text: str, source: str) -> list[tuple[str, str | None]]:
+    try:
+        return split_pairs(text)
+    except ValueError as error:
+        raise _malformed(source, str(error)) from error
+
+
+def _refuse_odd_letters(text: str, source: str) -> None:
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"Line {number} of {source}"
         if "\ufeff" in line:
             raise ConfigError(f"{where} begins with a byte-order mark", fix="save as plain UTF-8")
-        if re.search(r"(^|\s)[#!]", line):
-            raise ConfigError(
-                f"{where} holds a comment, which gap_fit does not allow",
-                found=repr(line.strip()[:60]),
-                fix="delete it",
-            )
         if "\t" in line:
             raise ConfigError(
                 f"{where} holds a tab, which gap_fit takes for a part of a name",
@@ -185,37 +264,39 @@ def _refuse_what_gap_fit_refuses(text: str, source: str) -> None:
             )
 
 
-def _pairs(text: str, source: str) -> dict[str, str]:
-    """Return the keys (in lower case, new spellings) and values of ``key=value key={value}``."""
-    pairs: dict[str, str] = {}
-    position = 0
-    text = text.rstrip()
-    while position < len(text):
-        match = _PAIR.match(text, position)
-        if match is None:
-            rest = text[position:].strip()
+def _refuse_comment(text: str, word: str, source: str) -> None:
+    """Name the line of a comment outside of ``gap={}``, if `word` begins one."""
+    if word[0] not in "#!":
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.search(rf"(^|\s){re.escape(word)}", line):
             raise ConfigError(
-                f"{source}: {rest.split()[0][:40]!r} is not of the form key=value",
-                fix="write key=value, with {} around values with spaces, and close every brace",
+                f"Line {number} of {source} holds a comment, which gap_fit does not allow",
+                found=repr(line.strip()[:60]),
+                fix="delete it",
             )
-        key, value = match.group(1).casefold(), match.group(2)
-        key = ALIASES.get(key, key)
-        if key in pairs:
-            warnings.warn(
-                f"{source}: {key} is given twice; the last one counts, as in gap_fit",
-                stacklevel=2,
-            )
-        pairs[key] = value[1:-1].strip() if value[0] in "{\"'" else value
-        position = match.end()
-    return pairs
 
 
-def _float(text: str) -> float:
-    """Read a number as Fortran does, ``1d-8`` included; NaN and infinities are refused."""
-    number = float(re.sub("[dD]", "e", text))
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
+def _malformed(source: str, found: str) -> ConfigError:
+    word = (found.split() or [""])[0][:40]
+    return ConfigError(
+        f"{source}: {word!r} is not of the form key=value",
+        fix="write key=value, with {} around values with spaces, and close every brace",
+    )
+
+
+def _only_gap_fit(source: str, key: str) -> ConfigError:
+    return ConfigError(
+        f"{source}: {key} is something that only gap_fit itself does",
+        fix="leave it out, or run gap_fit config_file=…",
+    )
+
+
+def _note_repetition(key: str, known: Mapping[str, str], source: str) -> None:
+    if key in known:
+        warnings.warn(
+            f"{source}: {key} is given twice; the last one counts, as in gap_fit", stacklevel=2
+        )
 
 
 def _text(value: Any) -> str:
@@ -234,7 +315,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Real) and not isinstance(value, Integral):
         return repr(float(value))
     word = str(value)
-    return f'"{word}"' if re.search(r"\s", word) else word
+    return f"{{{word}}}" if re.search(r"[\s,:;{}]", word) else word
 
 
 def _shortest(number: Real) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Real
@@ -15,9 +16,11 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers import checks
-from helpers.errors import ConfigError, nearest
+from helpers.errors import ConfigError
 from helpers.files import write_atomic
 from helpers.gap import cfg
+from helpers.gap.descriptors import known_options
+from helpers.gap.gap_fit_keys import FURTHER_KEYS, GAP_FIT_DEFAULTS, SPARSE_METHODS
 
 # Units of the fields of `GapConfig` and `TwoBody` that have one, for tables and figures.
 UNITS = {
@@ -47,8 +50,12 @@ class TwoBody(checks.Settings):
         eV; how much energy one pair is expected to vary by.
     theta_uniform : float
         Å; length scale of the squared-exponential kernel.
-    covariance_type, sparse_method : str
-        Kernel and choice of sparse points; ``"ard_se"`` and ``"uniform"``.
+    covariance_type : str
+        Kernel: ``"ard_se"``.
+    sparse_method : str
+        How the sparse points are chosen: ``"uniform"``, ``"random"``, …
+    cutoff_transition_width : float
+        Å; range over which the term fades out before the cutoff.
     """
 
     cutoff: float = 6.0
@@ -57,14 +64,18 @@ class TwoBody(checks.Settings):
     theta_uniform: float = 0.5
     covariance_type: str = "ard_se"
     sparse_method: str = "uniform"
+    cutoff_transition_width: float = 0.5
 
     def __post_init__(self) -> None:
         checks.number("cutoff", self.cutoff, unit="Å")
+        checks.number(
+            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
+        )
         checks.whole("n_sparse", self.n_sparse, 1)
         checks.number("delta", self.delta, unit="eV")
         checks.number("theta_uniform", self.theta_uniform, unit="Å")
         checks.one_of("covariance_type", self.covariance_type, ("ard_se",))
-        checks.one_of("sparse_method", self.sparse_method, ("uniform",))
+        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
 
 
 @dataclass(frozen=True)
@@ -86,13 +97,16 @@ class Soap(checks.Settings):
     cutoff_transition_width: float = 2.0
     delta: float = 0.2
     covariance_type: str = "dot_product"
-    zeta: int = 2
+    zeta: float = 2
     n_sparse: int = 1000
     sparse_method: str = "cur_points"
 
     def __post_init__(self) -> None:
-        for key in ("cutoff", "atom_sigma", "cutoff_transition_width"):
+        for key in ("cutoff", "atom_sigma"):
             checks.number(key, getattr(self, key), unit="Å")
+        checks.number(
+            "cutoff_transition_width", self.cutoff_transition_width, positive=False, unit="Å"
+        )
         if self.cutoff_transition_width >= self.cutoff:
             checks.refuse(
                 "cutoff_transition_width",
@@ -102,10 +116,12 @@ class Soap(checks.Settings):
         checks.whole("n_max", self.n_max, 1, 20)
         checks.whole("l_max", self.l_max, 0, 20)
         checks.whole("n_sparse", self.n_sparse, 1)
-        checks.whole("zeta", self.zeta, 1)
+        checks.number("zeta", self.zeta)
+        if self.zeta == int(self.zeta):
+            object.__setattr__(self, "zeta", int(self.zeta))
         checks.number("delta", self.delta, unit="eV")
         checks.one_of("covariance_type", self.covariance_type, ("dot_product",))
-        checks.one_of("sparse_method", self.sparse_method, ("cur_points", "random", "covariance"))
+        checks.one_of("sparse_method", self.sparse_method, SPARSE_METHODS)
 
 
 # Field names by the place that gap_fit reads them from, in the order in which they are written.
@@ -125,6 +141,9 @@ TOP_KEYS = (
 )
 SOAP_KEYS = tuple(f.name for f in fields(Soap))
 PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
+# Options of the first soap term that the kit passes on as they are.
+FURTHER_SOAP_KEYS = known_options("soap") - {*SOAP_KEYS, "add_species", "theta_fac"}
+FURTHER_SOAP_KEYS -= {"theta_uniform", "species_Z", "Z", "n_species", "config_type_n_sparse"}
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
@@ -150,7 +169,7 @@ class GapConfig(checks.Settings):
         Sparse points (representative environments) per element.
     delta : float
         eV; how much energy one environment is expected to vary by.
-    zeta : int
+    zeta : float
         Power of the SOAP kernel; higher tells environments apart more sharply.
     default_sigma : tuple of float
         Expected errors of the labels: energies (eV per atom), forces (eV/Å), virials (eV per
@@ -166,8 +185,8 @@ class GapConfig(checks.Settings):
     e0_method : str or None
         ``"average"``: every element gets the mean energy per atom of the training frames.
         ``"isolated"``: energies of frames with one atom. None where `e0` is given.
-    e0 : dict, optional
-        Energy of each isolated atom by element, eV.
+    e0 : dict or float, optional
+        Energy of each isolated atom by element, or one for all elements, eV.
     sparse_jitter : float
         Added to the diagonal of the kernel matrix for numerical stability, eV².
     cutoff_transition_width : float
@@ -186,6 +205,16 @@ class GapConfig(checks.Settings):
         Store the training frames in the model file, too.
     rnd_seed : int
         Seed of gap_fit's random choices.
+    soap : bool
+        Whether there is a SOAP term with the settings above.
+    further_soap_keys : dict, optional
+        Other options of that SOAP term, as texts, such as ``{"central_weight": "0.5"}``.
+    other_terms : tuple of str
+        Terms of other kinds, or for chosen elements, as gap_fit's own texts, such as
+        ``"angle_3b cutoff=3.0 …"``; only gap_fit trains them.
+    further_keys : dict, optional
+        Other keys of gap_fit outside ``gap={}``, as texts, such as
+        ``{"virial_parameter_name": "dft_virial"}``.
 
     Raises
     ------
@@ -210,13 +239,13 @@ class GapConfig(checks.Settings):
     l_max: int = 2
     n_sparse: int = 1000
     delta: float = 0.2
-    zeta: int = 2
+    zeta: float = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
     config_type_sigma: Mapping[str, tuple[float, float, float, float]] | None = None
     two_body: TwoBody | None = field(default_factory=TwoBody)
     more_terms: tuple[Soap | TwoBody, ...] = ()
     e0_method: str | None = "average"
-    e0: Mapping[str, float] | None = None
+    e0: Mapping[str, float] | float | None = None
     sparse_jitter: float = 1e-8
     cutoff_transition_width: float = 2.0
     covariance_type: str = "dot_product"
@@ -227,12 +256,17 @@ class GapConfig(checks.Settings):
     sparse_separate_file: bool = False
     do_copy_atoms_file: bool = False
     rnd_seed: int = 1
+    soap: bool = True
+    further_soap_keys: Mapping[str, str] | None = None
+    other_terms: tuple[str, ...] = ()
+    further_keys: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
+        soap = Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
+        object.__setattr__(self, "zeta", soap.zeta)
         checks.whole("rnd_seed", self.rnd_seed, 0)
         checks.number("sparse_jitter", self.sparse_jitter, positive=False)
-        for key in ("sparse_separate_file", "do_copy_atoms_file"):
+        for key in ("sparse_separate_file", "do_copy_atoms_file", "soap"):
             if not isinstance(getattr(self, key), bool):
                 checks.refuse(key, getattr(self, key), "True or False")
         for key in ("atoms_filename", "gap_file", "energy_parameter_name", "force_parameter_name"):
@@ -248,6 +282,7 @@ class GapConfig(checks.Settings):
             raise ConfigError("more_terms holds a TwoBody", fix="give the first one as two_body")
         self._check_sigma()
         self._check_e0()
+        self._check_terms()
 
     @classmethod
     def accurate(cls) -> GapConfig:
@@ -281,10 +316,20 @@ class GapConfig(checks.Settings):
 
     @property
     def terms(self) -> tuple[Soap | TwoBody, ...]:
-        """All terms, in the order in which gap_fit is given them."""
-        soap = Soap(**{name: getattr(self, name) for name in SOAP_KEYS})
-        first = (soap,) if self.two_body is None else (self.two_body, soap)
+        """All terms but `other_terms`, in the order in which gap_fit is given them."""
+        first: list[Soap | TwoBody] = [] if self.two_body is None else [self.two_body]
+        if self.soap:
+            first.append(Soap(**{name: getattr(self, name) for name in SOAP_KEYS}))
         return (*first, *self.more_terms)
+
+    @property
+    def only_gap_fit(self) -> str:
+        """What the kit's own engine cannot train, in words; empty if there is nothing."""
+        words = [*(self.further_keys or {}), *(self.further_soap_keys or {})]
+        words += [text.split()[0] for text in self.other_terms]
+        if not self.soap:
+            words.append("a model without soap")
+        return ", ".join(words)
 
     def config_type_of(self, atoms: Atoms) -> str:
         """Return the config type of a frame that has expected errors of its own, or "default"."""
@@ -298,8 +343,20 @@ class GapConfig(checks.Settings):
     def to_cfg(self) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
-        kinds = ("soap" if isinstance(term, Soap) else "distance_2b" for term in self.terms)
-        return cfg.format_config(top, zip(kinds, map(vars, self.terms), strict=True))
+        terms: list[Any] = []
+        for term in self.terms:
+            kind, options = "distance_2b", dict(vars(term))
+            if isinstance(term, Soap):
+                kind = "soap"
+                if not any(other[0] == "soap" for other in terms):
+                    terms += self.other_terms
+                    options |= self.further_soap_keys or {}
+            elif options["cutoff_transition_width"] == GAP_FIT_DEFAULTS["cutoff_transition_width"]:
+                del options["cutoff_transition_width"]
+            terms.append((kind, options))
+        if not self.soap:
+            terms += self.other_terms
+        return cfg.format_config({**top, **(self.further_keys or {})}, terms)
 
     def write(self, path: str | os.PathLike) -> Path:
         """Write the config file, whole or not at all, and return its path."""
@@ -312,48 +369,66 @@ class GapConfig(checks.Settings):
         Raises
         ------
         ConfigError
-            If the file is missing, uses a form that gap_fit rejects (such as comments), holds a
-            misspelled key, inside ``gap={}`` too, or a value that cannot be used.
+            If the file is missing, uses a form that gap_fit rejects (such as comments outside of
+            ``gap={}``), holds a misspelled key, inside ``gap={}`` too, or a value that cannot be
+            used.
         """
         return cls.from_cfg(cfg.read_text(path), source=str(path))
 
     @classmethod
     def from_cfg(cls, text: str, *, source: str = "the config") -> GapConfig:
-        """Like `read`, from a text. Keys that are absent take gap_fit's value or ours."""
+        """Like `read`, from a text. Keys that are absent take gap_fit's own value.
+
+        The first term of soap and the first of distance_2b for all elements become settings of
+        their own; terms that the settings cannot hold are kept as texts.
+        """
         top, terms = cfg.parse_config(text, source)
-        values = cfg.typed(top, TOP_KEYS, cls, source)
-        if "atoms_filename" not in values:
+        cfg.check_names(top, {*TOP_KEYS, *FURTHER_KEYS}, source)
+        if "e0" in top and top.pop("e0_method", ""):
+            warnings.warn(f"{source}: e0 counts, not e0_method, as in gap_fit", stacklevel=2)
+        if "atoms_filename" not in top:
             raise ConfigError(f"{source} has no atoms_filename", fix="name the training frames")
-        others = [kind for kind, _ in terms if kind not in ("soap", "distance_2b")]
-        if others:
-            raise ConfigError(
-                f"{source}: gap={{}} holds the descriptor {others[0]!r}",
-                expected="'soap' and, if you like, 'distance_2b'",
-                fix=nearest(others[0], ("soap", "distance_2b")),
-            )
-        if all(kind != "soap" for kind, _ in terms):
-            raise ConfigError(
-                f"{source}: gap={{}} holds no soap term", expected="one at least, joined by ':'"
-            )
-        two_body: TwoBody | None = None
+        values = cfg.typed(top, TOP_KEYS, cls, source)
+        values["further_keys"] = {k: v for k, v in top.items() if k in FURTHER_KEYS} or None
+        if "e0" in values:
+            values["e0_method"] = None
+        values["soap"], two_body = False, None
         more: list[Soap | TwoBody] = []
-        first_soap = True
-        for kind, options in terms:
-            where = f"{source}, {kind} term"
-            if kind == "distance_2b":
-                pair = TwoBody(**cfg.typed(options, PAIR_KEYS, TwoBody, where))
+        others = []
+        for term in terms:
+            where = f"{source}, {term.kind} term"
+            if _is_plain(term, "soap", {*SOAP_KEYS, *FURTHER_SOAP_KEYS}) and not values["soap"]:
+                further = {k: v for k, v in term.options.items() if k in FURTHER_SOAP_KEYS}
+                values |= cfg.typed(term.options, SOAP_KEYS, cls, where)
+                values |= {"soap": True, "further_soap_keys": further or None}
+            elif _is_plain(term, "soap", set(SOAP_KEYS)):
+                more.append(Soap(**cfg.typed(term.options, SOAP_KEYS, Soap, where)))
+            elif _is_plain(term, "distance_2b", set(PAIR_KEYS)):
+                pair = TwoBody(**cfg.typed(term.options, PAIR_KEYS, TwoBody, where))
                 if two_body is None:
                     two_body = pair
                 else:
                     more.append(pair)
-            elif first_soap:
-                values |= cfg.typed(options, SOAP_KEYS, cls, where)
-                first_soap = False
             else:
-                more.append(Soap(**cfg.typed(options, SOAP_KEYS, Soap, where)))
-        if "e0" in values:
-            values.setdefault("e0_method", None)
-        return cls(**values, two_body=two_body, more_terms=tuple(more))
+                others.append(term.text)
+        terms_of_config = {"two_body": two_body, "more_terms": tuple(more)}
+        return cls(**values, **terms_of_config, other_terms=tuple(others))
+
+    def _check_terms(self) -> None:
+        cfg.check_texts("further_soap_keys", self.further_soap_keys, FURTHER_SOAP_KEYS)
+        cfg.check_texts("further_keys", self.further_keys, FURTHER_KEYS)
+        if not isinstance(self.other_terms, tuple):
+            checks.refuse("other_terms", self.other_terms, "a tuple of texts")
+        for text in self.other_terms:
+            cfg.parse_config(f"gap={{{{{text}}}}}", "other_terms")
+        if not self.soap:
+            defaults = {f.name: f.default for f in fields(self)}
+            changed = [name for name in SOAP_KEYS if getattr(self, name) != defaults[name]]
+            if changed or self.further_soap_keys:
+                name = (*changed, "further_soap_keys")[0]
+                checks.refuse(name, getattr(self, name), "no setting of SOAP beside soap=False")
+        if not (self.terms or self.other_terms):
+            checks.refuse("soap", self.soap, "at least one term")
 
     def _check_sigma(self) -> None:
         object.__setattr__(self, "default_sigma", _sigmas("default_sigma", self.default_sigma))
@@ -380,6 +455,11 @@ class GapConfig(checks.Settings):
             raise ConfigError(
                 "Both e0 and e0_method are given", fix="keep one; e0 needs e0_method=None"
             )
+        if not isinstance(self.e0, Mapping):
+            if not isinstance(self.e0, Real) or not math.isfinite(self.e0):
+                checks.refuse("e0", self.e0, "energies in eV by element, or one for all")
+            object.__setattr__(self, "e0", float(self.e0))
+            return
         for element, energy in dict(self.e0).items():
             if element not in _ELEMENTS:
                 checks.refuse("e0", element, "symbols of elements, as in {'H': -13.6, 'O': -432.0}")
@@ -387,6 +467,14 @@ class GapConfig(checks.Settings):
                 checks.refuse("e0", energy, f"an energy in eV for {element}")
         energies = {element: float(self.e0[element]) for element in sorted(self.e0)}
         object.__setattr__(self, "e0", energies)
+
+
+def _is_plain(term: cfg.Term, kind: str, names: set[str]) -> bool:
+    """Tell whether the settings of a term can hold all that the text of one says."""
+    kernel = term.options.get("covariance_type", "").casefold()
+    usual = {"soap": ("dot_product",), "distance_2b": ("ard_se", "gaussian")}[kind]
+    is_usual = term.kind == kind and term.add_species and kernel in usual
+    return is_usual and set(term.options) <= names
 
 
 def _sigmas(key: str, sigma: Any) -> tuple[float, float, float, float]:

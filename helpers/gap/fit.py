@@ -9,21 +9,28 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ase import Atoms
 from ase.io import write
 
-from helpers.errors import ConfigError, DataError, FitError, ModelFileError, nearest
+from helpers.errors import (
+    ConfigError,
+    DataError,
+    FitError,
+    ModelFileError,
+    UnsupportedModelError,
+    nearest,
+)
 from helpers.files import check_writable, output_error
 from helpers.frames import check_labels, find_frames_file, read_frames
 from helpers.gap.config import GapConfig
-from helpers.gap.model import GapModel
 from helpers.gap.process import RUSAGE_UNIT, Finished, find_gap_fit, run_watched, working_folder
 from helpers.gap.progress import FitProgress
-from helpers.gap.xml import read_model, write_model
+from helpers.gap.quippy_calculator import check_in_another_process
+from helpers.gap.xml import count_sparse_points, read_model, write_model
 
 COMMAND = "config_file=gap_config.cfg"
 
@@ -158,7 +165,7 @@ def _fit_with_gap_fit(
         done = False
         try:
             finished = run_watched([str(binary), COMMAND], folder=work, on_line=follow)
-            model = _check_result(finished, follow, folder / name, training, target)
+            n_sparse = _check_result(finished, follow, folder / name, training, target)
             _publish(folder / name, target)
             done = True
         finally:
@@ -169,7 +176,7 @@ def _fit_with_gap_fit(
         n_frames=len(training),
         n_energies=follow.targets["energies"],
         n_force_components=follow.targets["forces"],
-        n_sparse=model.n_sparse,
+        n_sparse=n_sparse,
         wall_seconds=finished.wall_seconds,
         cpu_seconds=finished.cpu_seconds,
         peak_memory_MB=finished.peak_memory_MB,
@@ -278,7 +285,7 @@ def check_training_frames(config: GapConfig, frames: Sequence[Atoms], source: st
     """
     check_labels(frames, config.energy_parameter_name, config.force_parameter_name, source=source)
     elements = {symbol for atoms in frames for symbol in atoms.symbols}
-    if config.e0 is not None and elements - set(config.e0):
+    if isinstance(config.e0, Mapping) and elements - set(config.e0):
         missing = ", ".join(sorted(elements - set(config.e0)))
         raise ConfigError(f"e0 has no energy for {missing}", fix="add it, in eV")
     _check_config_types(config, frames, source)
@@ -313,8 +320,8 @@ def _check_config_types(config: GapConfig, frames: Sequence[Atoms], source: str)
 
 def _check_result(
     finished: Finished, follow: FitProgress, written: Path, frames: list[Atoms], target: Path
-) -> GapModel:
-    """Return the model that gap_fit wrote, or raise `FitError` with the reason it gives."""
+) -> int:
+    """Return the number of sparse points in the model that gap_fit wrote, or raise `FitError`."""
     state = f"; {target.name} is as it was" if target.exists() else "; no model was written"
     if finished.exit_code != 0:
         signal_number = -finished.exit_code
@@ -342,7 +349,10 @@ def _check_result(
             fix="check energy_parameter_name and force_parameter_name",
         )
     try:
-        return read_model(written)
+        return read_model(written).n_sparse
+    except UnsupportedModelError:  # such as angle_3b: quippy tells whether it is whole
+        check_in_another_process(written)
+        return count_sparse_points(written)
     except ModelFileError as error:
         problem = error.problem.replace(f"{written.parent}{os.sep}", "")
         free_MB = shutil.disk_usage(target.parent).free / 1e6

@@ -7,6 +7,7 @@ the doors for dynamics, which take a potential as a path or as a calculator.
 from __future__ import annotations
 
 import os
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
         A ``gap.xml`` that gap_fit wrote.
     engine : str
         ``"jax"``, ``"quippy"``, or ``"auto"``: JAX where it is installed and knows all terms of
-        the model, quippy otherwise.
+        the model, quippy otherwise, with a warning of one line that says why.
 
     Returns
     -------
@@ -59,16 +60,23 @@ def load_potential(path: str | os.PathLike, *, engine: str = "auto") -> Any:
     if engine not in ENGINES:
         raise ConfigError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
     path = Path(path).absolute()
+    model: GapModel | None
     try:
         model = read_model(path)
-    except UnsupportedModelError:
+    except UnsupportedModelError as error:
         if engine == "jax":
             raise
         check_in_another_process(path)
-        return QuippyCalculator(path, None, why="only quippy knows all of its terms")
-    engine, reason = _choose_engine(engine, model)
-    if engine == "jax":
+        model = None
+        reason = f"only quippy knows all of its terms: {error.problem.replace(f'{path} ', 'it ')}"
+        chosen, reason = "quippy", reason if engine == "auto" else ""
+    else:
+        chosen, reason = _choose_engine(engine, model)
+    if chosen == "jax":
+        assert model is not None
         return _jax_calculator(path, model)
+    if reason:
+        warnings.warn(f"{path.name} is evaluated with quippy: {reason}", stacklevel=2)
     return QuippyCalculator(path, model, why=reason)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -13,23 +14,27 @@ import numpy as np
 
 from helpers.errors import ModelFileError, UnsupportedModelError
 from helpers.files import write_atomic
+from helpers.gap.descriptors import canonical, check_option, find_kind, with_defaults
 from helpers.gap.model import GapModel, GapTerm
+from helpers.gap.quip_text import real, split_pairs
 
 FIX = "choose a gap.xml that gap_fit wrote, or train the model again"
 SLICE = 20  # numbers in one <sparseX_slice>: quippy cannot read lines above about 1000 characters
 
-# Numbers that a descriptor must have before quippy may see it, and their bounds: beyond them quippy
-# ends the process or takes all memory.
+# Bounds of the numbers of a descriptor: beyond them quippy ends the process or takes all memory.
 LENGTH, COUNT, ELEMENT = (0.01, 50.0), (1, 50), (1, 118)
-REQUIRED: dict[str, dict[str, tuple[float, float]]] = {
-    "distance_2b": {"cutoff": LENGTH, "Z1": ELEMENT, "Z2": ELEMENT},
-    "soap": {"cutoff": LENGTH, "cutoff_transition_width": LENGTH, "atom_sigma": LENGTH}
-    | {"n_max": COUNT, "l_max": (0, 50), "n_species": COUNT, "Z": ELEMENT},
+BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
+    "distance_2b": {"cutoff": LENGTH, "cutoff_transition_width": (0.0, 50.0)}
+    | {"Z1": ELEMENT, "Z2": ELEMENT},
+    "soap": {"cutoff": LENGTH, "cutoff_transition_width": (0.0, 50.0), "atom_sigma": LENGTH}
+    | {"n_max": COUNT, "l_max": (0, 50), "n_species": COUNT, "Z": ELEMENT}
+    | {"central_weight": (-100.0, 100.0), "basis_error_exponent": (0.0, 100.0)},
 }
-# Other options that change nothing in a prediction; any others are left to quippy.
-IDLE = {"delta", "zeta", "n_sparse", "theta_uniform", "covariance_type", "sparse_method"}
-IDLE |= {"add_species", "species_Z"}
+# Before this version of the file format QUIP put the central atom into the density of each species.
+OLDEST_VERSION = 1426512068
+# Descriptors that only quippy knows, and options, as they may be written.
 DESCRIPTOR = re.compile(r"""\w+( \w+=(\{+[^{}]*\}+|"[^"]*"|'[^']*'|[^\s{}"'=]+))*""", re.ASCII)
+OPTION = re.compile(r"\w+=[\w .+/-]*", re.ASCII)
 
 
 def read_model(path: str | os.PathLike) -> GapModel:
@@ -67,14 +72,23 @@ def read_model(path: str | os.PathLike) -> GapModel:
         raise reader.problem("its labels do not agree")
     terms, unknown = [], []
     for element in coordinates:  # all of them: damage to one matters more than an unknown other
+        if reader.whole(element, "n_sparseX") == 0 and element.find("sparseX") is None:
+            continue  # of elements that never met in training: it adds nothing
         try:
             terms.append(reader.term(element))
         except UnsupportedModelError as error:
             unknown.append(error)
+    if reader.whole(parameters, "gap_version", "0") < OLDEST_VERSION:
+        unknown.append(reader.unsupported("descriptors of an older version of QUIP"))
+    arguments = next((each.get("init_args", "") for each in root.iter("Potential")), "")
+    if not re.fullmatch(r"\s*(IP GAP( label=\S*)?)?\s*", arguments):
+        unknown.append(reader.unsupported(f"a potential with arguments ({arguments[:80]})"))
     if data.get("do_core", "F") != "F" or next(parameters.iter("core_potential"), None) is not None:
         unknown.append(reader.unsupported("a core potential"))
     if unknown:
         raise unknown[0]
+    if not terms:
+        raise reader.problem("there are no sparse points")
     model = GapModel(
         label=label,
         e0={z: value for z, value in e0.items() if value},
@@ -85,6 +99,11 @@ def read_model(path: str | os.PathLike) -> GapModel:
     if without_e0:
         raise reader.problem(f"the energy of an isolated atom of Z={min(without_e0)} is missing")
     return model
+
+
+def count_sparse_points(path: str | os.PathLike) -> int:
+    """Return the number of sparse points in a model file, also of terms that only quippy knows."""
+    return sum(1 for _ in _parse(Path(path)).iter("sparseX"))
 
 
 def write_model(model: GapModel, path: str | os.PathLike, *, separate_files: bool = False) -> Path:
@@ -224,37 +243,38 @@ class _Reader:
     def number(self, element: Element, name: str, default: str | None = None) -> float:
         return float(self.numbers(element.get(name, default), f"{name} of <{element.tag}>"))
 
-    def whole(self, element: Element, name: str) -> int:
-        value = self.number(element, name)
+    def whole(self, element: Element, name: str, default: str | None = None) -> int:
+        value = self.number(element, name, default)
         if value != int(value) or value < 0:
             raise self.problem(f"{name} of <{element.tag}> is not a whole number")
         return int(value)
 
     def term(self, element: Element) -> GapTerm:
         descriptor = " ".join((element.findtext("descriptor") or "").split())
-        kind, _, rest = descriptor.partition(" ")
-        options = dict(re.findall(r"(\w+)=(\{[\w .+-]*\}|[\w.+-]+)", rest, re.ASCII))
-        if not descriptor.isascii() or not DESCRIPTOR.fullmatch(descriptor):
-            # It may corrupt quippy's memory.
-            raise self.problem(f"a descriptor cannot be read ({descriptor[:200]})")
+        kind, options = self.descriptor(descriptor)
         points, n_sparse = element.findall("sparseX"), self.whole(element, "n_sparseX")
         if len(points) != n_sparse or not points:
             raise self.problem(f"{len(points)} of {n_sparse} sparse points are there")
         alpha = self.numbers([p.get("alpha") for p in points], "alpha")
         sparse_cutoff = self.numbers([p.get("sparseCutoff") for p in points], "sparseCutoff")
         sparse_points = self.sparse_points(element, points)
-        if kind not in REQUIRED:
+        if kind not in BOUNDS:
             raise self.unsupported(f"a term that the kit does not know, {kind}")
-        for name, (least, most) in REQUIRED[kind].items():
+        try:
+            for name, value in options.items():
+                check_option(kind, name, value)
+        except UnsupportedModelError as error:
+            raise self.unsupported(f"a {kind} term that is not usual ({error.problem})") from error
+        for name, (least, most) in BOUNDS[kind].items():
             what = f"{name} of its {kind} term"
-            value = self.numbers(options.get(name), what)
-            whole = isinstance(least, float) or options[name].isdigit()
+            text = options.get(name)
+            if text == "0" and name in ("Z", "Z1", "Z2"):
+                raise self.unsupported(f"a {kind} term for every element ({name}=0)")
+            value = float(self.numbers(text, what))
+            whole = isinstance(least, float) or str(text).isdigit()
             if not (least <= value <= most and whole):
-                raise self.problem(f"{what} is {options[name]}, not between {least} and {most}")
+                raise self.problem(f"{what} is {text}, not between {least} and {most}")
         self.check_dimensions(kind, options, sparse_points.shape[1])
-        understood = " ".join([kind, *map("=".join, options.items())])
-        if set(options) - set(REQUIRED[kind]) - IDLE or understood != descriptor:
-            raise self.unsupported(f"a {kind} term with options that the kit does not know")
         if element.get("covariance_type") != ("2" if kind == "soap" else "1"):
             raise self.unsupported(f"a {kind} term with a kernel that the kit does not know")
         if self.whole(element, "n_permutations") != 1 or self.number(element, "signal_mean", "0"):
@@ -263,7 +283,8 @@ class _Reader:
         return GapTerm(
             kind=kind,
             options=options,
-            descriptor=descriptor,
+            # What quippy is given: only what was understood, without comments and odd spellings.
+            descriptor=" ".join([kind, *(f"{name}={text}" for name, text in options.items())]),
             delta=self.number(element, "signal_variance"),
             zeta=self.number(element, "zeta") if kind == "soap" else None,
             theta=float(self.numbers(theta, "theta")) if kind == "distance_2b" else None,
@@ -272,11 +293,37 @@ class _Reader:
             sparse_points=sparse_points,
         )
 
+    def descriptor(self, text: str) -> tuple[str, dict[str, str]]:
+        """Return the kind of a descriptor and its options, QUIP's defaults included."""
+        problem = self.problem(f"a descriptor cannot be read ({text[:200]})")
+        try:
+            pairs = split_pairs(text)
+        except ValueError as error:
+            raise problem from error
+        kind = find_kind(key for key, _ in pairs)
+        if kind not in BOUNDS:
+            # It may corrupt quippy's memory.
+            if not text or not DESCRIPTOR.fullmatch(text):
+                raise problem
+            return kind or text.partition(" ")[0], {}
+        options = with_defaults(kind, canonical(kind, pairs))
+        for name, value in options.items():
+            if not OPTION.fullmatch(f"{name}={value}"):
+                raise problem
+            if " " in value:
+                options[name] = f"{{{value}}}"
+            elif name in BOUNDS[kind] and "d" in value.casefold():
+                with contextlib.suppress(ValueError):
+                    options[name] = repr(real(value))
+        return kind, options
+
     def check_dimensions(self, kind: str, options: dict[str, str], dimensions: int) -> None:
         """Compare the length of the descriptor with the numbers that each sparse point has."""
         expected = 1
         if kind == "soap":
-            species = options.get("species_Z", options["Z"]).strip("{}").split()
+            species = options["species_Z"].strip("{}").split()
+            if species == ["0"]:
+                raise self.unsupported("a soap term for every element (species_Z=0)")
             n_species, n_max, l_max = (int(options[k]) for k in ("n_species", "n_max", "l_max"))
             if len(species) != n_species or not {*species} <= {str(z) for z in range(1, 119)}:
                 raise self.problem(f"species_Z={{{' '.join(species)}}} is not {n_species} elements")

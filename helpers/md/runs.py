@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers import checks
-from helpers.errors import ConfigError, PredictionError, nearest
+from helpers.errors import ConfigError, PredictionError, UnsupportedModelError, nearest
 from helpers.frames import load_frames
 from helpers.gap.potential import ase_calculator, jax_calculator
 from helpers.md.ase_engine import AseEngine
@@ -63,7 +64,7 @@ def run_nve(
         Of the random numbers. The same seed gives the same run.
     engine : str
         ``"compiled"``: the whole loop in JAX, for long runs. ``"ase"``: ASE's integrators, to read
-        along.
+        along; a GAP that JAX cannot evaluate runs with them and quippy, and a warning says so.
     output : path, optional
         Where to write ``output.log``, ``output.xyz`` and ``output.traj``. On the way the run is
         kept in ``output.parts/``, so that it can go on after a crash.
@@ -226,7 +227,16 @@ def _run(
         raise ConfigError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
     seed = checks.seed(seed)
     atoms = start if isinstance(start, Atoms) else snapshot(start)
-    calculator = ENGINES[engine](potential)
+    try:
+        calculator = ENGINES[engine](potential)
+    except UnsupportedModelError as error:
+        if engine == "ase":
+            raise
+        warnings.warn(f"ASE's integrators and quippy run this: {error.problem}", stacklevel=3)
+        engine = "ase"
+        with warnings.catch_warnings():  # which would say it once more
+            warnings.simplefilter("ignore", UserWarning)
+            calculator = ase_calculator(potential)
     check_start(atoms, settings.monitor, calculator)
     checkpoints = None
     if output is not None:

@@ -19,6 +19,7 @@ _PAIR = {f"two_body.{each.name}": str(each.type) for each in fields(TwoBody)}
 _NO_SETTINGS = {"atoms_filename", "gap_file", "energy_parameter_name", "force_parameter_name"}
 _NO_SETTINGS |= {"do_copy_atoms_file", "sparse_separate_file", "rnd_seed", "two_body"}
 _NO_SETTINGS |= {"more_terms", "config_type_sigma"}
+_NO_SETTINGS |= {"soap", "further_soap_keys", "other_terms", "further_keys"}
 _OWN = {each.name: str(each.type) for each in fields(GapConfig) if each.name not in _NO_SETTINGS}
 FIELDS = (*_OWN, *SIGMAS, *_PAIR)
 

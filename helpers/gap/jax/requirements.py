@@ -32,6 +32,11 @@ def check_training(config: GapConfig, frames: Sequence[Atoms]) -> None:
     DataError
         If a frame holds something that only gap_fit uses.
     """
+    if config.only_gap_fit:
+        raise ConfigError(
+            f"The config holds what only gap_fit trains: {config.only_gap_fit}",
+            fix="leave it out, or use engine='gap_fit'",
+        )
     if config.do_copy_atoms_file:
         raise ConfigError(
             "do_copy_atoms_file=True is something that only gap_fit does",

@@ -6,7 +6,7 @@ each element at the center of a SOAP environment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,8 +62,10 @@ def new_terms(
 
 def isolated_atoms(config: GapConfig, frames: Sequence[Atoms]) -> dict[int, float]:
     """Return the energy of one isolated atom of each element, eV, by atomic number."""
-    if config.e0 is not None:
+    if isinstance(config.e0, Mapping):
         return {atomic_numbers[symbol]: energy for symbol, energy in config.e0.items()}
+    if config.e0 is not None:
+        return dict.fromkeys(elements_of(frames), float(config.e0))
     name = config.energy_parameter_name
     if config.e0_method == "isolated":
         return {int(a.numbers[0]): float(label(a, name)) for a in frames if len(a) == 1}

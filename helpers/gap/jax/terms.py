@@ -10,74 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.errors import ModelFileError, UnsupportedModelError
+from helpers.gap.descriptors import KINDS, NUMBERS, check_option
 from helpers.gap.model import GapModel, GapTerm
 
-# Options that change the descriptor, with the only value that the formulas here cover (as
-# gap_fit spells its logicals, T or F). An option that is in neither list is refused.
-_FIXED = {
-    "soap": {
-        "average": "F",
-        "central_reference_all_species": "F",
-        "covariance_sigma0": "0",
-        "covariance_type": "dot_product",
-        "cutoff_dexp": "0",
-        "cutoff_scale": "1",
-        "diagonal_radial": "F",
-        "f0": "0",
-        "global": "F",
-        "normalise": "T",
-        "normalize": "T",
-        "nu_R": "2",
-        "nu_S": "2",
-        "radial_basis": "EQUISPACED_GAUSS",
-        "Z_mix": "F",
-        "R_mix": "F",
-        "sym_mix": "F",
-    },
-    "distance_2b": {
-        "covariance_type": "ard_se",
-        "f0": "0",
-        "n_exponents": "1",
-        "exponents": "0",
-        "only_inter": "F",
-        "only_intra": "F",
-        "resid_name": "",
-    },
-}
-_NUMBERS = {
-    "soap": {
-        "atom_gaussian_width",
-        "atom_sigma",
-        "basis_error_exponent",
-        "central_weight",
-        "cutoff",
-        "cutoff_transition_width",
-        "l_max",
-        "n_max",
-        "n_species",
-        "species_Z",
-        "Z",
-    },
-    "distance_2b": {"cutoff", "cutoff_transition_width", "Z1", "Z2"},
-}
-# What gap_fit used while it trained; of no consequence for a prediction.
-_TRAINING = {
-    "add_species",
-    "config_type_n_sparse",
-    "delta",
-    "mark_sparse_atoms",
-    "n_sparse",
-    "print_sparse_index",
-    "sparse_file",
-    "sparse_method",
-    "theta_fac",
-    "theta_file",
-    "theta_uniform",
-    "unique_descriptor_tolerance",
-    "unique_hash_tolerance",
-    "xml_version",
-    "zeta",
-}
 _FIX = "use engine='quippy'"
 
 
@@ -159,36 +94,15 @@ def term_settings(term: GapTerm) -> SoapSettings | PairSettings:
     ModelFileError
         If the sparse points do not have as many components as the settings say.
     """
-    if term.kind not in _FIXED:
+    if term.kind not in KINDS:
         raise UnsupportedModelError(
             f"JAX does not know the descriptor {term.kind!r}",
-            expected=" or ".join(sorted(_FIXED)),
+            expected=" or ".join(KINDS),
             fix=_FIX,
         )
     for name, value in term.options.items():
-        _check_option(term.kind, name, value)
+        check_option(term.kind, name, value)
     return _soap(term) if term.kind == "soap" else _pair(term)
-
-
-def _check_option(kind: str, name: str, value: str) -> None:
-    known = _FIXED[kind]
-    if name in known and not _same(value, known[name]):
-        raise UnsupportedModelError(
-            f"JAX does not know {kind} with {name}={value}",
-            expected=f"{name}={known[name] or 'nothing'}",
-            fix=_FIX,
-        )
-    if name not in known and name not in _NUMBERS[kind] and name not in _TRAINING:
-        raise UnsupportedModelError(f"JAX does not know {kind}'s option {name}={value}", fix=_FIX)
-
-
-def _same(value: str, expected: str) -> bool:
-    value = value.strip("{}").strip()
-    try:
-        return float(value) == float(expected)
-    except ValueError:
-        first = {".": value[1:2]}.get(value[:1], value[:1])  # T, t, true, .true.
-        return first.upper() == expected if expected in ("T", "F") else value == expected
 
 
 def _soap(term: GapTerm) -> SoapSettings:
@@ -199,14 +113,20 @@ def _soap(term: GapTerm) -> SoapSettings:
             "JAX does not know soap without a list of species (species_Z) and a center (Z)",
             fix=_FIX,
         )
+    if len(species) == 1 and center != species[0]:
+        raise UnsupportedModelError(
+            f"JAX does not know soap around element {center} with neighbors of {species[0]} only",
+            expected="a center that is among the species (QUIP adds it to their density)",
+            fix=_FIX,
+        )
     settings = SoapSettings(
         n_max=int(term.number("n_max")),
         l_max=int(term.number("l_max")),
         cutoff_A=term.number("cutoff"),
-        transition_A=term.number("cutoff_transition_width", default=0.5),
-        sigma_A=term.number("atom_sigma", "atom_gaussian_width"),
-        central_weight=term.number("central_weight", default=1.0),
-        basis_error_exponent=term.number("basis_error_exponent", default=10.0),
+        transition_A=_number(term, "cutoff_transition_width"),
+        sigma_A=term.number("atom_sigma"),
+        central_weight=_number(term, "central_weight"),
+        basis_error_exponent=_number(term, "basis_error_exponent"),
         species=species,
     )
     _positive(term, settings.n_max, settings.cutoff_A, settings.sigma_A)
@@ -229,11 +149,15 @@ def _pair(term: GapTerm) -> PairSettings:
     settings = PairSettings(
         species=(species[0], species[1]),
         cutoff_A=term.number("cutoff"),
-        transition_A=term.number("cutoff_transition_width", default=0.5),
+        transition_A=_number(term, "cutoff_transition_width"),
         theta_A=float(term.theta or 0.0),
     )
     _positive(term, settings.cutoff_A, settings.theta_A)
     return settings
+
+
+def _number(term: GapTerm, name: str) -> float:
+    return term.number(name, default=float(NUMBERS[term.kind][name] or "nan"))
 
 
 def _positive(term: GapTerm, *values: float) -> None:
