@@ -139,7 +139,7 @@ def format_config(top: Mapping[str, Any], terms: Iterable[tuple[str, Mapping[str
     lines = [f"{key}={_text(value)}" for key, value in top.items()]
     parts = [
         " ".join([kind, *(f"{key}={_text(value)}" for key, value in options.items())])
-        + " add_species=T"
+        + (" add_species=F" if "Z1" in options else " add_species=T")
         for kind, options in terms
     ]
     return "\n".join([*lines, "gap={" + " : ".join(parts) + "}"]) + "\n"

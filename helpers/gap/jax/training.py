@@ -30,7 +30,7 @@ from scipy.linalg import solve_triangular
 
 from helpers.errors import ConfigError
 from helpers.files import digest
-from helpers.frames import label_arrays
+from helpers.frames import forces_label, label, label_arrays
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.design_matrix import pair_rows, pair_strain_rows
@@ -157,8 +157,8 @@ def isolated_atoms(config: GapConfig, frames: Sequence[Atoms]) -> dict[int, floa
         alone = [atoms for atoms in frames if len(atoms) == 1]
         _, energies, _ = label_arrays(alone, *names)
         return {int(a.numbers[0]): float(e) for a, e in zip(alone, energies, strict=True)}
-    n_atoms, energies, _ = label_arrays(frames, *names)
-    return dict.fromkeys(elements, float(np.mean(energies / n_atoms)))
+    per_atom = [label(atoms, names[0]) / len(atoms) for atoms in frames]
+    return dict.fromkeys(elements, float(np.mean(per_atom)))
 
 
 def solve(
@@ -279,15 +279,15 @@ class FrameRows:
             if with_virial:
                 rows[of_virial, columns] = -strain[VOIGT]
         names = config.energy_parameter_name, config.force_parameter_name
-        _, (energy_label,), force_labels = label_arrays([atoms], *names)
-        rows[0, -1] = energy_label - self.model.isolated_energies(atoms.numbers).sum()
-        rows[of_forces, -1] = force_labels
+        force_labels = forces_label(atoms, names[1])
+        rows[0, -1] = label(atoms, names[0]) - self.model.isolated_energies(atoms.numbers).sum()
+        rows[of_forces, -1] = 0.0 if force_labels is None else np.ravel(force_labels)
         rows[0] /= config.sigma_energy_eV_per_atom * math.sqrt(n_atoms)
         rows[of_forces] /= config.sigma_force_eV_per_A
         if virial is not None and with_virial:
             rows[of_virial, -1] = virial[VOIGT]
             rows[of_virial] /= config.default_sigma[2] * math.sqrt(n_atoms)
-        return rows
+        return np.delete(rows, of_forces, axis=0) if force_labels is None else rows
 
 
 def virial_label(atoms: Atoms) -> np.ndarray | None:

@@ -1,0 +1,3 @@
+from .reading import Dataset as Dataset
+from .reading import from_atoms as from_atoms
+from .reading import read_dataset as read_dataset

@@ -1,0 +1,319 @@
+"""The training set of a fit: what a GAP is trained on, made of frames that were read and checked.
+
+QUIP and ASE read the same file differently. gap_fit takes every cell for fully periodic, finds no
+energy where there is no cell, obeys keys in a frame (``energy_sigma``, ``force_mask``, …), and
+stops at columns that it does not expect. So it is never given the user's file, but one that is
+written here: elements, positions, the labels in use, and a cell in which all atoms have the
+neighbors that they have in the frame with its own periodicity.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from helpers.errors import ConfigError, DataError
+from helpers.frames import check_labels, forces_label, label
+from helpers.gap.config import GapConfig
+from helpers.neighbors import find_pairs, periodic_box
+
+VIRIAL = "virial"
+# One energy per atom cannot stand for several elements whose energies differ by more than this;
+# bonds and structures make energies per atom differ by less.
+LARGEST_SPREAD_eV_PER_ATOM = 2.0
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Frames that hold what a potential is trained on, and nothing else.
+
+    Attributes
+    ----------
+    frames : list of ase.Atoms
+        Periodic along all axes. The energy stands in ``info`` and the forces in ``arrays`` under
+        the names of the config; ``info["virial"]``, (3, 3), eV, only where it is in use.
+    pairs : list of (int, int)
+        Atomic numbers of the pairs of elements that meet within the cutoff of the pair term.
+    apart : list of (int, int)
+        Those that never meet.
+    e0 : dict
+        Energies of isolated atoms by element, eV; empty unless ``e0_method="isolated"``.
+    n_energies, n_force_components, n_virial_components : int
+        Labels.
+    """
+
+    frames: list[Atoms] = field(repr=False)
+    pairs: list[tuple[int, int]]
+    apart: list[tuple[int, int]]
+    e0: dict[str, float]
+    n_energies: int
+    n_force_components: int
+    n_virial_components: int
+
+
+def training_set(
+    config: GapConfig, frames: Sequence[Atoms], *, source: str = "the frames"
+) -> TrainingSet:
+    """Check frames, and return what a GAP is trained on.
+
+    Parameters
+    ----------
+    config : GapConfig
+        Names of the labels, cutoffs, whether virials are used (third number of
+        ``default_sigma``), `e0`.
+    frames : sequence of ase.Atoms
+        With energies and forces. Frames with energies only are allowed beside others, and a
+        single atom needs no forces.
+    source : str
+        Name of the frames in messages.
+
+    Raises
+    ------
+    DataError
+        If a label is missing, damaged, or belongs to other atoms.
+    ConfigError
+        If the energies of isolated atoms are missing, or cannot be one mean energy.
+    """
+    names = config.energy_parameter_name, config.force_parameter_name
+    check_labels(frames, *names, source=source, energies_suffice=True)
+    cutoff_A = max([config.cutoff, *([config.two_body.cutoff] if config.two_body else [])])
+    bare = [
+        _bare(atoms, names, cutoff_A, f"Frame {k} of {source}", config.default_sigma[2] > 0)
+        for k, atoms in enumerate(frames, start=1)
+    ]
+    without = sum(names[1] not in atoms.arrays for atoms in bare)
+    if without:
+        warnings.warn(
+            f"{without} of the {len(bare)} frames of {source} have no {names[1]!r}: the potential "
+            "is trained on their energies only",
+            stacklevel=3,
+        )
+    meeting, apart = _pairs(bare, config.two_body.cutoff) if config.two_body else ([], [])
+    return TrainingSet(
+        frames=bare,
+        pairs=meeting,
+        apart=apart,
+        e0=_check_e0(config, bare, cutoff_A, source),
+        n_energies=len(bare),
+        n_force_components=sum(
+            atoms.arrays[names[1]].size for atoms in bare if names[1] in atoms.arrays
+        ),
+        n_virial_components=6 * sum(VIRIAL in atoms.info for atoms in bare),
+    )
+
+
+def virial_label(atoms: Atoms, where: str = "The frame") -> np.ndarray | None:
+    """Return the virial of a frame, −dE/dε = −V·stress, shape (3, 3), eV; None if it has none.
+
+    It stands in ``info["virial"]``, or follows from ASE's ``stress`` (in eV/Å³, positive where the
+    crystal is stretched) if the frame is periodic along all axes.
+
+    Raises
+    ------
+    DataError
+        If it is not a symmetric matrix of finite numbers, or the two contradict each other.
+    """
+    found = {}
+    if "virial" in atoms.info:
+        found["virial"] = atoms.info["virial"]
+    stress = label(atoms, "stress")
+    if stress is not None and atoms.pbc.all() and atoms.cell.rank == 3:
+        found["stress"] = stress
+    virials = []
+    for name, value in found.items():
+        values = np.asarray(value)
+        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            raise DataError(f"{where}: {name!r} is not a finite number everywhere")
+        if values.shape == (6,) and name == "stress":
+            matrix = voigt_6_to_full_3x3_stress(values)
+        elif values.size == 9:
+            matrix = values.reshape(3, 3).astype(float)
+        else:
+            raise DataError(
+                f"{where}: {name!r} has the wrong shape",
+                expected="(3, 3) or (9,)",
+                found=str(values.shape),
+            )
+        if not np.allclose(matrix, matrix.T, rtol=1e-3, atol=1e-5 * max(1.0, np.abs(matrix).max())):
+            raise DataError(
+                f"{where}: {name!r} is not symmetric",
+                found=str(matrix.round(4).tolist()),
+                fix="check the order of its components",
+            )
+        symmetric = (matrix + matrix.T) / 2
+        virials.append(symmetric if name == "virial" else -atoms.get_volume() * symmetric)
+    if not virials:
+        return None
+    largest = max(np.abs(virials[0]).max(), 1e-3)
+    if len(virials) == 2 and np.abs(virials[0] - virials[1]).max() > 0.01 * largest:
+        raise DataError(
+            f"{where}: its virial and its stress contradict each other",
+            expected="virial = −V·stress (eV), with the stress as ASE has it",
+            found=f"traces {np.trace(virials[0]):.4g} and {np.trace(virials[1]):.4g} eV",
+            fix="remove one of them",
+        )
+    return virials[0]
+
+
+def least_squares_e0(frames: Sequence[Atoms], energies: Sequence[float]) -> dict[str, float]:
+    """Return the energy of one atom of each element that explains total energies best, eV.
+
+    Energies are weighted as a fit does, per atom. Where elements always come in the same ratio,
+    as in water, the smallest energies that fit are returned: they are as good as any others.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+    energies : sequence of float
+        Total energies, eV.
+
+    Returns
+    -------
+    dict of str to float
+        Energies by element.
+    """
+    elements, fractions, per_atom = _composition(frames, energies)
+    solution, *_ = np.linalg.lstsq(fractions, per_atom, rcond=1e-8)
+    return {chemical_symbols[z]: float(e) for z, e in zip(elements, solution, strict=True)}
+
+
+def format_frames(training: Iterable[Atoms], energy_name: str, forces_name: str) -> str:
+    """Return frames of a `TrainingSet` as extended XYZ for gap_fit, with all digits."""
+    lines = []
+    for atoms in training:
+        with_forces = forces_name in atoms.arrays
+        columns = "species:S:1:pos:R:3" + (f":{forces_name}:R:3" if with_forces else "")
+        words = [
+            f'Lattice="{_numbers(atoms.cell.array)}"',
+            f"Properties={columns}",
+            f"{energy_name}={_numbers(atoms.info[energy_name])}",
+            *([f'{VIRIAL}="{_numbers(atoms.info[VIRIAL])}"'] if VIRIAL in atoms.info else []),
+            'pbc="T T T"',
+        ]
+        lines += [str(len(atoms)), " ".join(words)]
+        rows = atoms.positions
+        if with_forces:
+            rows = np.hstack([rows, atoms.arrays[forces_name]])
+        lines += [f"{s} {_numbers(row)}" for s, row in zip(atoms.symbols, rows, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(values: np.ndarray) -> str:
+    return " ".join(map(repr, np.ravel(np.asarray(values, float)).tolist()))
+
+
+def _bare(
+    atoms: Atoms, names: tuple[str, str], cutoff_A: float, where: str, with_virial: bool
+) -> Atoms:
+    """Return a frame with its labels only, in a cell that is periodic along all axes."""
+    lengths = atoms.cell.lengths()
+    if (atoms.pbc & (lengths == 0)).any():
+        raise DataError(
+            f"{where} is periodic along an axis on which its cell has no length",
+            found=f"pbc {atoms.pbc.tolist()}, lengths {lengths.round(3).tolist()} Å",
+            fix="set the cell, or pbc=False for a molecule",
+        )
+    box = periodic_box(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
+    result = Atoms(atoms.numbers, atoms.positions, cell=box, pbc=True)
+    result.info[names[0]] = float(label(atoms, names[0]))
+    forces = forces_label(atoms, names[1])
+    if forces is not None:
+        result.arrays[names[1]] = np.array(forces, float)
+    virial = virial_label(atoms, where) if with_virial else None
+    if virial is not None:
+        result.info[VIRIAL] = virial
+    return result
+
+
+def _pairs(
+    frames: Sequence[Atoms], cutoff_A: float
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the pairs of elements that meet within a distance, and those that never do."""
+    elements = list(dict.fromkeys(int(z) for atoms in frames for z in atoms.numbers))
+    every = list(combinations_with_replacement(elements, 2))
+    unseen = set(every)
+    for atoms in frames:
+        if not unseen:
+            break
+        pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
+        ends = np.column_stack([atoms.numbers[pairs.first], atoms.numbers[pairs.second]])
+        unseen -= {(int(i), int(j)) for i, j in np.unique(ends, axis=0)}
+    meeting = [pair for pair in every if pair not in unseen]
+    return meeting, [pair for pair in every if pair in unseen]
+
+
+def _check_e0(
+    config: GapConfig, frames: Sequence[Atoms], cutoff_A: float, source: str
+) -> dict[str, float]:
+    """Refuse missing or contradictory energies of isolated atoms, and a mean that means nothing."""
+    name = config.energy_parameter_name
+    elements = {symbol for atoms in frames for symbol in atoms.symbols}
+    if config.e0 is not None:
+        if elements - set(config.e0):
+            missing = ", ".join(sorted(elements - set(config.e0)))
+            raise ConfigError(f"e0 has no energy for {missing}", fix="add it, in eV")
+        return {}
+    if config.e0_method == "isolated":
+        return _isolated_energies(frames, name, cutoff_A, elements, source)
+    energies = [atoms.info[name] for atoms in frames]
+    elements_, fractions, per_atom = _composition(frames, energies)
+    if np.linalg.matrix_rank(fractions, tol=1e-6 * len(frames)) > 1:
+        fitted = least_squares_e0(frames, energies)
+        left = per_atom - fractions @ [fitted[chemical_symbols[z]] for z in elements_]
+        spread, unexplained = float(np.std(per_atom)), float(np.sqrt(np.mean(left**2)))
+        if spread > LARGEST_SPREAD_eV_PER_ATOM and unexplained < 0.5 * spread:
+            numbers = ", ".join(f"{s!r}: {e:.4f}" for s, e in fitted.items())
+            raise ConfigError(
+                "e0_method='average' gives all elements the same energy, and the frames of "
+                f"{source} differ in composition",
+                found=f"energies that spread by {spread:.3g} eV per atom, of which the numbers of "
+                f"atoms explain all but {unexplained:.3g}",
+                fix=f"e0_method=None with e0={{{numbers}}} (least squares over these frames), or "
+                "the energies of isolated atoms",
+            )
+    return {}
+
+
+def _isolated_energies(
+    frames: Sequence[Atoms], name: str, cutoff_A: float, elements: set[str], source: str
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for atoms in frames:
+        if len(atoms) != 1:
+            continue
+        pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
+        if len(pairs.first):  # a crystal with one atom in its cell
+            continue
+        symbol, energy = str(atoms.symbols[0]), atoms.info[name]
+        if not math.isclose(found.setdefault(symbol, energy), energy, abs_tol=1e-6):
+            raise DataError(
+                f"{source} has two isolated {symbol} atoms with different energies",
+                found=f"{found[symbol]:.6f} and {energy:.6f} eV",
+                fix="keep one of them",
+            )
+    if elements - set(found):
+        raise ConfigError(
+            "e0_method='isolated' needs a frame with one atom of each element",
+            found=f"none for {', '.join(sorted(elements - set(found)))} in {source}",
+            fix="add such frames, give e0, or use e0_method='average' where all frames have the "
+            "same composition",
+        )
+    return {symbol: found[symbol] for symbol in sorted(found, key=atomic_numbers.__getitem__)}
+
+
+def _composition(
+    frames: Sequence[Atoms], energies: Sequence[float]
+) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Return elements, their fractions in each frame, and energies per atom."""
+    elements = sorted({int(z) for atoms in frames for z in atoms.numbers})
+    fractions = np.array([[np.mean(atoms.numbers == z) for z in elements] for atoms in frames])
+    n_atoms = np.array([len(atoms) for atoms in frames])
+    return elements, fractions, np.asarray(energies, float) / n_atoms
