@@ -241,6 +241,7 @@ def check_labels(
             if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
                 raise DataError(
                     f"{where}: {name!r} is not a finite number everywhere",
+                    found=f"the text {value!r}" if isinstance(value, str) else None,
                     fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
                 )
 
@@ -254,13 +255,19 @@ def label(atoms: Atoms, name: str) -> Any:
     ------
     DataError
         If the results of the calculator belong to other atoms: these were moved since, or share
-        their calculator with the next frame.
+        their calculator with the next frame. If the frame itself holds another value.
     """
-    for holder in (atoms.info, atoms.arrays):
-        if name in holder:
-            return holder[name]
+    held = [holder[name] for holder in (atoms.info, atoms.arrays) if name in holder]
     if atoms.calc is None or name not in atoms.calc.results:
-        return None
+        return held[0] if held else None
+    if held:
+        if not np.array_equal(np.ravel(held[0]), np.ravel(atoms.calc.results[name])):
+            raise DataError(
+                f"{atoms.get_chemical_formula()} holds two different labels {name!r}",
+                found="one of its own (info or arrays), and one in its calculator",
+                fix="delete one of them",
+            )
+        return held[0]
     computed_for = getattr(atoms.calc, "atoms", None)
     changed = [] if computed_for is None else compare_atoms(computed_for, atoms)
     if changed:

@@ -30,7 +30,9 @@ def fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
     )
-    parser.add_argument("--output", type=Path, help="model file to write (default: as configured)")
+    parser.add_argument(
+        "--output", type=Path, help="model file to write (default: beside the config)"
+    )
     parser.add_argument(
         "--engine",
         choices=("gap_fit", "jax"),
@@ -188,15 +190,16 @@ def run_main_job(
 def _fit(options: argparse.Namespace) -> int:
     if options.config is not None and options.accurate:
         raise ConfigError("A config and --accurate are both given", fix="keep one of them")
-    folder = None
+    folder, output = None, options.output
     if options.config is not None:
         config, folder = GapConfig.read(options.config), options.config.parent
+        output = output or folder / config.gap_file
     else:
         config = GapConfig.accurate() if options.accurate else GapConfig()
     result = fit_gap(
         config,
         find_frames_file(config.atoms_filename, folder),
-        output=options.output,
+        output=output,
         engine=options.engine,
         progress=not options.no_progress,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
@@ -244,22 +244,23 @@ class GapConfig(checks.Settings):
             "forces_name": self.force_parameter_name,
         }
 
-    def to_cfg(self, *, pairs: Iterable[tuple[int, int]] | None = None) -> str:
+    def to_cfg(self, *, pairs: Mapping[tuple[int, int], Mapping[str, Any]] | None = None) -> str:
         """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is.
 
         Parameters
         ----------
-        pairs : iterable of (int, int), optional
-            Pairs of elements, by atomic numbers, that get a pair term of their own; by default
-            gap_fit makes one for every pair of elements in the training frames.
+        pairs : mapping of (int, int) to mapping, optional
+            Atomic numbers of the pairs of elements that get a pair term, and the settings in which
+            each differs; by default gap_fit makes one for every pair in the training frames.
         """
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
         soap = {name: getattr(self, name) for name in SOAP_KEYS}
         terms: list[tuple[str, dict[str, Any]]] = []
         if self.two_body is not None:
-            pair = vars(self.two_body)
-            each = [{}] if pairs is None else [{"Z1": i, "Z2": j} for i, j in pairs]
-            terms = [("distance_2b", {**pair, **elements}) for elements in each]
+            each: list[dict[str, Any]] = [{}]
+            if pairs is not None:
+                each = [{**changes, "Z1": i, "Z2": j} for (i, j), changes in pairs.items()]
+            terms = [("distance_2b", {**vars(self.two_body), **changes}) for changes in each]
         return cfg.format_config(top, [*terms, ("soap", soap)])
 
     def write(self, path: str | os.PathLike) -> Path:

@@ -270,9 +270,8 @@ def _write_inputs(
     folder: Path, config: GapConfig, training: TrainingSet, *, before: str = ""
 ) -> None:
     """Write what gap_fit reads: its config, and the frames as they were checked."""
-    # gap_fit stops at a pair term that never has a pair.
-    text = config.to_cfg(pairs=training.pairs if training.apart else None)
-    (folder / "gap_config.cfg").write_text(before + text, encoding="utf-8")
+    text = before + config.to_cfg(pairs=training.pairs)
+    (folder / "gap_config.cfg").write_text(text, encoding="utf-8")
     names = config.energy_parameter_name, config.force_parameter_name
     (folder / "train.xyz").write_text(format_frames(training.frames, *names), encoding="utf-8")
 

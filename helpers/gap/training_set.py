@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -40,10 +41,9 @@ class TrainingSet:
     frames : list of ase.Atoms
         Periodic along all axes. The energy stands in ``info`` and the forces in ``arrays`` under
         the names of the config; ``info["virial"]``, (3, 3), eV, only where it is in use.
-    pairs : list of (int, int)
-        Atomic numbers of the pairs of elements that meet within the cutoff of the pair term.
-    apart : list of (int, int)
-        Those that never meet.
+    pairs : dict or None
+        Where gap_fit cannot make a pair term for every pair of elements: atomic numbers of those
+        that get one, each with the settings in which it differs.
     e0 : dict
         Energies of isolated atoms by element, eV; empty unless ``e0_method="isolated"``.
     n_energies, n_force_components, n_virial_components : int
@@ -51,8 +51,7 @@ class TrainingSet:
     """
 
     frames: list[Atoms] = field(repr=False)
-    pairs: list[tuple[int, int]]
-    apart: list[tuple[int, int]]
+    pairs: dict[tuple[int, int], dict[str, Any]] | None
     e0: dict[str, float]
     n_energies: int
     n_force_components: int
@@ -96,11 +95,9 @@ def training_set(
             "is trained on their energies only",
             stacklevel=3,
         )
-    meeting, apart = _pairs(bare, config.two_body.cutoff) if config.two_body else ([], [])
     return TrainingSet(
         frames=bare,
-        pairs=meeting,
-        apart=apart,
+        pairs=_pair_terms(bare, config.two_body.cutoff) if config.two_body else None,
         e0=_check_e0(config, bare, cutoff_A, source),
         n_energies=len(bare),
         n_force_components=sum(
@@ -233,21 +230,33 @@ def _bare(
     return result
 
 
-def _pairs(
+def _pair_terms(
     frames: Sequence[Atoms], cutoff_A: float
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the pairs of elements that meet within a distance, and those that never do."""
+) -> dict[tuple[int, int], dict[str, Any]] | None:
+    """Return pairs of elements that meet within a distance, with settings of their own.
+
+    gap_fit stops at a pair that never meets, and at one of which all distances are the same, for
+    which it cannot choose sparse points in equal steps. None if there is no such pair.
+    """
     elements = list(dict.fromkeys(int(z) for atoms in frames for z in atoms.numbers))
-    every = list(combinations_with_replacement(elements, 2))
-    unseen = set(every)
+    shortest = dict.fromkeys(combinations_with_replacement(elements, 2), np.inf)
+    longest = dict.fromkeys(shortest, 0.0)
+    settled: set[tuple[int, int]] = set()
     for atoms in frames:
-        if not unseen:
-            break
+        if len(settled) == len(shortest):
+            return None
         pairs = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, cutoff_A)
-        ends = np.column_stack([atoms.numbers[pairs.first], atoms.numbers[pairs.second]])
-        unseen -= {(int(i), int(j)) for i, j in np.unique(ends, axis=0)}
-    meeting = [pair for pair in every if pair not in unseen]
-    return meeting, [pair for pair in every if pair in unseen]
+        for pair in shortest.keys() - settled:
+            low, high = sorted(pair)
+            distances = pairs.between((low, high), atoms.numbers, cutoff_A).distance
+            shortest[pair] = min(shortest[pair], distances.min(initial=np.inf))
+            longest[pair] = max(longest[pair], distances.max(initial=0.0))
+            if longest[pair] - shortest[pair] > 1e-6:
+                settled.add(pair)
+    if len(settled) == len(shortest):
+        return None
+    once = {"sparse_method": "random", "n_sparse": 1}
+    return {pair: {} if pair in settled else once for pair in shortest if shortest[pair] < np.inf}
 
 
 def _check_e0(

@@ -20,9 +20,10 @@ from ase import Atoms
 
 from helpers.errors import CacheError
 from helpers.files import check_writable, digest, output_error, write_atomic
-from helpers.frames import label
+from helpers.frames import forces_label, label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
+from helpers.gap.training_set import virial_label
 
 FORMAT = 2  # raised when entries or keys change their form
 _MARK = "cache.json"
@@ -51,20 +52,13 @@ def point_key(config: GapConfig, data: str) -> str:
 
 def frames_digest(frames: Sequence[Atoms], energy_name: str, forces_name: str) -> str:
     """Return a hash of frames and labels: the same for the same numbers, whatever the file."""
-    return digest(
-        *(
-            array
-            for atoms in frames
-            for array in (
-                atoms.numbers,
-                atoms.positions,
-                atoms.cell.array,
-                atoms.pbc,
-                label(atoms, energy_name),
-                label(atoms, forces_name),
-            )
-        )
-    )
+    parts: list[Any] = []
+    for atoms in frames:
+        parts += [atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc]
+        parts += [label(atoms, energy_name), forces_label(atoms, forces_name)]
+        virial = virial_label(atoms)
+        parts += [] if virial is None else [virial]
+    return digest(*parts)
 
 
 class Cache:

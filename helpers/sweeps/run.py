@@ -17,6 +17,7 @@ from helpers import checks
 from helpers.files import write_table
 from helpers.frames import check_labels, data_files, load_frames
 from helpers.gap.config import GapConfig
+from helpers.gap.training_set import virial_label
 from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
@@ -210,7 +211,14 @@ class _Jobs:
         """Return the tasks for all points without a result, the longest first."""
         families: dict[str, list[int]] = {}  # points that differ in sigma only
         for i, (point, digest) in enumerate(zip(self.points, self._digests, strict=True)):
-            family = point_key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), digest)
+            config = point.config
+            virials = config.default_sigma[2] > 0 and any(
+                virial_label(atoms) is not None
+                for atoms in self._training[point.n_frames, point.repeat]
+            )
+            if not virials:  # K_NM has no rows for virials
+                config = config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0))
+            family = point_key(config, digest)
             families.setdefault(family, []).append(i)
         tasks = [task for group in families.values() if (task := self._task(group, results))]
         return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))
