@@ -47,6 +47,20 @@ def alloy(n_frames, *, seed=0, **names):
     return frames
 
 
+def crystals(n_frames, *, seed=3, **names):
+    """Crystals of Cu3Al with four atoms in the cell, strained and rattled: one composition."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(n_frames):
+        atoms = bulk("Cu", a=3.75, cubic=True)
+        atoms.symbols[0] = "Al"
+        strain = np.eye(3) + rng.normal(0, 0.02, (3, 3))
+        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        atoms.rattle(0.08, rng=rng)
+        frames.append(labeled(atoms, **names))
+    return frames
+
+
 def slabs(n_frames, *, vacuum=6.0, seed=1, **names):
     """Slabs of Cu with an Al atom on top, periodic in the plane; the lowest layer is fixed."""
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from ase import Atoms
 from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
 from helpers.files import check_writable, make_folder, write_atomic
-from helpers.frames import find_frames_file, load_frames, read_frames
+from helpers.frames import data_folder, find_frames_file, load_frames, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
 from helpers.terminal import CommandResult, run_guarded
@@ -96,6 +96,10 @@ def error_script(description: str, *, split: str, csv: str) -> int:
     )
     parser.add_argument("--model", type=Path, help="default: the gap_file of the config")
     parser.add_argument("--output", type=Path, default=Path(csv), help="default: %(default)s")
+    if split == "validate":
+        parser.add_argument(
+            "--frames", type=Path, help="validation frames; default: the shipped ones of water"
+        )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args()
     options.split = split
@@ -240,7 +244,16 @@ def _error_table(options: argparse.Namespace) -> int:
     if options.split == "train":
         frames = read_frames(find_frames_file(config.atoms_filename, folder))
         names = config.label_names
+    elif options.frames is not None:
+        frames, names = read_frames(options.frames), config.label_names
     else:
+        own = find_frames_file(config.atoms_filename, folder)
+        if not own.absolute().is_relative_to(data_folder().absolute()):
+            raise ConfigError(
+                f"{options.config} names frames of its own, {config.atoms_filename}",
+                expected="validation frames of the same kind; the shipped ones are water",
+                fix="name them: --frames FILE",
+            )
         frames, names = load_frames("water", "validate"), {}
     _print_errors(model, frames, csv=options.output, progress=True, **names)
     return 0
