@@ -18,9 +18,15 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from helpers.datasets.composition import (
+    composition,
+    least_squares_e0,
+    unexplained_energies,
+    varies,
+)
 from helpers.errors import ConfigError, DataError
 from helpers.frames import check_labels, forces_label, label
 from helpers.gap.config import GapConfig
@@ -160,28 +166,6 @@ def virial_label(atoms: Atoms, where: str = "The frame") -> np.ndarray | None:
     return virials[0]
 
 
-def least_squares_e0(frames: Sequence[Atoms], energies: Sequence[float]) -> dict[str, float]:
-    """Return the energy of one atom of each element that explains total energies best, eV.
-
-    Energies are weighted as a fit does, per atom. Where elements always come in the same ratio,
-    as in water, the smallest energies that fit are returned: they are as good as any others.
-
-    Parameters
-    ----------
-    frames : sequence of ase.Atoms
-    energies : sequence of float
-        Total energies, eV.
-
-    Returns
-    -------
-    dict of str to float
-        Energies by element.
-    """
-    elements, fractions, per_atom = _composition(frames, energies)
-    solution, *_ = np.linalg.lstsq(fractions, per_atom, rcond=1e-8)
-    return {chemical_symbols[z]: float(e) for z, e in zip(elements, solution, strict=True)}
-
-
 def format_frames(training: Iterable[Atoms], energy_name: str, forces_name: str) -> str:
     """Return frames of a `TrainingSet` as extended XYZ for gap_fit, with all digits."""
     lines = []
@@ -273,11 +257,10 @@ def _check_e0(
     if config.e0_method == "isolated":
         return _isolated_energies(frames, name, cutoff_A, elements, source)
     energies = [atoms.info[name] for atoms in frames]
-    elements_, fractions, per_atom = _composition(frames, energies)
-    if np.linalg.matrix_rank(fractions, tol=1e-6 * len(frames)) > 1:
+    if varies(composition(frames)[1]):
         fitted = least_squares_e0(frames, energies)
-        left = per_atom - fractions @ [fitted[chemical_symbols[z]] for z in elements_]
-        spread, unexplained = float(np.std(per_atom)), float(np.sqrt(np.mean(left**2)))
+        spread = float(np.std([e / len(atoms) for e, atoms in zip(energies, frames, strict=True)]))
+        unexplained = float(np.sqrt(np.mean(unexplained_energies(frames, energies) ** 2)))
         if spread > LARGEST_SPREAD_eV_PER_ATOM and unexplained < 0.5 * spread:
             numbers = ", ".join(f"{s!r}: {e:.4f}" for s, e in fitted.items())
             raise ConfigError(
@@ -316,13 +299,3 @@ def _isolated_energies(
             "same composition",
         )
     return {symbol: found[symbol] for symbol in sorted(found, key=atomic_numbers.__getitem__)}
-
-
-def _composition(
-    frames: Sequence[Atoms], energies: Sequence[float]
-) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Return elements, their fractions in each frame, and energies per atom."""
-    elements = sorted({int(z) for atoms in frames for z in atoms.numbers})
-    fractions = np.array([[np.mean(atoms.numbers == z) for z in elements] for atoms in frames])
-    n_atoms = np.array([len(atoms) for atoms in frames])
-    return elements, fractions, np.asarray(energies, float) / n_atoms

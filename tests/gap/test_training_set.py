@@ -15,7 +15,7 @@ from helpers import TwoBody, evaluate, fit_gap, load_potential
 from helpers.errors import ConfigError, DataError
 from helpers.gap.fit import _abort_message
 from helpers.gap.process import find_gap_fit, run_watched, working_folder
-from helpers.gap.training_set import format_frames, least_squares_e0, training_set, virial_label
+from helpers.gap.training_set import format_frames, training_set, virial_label
 from helpers.gap.xml import read_model
 
 NAMES = ("dft_energy", "dft_forces")
@@ -225,16 +225,6 @@ def test_a_mean_energy_for_elements_that_differ_is_refused():
     assert all(abs(e0[symbol] - energy) < 1.0 for symbol, energy in per_atom.items())
     training_set(SMALL.replace(e0_method=None, e0=e0), frames)
     training_set(SMALL, alloy(8))  # EMT's own energies hardly differ
-
-
-def test_least_squares_energies_are_the_exact_ones_where_atoms_do_not_interact():
-    frames = [Atoms("Cu2Al"), Atoms("CuAl3"), Atoms("CuAlNi"), Atoms("Ni2")]
-    e0 = {"Al": -3.0, "Cu": -10.0, "Ni": -7.5}
-    energies = [sum(e0[symbol] for symbol in atoms.symbols) for atoms in frames]
-    assert least_squares_e0(frames, energies) == pytest.approx(e0)
-    water = [Atoms("H2O"), Atoms("H4O2")]  # one composition: any energies with the right sum
-    found = least_squares_e0(water, [-15.0, -30.0])
-    assert 2 * found["H"] + found["O"] == pytest.approx(-15.0)
 
 
 def rare():

@@ -1,6 +1,7 @@
 """``mlmd learning-curve`` and ``mlmd sweep``: from a terminal to a table and a report."""
 
 import re
+from argparse import Namespace
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from ase.io import write
 from own_frames import SMALL, crystals
 
 from helpers.cli import main
+from helpers.sweeps.command import _own_frames
 
 
 @pytest.fixture
@@ -109,10 +111,9 @@ def test_a_sweep_over_frames_of_your_own(tmp_path, monkeypatch, mlmd):
     page = (tmp_path / "results" / "report.html").read_text()
     assert "water" not in page + done.output
     write(tmp_path / "other.xyz", crystals(3, seed=5, energy="REF_energy", forces="REF_forces"))
-    rest = ["--train", "4", "--validate", "other.xyz", "--no-progress"]
-    done = mlmd("sweep", "--config", "project/own.cfg", "--over", "zeta=1", *rest)
-    assert "validated on the 3 frames of other.xyz" in done.output
-    assert set(pd.read_csv("results/sweep.csv")["n_frames"]) == {4}
+    options = Namespace(config=tmp_path / "project" / "own.cfg", validate="other.xyz")
+    own = _own_frames(options)["dataset"]
+    assert (len(own.training), len(own.validation)) == (8, 3)
 
 
 def test_frames_to_validate_by_belong_to_frames_of_your_own(here, mlmd_refuses):
