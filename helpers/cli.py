@@ -16,6 +16,10 @@ COMMANDS = {
         "helpers.doctor:doctor_arguments",
         "check that programs, packages and data are in place",
     ),
+    "look": (
+        "helpers.datasets.command:look_arguments",
+        "look at your own frames: labels, units, outliers, duplicates",
+    ),
     "run": (
         "helpers.gap.command:run_arguments",
         "train a potential, evaluate it, write the report: the whole workshop in one command",

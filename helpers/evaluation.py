@@ -16,7 +16,7 @@ from ase import Atoms
 from helpers import checks
 from helpers.errors import DataError
 from helpers.files import write_atomic
-from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label
+from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, forces_label, label
 from helpers.terminal import progress_bar
 
 FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
@@ -141,7 +141,7 @@ def evaluate(
     frames = list(frames)
     if not frames:
         raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
-    check_labels(frames, energy_name, forces_name)
+    check_labels(frames, energy_name, forces_name, energies_suffice=True)
     if isinstance(potential, (str, os.PathLike)):
         potential = load_potential(potential, engine="quippy")
     n_processes = _number_of_processes(processes, len(frames))
@@ -182,15 +182,18 @@ def _energy_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataF
 
 
 def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
-    n_atoms = [len(atoms) for atoms in frames]
+    """Return the components of all frames that have forces as labels."""
+    labels = [forces_label(atoms, name) for atoms in frames]
+    known = [i for i, forces in enumerate(labels) if forces is not None]
+    n_atoms = [len(frames[i]) for i in known]
     return pd.DataFrame(
         {
-            "frame": np.repeat(np.arange(len(frames)), 3 * np.array(n_atoms)),
+            "frame": np.repeat(known, 3 * np.array(n_atoms)),
             "atom": np.concatenate([np.repeat(np.arange(n), 3) for n in n_atoms]),
-            "element": np.concatenate([np.repeat(list(a.symbols), 3) for a in frames]),
+            "element": np.concatenate([np.repeat(list(frames[i].symbols), 3) for i in known]),
             "axis": np.tile(["x", "y", "z"], sum(n_atoms)),
-            "true": np.concatenate([np.ravel(label(atoms, name)) for atoms in frames]),
-            "predicted": np.concatenate([forces.ravel() for _, forces in predictions]),
+            "true": np.concatenate([np.ravel(labels[i]) for i in known]),
+            "predicted": np.concatenate([predictions[i][1].ravel() for i in known]),
         }
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import compare_atoms
 from ase.io import read
 
 from helpers.errors import DataError, nearest
@@ -124,7 +125,7 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
         _check_structure(path)
     try:
         frames = read(path, ":", format="extxyz")
-    except (ValueError, KeyError, IndexError, OSError, EOFError, zlib.error) as error:
+    except (ValueError, LookupError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read as extended XYZ ({error})",
             fix="write it with ase.io.write(name, frames, format='extxyz')",
@@ -196,6 +197,7 @@ def check_labels(
     forces_name: str = FORCES_NAME,
     *,
     source: str = "the frames",
+    energies_suffice: bool = False,
 ) -> None:
     """Raise `DataError` unless every frame carries a finite energy and finite forces.
 
@@ -206,11 +208,20 @@ def check_labels(
         shape (n_atoms, 3), eV/Å.
     source : str
         Name of the frames in the message, such as a file name.
+    energies_suffice : bool
+        Also take frames without forces, as long as others have some.
     """
+    no_forces = energies_suffice and any(
+        len(atoms) > 1 and label(atoms, forces_name) is not None for atoms in frames
+    )
     for number, atoms in enumerate(frames, start=1):
         where = f"Frame {number} of {source}"
-        for name, shape in ((energy_name, ()), (forces_name, (len(atoms), 3))):
-            value = label(atoms, name)
+        for name, value, shape in (
+            (energy_name, label(atoms, energy_name), ()),
+            (forces_name, forces_label(atoms, forces_name), (len(atoms), 3)),
+        ):
+            if value is None and name == forces_name and no_forces:
+                continue
             if value is None:
                 known = {*atoms.info, *atoms.arrays} - {"numbers", "positions"}
                 known |= set(atoms.calc.results) if atoms.calc is not None else set()
@@ -230,6 +241,7 @@ def check_labels(
             if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
                 raise DataError(
                     f"{where}: {name!r} is not a finite number everywhere",
+                    found=f"the text {value!r}" if isinstance(value, str) else None,
                     fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
                 )
 
@@ -238,11 +250,40 @@ def label(atoms: Atoms, name: str) -> Any:
     """Return a label of a frame (energy, forces, …) by name, or None if it has none.
 
     ASE moves labels with its own names, such as ``energy``, to ``atoms.calc`` when it reads a file.
+
+    Raises
+    ------
+    DataError
+        If the results of the calculator belong to other atoms: these were moved since, or share
+        their calculator with the next frame. If the frame itself holds another value.
     """
-    for holder in (atoms.info, atoms.arrays):
-        if name in holder:
-            return holder[name]
-    return None if atoms.calc is None else atoms.calc.results.get(name)
+    held = [holder[name] for holder in (atoms.info, atoms.arrays) if name in holder]
+    if atoms.calc is None or name not in atoms.calc.results:
+        return held[0] if held else None
+    if held:
+        if not np.array_equal(np.ravel(held[0]), np.ravel(atoms.calc.results[name])):
+            raise DataError(
+                f"{atoms.get_chemical_formula()} holds two different labels {name!r}",
+                found="one of its own (info or arrays), and one in its calculator",
+                fix="delete one of them",
+            )
+        return held[0]
+    computed_for = getattr(atoms.calc, "atoms", None)
+    changed = [] if computed_for is None else compare_atoms(computed_for, atoms)
+    if changed:
+        raise DataError(
+            f"The label {name!r} of {atoms.get_chemical_formula()} was computed for other atoms",
+            found=f"its calculator's atoms differ in {', '.join(changed)}",
+            fix="give each frame a calculator of its own (SinglePointCalculator), or compute "
+            "the label again after the atoms were changed",
+        )
+    return atoms.calc.results[name]
+
+
+def forces_label(atoms: Atoms, name: str) -> Any:
+    """Return the forces of a frame as `label` does; on a single atom they are zero by symmetry."""
+    forces = label(atoms, name)
+    return np.zeros((1, 3)) if forces is None and len(atoms) == 1 else forces
 
 
 def label_arrays(
@@ -259,7 +300,7 @@ def label_arrays(
     """
     n_atoms = np.array([len(atoms) for atoms in frames])
     energies = np.array([float(label(atoms, energy_name)) for atoms in frames])
-    forces = np.concatenate([np.ravel(label(atoms, forces_name)) for atoms in frames])
+    forces = np.concatenate([np.ravel(forces_label(atoms, forces_name)) for atoms in frames])
     return n_atoms, energies, forces
 
 
@@ -289,10 +330,13 @@ def frames_by_trajectory(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
 
 
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
-    """Return the path of a frames file: as given, in the folder `near`, or in the shipped data."""
+    """Return the path of a frames file: in the folder `near`, as given, or in the shipped data.
+
+    A file that a config names is looked for beside the config first, whatever the current folder.
+    """
     path = Path(name)
     shipped = sorted(data_folder().glob(f"*/{path.name}"))  # "water" comes before "water_…"
-    places = [path, *([near / path] if near else []), *shipped]
+    places = [*([near / path] if near else []), path, *shipped]
     for place in places:
         if place.is_file():
             return place

@@ -54,7 +54,7 @@ def find_pairs(
     """
     from vesin import NeighborList
 
-    box = _periodic_box(positions, cell, pbc, cutoff_A)
+    box = periodic_box(positions, cell, pbc, cutoff_A)
     finder = NeighborList(cutoff=float(cutoff_A), full_list=True)
     first, second, shift, distance = finder.compute(
         points=np.ascontiguousarray(positions), box=box, periodic=True, quantities="ijSd"
@@ -63,10 +63,14 @@ def find_pairs(
     return PairList(first.astype(int), second.astype(int), shift.astype(int), distance)
 
 
-def _periodic_box(
+def periodic_box(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
 ) -> np.ndarray:
-    """Replace the vectors without periodicity by ones so long that no image is within reach."""
+    """Replace the vectors without periodicity by ones so long that no image is within reach.
+
+    In the box that is returned, (3, 3), Å, taken as periodic along all three vectors, each atom
+    has the same neighbors within `cutoff_A` as in the cell with its own periodicity.
+    """
     from ase.geometry import complete_cell
 
     box = complete_cell(np.where(np.asarray(pbc)[:, None], cell, 0.0))

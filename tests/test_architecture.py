@@ -16,7 +16,7 @@ HELPERS = KIT / "helpers"
 # The ground floor: each may import those before it, and no room.
 GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
+ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share

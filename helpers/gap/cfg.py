@@ -184,7 +184,7 @@ def format_config(
         else:
             kind, options = term
             words = [f"{key}={_text(value)}" for key, value in options.items()]
-            parts.append(" ".join([kind, *words, "add_species=T"]))
+            parts.append(" ".join([kind, *words, f"add_species={_text('Z1' not in options)}"]))
     return "\n".join([*lines, "gap={" + " : ".join(parts) + "}"]) + "\n"
 
 

@@ -15,7 +15,7 @@ from ase import Atoms
 from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
 from helpers.files import check_writable, make_folder, write_atomic
-from helpers.frames import find_frames_file, load_frames, read_frames
+from helpers.frames import data_folder, find_frames_file, load_frames, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
 from helpers.terminal import CommandResult, run_guarded
@@ -30,7 +30,9 @@ def fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accurate", action="store_true", help="the preset for accuracy: 400 frames"
     )
-    parser.add_argument("--output", type=Path, help="model file to write (default: as configured)")
+    parser.add_argument(
+        "--output", type=Path, help="model file to write (default: beside the config)"
+    )
     parser.add_argument(
         "--engine",
         choices=("gap_fit", "jax"),
@@ -94,6 +96,10 @@ def error_script(description: str, *, split: str, csv: str) -> int:
     )
     parser.add_argument("--model", type=Path, help="default: the gap_file of the config")
     parser.add_argument("--output", type=Path, default=Path(csv), help="default: %(default)s")
+    if split == "validate":
+        parser.add_argument(
+            "--frames", type=Path, help="validation frames; default: the shipped ones of water"
+        )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args()
     options.split = split
@@ -188,15 +194,16 @@ def run_main_job(
 def _fit(options: argparse.Namespace) -> int:
     if options.config is not None and options.accurate:
         raise ConfigError("A config and --accurate are both given", fix="keep one of them")
-    folder = None
+    folder, output = None, options.output
     if options.config is not None:
         config, folder = GapConfig.read(options.config), options.config.parent
+        output = output or folder / config.gap_file
     else:
         config = GapConfig.accurate() if options.accurate else GapConfig()
     result = fit_gap(
         config,
         find_frames_file(config.atoms_filename, folder),
-        output=options.output,
+        output=output,
         engine=options.engine,
         progress=not options.no_progress,
     )
@@ -237,7 +244,16 @@ def _error_table(options: argparse.Namespace) -> int:
     if options.split == "train":
         frames = read_frames(find_frames_file(config.atoms_filename, folder))
         names = config.label_names
+    elif options.frames is not None:
+        frames, names = read_frames(options.frames), config.label_names
     else:
+        own = find_frames_file(config.atoms_filename, folder)
+        if not own.absolute().is_relative_to(data_folder().absolute()):
+            raise ConfigError(
+                f"{options.config} names frames of its own, {config.atoms_filename}",
+                expected="validation frames of the same kind; the shipped ones are water",
+                fix="name them: --frames FILE",
+            )
         frames, names = load_frames("water", "validate"), {}
     _print_errors(model, frames, csv=options.output, progress=True, **names)
     return 0

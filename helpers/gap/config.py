@@ -6,7 +6,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from pathlib import Path
@@ -144,6 +144,9 @@ PAIR_KEYS = tuple(f.name for f in fields(TwoBody))
 # Options of the first soap term that the kit passes on as they are.
 FURTHER_SOAP_KEYS = known_options("soap") - {*SOAP_KEYS, "add_species", "theta_fac"}
 FURTHER_SOAP_KEYS -= {"theta_uniform", "species_Z", "Z", "n_species", "config_type_n_sparse"}
+
+# Atomic numbers of two elements → the settings in which their pair term differs.
+PairSettings = Mapping[tuple[int, int], Mapping[str, Any]]
 
 _ELEMENTS = set(atomic_numbers) - {"X"}
 
@@ -340,10 +343,27 @@ class GapConfig(checks.Settings):
         """Return the expected errors of frames of a config type."""
         return (self.config_type_sigma or {}).get(config_type, self.default_sigma)
 
-    def to_cfg(self) -> str:
-        """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is."""
+    @property
+    def longest_cutoff_A(self) -> float:
+        """The cutoff of the term that looks furthest."""
+        texts = [
+            cfg.parse_config(f"gap={{{{{text}}}}}", "other_terms") for text in self.other_terms
+        ]
+        others = [term.options.get("cutoff", "0") for _, terms in texts for term in terms]
+        return max([*(term.cutoff for term in self.terms), *map(float, others)])
+
+    def to_cfg(self, *, pairs: Sequence[PairSettings | None] = ()) -> str:
+        """Return the text of a config file that ``gap_fit config_file=…`` accepts as it is.
+
+        Parameters
+        ----------
+        pairs : sequence, optional
+            For each pair term: atomic numbers of the pairs of elements that get one, with the
+            settings in which each differs. None: gap_fit makes one for every pair in the frames.
+        """
         top = {name: getattr(self, name) for name in TOP_KEYS if getattr(self, name) is not None}
         terms: list[Any] = []
+        pairs_of = iter(pairs)
         for term in self.terms:
             kind, options = "distance_2b", dict(vars(term))
             if isinstance(term, Soap):
@@ -353,7 +373,14 @@ class GapConfig(checks.Settings):
                     options |= self.further_soap_keys or {}
             elif options["cutoff_transition_width"] == GAP_FIT_DEFAULTS["cutoff_transition_width"]:
                 del options["cutoff_transition_width"]
-            terms.append((kind, options))
+            chosen = next(pairs_of, None) if isinstance(term, TwoBody) else None
+            if chosen is None:
+                terms.append((kind, options))
+            else:
+                terms += [
+                    (kind, {**options, **changes, "Z1": i, "Z2": j})
+                    for (i, j), changes in chosen.items()
+                ]
         if not self.soap:
             terms += self.other_terms
         return cfg.format_config({**top, **(self.further_keys or {})}, terms)

@@ -9,12 +9,11 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ase import Atoms
-from ase.io import write
 
 from helpers.errors import (
     ConfigError,
@@ -25,11 +24,12 @@ from helpers.errors import (
     nearest,
 )
 from helpers.files import check_writable, output_error
-from helpers.frames import check_labels, find_frames_file, read_frames
+from helpers.frames import find_frames_file, read_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.process import RUSAGE_UNIT, Finished, find_gap_fit, run_watched, working_folder
 from helpers.gap.progress import FitProgress
 from helpers.gap.quippy_calculator import check_in_another_process
+from helpers.gap.training_set import TrainingSet, format_frames, training_set
 from helpers.gap.xml import count_sparse_points, read_model, write_model
 
 COMMAND = "config_file=gap_config.cfg"
@@ -45,7 +45,7 @@ class FitResult:
         The model file.
     config : GapConfig
         The settings.
-    n_frames, n_energies, n_force_components : int
+    n_frames, n_energies, n_force_components, n_virial_components : int
         Size of the training set, and the labels that gap_fit itself counted.
     n_sparse : int
         Sparse points in the model, all terms together.
@@ -75,11 +75,15 @@ class FitResult:
     gap_fit_version: str
     log: str = field(repr=False)
     engine: str = "gap_fit"
+    n_virial_components: int = 0
 
     def __str__(self) -> str:
+        with_virials = self.n_virial_components or self.config.default_sigma[2] > 0
+        virials = f", {self.n_virial_components} virial components" if with_virials else ""
         return (
             f"{self.model_path}: {self.n_frames} frames ({self.n_energies} energies, "
-            f"{self.n_force_components} force components), {self.n_sparse} sparse points; "
+            f"{self.n_force_components} force components{virials}), "
+            f"{self.n_sparse} sparse points; "
             f"{self.cpu_seconds:.1f} CPU s, {self.peak_memory_MB:.0f} MB"
         )
 
@@ -138,13 +142,13 @@ def fit_gap(
             fix="GapConfig() for the defaults, GapConfig.read(path) for a file",
         )
     target = check_writable(Path(output or config.gap_file).absolute())
-    training, source = _training_frames(config, frames)
-    check_training_frames(config, training, source)
-    return ENGINES[engine](config, training, source, target, progress)
+    read, source = _training_frames(config, frames)
+    training = training_set(config, read, source=source)
+    return ENGINES[engine](config, training, target, progress)
 
 
 def _fit_with_gap_fit(
-    config: GapConfig, training: list[Atoms], source: str, target: Path, progress: bool
+    config: GapConfig, training: TrainingSet, target: Path, progress: bool
 ) -> FitResult:
     binary = find_gap_fit()
     with working_folder(target.parent) as work:
@@ -154,11 +158,7 @@ def _fit_with_gap_fit(
         name = target.name if config.sparse_separate_file else "gap.xml"
         inside = config.replace(atoms_filename="train.xyz", gap_file=name)
         try:
-            inside.write(folder / "gap_config.cfg")
-            if source.endswith(".xyz"):
-                shutil.copyfile(source, folder / "train.xyz")
-            else:
-                write(folder / "train.xyz", training, format="extxyz")
+            _write_inputs(folder, inside, training)
         except OSError as error:
             raise output_error(target, error) from error
         follow = FitProgress(n_sparse=config.n_sparse, show=progress)
@@ -173,9 +173,10 @@ def _fit_with_gap_fit(
     return FitResult(
         model_path=target,
         config=config,
-        n_frames=len(training),
+        n_frames=len(training.frames),
         n_energies=follow.targets["energies"],
         n_force_components=follow.targets["forces"],
+        n_virial_components=training.n_virial_components,
         n_sparse=n_sparse,
         wall_seconds=finished.wall_seconds,
         cpu_seconds=finished.cpu_seconds,
@@ -187,19 +188,23 @@ def _fit_with_gap_fit(
 
 
 def _fit_with_jax(
-    config: GapConfig, training: list[Atoms], source: str, target: Path, progress: bool
+    config: GapConfig, training: TrainingSet, target: Path, progress: bool
 ) -> FitResult:
     from helpers.gap.jax.training import train
 
     clock, processor = time.perf_counter(), time.process_time()
-    trained = train(config, training, progress=progress)
+    settings = config
+    if config.e0_method == "isolated":
+        settings = config.replace(e0_method=None, e0=training.e0)
+    trained = train(settings, training.frames, progress=progress)
     write_model(trained.model, target, separate_files=config.sparse_separate_file)
     return FitResult(
         model_path=target,
         config=config,
-        n_frames=len(training),
+        n_frames=len(training.frames),
         n_energies=trained.n_energies,
-        n_force_components=trained.n_force_components,
+        n_force_components=training.n_force_components,
+        n_virial_components=training.n_virial_components,
         n_sparse=trained.model.n_sparse,
         wall_seconds=time.perf_counter() - clock,
         cpu_seconds=time.process_time() - processor,
@@ -243,9 +248,7 @@ def estimate_memory_MB(
     with working_folder() as work:
         inside = config.replace(atoms_filename="train.xyz", gap_file="gap.xml")
         # Beside config_file=… on the command line gap_fit does not see this key.
-        text = f"dryrun=T\n{inside.to_cfg()}"
-        (work.path / "gap_config.cfg").write_text(text, encoding="utf-8")
-        write(work.path / "train.xyz", list(frames), format="extxyz")
+        _write_inputs(work.path, inside, training_set(config, list(frames)), before="dryrun=T\n")
         finished = run_watched([str(binary), COMMAND], folder=work, on_line=follow)
     if follow.estimated_memory_MB is None:
         raise FitError(
@@ -273,53 +276,17 @@ def _training_frames(
     return training, "the frames"
 
 
-def check_training_frames(config: GapConfig, frames: Sequence[Atoms], source: str) -> None:
-    """Refuse what gap_fit would accept in silence: missing labels, e0, isolated atoms.
-
-    Raises
-    ------
-    DataError
-        If a frame lacks a label, or has a config type that is not a word.
-    ConfigError
-        If settings and frames do not go together.
-    """
-    check_labels(frames, config.energy_parameter_name, config.force_parameter_name, source=source)
-    elements = {symbol for atoms in frames for symbol in atoms.symbols}
-    if isinstance(config.e0, Mapping) and elements - set(config.e0):
-        missing = ", ".join(sorted(elements - set(config.e0)))
-        raise ConfigError(f"e0 has no energy for {missing}", fix="add it, in eV")
-    _check_config_types(config, frames, source)
-    isolated = {atoms.symbols[0] for atoms in frames if len(atoms) == 1}
-    if config.e0_method == "isolated" and elements - isolated:
-        raise ConfigError(
-            "e0_method='isolated' needs a frame with one atom of each element",
-            found=f"none for {', '.join(sorted(elements - isolated))} in {source}",
-            fix="use e0_method='average', or give e0",
-        )
-
-
-def _check_config_types(config: GapConfig, frames: Sequence[Atoms], source: str) -> None:
-    """Refuse expected errors of config types that no frame has, which gap_fit would ignore."""
-    if config.config_type_sigma is None:
-        return
-    types = [atoms.info["config_type"] for atoms in frames if "config_type" in atoms.info]
-    for config_type in types:
-        if not isinstance(config_type, str):
-            raise DataError(
-                f"A frame of {source} has config_type={config_type!r}",
-                expected="a word: gap_fit takes numbers and logicals for no config type at all",
-                fix="rename it, in the frames and in config_type_sigma",
-            )
-    for name in set(config.config_type_sigma) - {*types, "default"}:
-        raise ConfigError(
-            f"config_type_sigma names {name!r}, and no frame of {source} has this config_type",
-            found=", ".join(sorted(set(types))) or "no config_type at all",
-            fix=nearest(name, types),
-        )
+def _write_inputs(
+    folder: Path, config: GapConfig, training: TrainingSet, *, before: str = ""
+) -> None:
+    """Write what gap_fit reads: its config, and the frames as they were checked."""
+    text = before + config.to_cfg(pairs=training.pairs)
+    (folder / "gap_config.cfg").write_text(text, encoding="utf-8")
+    (folder / "train.xyz").write_text(format_frames(training.frames), encoding="utf-8")
 
 
 def _check_result(
-    finished: Finished, follow: FitProgress, written: Path, frames: list[Atoms], target: Path
+    finished: Finished, follow: FitProgress, written: Path, training: TrainingSet, target: Path
 ) -> int:
     """Return the number of sparse points in the model that gap_fit wrote, or raise `FitError`."""
     state = f"; {target.name} is as it was" if target.exists() else "; no model was written"
@@ -340,8 +307,10 @@ def _check_result(
             found=f"exit code {finished.exit_code}: {reason}",
             fix=fixes.get(signal_number, "see the reason"),
         )
-    expected = {"energies": len(frames), "forces": 3 * sum(len(atoms) for atoms in frames)}
-    if follow.targets != expected:
+    expected = {"energies": training.n_energies, "forces": training.n_force_components}
+    if training.n_virial_components or follow.targets.get("virials"):
+        expected["virials"] = training.n_virial_components
+    if {name: follow.targets.get(name) for name in expected} != expected:
         raise FitError(
             f"gap_fit did not train on all labels{state}",
             expected=str(expected),
@@ -366,8 +335,11 @@ def _check_result(
 def _abort_message(finished: Finished) -> str:
     """Return the reason in gap_fit's output."""
     text = finished.errors + "\n" + finished.output
-    if match := re.search(r"SYSTEM ABORT:\s*(.*?)\s*(?:STOP|Traceback|$)", text, re.DOTALL):
-        return " ".join(match.group(1).split())[:300]
+    if match := re.search(r"SYSTEM ABORT:\s*(.*?)\s*(?:STOP|$)", text, re.DOTALL):
+        # "Traceback …", then 'File "…", line 11 kind unspecified' above each line of the reason
+        lines = match.group(1).splitlines()
+        reason = [line for line in lines if not re.match(r"\s*(Traceback|File \")", line)]
+        return " ".join(" ".join(reason).split())[:300] or "it gave no reason"
     lines = [line for line in finished.errors.splitlines() if line.strip() and "FoX" not in line]
     return lines[-1].strip()[:300] if lines else "it gave no reason"
 

@@ -11,7 +11,7 @@ _DIMENSIONS = re.compile(r"Descriptor (\d+) :: xPrime (\d+) (\d+)")
 _MATRIX = re.compile(r"^\s*A\s+(\d+)\s+(\d+)\s+memory")
 _COORDINATE = re.compile(r"Started sparse covariance matrix calculation of coordinate\s+(\d+)")
 _PERCENT = re.compile(r"Covariance matrix\s+(\d+)%")
-_TARGETS = re.compile(r"Number of target (energies|forces).*found:\s*(\d+)")
+_TARGETS = re.compile(r"Number of target (energies|forces|virials).*found:\s*(\d+)")
 _PEAK = re.compile(r"^PEAK\s+([\d.]+)\s*([KMG]?B)")
 
 # Seconds per unit of work on one core, measured once; only their ratios matter.
@@ -26,7 +26,7 @@ class FitProgress:
     Attributes
     ----------
     targets : dict of int
-        How many ``"energies"`` and ``"forces"`` gap_fit found in the frames.
+        How many ``"energies"``, ``"forces"`` and ``"virials"`` gap_fit found in the frames.
     estimated_memory_MB : float or None
         What it expects to need.
     fraction : float

@@ -32,8 +32,9 @@ from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.requirements import check_training
 from helpers.gap.jax.sparsification import new_terms
-from helpers.gap.jax.training import LabelGroup, compress, virial_label
+from helpers.gap.jax.training import LabelGroup, compress
 from helpers.gap.model import GapModel
+from helpers.gap.training_set import virial_label
 from helpers.gap.xml import read_model
 
 

@@ -9,6 +9,7 @@ from .plots import plot_setting as plot_setting
 from .plots import plot_sigma_curve as plot_sigma_curve
 from .power_law import does_more_data_help as does_more_data_help
 from .power_law import fit_power_law as fit_power_law
+from .run import OwnFrames as OwnFrames
 from .run import learning_curve as learning_curve
 from .run import sweep as sweep
 from .table import ENERGY as ENERGY

@@ -21,7 +21,7 @@ from ase import Atoms
 
 from helpers.errors import CacheError
 from helpers.files import check_writable, digest, output_error, write_atomic
-from helpers.frames import label
+from helpers.frames import forces_label, label
 from helpers.gap.config import GapConfig
 from helpers.gap.process import working_folder
 
@@ -57,10 +57,10 @@ def frames_digest(frames: Sequence[Atoms], energy_name: str, forces_name: str) -
 
     What a fit may read beside them (virials, config types, trajectories) counts where it is there.
     """
-    parts: list[np.ndarray | str] = []
+    parts: list[Any] = []
     for atoms in frames:
         parts += [atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc]
-        parts += [label(atoms, energy_name), label(atoms, forces_name)]
+        parts += [label(atoms, energy_name), forces_label(atoms, forces_name)]
         for name in ("virial", "stress", "config_type", "trajectory"):
             value = label(atoms, name)
             if value is not None:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from helpers.errors import FitError
+from helpers.datasets import read_dataset, split_dataset
+from helpers.errors import ConfigError, FitError
 from helpers.files import make_folder, write_table
+from helpers.frames import ENERGY_NAME, FORCES_NAME, find_frames_file
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import ENGINES
 from helpers.report.sections import Section, add_section
 from helpers.sweeps.grid import SIGMAS, parse_over
 from helpers.sweeps.power_law import does_more_data_help
 from helpers.sweeps.report import learning_curve_section, sweep_section
-from helpers.sweeps.run import JUDGES, learning_curve, sweep
+from helpers.sweeps.run import JUDGES, OwnFrames, learning_curve, sweep
 from helpers.sweeps.table import ENERGY, FORCES, settings_of
 from helpers.terminal import CommandResult
+
+SHIPPED = re.compile(r"gap_input_\d+\.xyz")
+# A data set carries its labels under the kit's names.
+KIT_NAMES = {"energy_parameter_name": ENERGY_NAME, "force_parameter_name": FORCES_NAME}
 
 
 def learning_curve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +55,10 @@ def sweep_arguments(parser: argparse.ArgumentParser) -> None:
         help="values of a setting; given several times: every combination",
     )
     parser.add_argument(
-        "--train", type=sizes, default=(100,), metavar="SIZES", help="training-set sizes"
+        "--train",
+        type=sizes,
+        metavar="SIZES",
+        help="training-set sizes; default: 100 of the shipped frames, or all of yours",
     )
     parser.set_defaults(run=_sweep)
 
@@ -128,24 +138,56 @@ def _write_and_print(
 
 
 def _learning_curve(options: argparse.Namespace) -> int:
+    config, own = _config(options), _own_frames(options)
+    config = config.replace(**KIT_NAMES) if own else config
     return _exit_code(
         run_learning_curve_job(
-            _config(options), options.output, sizes=options.sizes, **_options(options)
+            config, options.output, sizes=options.sizes, **own, **_options(options)
         )
     )
 
 
 def _sweep(options: argparse.Namespace) -> int:
     over = dict(parse_over(text) for text in options.over)
+    config, own = _config(options), _own_frames(options)
+    config = config.replace(**KIT_NAMES) if own else config
+    sizes = options.train or ((len(own["dataset"].training),) if own else (100,))
     return _exit_code(
-        run_sweep_job(
-            over, _config(options), options.output, sizes=options.train, **_options(options)
-        )
+        run_sweep_job(over, config, options.output, sizes=sizes, **own, **_options(options))
     )
 
 
 def _config(options: argparse.Namespace) -> GapConfig:
     return GapConfig.read(options.config) if options.config else GapConfig()
+
+
+def _own_frames(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the frames that the config names as an option of `helpers.sweep`, and tell them.
+
+    Empty where it names shipped frames.
+    """
+    name = _config(options).atoms_filename
+    near = options.config.parent if options.config else None
+    if SHIPPED.fullmatch(name) and not (near and (near / name).is_file()):
+        if options.validate:
+            raise ConfigError(
+                "--validate is given, and the training frames are the shipped ones",
+                fix="name your frames in the config: atoms_filename=…",
+            )
+        return {}
+    path = find_frames_file(name, near)
+    names = _config(options).label_names
+    labels = {"energy": names["energy_name"], "forces": names["forces_name"]}
+    dataset = read_dataset(path, labels=labels)
+    if options.validate:
+        validation = read_dataset(options.validate, labels=labels)
+        how = f"validated on the {len(validation)} frames of {options.validate}"
+        frames = OwnFrames(dataset, validation)
+    else:
+        parts = split_dataset(dataset)
+        frames, how = OwnFrames(parts.training, parts.validation), parts.how
+    print(f"Trained on frames of {path}; {how}.")
+    return {"dataset": frames}
 
 
 def _options(options: argparse.Namespace) -> dict[str, Any]:
@@ -170,6 +212,10 @@ def _exit_code(result: CommandResult) -> int:
 
 def _shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a gap_config.cfg; default: the default preset")
+    parser.add_argument(
+        "--validate",
+        help="frames to judge by, if the config names frames of your own; default: some of these",
+    )
     parser.add_argument("--repeats", type=int, default=1, help="fits of each point, for error bars")
     parser.add_argument(
         "--engine",

@@ -22,9 +22,10 @@ from helpers.errors import FitError, WorkshopError
 from helpers.evaluation import evaluate, rmse
 from helpers.frames import label_arrays
 from helpers.gap.config import GapConfig
-from helpers.gap.fit import check_training_frames, estimate_memory_MB, fit_gap
+from helpers.gap.fit import estimate_memory_MB, fit_gap
 from helpers.gap.model import GapModel
 from helpers.gap.process import RUSAGE_UNIT, working_folder
+from helpers.gap.training_set import training_set
 from helpers.gap.xml import read_model, replace_weights, write_model
 from helpers.sweeps.cache import versions
 
@@ -188,9 +189,9 @@ def _solve_family(
     try:
         config = points[0][1] if points else task.configs[0]
         if model is None:
-            check_training_frames(config, task.training, "the training frames")
-            check_training(config, task.training)
-            template = new_terms(config, task.training)
+            checked = training_set(config, task.training, source="the training frames")
+            check_training(config, checked.frames)
+            template = new_terms(config, checked.frames)
         else:
             template = _read(model)
         compressed = compress(template, task.training, config)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.evaluation import rmse
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, label_arrays
 from helpers.gap.config import GapConfig
@@ -59,6 +59,8 @@ def explore_sigmas(
     ------
     DataError
         If a frame lacks a label, or the first validation frame holds no O–H bond.
+    ConfigError
+        If the model was trained on virials.
     ModelFileError
         If the model is damaged.
     """
@@ -67,6 +69,12 @@ def explore_sigmas(
     config = GapConfig() if config is None else config
     names = config.label_names
     check_labels(validation, *names.values(), source="the validation frames")
+    if config.default_sigma[2] > 0:
+        raise ConfigError(
+            "The explorer solves for energies and forces only",
+            found=f"an expected error for virials in default_sigma={config.default_sigma}",
+            fix="set its third number to 0 and train the model again",
+        )
     family = sigma_family(model, training, sparse_jitter=config.sparse_jitter, **names)
     stretched = stretched_bond(validation[0])
     return SigmaExplorer(

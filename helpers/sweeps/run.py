@@ -14,10 +14,12 @@ import pandas as pd
 from ase import Atoms
 
 from helpers import checks
+from helpers.errors import DataError
 from helpers.files import write_table
 from helpers.frames import check_labels, data_files, frames_by_trajectory, load_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import ENGINES
+from helpers.gap.training_set import virial_label
 from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
@@ -47,7 +49,8 @@ def learning_curve(
     config : GapConfig, optional
         The settings; by default the classroom preset.
     sizes : sequence of int, optional
-        Training-set sizes; by default all that ship (50, 100, 200, 400).
+        Training-set sizes; by default all that ship (50, 100, 200, 400), and of your own frames
+        an eighth, a quarter, a half, and all.
     **options
         Those of `sweep`: ``repeats``, ``workers``, ``client``, ``cache``, ``output``, …
 
@@ -62,8 +65,11 @@ def learning_curve(
         As `sweep` does.
     """
     dataset = options.get("dataset", "water")
-    if sizes is None:
+    if sizes is None and isinstance(dataset, str):
         sizes = sorted(file.size for file in data_files(dataset) if file.split == "train")
+    elif sizes is None:
+        n_frames = len(dataset.training)
+        sizes = sorted({max(2, n_frames // part) for part in (8, 4, 2, 1)})
     return sweep({}, sizes=sizes, config=config, **options)
 
 
@@ -73,7 +79,7 @@ def sweep(
     sizes: Sequence[int] = (100,),
     repeats: int = 1,
     config: GapConfig | None = None,
-    dataset: str = "water",
+    dataset: str | OwnFrames = "water",
     engine: str = "gap_fit",
     judge: str = "validation",
     cache: str | os.PathLike = CACHE,
@@ -101,15 +107,14 @@ def sweep(
         frames from the largest one, with their own seeds, which also seed gap_fit.
     config : GapConfig, optional
         All other settings; by default the classroom preset.
-    dataset : str
-        Name of the shipped data set.
+    dataset : str or OwnFrames
+        Name of the shipped data set, or frames of your own: ``OwnFrames(training, validation)``.
     engine : str
         ``"gap_fit"``, or ``"jax"``: the kit's own, several times faster.
     judge : str
-        ``"validation"``: errors on the shipped validation frames. ``"trajectories"``: each
-        trajectory of the training frames is predicted by the model of all others (with sparse
-        points of all), and no validation frame is needed. These errors, too, are called
-        ``"validation"`` in the table.
+        ``"validation"``: errors on the validation frames. ``"trajectories"``: each trajectory of
+        the training frames is predicted by the model of all others (with sparse points of all), and
+        no validation frame is needed. These errors, too, are called ``"validation"`` in the table.
     cache : path
         Folder for results and models; several sweeps may share it.
     output : path, optional
@@ -177,12 +182,15 @@ def sweep(
     return table
 
 
-def training_frames(dataset: str, size: int, repeat: int) -> list[Atoms]:
-    """Return the shipped training set of this size, or for later repeats frames drawn at random.
+def training_frames(dataset: str | OwnFrames, size: int, repeat: int) -> list[Atoms]:
+    """Return the training set of this size, or for later repeats frames drawn at random.
 
     They are drawn without replacement from the largest training set, with the repeat as the seed;
-    of the largest size there is only one set, and repeats differ in gap_fit's seed alone.
+    of the largest size there is only one set, and repeats differ in gap_fit's seed alone. The sets
+    of the first repeat are nested.
     """
+    if not isinstance(dataset, str):
+        return dataset.subset(size, repeat)
     shipped = load_frames(dataset, "train", size)
     if repeat == 1:
         return shipped
@@ -191,19 +199,56 @@ def training_frames(dataset: str, size: int, repeat: int) -> list[Atoms]:
     return [largest[i] for i in sorted(indices)]
 
 
+@dataclass(frozen=True)
+class OwnFrames:
+    """Frames of your own for a sweep.
+
+    Attributes
+    ----------
+    training, validation : sequence of ase.Atoms
+        With the labels that the config names. Smaller training sets are drawn from `training`;
+        single atoms, whose energies a fit may need, are in all of them.
+    """
+
+    training: Sequence[Atoms] = field(repr=False)
+    validation: Sequence[Atoms] = field(repr=False)
+
+    def subset(self, size: int, repeat: int) -> list[Atoms]:
+        """Return a training set of this many frames, which for repeat 1 holds all smaller ones.
+
+        Raises
+        ------
+        DataError
+            If there are not so many.
+        """
+        alone = [k for k, atoms in enumerate(self.training) if len(atoms) == 1]
+        others = [k for k, atoms in enumerate(self.training) if len(atoms) > 1]
+        if not len(alone) < size <= len(self.training):
+            raise DataError(
+                f"There is no training set of {size} frames",
+                expected=f"{len(alone) + 1} to {len(self.training)}",
+                found=f"{len(others)} frames and {len(alone)} single atoms",
+            )
+        order = np.random.default_rng(repeat).permutation(len(others))[: size - len(alone)]
+        return [self.training[k] for k in sorted([*alone, *(others[i] for i in order)])]
+
+
 @dataclass
 class _Jobs:
     """Points with their frames and keys, and what is left to do."""
 
     points: list[Point]
-    dataset: str
+    dataset: str | OwnFrames
     engine: str
     judge: str
     keys: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         names = self.points[0].config.label_names.values()
-        self._validation = load_frames(self.dataset, "validate")
+        if isinstance(self.dataset, str):
+            self._validation = load_frames(self.dataset, "validate")
+        else:
+            self._validation = list(self.dataset.validation)
         check_labels(self._validation, *names, source="the validation frames")
         self._training: dict[tuple[int, int], list[Atoms]] = {}
         digests = {}  # of training and validation frames
@@ -230,7 +275,14 @@ class _Jobs:
         """Return the tasks for all points without a result, the longest first."""
         families: dict[str, list[int]] = {}  # points that differ in sigma only
         for i, (point, digest) in enumerate(zip(self.points, self._digests, strict=True)):
-            family = self._key(point.config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0)), digest)
+            config = point.config
+            virials = config.default_sigma[2] > 0 and any(
+                virial_label(atoms) is not None
+                for atoms in self._training[point.n_frames, point.repeat]
+            )
+            if not virials:  # K_NM has no rows for virials
+                config = config.replace(default_sigma=(1.0, 1.0, 0.0, 0.0))
+            family = self._key(config, digest)
             families.setdefault(family, []).append(i)
         tasks = [task for group in families.values() if (task := self._task(group, results))]
         return sorted(tasks, key=lambda task: -len(task.training) * (9 + len(task.keys)))

@@ -296,10 +296,14 @@ def config_texts(draw):
     top = {
         "atoms_filename": "frames.xyz",
         "default_sigma": draw(st.sampled_from(["{0.01 0.1 0 0}", '"0.05, 0.2, 0.0, 0.0"'])),
-        **draw(st.sampled_from([{"e0": "{H:-3.5:O:-7.25}"}, {"e0": "-2.0"}, {"e0_method": "average"}])),
+        **draw(
+            st.sampled_from([{"e0": "{H:-3.5:O:-7.25}"}, {"e0": "-2.0"}, {"e0_method": "average"}])
+        ),
         **draw(st.sampled_from([{}, {"energy_parameter_name": "dft_energy"}])),
         **draw(st.sampled_from([{}, {"sparse_jitter": "1e-8"}])),
-        **draw(st.sampled_from([{}, {"sparse_separate_file": "F"}, {"do_copy_atoms_file": "false"}])),
+        **draw(
+            st.sampled_from([{}, {"sparse_separate_file": "F"}, {"do_copy_atoms_file": "false"}])
+        ),
         **draw(st.sampled_from([{}, {"gap_file": "gap.xml"}, {"gp_file": "other.xml"}])),
     }
     joined = draw(st.sampled_from([" : ", ":", " ; "])).join(terms)

@@ -139,7 +139,7 @@ def test_progress_moves_through_the_stages(tiny_fit, tiny_config):
         or len(set(stages)) == 6
     )
     assert fractions == sorted(fractions) and fractions[-1] == 0.99
-    assert progress.targets == {"energies": 10, "forces": 1440}
+    assert progress.targets == {"energies": 10, "forces": 1440, "virials": 0}
     assert any(0.1 < fraction < 0.9 for fraction in fractions)
 
 

@@ -177,7 +177,6 @@ def with_force(value):
             without("dft_energy"),
             r"Frame 3 of .*train\.xyz has no 'dft_energy'.*Found: .*dft_forces",
         ),
-        (without("dft_forces"), r"Frame 3 of .*train\.xyz has no 'dft_forces'.*Fix: name the lab"),
         (
             with_energy(np.nan),
             r"Frame 3 of .*train\.xyz: 'dft_energy' is not a finite.*Fix: remove",
@@ -190,7 +189,6 @@ def with_force(value):
     ],
     ids=[
         "no energy",
-        "no forces",
         "nan energy",
         "inf energy",
         "text energy",

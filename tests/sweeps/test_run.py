@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from ase import Atoms
+from own_frames import SMALL, alloy
 
 from helpers import evaluate, learning_curve, load_frames, sweep
 from helpers.errors import CacheError, ConfigError, DataError, OutputError
-from helpers.sweeps.run import training_frames
+from helpers.sweeps.grid import make_grid
+from helpers.sweeps.run import OwnFrames, _Jobs, training_frames
 
 ERRORS = ["rmse_energy_meV_per_atom", "mae_energy_meV_per_atom"]
 ERRORS += ["rmse_forces_meV_per_A", "mae_forces_meV_per_A"]
@@ -159,3 +162,32 @@ def test_frames_without_labels_are_refused(run, smallest_config):
     config = smallest_config.replace(force_parameter_name="forces")
     with pytest.raises(DataError, match="has no 'forces'.*dft_forces"):
         run({}, config=config)
+
+
+def test_training_sets_of_your_own_frames_are_nested():
+    frames = [*alloy(9), Atoms("Cu"), Atoms("Al")]
+    own = OwnFrames(frames, frames[:2])
+    small, large = own.subset(5, 1), own.subset(8, 1)
+    assert len(small) == 5 and len(large) == 8
+    assert all(any(a is b for b in large) for a in small)
+    assert all(frames[k] in small for k in (9, 10))  # a fit may need the energies of single atoms
+    assert [own.subset(5, 2)[k] is small[k] for k in range(3)] != [True] * 3
+    with pytest.raises(DataError, match="no training set of 12 frames.*3 to 11.*2 single atoms"):
+        own.subset(12, 1)
+
+
+def test_points_with_virials_are_fitted_one_by_one():
+    """One K_NM holds no rows for virials: its models would be others than those of gap_fit."""
+    own = OwnFrames(alloy(4, virial=True), alloy(2, seed=3))
+    config = SMALL.replace(default_sigma=(0.001, 0.05, 0.02, 0.0))
+    for settings, n_tasks in ((config, 2), (SMALL, 1)):
+        jobs = _Jobs(make_grid({"default_sigma": [0.001, 0.01]}, [4], config=settings), own)
+        assert len(jobs.tasks(dict.fromkeys(jobs.keys))) == n_tasks
+    keys = [_Jobs(make_grid({}, [4], config=config), one).keys for one in (own, _scaled(own))]
+    assert keys[0] != keys[1]  # other virials are other data
+
+
+def _scaled(own):
+    frames = [atoms.copy() for atoms in own.training]
+    frames[0].info["virial"] = 1.01 * frames[0].info["virial"]
+    return OwnFrames(frames, own.validation)

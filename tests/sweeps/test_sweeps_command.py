@@ -1,11 +1,15 @@
 """``mlmd learning-curve`` and ``mlmd sweep``: from a terminal to a table and a report."""
 
 import re
+from argparse import Namespace
 
 import pandas as pd
 import pytest
+from ase.io import write
+from own_frames import SMALL, crystals
 
 from helpers.cli import main
+from helpers.sweeps.command import _own_frames
 
 
 @pytest.fixture
@@ -87,3 +91,31 @@ def test_sizes_that_are_no_numbers_are_wrong_usage(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["learning-curve", "--sizes", "many"])
     assert ended.value.code == 2 and "invalid sizes value: 'many'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_sweep_over_frames_of_your_own(tmp_path, monkeypatch, mlmd):
+    (tmp_path / "project").mkdir()
+    frames = crystals(8, energy="REF_energy", forces="REF_forces")
+    write(tmp_path / "project" / "own.xyz", frames)
+    labels = {"energy_parameter_name": "REF_energy", "force_parameter_name": "REF_forces"}
+    SMALL.replace(atoms_filename="own.xyz", **labels).write(tmp_path / "project" / "own.cfg")
+    monkeypatch.chdir(tmp_path)
+    over = ["--over", "default_sigma=0.001", "--no-progress"]
+    done = mlmd("sweep", "--config", "project/own.cfg", *over)
+    assert (done.code, done.errors) == (0, [])
+    assert "Trained on frames of project/own.xyz; 2 of 8 blocks" in done.output
+    table = pd.read_csv("results/sweep.csv")
+    assert (table["n_frames"] == 6).all()
+    assert (table["rmse_energy_meV_per_atom"] < 100).all()
+    page = (tmp_path / "results" / "report.html").read_text()
+    assert "water" not in page + done.output
+    write(tmp_path / "other.xyz", crystals(3, seed=5, energy="REF_energy", forces="REF_forces"))
+    options = Namespace(config=tmp_path / "project" / "own.cfg", validate="other.xyz")
+    own = _own_frames(options)["dataset"]
+    assert (len(own.training), len(own.validation)) == (8, 3)
+
+
+def test_frames_to_validate_by_belong_to_frames_of_your_own(here, mlmd_refuses):
+    rest = ["--over", "zeta=1", "--validate", "other.xyz", "--config", "gap_config.cfg"]
+    mlmd_refuses("sweep", *rest, message="--validate is given.*the shipped ones")

@@ -9,16 +9,11 @@ from ase import Atoms
 from helpers.errors import ConfigError, DataError, FitError
 from helpers.frames import label
 from helpers.gap.config import GapConfig, TwoBody
+from helpers.gap.gap_fit_keys import IN_FRAMES
 from helpers.gap.jax import least_squares, sparse_points
 from helpers.gap.jax.least_squares import N_PARTS
 from helpers.gap.jax.sparsification import SELECTIONS, elements_of, soap_settings
 
-# What gap_fit reads from a frame beside its labels, and the kit's engine does not.
-ONLY_GAP_FIT = (
-    *("energy_sigma", "force_sigma", "virial_sigma", "hessian_sigma", "virial_component_sigma"),
-    *("force_atom_sigma", "force_component_sigma", "force_mask"),
-    *("local_property", "local_property_sigma", "local_property_mask", "n_hessian"),
-)
 COMPILER_MB = 150.0  # JAX, what it compiles, and copies of the arrays of a frame; measured
 
 
@@ -50,7 +45,7 @@ def check_training(config: GapConfig, frames: Sequence[Atoms]) -> None:
                 fix="use engine='gap_fit'",
             )
     for number, atoms in enumerate(frames, start=1):
-        for name in ONLY_GAP_FIT:
+        for name in set(IN_FRAMES) - {"config_type"}:
             if name in atoms.info or name in atoms.arrays:
                 raise DataError(
                     f"Frame {number} holds {name!r}, which gap_fit takes into account and the "

@@ -27,7 +27,7 @@ import numpy as np
 from ase import Atoms
 from scipy.linalg import solve_triangular
 
-from helpers.frames import label, label_arrays
+from helpers.frames import forces_label, label
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.frame_rows import VOIGT, FrameRows
@@ -36,6 +36,7 @@ from helpers.gap.jax.requirements import check_memory, check_training, n_sparse_
 from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.jax.training_progress import JaxFitProgress
 from helpers.gap.model import GapModel
+from helpers.gap.training_set import virial_label
 from helpers.jax_setup import enable_compilation_cache, one_thread
 
 
@@ -226,35 +227,21 @@ class LabeledRows:
         """Return rows (n_labels, n_sparse + 1); those of energy and virial are divided by √N."""
         virial = virial_label(atoms)
         energy, forces, of_virial = self._rows(atoms, with_virial=virial is not None)
-        _, (energy_label,), force_labels = label_arrays([atoms], *self._names)
+        energy_name, forces_name = self._names
+        energy_label = label(atoms, energy_name)
         energy_label -= self._rows.model.isolated_energies(atoms.numbers).sum()
+        force_labels = forces_label(atoms, forces_name)
         root = np.sqrt(len(atoms))
         config_type = self.config.config_type_of(atoms)
-        rows = {
-            LabelGroup("energy", config_type): np.append(energy, energy_label)[None] / root,
-            LabelGroup("force", config_type): np.column_stack([forces, force_labels]),
-        }
+        energy_row = np.append(energy, energy_label)[None] / root
+        rows = {LabelGroup("energy", config_type): energy_row}
+        if force_labels is not None:
+            force_rows = np.column_stack([forces, np.ravel(force_labels)])
+            rows[LabelGroup("force", config_type)] = force_rows
         if virial is not None:
-            rows[LabelGroup("virial", config_type)] = np.column_stack([of_virial, virial]) / root
+            labels = virial.ravel()[VOIGT]
+            rows[LabelGroup("virial", config_type)] = np.column_stack([of_virial, labels]) / root
         return rows
-
-
-def virial_label(atoms: Atoms) -> np.ndarray | None:
-    """Return the virial of a frame, −dE/dε, as xx yy zz yz xz xy in eV, or None if it has none.
-
-    As in gap_fit a stress (eV/Å³, 6 or 9 numbers) is one, too, where no virial is given.
-    """
-    virial = label(atoms, "virial")
-    if virial is None:
-        stress = label(atoms, "stress")
-        if stress is None:
-            return None
-        virial = -atoms.get_volume() * np.asarray(stress, float)
-    virial = np.asarray(virial, float)
-    if virial.size == len(VOIGT):
-        return virial.ravel()
-    square = virial.reshape(3, 3)
-    return (0.5 * (square + square.T)).ravel()[VOIGT]
 
 
 def _folded(

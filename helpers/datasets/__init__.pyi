@@ -1,0 +1,10 @@
+from .composition import find_molecules as find_molecules
+from .composition import least_squares_e0 as least_squares_e0
+from .composition import molecule_counts as molecule_counts
+from .look import Look as Look
+from .look import look_at as look_at
+from .reading import Dataset as Dataset
+from .reading import from_atoms as from_atoms
+from .reading import read_dataset as read_dataset
+from .splitting import Split as Split
+from .splitting import split_dataset as split_dataset
