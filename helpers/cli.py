@@ -21,8 +21,8 @@ COMMANDS = {
         "look at your own frames: labels, units, outliers, duplicates",
     ),
     "run": (
-        "helpers.gap.command:run_arguments",
-        "train a potential, evaluate it, write the report: the whole workshop in one command",
+        "helpers.pipeline.command:run_arguments",
+        "the whole handout in one command: train, evaluate, sweep, simulate, spectrum, report",
     ),
     "fit": ("helpers.gap.command:fit_arguments", "train a potential with gap_fit"),
     "evaluate": (

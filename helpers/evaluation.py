@@ -57,22 +57,31 @@ class Evaluation:
         """Mean absolute error of the force components, meV/Å."""
         return _metrics(self.forces)["mae"]
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self, groups: Sequence[str] | None = None) -> pd.DataFrame:
         """Return a tidy table of errors, one row per quantity and element.
+
+        Parameters
+        ----------
+        groups : sequence of str, optional
+            Trajectory of each frame. With it the RMSE has 95 % intervals, from resampling whole
+            trajectories (percentile bootstrap, 2000 times, seed 0): frames of one resemble each
+            other, so that resampling single frames would make the intervals too narrow.
 
         Returns
         -------
         DataFrame
             Columns ``quantity``, ``element`` (``"all"`` or a symbol), ``unit``, ``n``, ``rmse``,
-            ``mae``, ``max_error``; errors in meV per atom and meV/Å.
+            ``mae``, ``max_error``, ``spread`` (standard deviation of the true values), and with
+            `groups` ``rmse_low`` and ``rmse_high``; in meV per atom and meV/Å.
         """
         rows = [
-            {"quantity": "energy", "element": "all", "unit": "meV/atom"} | _metrics(self.energies)
+            {"quantity": "energy", "element": "all", "unit": "meV/atom"}
+            | _metrics(self.energies, groups)
         ]
-        groups = [("all", self.forces), *self.forces.groupby("element", sort=True)]
+        elements = [("all", self.forces), *self.forces.groupby("element", sort=True)]
         rows += [
-            {"quantity": "force", "element": element, "unit": "meV/Å"} | _metrics(group)
-            for element, group in groups
+            {"quantity": "force", "element": element, "unit": "meV/Å"} | _metrics(table, groups)
+            for element, table in elements
         ]
         return pd.DataFrame(rows)
 
@@ -198,15 +207,38 @@ def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFr
     )
 
 
-def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Return RMSE, MAE and largest error of a table in thousandths of its unit (meV)."""
+def _metrics(table: pd.DataFrame, groups: Sequence[str] | None = None) -> dict[str, float]:
+    """Return RMSE, MAE, … of a table in thousandths of its unit (meV)."""
     errors = 1000 * (table["predicted"] - table["true"]).to_numpy()
-    return {
+    metrics = {
         "n": len(errors),
         "rmse": rmse(errors),
         "mae": float(np.mean(np.abs(errors))),
         "max_error": float(np.max(np.abs(errors))),
+        "spread": 1000 * float(np.std(table["true"])),
     }
+    if groups is not None:
+        of_group = np.asarray(groups)[table["frame"]]
+        metrics["rmse_low"], metrics["rmse_high"] = _interval(errors, of_group)
+    return metrics
+
+
+def _interval(errors: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of an RMSE from resampling groups; NaN for a single group."""
+    from scipy.stats import bootstrap
+
+    sums = pd.DataFrame({"square": errors**2, "n": 1.0}).groupby(groups).sum()
+    if len(sums) < 2:
+        return float("nan"), float("nan")
+    interval = bootstrap(
+        (sums["square"].to_numpy(), sums["n"].to_numpy()),
+        lambda square, n, axis=-1: np.sqrt(square.sum(axis=axis) / n.sum(axis=axis)),
+        paired=True,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def _without_labels(atoms: Atoms) -> Atoms:

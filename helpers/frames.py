@@ -304,6 +304,11 @@ def label_arrays(
     return n_atoms, energies, forces
 
 
+def trajectories_of(frames: Sequence[Atoms]) -> list[str]:
+    """Return the trajectory of each frame, or a name of its own where a frame tells none."""
+    return [str(a.info.get("trajectory", f"frame {k}")) for k, a in enumerate(frames)]
+
+
 def frames_by_trajectory(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
     """Return the frames of each trajectory (``info["trajectory"]``).
 

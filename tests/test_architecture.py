@@ -20,7 +20,8 @@ ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
-TOP = {"doctor", "cli", "grading"}  # they may import anything but a command
+TOP = {"doctor", "cli", "grading", "pipeline"}  # they may import anything but a command
+ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
     "jax": {"gap", "md", "jax_setup"},
@@ -76,7 +77,7 @@ def drawer(name):
 def allowed(importer, imported):
     if importer in GROUND:
         return imported in GROUND[: GROUND.index(importer)]
-    if imported in GROUND or room(importer) == "grading":
+    if imported in GROUND or room(importer) in ("grading", ALL_COMMANDS):
         return True
     if drawer(imported) == "command" or room(imported) in TOP:
         return room(importer) in TOP and room(importer) == room(imported)

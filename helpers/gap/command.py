@@ -1,4 +1,4 @@
-"""``mlmd fit``, ``mlmd evaluate``, ``mlmd run``: train a potential, evaluate it, report."""
+"""``mlmd fit`` and ``mlmd evaluate``; training and errors as a stage of ``mlmd run``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ase import Atoms
 
 from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
-from helpers.files import check_writable, make_folder, write_atomic
-from helpers.frames import data_folder, find_frames_file, load_frames, read_frames
+from helpers.files import check_writable, make_folder, write_atomic, write_table
+from helpers.frames import data_folder, find_frames_file, load_frames, read_frames, trajectories_of
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
 from helpers.terminal import CommandResult, run_guarded
@@ -54,26 +54,6 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, help="write true and predicted values to this file")
     parser.add_argument("--processes", type=int, help="default: one per core")
     parser.set_defaults(run=_evaluate)
-
-
-def run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``mlmd run``."""
-    parser.epilog = "Example: mlmd run --quick --output results"
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--quick",
-        action="store_true",
-        help="a small potential, trained in seconds, to try the command",
-    )
-    size.add_argument(
-        "--accurate",
-        action="store_true",
-        help="the preset for accuracy: 400 frames, ten minutes or more",
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), help="folder for the results"
-    )
-    parser.set_defaults(run=_run)
 
 
 def error_script(description: str, *, split: str, csv: str) -> int:
@@ -129,12 +109,16 @@ def quick_config() -> GapConfig:
 
 
 def run_main_job(
-    config: GapConfig, folder: str | os.PathLike = "results", *, progress: bool = True
+    config: GapConfig,
+    folder: str | os.PathLike = "results",
+    *,
+    engine: str = "gap_fit",
+    progress: bool = True,
 ) -> CommandResult:
     """Train, evaluate on training and validation frames, and write everything into `folder`.
 
     Writes ``gap.xml``, ``gap_config.cfg``, ``train_errors.csv``, ``validation_errors.csv``,
-    ``summary.csv`` and ``report.html``, and prints what it does.
+    ``summary.csv``, ``training_cost.csv`` and ``report.html``, and prints what it does.
 
     Parameters
     ----------
@@ -142,6 +126,8 @@ def run_main_job(
         The settings; ``config.gap_file`` names the model inside `folder`.
     folder : path
         Made if its parent exists.
+    engine : str
+        ``"gap_fit"`` or ``"jax"``, as for `fit_gap`.
     progress : bool
         Show bars.
 
@@ -169,7 +155,11 @@ def run_main_job(
     )
     print(f"Training on the {len(training_frames)} frames of {frames_file.name} …")
     fit = fit_gap(
-        config, frames_file, output=folder / Path(config.gap_file).name, progress=progress
+        config,
+        frames_file,
+        output=folder / Path(config.gap_file).name,
+        engine=engine,
+        progress=progress,
     )
     print(f"  {fit}")
     print("Comparing with DFT …")
@@ -179,12 +169,13 @@ def run_main_job(
     print(f"  validation  {validation}")
     training.to_csv(folder / "train_errors.csv")
     validation.to_csv(folder / "validation_errors.csv")
+    sets = {"training": (training, training_frames), "validation": (validation, validation_frames)}
     summary = pd.concat(
-        [
-            training.summary().assign(set="training"),
-            validation.summary().assign(set="validation"),
-        ]
+        [result.summary(trajectories_of(f)).assign(set=name) for name, (result, f) in sets.items()]
     )
+    names = ("engine", "n_frames", "n_sparse", "wall_seconds", "cpu_seconds", "peak_memory_MB")
+    cost = pd.DataFrame([{name: getattr(fit, name) for name in names}])
+    write_table(folder / "training_cost.csv", cost)
     write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
     add_section(settings_section(fit), folder)
     report_path = add_section(accuracy_section(fit, training, validation), folder)
@@ -222,18 +213,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         processes=options.processes,
         progress=not options.no_progress,
     )
-    return 0
-
-
-def _run(options: argparse.Namespace) -> int:
-    config = GapConfig()
-    if options.quick:
-        config = quick_config()
-    elif options.accurate:
-        config = GapConfig.accurate()
-    result = run_main_job(config, options.output, progress=not options.no_progress)
-    assert result.report_path is not None
-    print(f"\nThe report is {result.report_path.absolute()}")
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
 
 from helpers.errors import ConfigError, DataError
@@ -158,6 +159,9 @@ def run_md_job(
             write_table(folder / f"{ensemble}_{name}.csv", table)
     if found.cost is not None:
         write_table(folder / f"{ensemble}_cost.csv", found.cost.table())
+    if found.phase is not None:
+        row = {**vars(found.phase), "verdict": found.phase.verdict}
+        write_table(folder / f"{ensemble}_phase.csv", pd.DataFrame([row]))
     if found.quality is not None:
         say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
     if found.cost is not None:

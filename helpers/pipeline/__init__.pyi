@@ -1,3 +1,4 @@
+from .command import run_handout as run_handout
 from .stages import Outcome as Outcome
 from .stages import Stage as Stage
 from .stages import run_stages as run_stages

@@ -1,0 +1,228 @@
+"""The stages of the handout on the shipped water, and how much work each preset puts into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.frames import data_files, find_frames_file
+from helpers.gap.command import quick_config, run_main_job
+from helpers.gap.config import GapConfig
+from helpers.md.command import run_md_job
+from helpers.pipeline.stages import Stage
+from helpers.raman.command import run_raman_job
+from helpers.sagpr.command import MODEL_NAME, run_polarizability_job
+from helpers.sweeps.command import run_learning_curve_job, run_sweep_job
+
+TIMESTEP_FS = 0.5
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much work the stages are.
+
+    Attributes
+    ----------
+    config : GapConfig
+        The potential.
+    sizes, repeats : tuple of int, int
+        Of the learning curve.
+    sigmas_eV_per_atom : tuple of float
+        Expected errors of the energies that the sweep compares.
+    dynamics_ps : float
+        Length of each of the runs at constant energy and at constant temperature.
+    seeds : int
+        Random splits for the errors of the polarizability.
+    raman_ps, replicas, resolution_per_cm : float, int, float
+        Length of all runs behind the spectrum, their number, the distance of its points.
+    seconds : mapping of str to float
+        What each stage takes on two cores, about.
+    """
+
+    config: GapConfig
+    sizes: tuple[int, ...]
+    repeats: int
+    sigmas_eV_per_atom: tuple[float, ...]
+    dynamics_ps: float
+    seeds: int
+    raman_ps: float
+    replicas: int
+    resolution_per_cm: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+SIGMAS = (1e-5, 1e-4, 1e-3, 1e-2)
+PRESETS: dict[str, Callable[[], Preset]] = {
+    "quick": lambda: Preset(quick_config(), (50, 100), 1, SIGMAS[1:3], 0.2, 2, 2.4, 2, 160.0),
+    "fast": lambda: Preset(
+        GapConfig(),
+        (50, 100, 200),
+        1,
+        SIGMAS,
+        12.0,
+        3,
+        8.0,
+        4,
+        60.0,
+        {"potential": 40, "learning-curve": 60, "sigmas": 30, "nve": 60, "nvt": 60}
+        | {"polarizability": 60, "raman": 150},
+    ),
+    "accurate": lambda: Preset(
+        GapConfig.accurate(),
+        (50, 100, 200, 400),
+        3,
+        SIGMAS,
+        40.0,
+        5,
+        40.0,
+        8,
+        30.0,
+        {"potential": 120, "learning-curve": 600, "sigmas": 120, "nve": 300, "nvt": 300}
+        | {"polarizability": 120, "raman": 900},
+    ),
+}
+
+
+def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True) -> list[Stage]:
+    """Return the stages of the handout.
+
+    Parameters
+    ----------
+    preset : Preset
+    engine : str
+        What trains the potentials, ``"jax"`` or ``"gap_fit"``.
+    progress : bool
+        Whether the stages show bars of their own.
+    """
+    config = preset.config
+    validation = _files("validate")
+    steps = round(1000 * preset.dynamics_ps / TIMESTEP_FS)
+    potential = {"config": config.to_cfg(), "engine": engine}
+
+    def train(folder: Path) -> None:
+        run_main_job(config, folder, engine=engine, progress=progress)
+
+    def learning(folder: Path) -> None:
+        run_learning_curve_job(
+            config,
+            folder,
+            sizes=preset.sizes,
+            repeats=preset.repeats,
+            engine=engine,
+            progress=progress,
+        )
+
+    def sigmas(folder: Path) -> None:
+        over = {"sigma_energy_eV_per_atom": list(preset.sigmas_eV_per_atom)}
+        size = n_training_frames(config)
+        run_sweep_job(over, config, folder, sizes=[size], engine=engine, progress=progress)
+
+    def dynamics(ensemble: str, folder: Path) -> None:
+        cost = pd.read_csv(folder / "training_cost.csv").iloc[0]
+        run_md_job(
+            folder / "gap.xml",
+            folder,
+            ensemble=ensemble,
+            steps=steps,
+            timestep_fs=TIMESTEP_FS,
+            training_frames=int(cost["n_frames"]),
+            training_seconds=float(cost["wall_seconds"]),
+            resume=(folder / f"{ensemble}.parts").exists(),
+            progress=progress,
+        )
+
+    def polarizability(folder: Path) -> None:
+        run_polarizability_job(folder, seeds=range(preset.seeds), progress=progress)
+
+    def raman(folder: Path) -> None:
+        run_raman_job(
+            folder / "gap.xml",
+            folder,
+            model=folder / MODEL_NAME,
+            picoseconds=preset.raman_ps,
+            replicas=preset.replicas,
+            resolution_per_cm=preset.resolution_per_cm,
+            progress=progress,
+        )
+
+    def stage(name: str, title: str, work: Callable[[Path], None], **options: Any) -> Stage:
+        return Stage(name, title, work, seconds=preset.seconds.get(name, 10.0), **options)
+
+    frames_file = find_frames_file(config.atoms_filename)
+    return [
+        stage(
+            "potential",
+            "Training the potential",
+            train,
+            settings=potential,
+            reads=(frames_file, *validation),
+            writes=(
+                *("gap.xml", "gap_config.cfg", "summary.csv", "training_cost.csv"),
+                *("train_errors.csv", "validation_errors.csv"),
+            ),
+        ),
+        stage(
+            "learning-curve",
+            "Learning curve",
+            learning,
+            settings={**potential, "sizes": preset.sizes, "repeats": preset.repeats},
+            reads=(*_files("train"), *validation),
+            writes=("learning_curve.csv",),
+        ),
+        stage(
+            "sigmas",
+            "Regularization",
+            sigmas,
+            settings={**potential, "sigmas": preset.sigmas_eV_per_atom},
+            reads=(frames_file, *validation),
+            writes=("sweep.csv",),
+        ),
+        *(
+            stage(
+                ensemble,
+                f"Dynamics at constant {what}",
+                partial(dynamics, ensemble),
+                settings={"steps": steps},
+                needs=("potential",),
+                writes=(f"{ensemble}.log", f"{ensemble}.xyz", f"{ensemble}.traj"),
+            )
+            for ensemble, what in (("nve", "energy"), ("nvt", "temperature"))
+        ),
+        stage(
+            "polarizability",
+            "Polarizabilities",
+            polarizability,
+            settings={"seeds": preset.seeds},
+            reads=_files("train"),
+            writes=(MODEL_NAME, "polarizability_errors.csv", "polarizability_curve.csv"),
+        ),
+        stage(
+            "raman",
+            "Raman spectrum",
+            raman,
+            settings={
+                "ps": preset.raman_ps,
+                "replicas": preset.replicas,
+                "resolution": preset.resolution_per_cm,
+            },
+            needs=("potential", "polarizability"),
+            writes=("raman.csv", "raman_bands.csv", "raman_polarizabilities.npy"),
+        ),
+    ]
+
+
+def n_training_frames(config: GapConfig) -> int:
+    """Return how many shipped frames a preset is trained on."""
+    for file in data_files("water"):
+        if file.split == "train" and file.path.name == config.atoms_filename:
+            return file.size
+    raise AssertionError(config.atoms_filename)
+
+
+def _files(split: str) -> tuple[Path, ...]:
+    return tuple(file.path for file in data_files("water") if file.split == split)

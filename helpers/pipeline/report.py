@@ -1,0 +1,201 @@
+"""The parts of the report that belong to the whole: what, how good, with what, what next."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers.files import digest
+from helpers.frames import data_folder, load_frames
+from helpers.md.diffusion import water_diffusion_m2_per_s
+from helpers.pipeline.stages import Outcome
+from helpers.plots.frames import plot_snapshot
+from helpers.report.sections import ReportTable, Section, draw_figure
+from helpers.water import LITERATURE_PER_CM
+
+PACKAGES = ("mlmd-workshop", "ase", "quippy-ase", "jax", "featomic", "numpy", "scikit-learn")
+GOOD_FORCE_ERROR = 0.10  # of the spread of the forces
+GOOD_DRIFT_meV_PER_ATOM_PS = 1.0
+GOOD_DIFFUSION = 0.4  # relative deviation from experiment
+GOOD_BAND_PER_CM = 60.0
+
+
+def overview_section(folder: Path) -> Section:
+    """Return what was simulated, in words and a picture."""
+    atoms = load_frames("water", "validate")[0]
+    manifest = json.loads((data_folder() / "water" / "manifest.json").read_text(encoding="utf-8"))
+    density = atoms.get_masses().sum() / 0.602214076 / atoms.get_volume()
+    return Section(
+        name="overview",
+        order=1,
+        title="What was simulated",
+        paragraphs=(
+            f"{manifest['system'][0].upper()}{manifest['system'][1:]}. The density is "
+            f"{density:.2f} g/cm³.",
+            "A quantum-chemical method computed energies and forces of some hundred frames: "
+            f"{manifest['level_of_theory']}. A Gaussian approximation potential learned them, and "
+            "then moved the atoms in place of the quantum chemistry. A second model learned how "
+            "polarizable the liquid is. Together they give a Raman spectrum that no quantum-"
+            "chemical calculation of this length could afford.",
+        ),
+        figures=(
+            draw_figure(
+                "One of the frames: oxygen and hydrogen in the periodic cell.",
+                f"{len(atoms)} atoms of water in their cell, seen along z",
+                plot_snapshot,
+                atoms,
+            ),
+        ),
+    )
+
+
+def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
+    """Return the summary: up to five numbers, each with its error, a yardstick and a verdict."""
+    makers = (_accuracy, _stability, _liquid, _cost, _spectrum)
+    ready = {outcome.stage for outcome in outcomes if outcome.ok}
+    rows = [row for make in makers if (row := make(folder, ready)) is not None]
+    failed = [o for o in outcomes if o.state in ("failed", "not possible")]
+    columns = ["question", "number", "yardstick", "verdict"]
+    return Section(
+        name="summary",
+        order=0,
+        title="In short: is it good?",
+        headline=tuple((row["number"], row["question"]) for row in rows),
+        paragraphs=tuple(f"No result of {o.stage}: {o.reason}" for o in failed),
+        tables=(
+            ReportTable(pd.DataFrame(rows, columns=columns), "Each number beside what to expect"),
+        ),
+    )
+
+
+def closing_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
+    """Return provenance, the time of each stage, and what to do next."""
+    versions = [("Python", platform.python_version())]
+    versions += [(name, _version(name)) for name in PACKAGES]
+    versions.append(("System", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"))
+    files = sorted((data_folder() / "water").glob("*.xyz"))
+    digests = [(path.name, digest(path.read_bytes())[:16]) for path in files]
+    times = pd.DataFrame(
+        [(o.stage, o.state, o.seconds) for o in outcomes], columns=["stage", "state", "seconds"]
+    )
+    return Section(
+        name="provenance",
+        order=95,
+        title="With what it was made, and what to do next",
+        paragraphs=(
+            "All random numbers have fixed seeds: the same command gives the same numbers. Settings "
+            "of the potential stand above and in gap_config.cfg, every table as a CSV file beside "
+            "this page.",
+            "What next? Try mlmd run --accurate for smaller errors; change a setting in "
+            "gap_config.cfg and run mlmd fit; work through the lessons (make lab), which ask why "
+            "each number is what it is; or train on frames of your own (mlmd look, mlmd fit).",
+        ),
+        tables=(
+            ReportTable(times, "Time of each stage", "{:.0f}"),
+            ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
+            ReportTable(pd.DataFrame(digests, columns=["file", "SHA-256"]), "Frames"),
+        ),
+    )
+
+
+def _row(question: str, number: str, yardstick: str, good: bool) -> dict[str, str]:
+    return {
+        "question": question,
+        "number": number,
+        "yardstick": yardstick,
+        "verdict": "good" if good else "look closer",
+    }
+
+
+def _accuracy(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    if "potential" not in ready:
+        return None
+    table = pd.read_csv(folder / "summary.csv").query("set == 'validation' and element == 'all'")
+    energy, force = (table.set_index("quantity").loc[name] for name in ("energy", "force"))
+    half = (force["rmse_high"] - force["rmse_low"]) / 2
+    return _row(
+        "error of a force component on new frames",
+        f"{force['rmse']:.0f} ± {half:.0f} meV/Å",
+        f"{100 * force['rmse'] / force['spread']:.1f} % of the spread of the forces; up to "
+        f"{100 * GOOD_FORCE_ERROR:.0f} % is usual for such models (energies: "
+        f"{energy['rmse']:.2f} meV/atom)",
+        bool(force["rmse"] <= GOOD_FORCE_ERROR * force["spread"]),
+    )
+
+
+def _stability(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / "nve_quality.csv"
+    if "nve" not in ready or not path.exists():
+        return None
+    drift = pd.read_csv(path).set_index("quantity").loc["drift of the energy"]
+    return _row(
+        "drift of the total energy",
+        f"{drift['value']:.2f} ± {drift['error']:.2f} meV/atom/ps",
+        f"0; up to {GOOD_DRIFT_meV_PER_ATOM_PS:g} does no harm",
+        bool(abs(drift["value"]) <= GOOD_DRIFT_meV_PER_ATOM_PS + drift["error"]),
+    )
+
+
+def _liquid(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / "nvt_phase.csv"
+    if "nvt" not in ready or not path.exists():
+        return None
+    phase = pd.read_csv(path).iloc[0]
+    if np.isnan(phase["diffusion_infinite_A2_per_ps"]):
+        return _row(
+            "is it a liquid?",
+            f"{phase['verdict']}, q {phase['tetrahedral_order']:.2f}",
+            "q of liquid water: 0.55 to 0.75",
+            str(phase["verdict"]).startswith("liquid"),
+        )
+    measured = 1e8 * water_diffusion_m2_per_s(300.0)  # Å²/ps
+    found = phase["diffusion_infinite_A2_per_ps"]
+    return _row(
+        f"diffusion: the water is {phase['verdict']}",
+        f"{found:.2f} Å²/ps",
+        f"experiment at 300 K: {measured:.2f} Å²/ps; box of finite size corrected",
+        phase["verdict"] == "liquid" and abs(found / measured - 1) <= GOOD_DIFFUSION,
+    )
+
+
+def _cost(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / "nve_cost.csv"
+    if "nve" not in ready or not path.exists():
+        return None
+    rows = pd.read_csv(path).set_index("what")["value"]
+    ratio = rows["steps of the potential in one of DFT"]
+    return _row(
+        "steps of the potential in the time of one of DFT",
+        f"{ratio:,.0f}",
+        f"everything counted, data and training are paid back after {rows['break-even']:,.0f} steps",
+        bool(np.isfinite(rows["break-even"])),
+    )
+
+
+def _spectrum(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / "raman_bands.csv"
+    if "raman" not in ready or not path.exists():
+        return None
+    stretch = pd.read_csv(path).set_index("band").loc["stretch"]
+    measured = LITERATURE_PER_CM["stretch"]
+    return _row(
+        "O–H stretch in the Raman spectrum",
+        f"{stretch['VV']:.0f} cm⁻¹",
+        f"experiment: {measured:.0f} cm⁻¹; within {GOOD_BAND_PER_CM:.0f} is as good as this DFT with "
+        "classical nuclei can be",
+        bool(abs(stretch["VV"] - measured) <= GOOD_BAND_PER_CM),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
