@@ -99,7 +99,7 @@ class CompiledEngine:
     @property
     def running(self) -> bool:
         """True while a replica moves."""
-        return any(batch.segment.alive.any() for batch in self._batches)
+        return any(batch.alive.any() for batch in self._batches)
 
     def run(self, end: int) -> None:
         """Go on until step `end` is complete."""
@@ -109,8 +109,11 @@ class CompiledEngine:
             for batch in others:
                 batch.stale = True  # new lists, with the room that the first one has
             self._compiled = True
+        if len(self._batches) == 1:
+            return first.run(end)
         with ThreadPoolExecutor(len(self._batches)) as pool:
             list(pool.map(lambda batch: batch.run(end), self._batches))
+        return None
 
     def pop_records(self) -> Records:
         """Return what was recorded since the last call."""
@@ -202,12 +205,18 @@ class _Batch:
         self._build_lists()  # raises an error for atoms that a run cannot start from
 
     @property
-    def step(self) -> int:
-        return int(self.segment.state.step)
+    def segment(self) -> Segment:
+        """Where the replicas are; `step` and `alive` repeat two of its numbers for Python."""
+        return self._segment
+
+    @segment.setter
+    def segment(self, segment: Segment) -> None:
+        self._segment = segment
+        self.step, self.alive = int(segment.state.step), np.asarray(segment.alive)
 
     def run(self, end: int) -> None:
         """Go on until step `end` is complete, with new lists whenever they are needed."""
-        while self.step < end and np.any(self.segment.alive):
+        while self.step < end and self.alive.any():
             if self.stale:
                 self._build_lists()
             if self.step < 0:  # a step of length 0 finds the forces at the start

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.geometry import find_mic
+from ase.geometry import complete_cell, find_mic
 
 from helpers.checks import Settings, number
 from helpers.errors import PredictionError
@@ -68,6 +68,12 @@ class ReplicaMonitor:
         self._oo = np.array([(i, j) for n, i in enumerate(oxygens) for j in oxygens[:n]])
         self._oh = bonds(start)
         self._last_eV: float | None = None
+        self._periodic_cell = np.where(self._pbc[:, None], self._cell.array, 0.0)
+        self._inverse_cell = np.where(
+            self._pbc, np.linalg.inv(complete_cell(self._periodic_cell)), 0.0
+        )
+        heights = 1 / np.linalg.norm(self._inverse_cell[:, self._pbc], axis=0)
+        self._half_height_A = float(heights.min(initial=np.inf)) / 2
 
     def problem(self, records: Records, replica: int = 0) -> tuple[int, str] | None:
         """Look at new records of one replica, which follow those of the call before.
@@ -85,7 +91,8 @@ class ReplicaMonitor:
         before = np.concatenate([[total[0] if self._last_eV is None else self._last_eV], total])
         self._last_eV = float(total[-1])
         jump = 1000 * np.abs(np.diff(before)) / len(self._masses)
-        bond, contact = self._lengths(positions, self._oh), self._lengths(positions, self._oo)
+        bond = self._lengths(positions, self._oh, np.inf)
+        contact = self._lengths(positions, self._oo, m.closest_OO_A)
         longest, shortest = bond.max(1, initial=0.0), bond.min(1, initial=np.inf)
         closest = contact.min(1, initial=np.inf)
         limits = (
@@ -115,12 +122,22 @@ class ReplicaMonitor:
         time_fs = records.steps[first] * self.timestep_fs
         return first, f"{words.format(values[first])} at {time_fs:g} fs (limit {limit:g} {unit})"
 
-    def _lengths(self, positions: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-        """Return distances (n_times, n_pairs) in Å, to the nearest periodic image."""
+    def _lengths(self, positions: np.ndarray, pairs: np.ndarray, limit_A: float) -> np.ndarray:
+        """Return distances (n_times, n_pairs) in Å, to the nearest periodic image.
+
+        Those beyond `limit_A` may be to another image. A vector shorter than half of every height
+        of the cell is found by rounding; for the others all images around must be tried.
+        """
         if len(pairs) == 0:
             return np.empty((len(positions), 0))
-        vectors = positions[:, pairs[:, 1]] - positions[:, pairs[:, 0]]
-        _, lengths = find_mic(vectors.reshape(-1, 3), self._cell, self._pbc)
+        vectors = (positions[:, pairs[:, 1]] - positions[:, pairs[:, 0]]).reshape(-1, 3)
+        if self._pbc.any():
+            vectors = vectors - np.round(vectors @ self._inverse_cell) @ self._periodic_cell
+        lengths = np.sqrt((vectors**2).sum(1))
+        if limit_A >= self._half_height_A:
+            far = lengths >= self._half_height_A
+            if far.any():
+                lengths[far] = find_mic(vectors[far], self._cell, self._pbc)[1]
         return lengths.reshape(len(positions), -1)
 
 

@@ -360,6 +360,9 @@ def bind(
         if positions.ndim == 2:
             return force_field(parameters, positions, cell, neighbors)
         systems = (positions, cell, neighbors)
+        if len(positions) == 1:  # without a loop, whose turns copy the lists
+            one = force_field(parameters, *jax.tree.map(lambda of_all: of_all[0], systems))
+            return jax.tree.map(lambda value: value[None], one)
         if vectorize:
             return jax.vmap(lambda one: force_field(parameters, *one))(systems)
         return jax.lax.map(lambda one: force_field(parameters, *one), systems)

@@ -8,6 +8,7 @@ up at the atoms they are the forces, multiplied with the edges the strain deriva
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,6 +30,17 @@ CENTERS_AT_ONCE = 64
 
 Vectors = tuple[tuple[Any, ...], tuple[Any, ...]]  # for each SOAP block, for each pair term
 SoapEnergies = list[tuple[list[slice], list[Any]]]  # where each term acts, and its energies
+
+
+@dataclass(frozen=True)
+class _Environment:
+    """Energies of environments of one central element: a function that can be hashed."""
+
+    spectrum: Any
+    zeta: float
+
+    def __call__(self, parameters: Any, vectors: Any, present: Any, species: Any) -> jax.Array:
+        return _soap_sum(self.zeta, parameters, self.spectrum(vectors, present, species))
 
 
 class Prediction(NamedTuple):
@@ -136,18 +148,16 @@ def neighbor_vectors(positions: jax.Array, cell: jax.Array, neighbors: Neighbors
 
 def power_spectra(layout: Layout, vectors: Vectors, neighbors: Neighbors) -> list[jax.Array]:
     """Return the power spectra of each SOAP block, (n_components, n_centers)."""
-    spectra = []
-    for block, vector, soap, capacity in zip(
-        layout.structure.blocks,
-        vectors[0],
-        neighbors.soaps,
-        layout.neighbor_capacity,
-        strict=True,
-    ):
-        evaluate = partial(_power_spectrum, block.settings, capacity)
-        arrays = vector, soap.present, soap.center_species
-        spectra.append(_map_in_parts(evaluate, CENTERS_AT_ONCE, *arrays))
-    return spectra
+    return [
+        power_spectrum(block.settings, vector, soap.present, capacity, soap.center_species)
+        for block, vector, soap, capacity in zip(
+            layout.structure.blocks,
+            vectors[0],
+            neighbors.soaps,
+            layout.neighbor_capacity,
+            strict=True,
+        )
+    ]
 
 
 def concatenate_edges(
@@ -197,9 +207,13 @@ def _soap_energies(
 ) -> SoapEnergies:
     """Return for each SOAP block where each term acts, and its energies."""
     energies_of_blocks = []
-    spectra = power_spectra(layout, vectors, neighbors)
-    for block, spectrum, of_terms in zip(
-        layout.structure.blocks, spectra, parameters.soaps, strict=True
+    for block, vector, soap, capacity, of_terms in zip(
+        layout.structure.blocks,
+        vectors[0],
+        neighbors.soaps,
+        layout.neighbor_capacity,
+        parameters.soaps,
+        strict=True,
     ):
         columns = layout.columns(block)
         present = [
@@ -207,13 +221,24 @@ def _soap_energies(
             for term, points in zip(block.terms, of_terms, strict=True)
             if term.center in columns
         ]
-        energies = [_soap_sum(zeta, spectrum[:, column], p) for column, zeta, p in present]
+        environments = vector, soap.present, soap.center_species
+        spectrum = partial(_power_spectrum, block.settings, capacity)
+        if len(soap.center) <= CENTERS_AT_ONCE:
+            spectra = spectrum(*environments)
+            energies = [_soap_sum(zeta, p, spectra[:, column]) for column, zeta, p in present]
+        else:
+            energies = [
+                _energies_in_parts(
+                    _Environment(spectrum, zeta), p, *(x[..., column] for x in environments)
+                )
+                for column, zeta, p in present
+            ]
         energies_of_blocks.append(([column for column, _, _ in present], energies))
     return energies_of_blocks
 
 
 def _soap_sum(
-    zeta: float, spectrum: jax.Array, parameters: SoapParameters | QuadraticParameters
+    zeta: float, parameters: SoapParameters | QuadraticParameters, spectrum: jax.Array
 ) -> jax.Array:
     if isinstance(parameters, QuadraticParameters):
         return quadratic_sum(spectrum, *parameters)
@@ -224,6 +249,54 @@ def _power_spectrum(
     settings: SoapSettings, capacity: tuple[int, ...], vectors: Any, present: Any, species: Any
 ) -> jax.Array:
     return power_spectrum(settings, vectors, present, capacity, species)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _energies_in_parts(
+    energies: Callable[..., jax.Array],
+    parameters: Any,
+    vectors: jax.Array,
+    present: jax.Array,
+    species: jax.Array,
+) -> jax.Array:
+    """Return `energies` of some environments at a time: what they need fits the cache.
+
+    The gradient by the vectors is computed together with the energies, part by part, so nothing
+    else need be stored, nor computed twice.
+    """
+
+    def of_part(part: tuple) -> jax.Array:
+        return energies(parameters, *part)
+
+    return _map_in_parts(of_part, (vectors, present, species))
+
+
+def _energies_in_parts_forward(
+    energies: Callable[..., jax.Array], parameters: Any, *environments: jax.Array
+) -> tuple[jax.Array, tuple]:
+    def with_gradient(part: tuple) -> tuple[jax.Array, jax.Array]:
+        vectors, *others = part
+        values, pull_back = jax.vjp(lambda v: energies(parameters, v, *others), vectors)
+        return values, pull_back(jnp.ones_like(values))[0]
+
+    values, gradient = _map_in_parts(with_gradient, environments)
+    return values, (gradient, parameters, environments)
+
+
+def _energies_in_parts_backward(
+    energies: Callable[..., jax.Array], saved: tuple, cotangent: jax.Array
+) -> tuple:
+    gradient, parameters, environments = saved
+
+    def of_all(parameters: Any) -> jax.Array:
+        again = jax.checkpoint(lambda part: energies(parameters, *part))
+        return _map_in_parts(again, environments)
+
+    (to_parameters,) = jax.vjp(of_all, parameters)[1](cotangent)
+    return to_parameters, gradient * cotangent, None, None
+
+
+_energies_in_parts.defvjp(_energies_in_parts_forward, _energies_in_parts_backward)
 
 
 def _pair_energies(
@@ -238,18 +311,19 @@ def _pair_energies(
     ]
 
 
-def _map_in_parts(evaluate: Callable[..., jax.Array], size: int, *arrays: jax.Array) -> jax.Array:
-    """Call `evaluate` on parts of the last axis: what it needs fits the processor's cache."""
+def _map_in_parts(evaluate: Callable[[tuple], Any], arrays: tuple[jax.Array, ...]) -> Any:
+    """Call `evaluate` on equal parts of the last axis of all arrays, and join what it returns."""
     n = arrays[0].shape[-1]
-    if n <= size:
-        return evaluate(*arrays)
-    n_parts = -(-n // size)
+    n_parts = -(-n // CENTERS_AT_ONCE)
+    size = -(-n // n_parts)
 
     def split(array: jax.Array) -> jax.Array:
         padding = [(0, 0)] * (array.ndim - 1) + [(0, n_parts * size - n)]
         parts = jnp.pad(array, padding).reshape(*array.shape[:-1], n_parts, size)
         return jnp.moveaxis(parts, -2, 0)
 
-    again = jax.checkpoint(lambda parts: evaluate(*parts))  # computed twice rather than stored
-    values = jnp.moveaxis(jax.lax.map(again, tuple(map(split, arrays))), 0, -2)
-    return values.reshape(*values.shape[:-2], -1)[..., :n]
+    def join(values: jax.Array) -> jax.Array:
+        values = jnp.moveaxis(values, 0, -2)
+        return values.reshape(*values.shape[:-2], -1)[..., :n]
+
+    return jax.tree.map(join, jax.lax.map(evaluate, tuple(map(split, arrays))))

@@ -239,7 +239,7 @@ def model_parameters(model: GapModel) -> ModelParameters:
             points = term.sparse_points[:, component_order(settings)]
             soaps.setdefault(settings, []).append(_soap_parameters(term.zeta, points, weights))
         else:
-            pairs.append(_pair_parameters(settings, term.sparse_points[:, 0], 2 * weights))
+            pairs.append(pair_parameters(settings, term.sparse_points[:, 0], 2 * weights))
     return ModelParameters(tuple(tuple(terms) for terms in soaps.values()), tuple(pairs))
 
 
@@ -252,7 +252,7 @@ def _soap_parameters(
     return SoapParameters(points, np.ascontiguousarray(points.T), weights)
 
 
-def _pair_parameters(
+def pair_parameters(
     settings: PairSettings, points: np.ndarray, weights: np.ndarray
 ) -> PairParameters | PairTable:
     """Return a table if it reproduces the sum of Gaussians to rounding, otherwise the Gaussians.

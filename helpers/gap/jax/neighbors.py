@@ -148,13 +148,14 @@ def find_edges(
     -------
     Edges
     """
+    first, second = numbers[pairs.first], numbers[pairs.second]
+    once = np.flatnonzero((first < second) | ((first == second) & _from_one_end(pairs)))
+    ordered, first, second = pairs.select(once), first[once], second[once]
     pair_terms = []
     for settings in structure.pairs:
-        near = pairs.distance < settings.cutoff_A + skin_A
         low, high = settings.species
-        ordered = (numbers[pairs.first] == low) & (numbers[pairs.second] == high)
-        once = low != high or _from_one_end(pairs)
-        pair_terms.append(pairs.select(np.flatnonzero(near & ordered & once)))
+        near = ordered.distance < settings.cutoff_A + skin_A
+        pair_terms.append(ordered.select(np.flatnonzero(near & (first == low) & (second == high))))
     centers = tuple(np.flatnonzero(np.isin(numbers, block.centers)) for block in structure.blocks)
     soaps = tuple(
         _soap_edges(block, numbers, atoms, pairs, skin_A)
@@ -199,7 +200,8 @@ def edge_incidence(
         entries.append((pair.first[used], 1.0, total + used))
         entries.append((pair.second[used], -1.0, total + used))
         total += len(pair.present)
-    atom = np.concatenate([atoms for atoms, _, _ in entries])
+    small = np.uint16 if n_atoms < 2**16 else int  # NumPy sorts short integers several times faster
+    atom = np.concatenate([atoms for atoms, _, _ in entries]).astype(small)
     sign = np.concatenate([np.full(len(atoms), value) for atoms, value, _ in entries])
     place = np.concatenate([places for _, _, places in entries])
     order = np.argsort(atom, kind="stable")
@@ -212,9 +214,10 @@ def edge_incidence(
 
 def _from_one_end(pairs: PairList) -> np.ndarray:
     """Mark each pair of atoms of one element from one of its two ends only."""
-    later = pairs.second > pairs.first
-    sign = np.sign(pairs.shift @ [4096 * 4096, 4096, 1])  # an atom and its own image
-    return later | ((pairs.second == pairs.first) & (sign > 0))
+    once = pairs.second > pairs.first
+    images = np.flatnonzero(pairs.second == pairs.first)  # an atom and its own image
+    once[images] = pairs.shift[images] @ [4096 * 4096, 4096, 1] > 0
+    return once
 
 
 def _soap_edges(
@@ -222,11 +225,13 @@ def _soap_edges(
 ) -> tuple[SpeciesEdges, ...]:
     column = np.full(len(numbers), -1)
     column[centers] = np.arange(len(centers))
-    near = (pairs.distance < block.settings.cutoff_A + skin_A) & (column[pairs.first] >= 0)
+    near = np.flatnonzero(pairs.distance < block.settings.cutoff_A + skin_A)
+    near = near[column[pairs.first[near]] >= 0]
+    near = near[np.argsort(pairs.first[near], kind="stable")]
+    neighbor_species = numbers[pairs.second[near]]
     by_species = []
     for species in block.settings.species:
-        indices = np.flatnonzero(near & (numbers[pairs.second] == species))
-        indices = indices[np.argsort(pairs.first[indices], kind="stable")]
+        indices = near[neighbor_species == species]
         columns = column[pairs.first[indices]]
         rows = _rank_in_group(columns, len(centers))
         neighbor, shift = pairs.second[indices], pairs.shift[indices].T

@@ -111,7 +111,10 @@ class VerletList:
         for one in lists:
             if one.layout != layout:
                 one._pad(layout)
-        stacked = jax.tree.map(lambda *parts: np.stack(parts), *[one._neighbors for one in lists])
+        stacked = jax.tree.map(
+            lambda *parts: parts[0][None] if len(parts) == 1 else np.stack(parts),
+            *[one._neighbors for one in lists],
+        )
         return layout, stacked
 
     def _pad(self, layout: Layout) -> None:

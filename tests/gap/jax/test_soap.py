@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 from scipy.special import spherical_in
 
 from helpers.gap.jax.kernels import kernel_sum, pair_sum, quadratic_sum
+from helpers.gap.jax.layout import PairParameters, PairTable, pair_parameters
 from helpers.gap.jax.radial import cutoff_function, radial_basis, radial_functions
 from helpers.gap.jax.soap import component_order, power_spectrum, real_spherical_harmonics
 from helpers.gap.jax.terms import PairSettings, SoapSettings
@@ -61,7 +62,7 @@ def test_the_cutoff_is_a_half_cosine():
 
 def test_radial_functions_are_bessel_functions_also_very_near():
     settings = SoapSettings(8, 6, 3.0, 0.5, 0.4, 1.0, 10.0, (8, 1))
-    r = np.array([0.0, 1e-9, 1e-3, 0.05, 0.2, 0.32, 0.4, 0.97, 2.2])
+    r = np.array([1e-30, 1e-9, 1e-3, 0.05, 0.2, 0.32, 0.4, 0.97, 2.2])
     found = RADIAL(settings, jnp.asarray(r))
     a, grid = 1 / (2 * 0.4**2), radial_basis(settings).grid
     for l, values in enumerate(found):
@@ -72,7 +73,7 @@ def test_radial_functions_are_bessel_functions_also_very_near():
 
 @pytest.mark.slow
 def test_slopes_of_the_radial_functions():
-    r = jnp.array([0.0, 1e-6, 0.1, 0.33, 1.0, 2.2, 2.7])
+    r = jnp.array([1e-30, 1e-6, 0.1, 0.33, 1.0, 2.2, 2.7])
     step = 1e-5
     for l in range(SOAP.l_max + 1):
         slope = jax.jvp(partial(RADIAL, SOAP), (r,), (jnp.ones_like(r),))[1][l]
@@ -143,10 +144,28 @@ def test_hand_written_derivatives_are_right():
     check_grads(lambda p, a: quadratic_sum(p, a + a.T), (spectrum, matrix), 1, modes=["rev"])
     pair = PairSettings((1, 8), 4.0, 0.5, 0.5)
     present = jnp.array([True, True, False, True])
-    check_grads(
-        lambda v, x, w: PAIRS(pair, v, present, x, w),
-        (vectors.T, jnp.array([1.0, 1.5]), jnp.array([0.3, -2.0])),
-        1,
-        modes=["rev"],
-        eps=1e-5,
-    )
+    gaussians = PairParameters(jnp.array([1.0, 1.5]), jnp.array([0.3, -2.0]))
+    table = pair_parameters(pair, *map(np.asarray, gaussians))
+    for parameters in (gaussians, jax.tree.map(jnp.asarray, table)):
+        check_grads(
+            lambda v, p: PAIRS(pair, v, present, p),
+            (vectors.T, parameters),
+            1,
+            modes=["rev"],
+            eps=1e-5,
+        )
+
+
+def test_tables_of_pair_terms_are_the_sums_of_gaussians():
+    rng = np.random.default_rng(4)
+    r = np.sort(rng.uniform(0.1, 6.5, 400))
+    vectors, present = np.array([r, 0 * r, 0 * r]), np.ones(len(r), bool)
+    slope = jax.jit(jax.grad(lambda *what: pair_sum(*what).sum(), 1), static_argnums=0)
+    for theta_A, kind in ((0.5, PairTable), (0.2, PairTable), (0.004, PairParameters)):
+        pair = PairSettings((1, 8), 6.0, 0.5, theta_A)
+        gaussians = PairParameters(rng.uniform(0.8, 6, 25), 1e3 * rng.normal(size=25))
+        table = pair_parameters(pair, *gaussians)
+        assert isinstance(table, kind)
+        for compute, atol in ((PAIRS, 1e-10), (slope, 1e-8)):
+            expected = compute(pair, vectors, present, gaussians)
+            np.testing.assert_allclose(compute(pair, vectors, present, table), expected, atol=atol)
