@@ -84,6 +84,7 @@ def test_sigmas_must_be_above_zero(family, sigmas):
         family.weights(*sigmas)
 
 
+@pytest.mark.slow
 def test_settings_are_enough(tiny_config, frames10, unseen):
     """Without gap_fit: the model for some sigmas is the one that the kit's engine trains."""
     family = sigma_family(tiny_config, frames10)
