@@ -69,6 +69,7 @@ def _fit(config: GapConfig, training: list, engine: str) -> dict[str, float]:
         "cpu_seconds": fit.cpu_seconds,
         "wall_seconds": fit.wall_seconds,
         "peak_memory_MB": fit.peak_memory_MB,
+        "estimated_memory_MB": fit.estimated_memory_MB or float("nan"),
         "meV_per_atom": errors.rmse_energy_meV_per_atom,
         "meV_per_A": errors.rmse_forces_meV_per_A,
     }

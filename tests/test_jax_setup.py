@@ -13,6 +13,7 @@ from helpers.jax_setup import (
     CACHE_VARIABLE,
     cache_folder,
     double_precision,
+    is_first_run,
     miscomputed_cases,
 )
 
@@ -29,6 +30,20 @@ def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     assert cache_folder().parent == tmp_path and jax.__version__ in cache_folder().name
     monkeypatch.setenv(CACHE_VARIABLE, "off")
     assert cache_folder() is None
+
+
+def test_a_first_run_is_one_that_finds_nothing_compiled(monkeypatch, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        assert is_first_run()
+        cache_folder().mkdir()
+        assert is_first_run()
+        (cache_folder() / "code").write_text("")
+        assert not is_first_run()
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -26,7 +26,7 @@ from ase import Atoms
 from scipy.linalg import solve_triangular, svd
 
 from helpers import checks
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels
 from helpers.gap.config import GapConfig
 from helpers.gap.jax.covariance import covariance_factor
@@ -139,10 +139,17 @@ def sigma_family(
     ModelFileError, UnsupportedModelError
         If the model is damaged, or holds terms that JAX cannot evaluate.
     ConfigError
-        If the kernel matrix of the sparse points is not positive: the jitter is too small.
+        If the kernel matrix of the sparse points is not positive: the jitter is too small; if the
+        settings have errors by config type.
     """
     if isinstance(model, GapConfig):
         config = model
+        if config.config_type_sigma is not None:
+            raise ConfigError(
+                "A family of models has one sigma of energies and one of forces",
+                found=f"config_type_sigma={config.config_type_sigma!r}",
+                fix="leave it None, or use helpers.sweep, which varies default_sigma alone",
+            )
     else:
         config = GapConfig(
             sparse_jitter=sparse_jitter,

@@ -6,6 +6,7 @@ import pytest
 from helpers import fit_gap, load_frames, load_potential
 from helpers.errors import ConfigError, DataError
 from helpers.gap.jax.design_matrix import design_matrix
+from helpers.gap.jax.training import train
 from helpers.gap.regularization_path import sigma_family
 from helpers.gap.xml import read_model, replace_weights, write_model
 
@@ -81,6 +82,25 @@ def test_many_energy_sigmas_at_once(family):
 def test_sigmas_must_be_above_zero(family, sigmas):
     with pytest.raises(ConfigError, match="sigma_.*cannot be used. Expected: a number above 0"):
         family.weights(*sigmas)
+
+
+@pytest.mark.slow
+def test_settings_are_enough(tiny_config, frames10, unseen):
+    """Without gap_fit: the model for some sigmas is the one that the kit's engine trains."""
+    family = sigma_family(tiny_config, frames10)
+    config = tiny_config.replace(default_sigma=(0.01, 0.1, 0.0, 0.0))
+    alone = train(config, frames10).model
+    energy, force = differences(family.model(0.01, 0.1), alone, unseen)
+    assert energy < 1e-8 and force < 1e-6
+    by_type = config.replace(config_type_sigma={"ice": (0.1, 0.1, 0.0, 0.0)})
+    with pytest.raises(ConfigError, match="A family .*Found: config_type_sigma=.*helpers.sweep"):
+        sigma_family(by_type, frames10)
+
+
+def test_virials_have_no_place_in_a_family(tiny_config, frames10):
+    frames10[3].info["virial"] = np.eye(3)
+    with pytest.raises(DataError, match="The frames hold virials.*Fix: delete"):
+        sigma_family(tiny_config, frames10)
 
 
 def test_frames_without_labels_are_refused(tiny_fit, frames10):

@@ -22,6 +22,7 @@ def task(small_water, smallest_config, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_each_point_is_what_a_fit_gives(task, tmp_path):
     made = task()
     outcomes = compute(made)

@@ -65,15 +65,17 @@ class Triangle:
 
 
 def fold_triangles(triangles: Iterable[np.ndarray], n_columns: int) -> np.ndarray:
-    """Return R (n_columns, n_columns) of upper triangles, which may lack last rows, on one another.
+    """Return R of upper triangles on top of each other, (n_columns, n_columns) or fewer rows.
 
-    They are left as they are.
+    The triangles may lack last rows, and are left as they are.
     """
+    first, *others = sorted(triangles, key=len, reverse=True)
     upper = np.zeros((n_columns, n_columns), order="F")
-    for triangle in triangles:
+    upper[: len(first)] = first
+    for triangle in others:
         if len(triangle):
             _fold(upper, triangle.copy("F"), len(triangle))
-    return upper
+    return upper[: len(first) + sum(map(len, others))]
 
 
 def _fold(upper: np.ndarray, rows: np.ndarray, n_triangular: int) -> None:

@@ -19,7 +19,13 @@ def frames(frames10):
     return frames10
 
 
-@pytest.mark.parametrize("n_sparse", [10, 130], ids=["many labels", "few labels"])
+@pytest.mark.parametrize(
+    "n_sparse",
+    [
+        pytest.param(10, id="many labels", marks=pytest.mark.slow),
+        pytest.param(130, id="few labels"),
+    ],
+)
 def test_they_are_the_errors_of_models_trained_without(frames, smallest_config, n_sparse):
     configs = [
         smallest_config.replace(n_sparse=n_sparse, default_sigma=(*sigmas, 0.0, 0.0))

@@ -1,6 +1,9 @@
 """Training without gap_fit: the same model from the same sparse points."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
@@ -275,3 +278,14 @@ def test_memory_that_is_not_there_is_told_beforehand(frames10):
 
 def test_the_number_of_frames_does_not_change_the_memory(frames10):
     assert memory_MB(GapConfig(), frames10) == memory_MB(GapConfig(), 100 * frames10)
+
+
+def test_ten_thousand_frames_took_time_in_proportion_and_no_more_memory():
+    """What ``benchmarks/fit_many_frames.py`` measured."""
+    table = pd.read_csv(Path(__file__).parents[3] / "benchmarks" / "fit_many_frames.csv")
+    assert {1000, 10_000} <= set(table["n_frames"])
+    per_frame = table["cpu_seconds"] / table["n_frames"]
+    # The machine did more and more other work: 1000 frames took 15.7 s again after the 10,000.
+    assert per_frame.max() < 1.35 * per_frame.min()
+    assert table["memory_MB"].max() - table["memory_MB"].min() < 10
+    assert (table["memory_MB"] < table["estimated_memory_MB"]).all()
