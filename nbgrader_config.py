@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from nbconvert.preprocessors import TagRemovePreprocessor
-from nbgrader.converters import GenerateAssignment
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.preprocessors import Execute
+
+from helpers.grading.nbgrader_steps import Decide, Rebuild
 
 c = get_config()  # noqa: F821  (given by whoever reads this file)
 
@@ -36,4 +39,10 @@ steps = GenerateAssignment.class_traits()["preprocessors"].default()
 c.GenerateAssignment.preprocessors = [TagRemovePreprocessor, *steps]
 
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
-c.Execute.timeout = 600  # seconds for one cell; a fit of one minute takes three on slow machines
+
+# A hand-in is rebuilt from the release, runs in a box, and is decided outside (docs/grading.md),
+# whether `make grade`, Formgrader's button or `nbgrader autograde` starts it.
+steps = Autograde.class_traits()["sanitize_preprocessors"].default()
+c.Autograde.sanitize_preprocessors = [Rebuild, *steps]
+steps = Autograde.class_traits()["autograde_preprocessors"].default()
+c.Autograde.autograde_preprocessors = [Decide if step is Execute else step for step in steps]

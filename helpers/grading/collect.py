@@ -29,6 +29,7 @@ class Collected:
 
     problems: dict[str, str] = field(default_factory=dict)  # student or file → reason
     replaced: dict[str, Path] = field(default_factory=dict)  # student → former copy
+    notes: dict[str, list[str]] = field(default_factory=dict)  # student → what to know
 
 
 def collect(grading: Path, lesson: str) -> Collected:
