@@ -114,11 +114,24 @@ def kernel_command(places: Places, limits: Limits, *, boxed: bool) -> list[str]:
     return [*_bubblewrap(places), *limited, *kernel]
 
 
+def judge_command(program: list[str], folder: Path, cache: Path) -> list[str]:
+    """Return the command that starts the deciding process, in a box where that works.
+
+    No line of a student runs in it; but it reads files that students made.
+    """
+    if why_no_box() is not None:
+        return program
+    cache.mkdir(parents=True, exist_ok=True)
+    shared = ["--bind", str(folder), str(folder), "--bind", str(cache), str(cache)]
+    return [*_bubblewrap(more=shared), *program]
+
+
 def kernel_environment(places: Places, seed: int, *, boxed: bool) -> dict[str, str]:
     """Return the environment of a kernel: nothing of the instructor's."""
     home = "/scratch" if boxed else str(places.scratch)
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
     return {
+        **({"MLMD_DATA": str(_other_data()[0])} if _other_data() else {}),
         "PATH": path,
         "HOME": home,
         "TMPDIR": f"{home}/.tmp",
@@ -135,7 +148,12 @@ def kernel_environment(places: Places, seed: int, *, boxed: bool) -> dict[str, s
     }
 
 
-def _bubblewrap(places: Places | None = None) -> list[str]:
+def _other_data() -> list[Path]:
+    """Return the folder of data if it is not the kit's own."""
+    return [Path(os.environ["MLMD_DATA"]).absolute()] if os.environ.get("MLMD_DATA") else []
+
+
+def _bubblewrap(places: Places | None = None, more: list[str] | None = None) -> list[str]:
     """Return the beginning of a command that runs in a box, with a kernel's folders or none."""
     box = ["bwrap", "--unshare-all", "--unshare-user", "--new-session", "--die-with-parent"]
     box += ["--uid", "1000", "--gid", "1000", "--hostname", "box", "--unsetenv", "JPY_PARENT_PID"]
@@ -153,12 +171,11 @@ def _bubblewrap(places: Places | None = None) -> list[str]:
     for folder in dict.fromkeys([sys.base_prefix, sys.prefix]):
         if not Path(folder).is_relative_to("/usr"):
             box += ["--ro-bind", folder, folder]
-    for name in SEEN:
-        box += ["--ro-bind-try", str(KIT / name), str(KIT / name)]
+    for path in (*(KIT / name for name in SEEN), *_other_data()):
+        box += ["--ro-bind-try", str(path), str(path)]
     if places is not None:
         box += ["--bind", str(places.scratch), "/scratch", "--ro-bind", str(places.asked), "/asked"]
         box += ["--bind", str(places.told), "/told"]
         box += ["--bind", str(places.connection), str(places.connection)]
         box += ["--chdir", "/scratch"]
-    box += ["--remount-ro", "/"]
-    return box
+    return [*box, *(more or []), "--remount-ro", "/"]

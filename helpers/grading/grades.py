@@ -30,11 +30,13 @@ from helpers.grading.box import UNPROTECTED, why_no_box
 from helpers.grading.collect import EXPECTED, Collected, collect
 from helpers.grading.course import Course, GradingError
 from helpers.grading.examine import Examination, remove_remains
+from helpers.grading.exports import exports
 from helpers.grading.gradebook import Marks
 from helpers.grading.kernel import KernelGone
 from helpers.grading.lesson import Lesson
 from helpers.grading.rebuild import HandInError, Rebuilt, rebuild
 from helpers.grading.records import Records
+from helpers.grading.roster import Roster
 from helpers.grading.sanitize import harmless_cell
 from helpers.terminal import EXIT_INTERRUPTED, EXIT_PROBLEM, progress_bar
 
@@ -133,11 +135,20 @@ class _Class:
         self, course: Course, lesson: str, collected: Collected, students: list[str]
     ) -> None:
         self.course, self.name, self.collected = course, lesson, collected
+        from nbgrader.converters import GenerateFeedback
+
+        from helpers.grading.feedback import DrawFormulas
+
         self.records = Records.of(course.root)
         self.records.stop.clear()
+        self.roster = Roster(course.grading / "roster.csv")
         self.lesson: Lesson = self.records.lesson(lesson)
         settings = deepcopy(course.settings)
         settings.CourseDirectory.submitted_directory = "grading/rebuilt"
+        settings.GenerateFeedback.preprocessors = [
+            *GenerateFeedback.class_traits()["preprocessors"].default(),
+            DrawFormulas,
+        ]
         self.api = course.api(settings)
         self.rows: dict[str, dict[str, Any]] = {
             name: {"student": name, "status": "not graded yet"} for name in students
@@ -225,6 +236,9 @@ class _Class:
         changed = _changed_answers(hand_in.before, record)
         to_confirm = marks.keep_confirmed(by_hand, changed)
         self.course.step("generate_feedback", self.name, student, api=self.api)
+        from helpers.grading.feedback import finish_page
+
+        finish_page(self.course.grading / "feedback" / student / self.name / f"{self.name}.html")
         submission = self.api.get_submission(self.name, student)
         waiting = marks.waiting()
         assert hand_in.rebuilt is not None
@@ -254,8 +268,10 @@ class _Class:
 
     def _write_table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows.values(), columns=COLUMNS)
-        safe = table.map(harmless_cell)
-        write_atomic(self.course.grading / f"{self.name}.csv", safe.to_csv(index=False))
+        tables = {"": table.map(harmless_cell), **exports(table, self.name, self.roster)}
+        for system, one in tables.items():
+            name = f"{self.name}_{system}.csv" if system else f"{self.name}.csv"
+            write_atomic(self.course.grading / name, one.to_csv(index=False))
         return table
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.grading.box import KIT
-from helpers.grading.lesson import Test
+from helpers.grading.box import KIT, judge_command
+from helpers.grading.lesson import HiddenTest
 
 TEST_S = 300.0  # seconds for one test
 MOST_LINE = 200_000_000  # bytes
-_INHERITED = ("PATH", "HOME", "LANG", "MLMD_DATA", "MLMD_JAX_CACHE", "XDG_CACHE_HOME")
+_INHERITED = ("PATH", "HOME", "LANG", "MLMD_DATA")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ class Judge:
     def _start(self) -> None:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         environment |= {"PYTHONPATH": str(KIT), "OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
-        environment["MPLBACKEND"] = "agg"
+        compiled = Path(os.environ.get("MLMD_JAX_CACHE") or Path.home() / ".cache" / "mlmd-jax")
+        environment |= {"MPLBACKEND": "agg", "MLMD_JAX_CACHE": str(compiled)}
+        program = [sys.executable, "-m", "helpers.grading.decider", str(self._folder)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "helpers.grading.decider", str(self._folder)],
+            judge_command(program, self._folder, compiled),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -73,12 +75,12 @@ class Judge:
         self._ready = False
         self._write({"given": self._given})
 
-    def decide(self, test: Test, told: str, ask: Callable[[dict[str, Any]], str]) -> Verdict:
+    def decide(self, test: HiddenTest, told: str, ask: Callable[[dict[str, Any]], str]) -> Verdict:
         """Run a test and return what it found.
 
         Parameters
         ----------
-        test : Test
+        test : HiddenTest
             The test.
         told : str
             What the student's kernel told of the names that the test needs.

@@ -25,7 +25,7 @@ class LessonError(WorkshopError, ValueError):
 
 
 @dataclass(frozen=True)
-class Test:
+class HiddenTest:
     """A test: its whole source, its points, and the variables of the student that it looks at."""
 
     source: str
@@ -55,7 +55,7 @@ class Lesson:
 
     name: str
     release: Any
-    tests: dict[str, Test]
+    tests: dict[str, HiddenTest]
     given: str
     exercises: dict[str, str] = field(default_factory=dict)
     uses_cache: bool = False
@@ -81,7 +81,7 @@ class Lesson:
         given = _given(name, solution, set().union(*wanted.values()))
         provided = {one for statement in given for one in _bound(statement)}
         tests = {
-            identity: Test(
+            identity: HiddenTest(
                 text, float(points[identity]), tuple(sorted(wanted[identity] - provided))
             )
             for identity, text in sources.items()
