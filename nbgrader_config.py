@@ -1,5 +1,6 @@
 """The course for nbgrader: solutions/ → notebooks/; all that a class hands in stays in grading/."""
 
+import os
 from pathlib import Path
 
 from nbconvert.preprocessors import TagRemovePreprocessor
@@ -19,7 +20,8 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "notebooks"
 for step in ("submitted", "autograded", "feedback", "source_with_tests", "solution"):
     setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
-c.CourseDirectory.db_url = f"sqlite:///{root.resolve() / 'grading' / 'gradebook.db'}"
+sqlite = f"sqlite:///{root.resolve() / 'grading' / 'gradebook.db'}"
+c.CourseDirectory.db_url = os.environ.get("MLMD_GRADEBOOK") or sqlite  # docs/grading.md
 c.Exchange.root = str(root.resolve() / "grading" / "exchange")
 
 # Neither for students nor from them: programs (a helpers.py would take the kit's place), and what

@@ -43,7 +43,7 @@ class Limits:
         What is kept of the output of one cell.
     """
 
-    cell_s: float = 300.0
+    cell_s: float = 480.0
     total_s: float = 600.0
     memory_bytes: int = 4_000_000_000
     file_bytes: int = 100_000_000

@@ -155,6 +155,7 @@ class _Class:
         }
 
     def grade(self, jobs: int, *, progress: bool) -> pd.DataFrame:
+        self.records.fill_cache(self.lesson)
         table = self._write_table()
         hand_ins = [self._rebuild(student) for student in self.rows]
         with warnings.catch_warnings(), self._pool(jobs) as pool:  # about nbgrader's own database

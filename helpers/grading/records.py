@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from helpers.files import digest, write_atomic
 from helpers.grading.box import Limits
 from helpers.grading.examine import Examination, examine
 from helpers.grading.lesson import Lesson
+from helpers.grading.rebuild import rebuild
 
 
 class Records:
@@ -57,6 +59,24 @@ class Records:
             solution, release = (nbformat.reads(text, as_version=4) for text in texts)
             self._lessons[name] = state, Lesson.split(name, solution, release)
         return self._lessons[name][1]
+
+    def fill_cache(self, lesson: Lesson) -> None:
+        """Make the fits of a lesson once, from its solution, so that no student's kernel need.
+
+        Kernels get copies. No kernel of a student writes to the cache, so nobody can put a result
+        there that counts for others.
+        """
+        mark, state = self.grading / "decided" / f"{lesson.name}.cache", digest(lesson.content)
+        if not lesson.uses_cache or (mark.is_file() and mark.read_text("utf-8") == state):
+            return
+        path = self.root / "solutions" / lesson.name / f"{lesson.name}.ipynb"
+        solution = rebuild(path.read_bytes(), lesson.release).notebook
+        patient = Limits(cell_s=3600, total_s=7200, memory_bytes=16_000_000_000)
+        settings: dict[str, Any] = {"limits": patient, "boxed": self.boxed, "stop": self.stop}
+        cache = self.grading / "cache"
+        examine(solution, replace(lesson, tests={}), cache=cache, keep_cache=True, **settings)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(mark, state)
 
     def path(self, lesson: str, student: str) -> Path:
         """Return where the record of a student is kept."""

@@ -119,7 +119,8 @@ def _is_fitted(n):
     """Whether the file of this row is a potential whose errors are those of the row."""
     row = curve[(curve["n_frames"] == n) & (curve["set"] == "validation")].iloc[0]
     told = _Path(str(row.get("model_path", "")))
-    for path in (told, _Path(*told.parts[-3:])):  # where it was made, or its copy in grading
+    copies = [p for p in _Path().rglob(told.name or "-") if p.parent.name == told.parent.name]
+    for path in (told, *copies):  # where it was made, and where grading finds it
         if path.is_file():
             judged = _evaluate(_load_potential(path), _load_frames("water", "validate")[::5])
             return abs(judged.rmse_forces_meV_per_A / row["rmse_forces_meV_per_A"] - 1) < 0.15

@@ -38,7 +38,7 @@ def cells_of():
     return read
 
 
-PATIENT = Limits(cell_s=600, total_s=2400, memory_bytes=8_000_000_000)
+PATIENT = Limits(cell_s=1800, total_s=3600, memory_bytes=8_000_000_000)
 
 
 @dataclass(frozen=True)
