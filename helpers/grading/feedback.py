@@ -17,6 +17,7 @@ from helpers.files import write_atomic
 # Code blocks and code spans are left alone; then formulas, those on a line of their own first.
 _PARTS = re.compile(r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|\$(?!\s)([^$\n]+?)(?<!\s)\$", re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
+_FONT = re.compile(r"@font-face\s*\{[^}]*\}")  # of icons that the page does not use
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 # What Matplotlib calls otherwise, or cannot do without.
 _REWRITTEN = [
@@ -69,6 +70,6 @@ def picture_of(formula: str) -> str | None:
 
 def finish_page(path: Path) -> None:
     """Take the programs out of a feedback page, and tell browsers to run and load nothing."""
-    page = _SCRIPT.sub("", path.read_text(encoding="utf-8"))
+    page = _FONT.sub("", _SCRIPT.sub("", path.read_text(encoding="utf-8")))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     write_atomic(path, page.replace("<head>", f"<head>\n{policy}", 1))

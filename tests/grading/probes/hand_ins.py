@@ -123,6 +123,7 @@ def stored_outputs(notebook):
 
 HONEST = [
     HandIn("right"),
+    HandIn("Zo\u00eb O'Brien-Stone, Dr. @ home"),
     HandIn("byte order mark", write=lambda nb: b"\xef\xbb\xbf" + json.dumps(nb).encode()),
     HandIn("utf 16", write=lambda nb: json.dumps(nb, ensure_ascii=False).encode("utf-16")),
     HandIn("crlf", write=lambda nb: json.dumps(nb, indent=1).replace("\n", "\r\n").encode()),
