@@ -36,9 +36,9 @@ def new_course(root):
     return course
 
 
-def hand_in(course, one):
+def hand_in(course, one, lesson=LESSON):
     """Write a hand-in where grading looks for it."""
-    path = course.root / "notebooks" / LESSON / f"{LESSON}.ipynb"
+    path = course.root / "notebooks" / lesson / f"{lesson}.ipynb"
     notebook = json.loads(path.read_text("utf-8"))
     for cell in notebook["cells"]:
         text = {**RIGHT, **one.answers}.get(cell["id"])
@@ -46,7 +46,7 @@ def hand_in(course, one):
             cell["source"] = text
     if one.change is not None:
         one.change(notebook)
-    target = course.grading / "submitted" / one.name / LESSON / path.name
+    target = course.grading / "submitted" / one.name / lesson / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(one.write(notebook))
     return target
