@@ -4,6 +4,7 @@
 # PYTEST_ARGS='-k gap' pass options to pytest
 # RUN='--accurate'     options of `mlmd run` for make workshop
 # ASSIGNMENT=01_first_look  the lesson to release or to grade
+# GRADE_ARGS='--jobs 4' pass options to the grading
 # STUDENTS=1           make an offline kit without solutions
 
 VENV := .venv
@@ -52,7 +53,7 @@ release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
 	@$(PY) -m helpers.grading.grades release $(ASSIGNMENT)
 
 grade: setup ## grade what was handed in: ASSIGNMENT=01_first_look
-	@$(PY) -m helpers.grading.grades grade $(ASSIGNMENT)
+	@$(PY) -m helpers.grading.grades grade $(ASSIGNMENT) $(GRADE_ARGS)
 
 desk: setup ## open JupyterLab for marking: Nbgrader, Formgrader
 	$(PY) -m jupyterlab

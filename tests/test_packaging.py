@@ -41,6 +41,7 @@ CONDA_NAMES = {"vesin": "python-vesin"}
 IMPORT_NAMES = {
     "ipython": "IPython",
     "metatensor-core": "metatensor",
+    "pyzmq": "zmq",
     "quippy-ase": "quippy",
     "scikit-learn": "sklearn",
 }

@@ -17,8 +17,8 @@ from typing import Any
 
 from helpers.errors import WorkshopError, nearest
 from helpers.files import write_atomic
-from helpers.grading.canaries import CANARIES
 from helpers.grading.course import Course
+from helpers.grading.lesson import Lesson, LessonError
 
 HIDDEN = "### BEGIN HIDDEN TESTS\n"
 BEGIN_MARKS, END_MARKS = "=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="
@@ -26,13 +26,6 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-
-
-class LessonError(WorkshopError, ValueError):
-    """A lesson that cannot be built, with what is wrong in its source.
-
-    A `WorkshopError`; it stands here because nobody outside this room meets it.
-    """
 
 
 def build_solution(source: Path) -> Path:
@@ -47,11 +40,12 @@ def build_solution(source: Path) -> Path:
 
     path = source.with_suffix(".ipynb")
     notebook = read_lesson(source)
+    Lesson.split(source.stem, notebook, notebook)  # raises an error if its tests cannot be decided
     return write_atomic(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
 def read_lesson(source: Path) -> Any:
-    """Return a lesson's source as a notebook (nbformat), with canaries in its hidden tests."""
+    """Return a lesson's source as a notebook (nbformat)."""
     import jupytext
     from nbformat.v4 import new_notebook
 
@@ -61,8 +55,6 @@ def read_lesson(source: Path) -> Any:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("nbgrader", "tags")}
         cell.id = _cell_id(cell, ids, source)
         ids.add(cell.id)
-        if HIDDEN in cell.source:
-            cell.source = cell.source.replace(HIDDEN, HIDDEN + CANARIES, 1)
         # With empty lines around them, or Markdown makes them part of the list.
         cell.source = cell.source.replace(f"{BEGIN_MARKS}\n", f"{BEGIN_MARKS}\n\n")
         cell.source = cell.source.replace(f"\n{END_MARKS}", f"\n\n{END_MARKS}")

@@ -1,25 +1,36 @@
 """Sort the files that students sent into the folders that nbgrader grades.
 
-Each file is copied once, so that an instructor may mend the copy. When the student's file changes,
-the new one replaces the copy, and the former copy is kept. A file that cannot be assigned to one
-student is listed as a problem and does not stop the others.
+Files may come as they are, as a zip of one student, or as the download of a learning-management
+system (`helpers.grading.lms`), packed or unpacked. Each file is copied once, so that an instructor
+may mend the copy. When the student's file changes, the new one replaces the copy, and the former
+copy is kept. A file that cannot be assigned to one student is listed as a problem and does not stop
+the others.
 """
 
 from __future__ import annotations
 
+import io
 import re
+import stat
 import unicodedata
 import zipfile
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from helpers.errors import OutputError, WorkshopError
 from helpers.files import backup, write_atomic
 from helpers.grading.course import GradingError
+from helpers.grading.lms import Attempt, attempt_of
+from helpers.grading.roster import Roster
 
 EXPECTED = "NAME_{0}.ipynb, or NAME.zip with {0}.ipynb inside"
 LARGEST = 100_000_000  # bytes of one notebook: a small zip file can unpack to a huge one
-_NAME = r"\w[\w.-]*( [\w.-]+)*"
+LARGEST_ZIP = 2_000_000_000  # bytes of a zip inside a zip, and members of one
+MOST_MEMBERS = 20_000
+LONGEST_NAME = 100
+_NAME = r"\w[\w.@'’-]*(,? [\w.@'’-]+)*"
 _NOT_FROM_STUDENTS = {".ipynb_checkpoints", "__MACOSX"}
 
 
@@ -29,27 +40,185 @@ class Collected:
 
     problems: dict[str, str] = field(default_factory=dict)  # student or file → reason
     replaced: dict[str, Path] = field(default_factory=dict)  # student → former copy
+    notes: dict[str, list[str]] = field(default_factory=dict)  # student → what to know
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """One notebook that was sent."""
+
+    label: str  # where it was found
+    read: Callable[[], bytes]
+    attempt: Attempt | None = None
 
 
 def collect(grading: Path, lesson: str) -> Collected:
-    """Sort ``downloaded/LESSON/archive/`` into ``submitted/STUDENT/LESSON/``, all in `grading`."""
-    collected, sent = Collected(), defaultdict(list)
-    for path in sorted((grading / "downloaded" / lesson / "archive").glob("[!.]*")):
+    """Sort ``downloaded/LESSON/archive/`` into ``submitted/STUDENT/LESSON/``, all in `grading`.
+
+    With ``roster.csv`` in `grading`, only its students are known (`helpers.grading.roster`).
+
+    Raises
+    ------
+    ConfigError
+        If the roster cannot be used.
+    OutputError
+        If the disk is full, for instance.
+    """
+    collected, sent = Collected(), defaultdict[str, list[_Sent]](list)
+    roster = Roster(grading / "roster.csv")
+    archive = grading / "downloaded" / lesson / "archive"
+    numbers = defaultdict[str, set[str]](set)
+    for path in sorted(archive.glob("[!.]*")):
         if path.name in _NOT_FROM_STUDENTS:
             continue
         try:
-            sent[student_of(path, lesson)].append(path)
-        except GradingError as error:
-            collected.problems[path.name] = str(error)
-    for student, paths in sent.items():
+            for name, one in _sent(path, lesson):
+                try:
+                    student = _known(name, one, roster)
+                except GradingError as error:
+                    collected.problems[one.label[:LONGEST_NAME]] = str(error)
+                    continue
+                if one.attempt is not None:
+                    numbers[student].add(one.attempt.number)
+                sent[student].append(one)
+        except Exception as error:  # whatever a file does, the others go on
+            collected.problems[path.name[:LONGEST_NAME]] = _reason(error)
+    for student, files in sent.items():
         try:
-            former = _hand_over(_only(paths, lesson), grading, student, lesson)
-        except GradingError as error:
-            collected.problems[student] = str(error)
-        else:
-            if former is not None:
-                collected.replaced[student] = former
+            if len(numbers[student]) > 1:
+                raise GradingError(
+                    f"Two people are called {student}: " + ", ".join(sorted(numbers[student])),
+                    fix="tell them apart in grading/roster.csv (columns student, number)",
+                )
+            former = _hand_over(_only(files), grading, student, lesson)
+            newest = _newest(files)
+        except OutputError:
+            raise
+        except Exception as error:
+            collected.problems[student] = _reason(error)
+            continue
+        if former is not None:
+            collected.replaced[student] = former
+        if newest is not None and newest.late:
+            collected.notes.setdefault(student, []).append("handed in late")
+        if newest is not None and newest.time:
+            stamp = grading / "submitted" / student / lesson / "timestamp.txt"
+            write_atomic(stamp, f"{newest.time} UTC\n")
     return collected
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, WorkshopError) else f"{type(error).__name__}: {error}"
+
+
+def _known(name: str, one: _Sent, roster: Roster) -> str:
+    """Return the student's name in the course."""
+    if roster.exists:
+        student = roster.student(one.attempt.number if one.attempt else "", name)
+        if student is None:
+            raise GradingError(
+                f"{one.label} fits no student of the roster, or several",
+                found=name,
+                fix="add the name to grading/roster.csv, or rename the file",
+            )
+        name = student
+    if not re.fullmatch(_NAME, name) or len(name) > LONGEST_NAME:
+        raise GradingError(
+            f"{name[:LONGEST_NAME]!r} cannot be the name of a student",
+            expected="letters, digits, and between them single spaces, dots, ', @, - or _",
+            fix=f"rename {one.label[:LONGEST_NAME]} in the archive folder",
+        )
+    return name
+
+
+def _sent(path: Path, lesson: str) -> Iterator[tuple[str, _Sent]]:
+    """Yield the student's name and the notebook of everything in a file or folder."""
+    if path.is_symlink():
+        raise GradingError(f"{path.name} is a link", fix="put the file itself there")
+    if path.is_dir():
+        members = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink()]
+        found = [(p, attempt_of(p.relative_to(path.parent).as_posix())) for p in members]
+        for member, attempt in found:
+            if attempt is not None:
+                label = member.relative_to(path.parent).as_posix()
+                yield from _of_attempt(label, attempt, _reader(member), lesson)
+        if not any(attempt for _, attempt in found):
+            raise GradingError(
+                f"{path.name} is a folder in which no file tells whose it is",
+                expected=EXPECTED.format(lesson),
+            )
+        return
+    attempt = attempt_of(path.name)
+    if attempt is not None:
+        yield from _of_attempt(path.name, attempt, _reader(path), lesson)
+        return
+    if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            known = [(m, attempt_of(m.filename)) for m in _members(packed, path.name)]
+            if any(attempt for _, attempt in known):
+                for inside, attempt in known:
+                    if attempt is not None:
+                        read = _unpacked(path, inside)
+                        yield from _of_attempt(inside.filename, attempt, read, lesson)
+                return
+    yield student_of(path, lesson), _Sent(path.name, lambda: _content(path, lesson))
+
+
+def _of_attempt(
+    label: str, attempt: Attempt, read: Callable[[], bytes], lesson: str
+) -> Iterator[tuple[str, _Sent]]:
+    kind = PurePosixPath(label).suffix.lower()
+    hidden = PurePosixPath(label).name.startswith(".")
+    if kind == ".ipynb" and not hidden:
+        yield attempt.name, _Sent(label, read, attempt)
+    elif kind == ".zip":
+        yield attempt.name, _Sent(label, lambda: _from_zip(read(), label, lesson), attempt)
+    elif kind not in (".html", ".txt", ""):  # a comment or a report of the system
+        unusable = GradingError(f"{label} is neither a notebook nor a zip")
+
+        def refuse() -> bytes:
+            raise unusable
+
+        yield attempt.name, _Sent(label, refuse, attempt)
+
+
+def _from_zip(content: bytes, name: str, lesson: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        return _bytes_of(packed, _notebook_in(packed, name, lesson))
+
+
+def _reader(path: Path) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if path.stat().st_size > LARGEST:
+            raise GradingError(f"{path.name} has more than {LARGEST // 10**6} MB")
+        return path.read_bytes()
+
+    return read
+
+
+def _members(packed: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+    members = packed.infolist()
+    if len(members) > MOST_MEMBERS or sum(m.file_size for m in members) > LARGEST_ZIP:
+        raise GradingError(f"{name} unpacks to far too much")
+    return [member for member in members if not member.is_dir()]
+
+
+def _unpacked(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
+    """Return a function that gives the bytes of a member of a zip file."""
+
+    def read() -> bytes:
+        with zipfile.ZipFile(path) as packed:
+            return _bytes_of(packed, member)
+
+    return read
+
+
+def _bytes_of(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise GradingError(f"{member.filename} is a link")
+    if member.file_size > LARGEST:
+        raise GradingError(f"{member.filename} has more than {LARGEST // 10**6} MB")
+    return packed.read(member)
 
 
 def student_of(path: Path, lesson: str) -> str:
@@ -60,7 +229,7 @@ def student_of(path: Path, lesson: str) -> str:
     Raises
     ------
     GradingError
-        If there is no name, or nbgrader does not accept it.
+        If there is no name.
     """
     # Some systems write an é as two characters.
     stem, kind = unicodedata.normalize("NFC", path.stem), path.suffix.lower()
@@ -74,21 +243,23 @@ def student_of(path: Path, lesson: str) -> str:
             expected=EXPECTED.format(lesson),
             fix="rename it in the archive folder",
         )
-    if not re.fullmatch(_NAME, stem):
-        raise GradingError(
-            f"{stem!r} cannot be the name of a student",
-            expected="letters, digits, and between them single spaces, dots, - or _",
-            fix=f"rename {path.name} in the archive folder",
-        )
     return stem
 
 
-def _only(paths: list[Path], lesson: str) -> bytes:
-    """Return the one notebook that a student sent, in one or several equal files."""
-    contents = {_content(path, lesson) for path in paths}
+def _newest(files: list[_Sent]) -> Attempt | None:
+    attempts = [one.attempt for one in files if one.attempt is not None]
+    return max(attempts, key=lambda attempt: attempt.when) if attempts else None
+
+
+def _only(files: list[_Sent]) -> bytes:
+    """Return the one notebook that a student sent: the newest attempt, or several equal files."""
+    newest = _newest(files)
+    if newest is not None:
+        files = [one for one in files if one.attempt is None or one.attempt.when == newest.when]
+    contents = {one.read() for one in files}
     if len(contents) > 1:
         raise GradingError(
-            "One student has several files that differ: " + ", ".join(path.name for path in paths),
+            "One student has several files that differ: " + ", ".join(one.label for one in files),
             fix="leave the one that counts in the archive folder, or give them two names",
         )
     return contents.pop()
@@ -97,9 +268,9 @@ def _only(paths: list[Path], lesson: str) -> bytes:
 def _content(path: Path, lesson: str) -> bytes:
     try:
         if path.suffix.lower() == ".ipynb":
-            return path.read_bytes()
+            return _reader(path)()
         with zipfile.ZipFile(path) as packed:
-            return packed.read(_notebook_in(packed, path.name, lesson))
+            return _bytes_of(packed, _notebook_in(packed, path.name, lesson))
     except GradingError:
         raise
     except Exception as error:  # a damaged or an encrypted zip raises nearly anything
@@ -111,7 +282,7 @@ def _content(path: Path, lesson: str) -> bytes:
 def _notebook_in(packed: zipfile.ZipFile, name: str, lesson: str) -> zipfile.ZipInfo:
     """Return the notebook named exactly as the lesson, or else the one whose name contains it."""
     notebooks = []
-    for member in packed.infolist():
+    for member in _members(packed, name):
         path = PurePosixPath(member.filename)
         hidden = path.name.startswith(".") or _NOT_FROM_STUDENTS.intersection(path.parts)
         if not hidden and lesson in path.stem and path.suffix.lower() == ".ipynb":
@@ -123,7 +294,8 @@ def _notebook_in(packed: zipfile.ZipFile, name: str, lesson: str) -> zipfile.Zip
             f"{name} does not hold one notebook of this lesson",
             expected=f"one {lesson}.ipynb, at most {LARGEST // 10**6} MB",
             found=", ".join(
-                f"{member.filename} ({member.file_size} bytes)" for member in candidates
+                f"{member.filename[:LONGEST_NAME]} ({member.file_size} bytes)"
+                for member in candidates[:5]
             )
             or "none",
             fix=f"put NAME_{lesson}.ipynb in its place",

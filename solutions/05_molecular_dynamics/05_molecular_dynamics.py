@@ -421,7 +421,7 @@ with_alt_text(
 # - `break_even_steps` (float, accurate to half a step): after how many steps of dynamics the potential,
 #   **with** its training frames and its training, has cost less than DFT would have. (3 points: 1 and 2.)
 
-# %%
+# %% tags=["measured"]
 made = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]  # stored with the potential
 dft_s = recorded_dft_seconds(load_frames("water", "validate"))
 step_s = step_cost(long_run).clock_s

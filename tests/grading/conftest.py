@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import os
-import resource
-import time
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from other_answers import answers_of, insert, judge
 
+from helpers.grading.box import Limits
 from helpers.grading.course import Course
+from helpers.grading.examine import Examination, examine
+from helpers.grading.lesson import Lesson
+from helpers.grading.rebuild import rebuild
 
 COURSE = Course()
 LESSONS = [source.stem for source in COURSE.sources()]
@@ -39,18 +38,16 @@ def cells_of():
     return read
 
 
+PATIENT = Limits(cell_s=1800, total_s=3600, memory_bytes=8_000_000_000)
+
+
 @dataclass(frozen=True)
 class Run:
-    """A notebook with the outputs of a run that went on after errors."""
+    """A notebook that was graded: its cells with their outputs, and its marks."""
 
-    notebook: nbformat.NotebookNode
-    cpu_seconds: float
-    wall_seconds: float
+    code: list[nbformat.NotebookNode]
+    found: Examination
     wrong_marks: list[str] = field(default_factory=list)  # of the answers of other students
-
-    @property
-    def code(self):
-        return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
 
     def errors(self) -> dict[str, str]:
         """Return the ids of the cells that failed, each with its error."""
@@ -63,46 +60,47 @@ class Run:
 
     def seconds(self) -> dict[str, float]:
         """Return what each cell took, as on a machine of its own: the clock, less its waiting."""
-        share = min(1.0, self.cpu_seconds / self.wall_seconds)
-        return {cell.id: share * seconds_of(cell) for cell in self.code}
+        share = min(1.0, self.found.kernel_cpu_s / self.found.seconds)
+        return {cell.id: share * self.found.seconds_of[cell.id] for cell in self.code}
 
 
-def seconds_of(cell) -> float:
-    """Return what a cell took on the clock."""
-    times = cell.metadata.execution
-    busy, idle = (times[f"iopub.status.{name}"].rstrip("Z") for name in ("busy", "idle"))
-    return (datetime.fromisoformat(idle) - datetime.fromisoformat(busy)).total_seconds()
-
-
-def cpu_seconds_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def read(edition, lesson):
+    return nbformat.read(COURSE.root / edition / lesson / f"{lesson}.ipynb", as_version=4)
 
 
 @pytest.fixture(scope="session")
-def run_of(tmp_path_factory, shared_cache):
-    """A function: edition, lesson → its run, in an empty folder. Each is run once in a session."""
+def split():
+    """A function: lesson → the lesson, taken apart as for grading."""
+
+    @functools.cache
+    def taken_apart(lesson: str) -> Lesson:
+        return Lesson.split(lesson, read("solutions", lesson), read("notebooks", lesson))
+
+    return taken_apart
+
+
+@pytest.fixture(scope="session")
+def run_of(split, shared_cache):
+    """A function: edition, lesson → how it was graded. Each is graded once in a session."""
 
     @functools.cache
     def run(edition: str, lesson: str) -> Run:
-        path = COURSE.root / edition / lesson / f"{lesson}.ipynb"
-        notebook = nbformat.read(path, as_version=4)
+        parts = split(lesson)
+        handed_in = nbformat.writes(read(edition, lesson)).encode()
+        notebook = rebuild(handed_in, parts.release).notebook
         own = {cell.id for cell in notebook.cells}
         asked = insert(notebook, answers_of(lesson) if edition == "solutions" else [])
-        folder = tmp_path_factory.mktemp(f"{edition}-{lesson}")
-        client = NotebookClient(
+        tests = {again: parts.tests[answer.test] for answer, _, again in asked}
+        found = examine(
             notebook,
-            timeout=600,
-            startup_timeout=300,
-            allow_errors=True,
-            resources={"metadata": {"path": str(folder)}},
+            replace(parts, tests={**parts.tests, **tests}),
+            limits=PATIENT,
+            cache=shared_cache,
+            keep_cache=True,
         )
-        before, started = cpu_seconds_of_children(), time.perf_counter()
-        client.execute(env={**os.environ, "MLMD_CACHE": str(shared_cache)})
-        used, took = cpu_seconds_of_children() - before, time.perf_counter() - started
-        took_of = {c.id: seconds_of(c) for c in notebook.cells if c.cell_type == "code"}
-        share = sum(took_of[name] for name in own & set(took_of)) / sum(took_of.values())
-        notebook.cells = [cell for cell in notebook.cells if cell.id in own]
-        return Run(notebook, share * used, share * took, judge(asked))
+        code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id in own]
+        for cell in code:
+            cell.outputs = [nbformat.from_dict(one) for one in found.outputs[cell.id]]
+        return Run(code, found, judge(asked, found, parts))
 
     return run

@@ -1,4 +1,4 @@
-"""Answers of other students, judged by hidden tests in the kernel that ran the solution.
+"""Answers of other students, given in the kernel that ran the solution and decided as all are.
 
 `answers/NN.py` holds those of lesson NN, cell after cell:
 
@@ -13,13 +13,11 @@ Give names new values; never change what they hold: only the names are put back 
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from nbformat.v4 import new_code_cell
-from nbgrader.utils import determine_grade
 
 FOLDER = Path(__file__).with_name("answers")
 # Kept where no test can reach it: their names begin with _, too.
@@ -61,31 +59,31 @@ def answers_of(lesson: str) -> list[Answer]:
 def insert(notebook, answers):
     """Add, after each test and for each answer to it: its code, the test, what puts names back.
 
-    Returns the answers, each with the cells of its code and of its test.
+    Returns the answers, each with the ids of its code and of its test.
     """
     cells, asked = [], []
     for cell in notebook.cells:
         cells.append(cell)
         for answer in (one for one in answers if one.test == cell.id):
-            code, test = new_code_cell(PUT_ASIDE + answer.code), copy.deepcopy(cell)
-            test.id = code.id + "-test"
-            cells += [code, test, new_code_cell(PUT_BACK)]
-            asked.append((answer, code, test))
+            code = new_code_cell(PUT_ASIDE + answer.code, id=f"answer-{len(asked)}")
+            test = new_code_cell(id=f"{code.id}-test")
+            cells += [code, test, new_code_cell(PUT_BACK, id=f"{code.id}-back")]
+            asked.append((answer, code.id, test.id))
     notebook.cells = cells
     return asked
 
 
-def judge(asked):
+def judge(asked, found, lesson):
     """Return what went wrong, a sentence for each answer."""
     wrong = []
     for answer, code, test in asked:
-        failed = [o.evalue for o in code.outputs if o.output_type == "error"]
-        score, most = determine_grade(test)
-        if not most:  # an optional exercise: such a test can only fail or not
-            score = -float(any(o.output_type == "error" for o in test.outputs))
+        failed = [o["evalue"] for o in found.outputs[code] if o["output_type"] == "error"]
+        score = found.marks[test]
+        if not lesson.tests[answer.test].points:  # such a test can only fail or not
+            score = -float(any(o["output_type"] == "error" for o in found.outputs[test]))
         if failed:
             wrong.append(f"{answer.test}, {answer.what}: its own code fails, {failed[0]}")
         elif abs(score - answer.points) > 0.01:
-            said = [o.get("text") or o.get("evalue") for o in test.outputs]
+            said = [o.get("text") or o.get("evalue") for o in found.outputs[test]]
             wrong.append(f"{answer.test}, {answer.what}: {score}, not {answer.points}; {said}")
     return wrong

@@ -86,6 +86,7 @@ def test_names_that_are_understood(grading, send):
         ("anna.rar", "", "anna.rar", "does not tell whose it is"),
         ("a[b]_01_first_look.ipynb", "", "a[b]_01_first_look.ipynb", "letters, digits"),
         ("anna (1).zip", {}, "anna (1).zip", "'anna \\(1\\)' cannot be the name"),
+        ("a" * 150 + "_01_first_look.ipynb", "", "a" * 100, "'a+' cannot be the name"),
         ("anna.zip", "not a zip", "anna", "cannot be read.*not a zip file.*ask for it again"),
         ("anna.zip", {"02_train_gap.ipynb": ""}, "anna", "one notebook of this.*Found: none"),
         (
@@ -102,6 +103,7 @@ def test_names_that_are_understood(grading, send):
         "another kind of archive",
         "brackets in the name",
         "brackets in the name of a zip",
+        "a name that is too long",
         "damaged zip",
         "zip of another lesson",
         "two notebooks in a zip",
@@ -159,3 +161,115 @@ def test_a_file_that_was_removed_is_collected_again(grading, send):
     submission(grading, "anna").unlink()
     collect(grading, LESSON)
     assert submitted(grading) == {"anna": "sent"}
+
+
+LATER = "2026-03-02"
+SYSTEMS = {
+    "Moodle, folders": (
+        {
+            "Ada Stone_48231_assignsubmission_file_/01_first_look.ipynb": "ada",
+            "Zo\u00eb O'Brien_48232_assignsubmission_file_/01_first_look (2).ipynb": "zoe",
+            "Ada Stone_48231_assignsubmission_onlinetext_/onlinetext.html": "a comment",
+        },
+        {"Ada Stone": "ada", "Zo\u00eb O'Brien": "zoe"},
+    ),
+    "Moodle, flat": (
+        {
+            "Ada Stone_48231_assignsubmission_file_01_first_look.ipynb": "ada",
+            "M\u00fcller, Jo_48233_assignsubmission_file_homework.ipynb": "jo",
+        },
+        {"Ada Stone": "ada", "M\u00fcller, Jo": "jo"},
+    ),
+    "Canvas": (
+        {
+            "stoneada_48231_993812_01_first_look.ipynb": "first",
+            "stoneada_LATE_48231_993899_01_first_look-1.ipynb": "second",
+            "obrienzoe_48232_993813_01_first_look.ipynb": "zoe",
+        },
+        {"stoneada": "second", "obrienzoe": "zoe"},
+    ),
+    "Blackboard": (
+        {
+            "Lesson 1_astone_attempt_2026-03-01-10-11-12_01_first_look.ipynb": "first",
+            "Lesson 1_astone_attempt_2026-03-02-08-00-00_01_first_look.ipynb": "second",
+            "Lesson 1_astone_attempt_2026-03-02-08-00-00.txt": "what Blackboard says",
+        },
+        {"astone": "second"},
+    ),
+    "ILIAS": (
+        {
+            "Lesson/Stone_Ada_astone_48231/20260302080000_01_first_look.ipynb": "second",
+            "Lesson/Stone_Ada_astone_48231/20260301101112_01_first_look.ipynb": "first",
+            "Lesson/Lee_Bo_blee_48235/20260301101112_01_first_look.ipynb": "bo",
+        },
+        {"Ada Stone": "second", "Bo Lee": "bo"},
+    ),
+    "OLAT": (
+        {
+            "Stone_Ada_astone/1_submissions/01_first_look.ipynb": "first",
+            "Stone_Ada_astone/2_submissions/01_first_look.ipynb": "second",
+        },
+        {"Ada Stone": "second"},
+    ),
+}
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["zip", "unpacked"])
+@pytest.mark.parametrize(("files", "expected"), SYSTEMS.values(), ids=SYSTEMS)
+def test_the_download_of_a_system_is_sorted_and_the_newest_attempt_counts(
+    grading, send, files, expected, packed
+):
+    if packed:
+        send("Course-Lesson 1-4711.zip", files)
+    else:
+        for name, text in files.items():
+            path = grading / "downloaded" / LESSON / "archive" / "Lesson 1" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    collected = collect(grading, LESSON)
+    assert collected.problems == {}
+    assert submitted(grading) == expected
+    assert collected.notes == ({"stoneada": ["handed in late"]} if "stoneada" in expected else {})
+    if "astone" in expected:
+        stamp = submission(grading, "astone").with_name("timestamp.txt")
+        assert stamp.read_text() == f"{LATER} 08:00:00 UTC\n"
+
+
+def test_a_roster_gives_names_and_what_fits_nobody_is_listed(grading, send):
+    (grading / "roster.csv").write_text(
+        'student,name,login,number\nada,"Stone, Ad\u00e1",astone,48231\n'
+        "bo,Bo Lee,blee@uni.edu,48235\nbo2,Bo Lee,blee2,48236\n"
+    )
+    send("astone_01_first_look.ipynb", "by login")
+    send("Ada Stone_01_first_look.ipynb", "by login")
+    send("blee_01_first_look.ipynb", "by the first part of an address")
+    send("Bo Lee_01_first_look.ipynb", "which of them?")
+    send("Carl_01_first_look.ipynb", "nobody")
+    collected = collect(grading, LESSON)
+    assert submitted(grading) == {"ada": "by login", "bo": "by the first part of an address"}
+    assert list(collected.problems) == ["Bo Lee_01_first_look.ipynb", "Carl_01_first_look.ipynb"]
+    assert "fits no student of the roster" in collected.problems["Carl_01_first_look.ipynb"]
+
+
+def test_two_people_of_one_name_are_told_apart_by_the_roster_only(grading, send):
+    one, other = (f"Ada Stone_{n}_assignsubmission_file_/01_first_look.ipynb" for n in (4821, 4822))
+    send("download.zip", {one: "one", other: "other"})
+    problem = collect(grading, LESSON).problems["Ada Stone"]
+    assert "Two people are called Ada Stone: 4821, 4822" in problem
+    (grading / "roster.csv").write_text("student,number\nada,4821\nada2,4822\n")
+    assert collect(grading, LESSON).problems == {}
+    assert submitted(grading) == {"ada": "one", "ada2": "other"}
+
+
+def test_a_link_is_not_followed(grading, send, tmp_path):
+    (tmp_path / "letter.txt").write_text("private")
+    archive = grading / "downloaded" / LESSON / "archive"
+    (archive / "anna_01_first_look.ipynb").symlink_to(tmp_path / "letter.txt")
+    path = send("ben.zip", {})
+    with zipfile.ZipFile(path, "w") as packed:
+        link = zipfile.ZipInfo("01_first_look.ipynb")
+        link.external_attr = 0o120777 << 16
+        packed.writestr(link, "/etc/hostname")
+    problems = collect(grading, LESSON).problems
+    assert "is a link" in problems["anna_01_first_look.ipynb"] and "is a link" in problems["ben"]
+    assert submitted(grading) == {}

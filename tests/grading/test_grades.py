@@ -1,21 +1,32 @@
-"""What an instructor may type wrongly; a class that goes well is in tests/journeys."""
+"""What an instructor may type wrongly, what stops a grading, and the tables that it writes."""
+
+from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from probes.course import LESSON, hand_in, new_course
+from probes.hand_ins import HandIn
 
-from helpers.grading import grades
+from helpers.grading import grade, grades
 from helpers.grading.course import Course, GradingError
+from helpers.grading.exports import exports
+from helpers.grading.records import Records
+from helpers.grading.roster import Roster
 
 
 def test_a_lesson_that_nobody_handed_in_says_where_files_belong(tmp_path):
     shutil.copy(Course().root / "nbgrader_config.py", tmp_path)
     message = "Nobody has handed in 01_first_look.*grading/submitted/STUDENT.*downloaded"
     with pytest.raises(GradingError, match=message):
-        grades.grade(Course(tmp_path), "01_first_look")
+        grade(Course(tmp_path), "01_first_look")
 
 
 def test_a_misspelled_lesson_gets_a_hint(capsys):
@@ -24,35 +35,9 @@ def test_a_misspelled_lesson_gets_a_hint(capsys):
     assert "no lesson '01_first_lok'" in said and "did you mean '01_first_look'" in said
 
 
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A course in which two students handed in; nbgrader is not asked."""
-    for student in ("anna", "ben"):
-        (tmp_path / "grading" / "submitted" / student / "01_first_look").mkdir(parents=True)
-    (tmp_path / "solutions" / "01_first_look").mkdir(parents=True)
-    (tmp_path / "solutions" / "01_first_look" / "01_first_look.py").touch()
-    shutil.copy(Course().root / "nbgrader_config.py", tmp_path)
-    monkeypatch.setattr(Course, "generate", lambda *_, **__: None)
-    monkeypatch.delenv("MLMD_CACHE", raising=False)
-    return Course(tmp_path)
-
-
-def graded_row(course, api, lesson, student):
-    return {"student": student, "status": "graded", "score": 1.0}
-
-
-def test_a_grading_that_is_stopped_keeps_the_rows_so_far(course, monkeypatch, capsys):
-    def stopped_at_ben(course, api, lesson, student):
-        if student == "ben":
-            raise KeyboardInterrupt
-        return graded_row(course, api, lesson, student)
-
-    monkeypatch.setattr(grades, "_grade_one", stopped_at_ben)
-    assert grades.main(["grade", "01_first_look", "--course", str(course.root)]) == 130
-    said = capsys.readouterr().err
-    assert "Stopped" in said and "same command again" in said
-    table = pd.read_csv(course.grading / "01_first_look.csv", index_col="student")
-    assert table["status"].to_dict() == {"anna": "graded", "ben": "not graded yet"}
+def test_a_number_of_jobs_that_cannot_be_used_is_refused(capsys):
+    assert grades.main(["grade", "01_first_look", "--jobs", "0"]) == 1
+    assert "a whole number of at least 1" in capsys.readouterr().err
 
 
 def test_nbgrader_does_not_hide_that_it_was_stopped():
@@ -62,28 +47,72 @@ def test_nbgrader_does_not_hide_that_it_was_stopped():
         Course().step("autograde", "01_first_look", "anna", api=api)
 
 
-def test_lessons_share_one_cache_of_fits_while_graded(course, monkeypatch):
-    def where_fits_are(*arguments):
-        assert os.environ["MLMD_CACHE"] == str(course.grading / "cache")
-        return graded_row(*arguments)
-
-    monkeypatch.setattr(grades, "_grade_one", where_fits_are)
-    assert grades.main(["grade", "01_first_look", "--course", str(course.root)]) == 0
-
-
-def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(course, monkeypatch):
-    def no_notebook(*_):
-        raise GradingError("…", found="no JSON")
-
-    page = course.grading / "feedback" / "anna" / "01_first_look" / "01_first_look.html"
+@pytest.mark.slow
+def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(tmp_path):
+    course = new_course(tmp_path)
+    hand_in(course, HandIn("anna", write=lambda _: b"{half a noteb"))
+    hand_in(course, HandIn("ben", write=lambda _: b"[" * 100_000))
+    hand_in(course, HandIn("carl", write=lambda _: b'{"cells": [{"source": "x"}]}'))
+    page = course.grading / "feedback" / "anna" / LESSON / f"{LESSON}.html"
     page.parent.mkdir(parents=True)
     page.write_text("14 of 16")
-    archive = course.grading / "downloaded" / "01_first_look" / "archive"
+    archive = course.grading / "downloaded" / LESSON / "archive"
     archive.mkdir(parents=True)
     (archive / "nobody.rar").touch()
-    monkeypatch.setattr(grades, "_grade_one", no_notebook)
-    table = grades.grade(course, "01_first_look", progress=False).set_index("student")
+    table = grade(course, LESSON, progress=False).set_index("student")
     assert set(table["status"]) == {"failed"} and not page.exists()
-    assert list(table.index) == ["anna", "ben", "nobody.rar"]
-    assert table["problem"]["ben"] == "no JSON"
-    assert "does not tell whose it is" in table["problem"]["nobody.rar"]
+    assert list(table.index) == ["anna", "ben", "carl", "nobody.rar"]
+    told = ["damaged or not a notebook", "nested too deeply", "no answer cell", "whose it is"]
+    for problem, part in zip(table["problem"], told, strict=True):
+        assert part in problem
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_grading_that_was_stopped_goes_on_where_it_was(tmp_path, how):
+    """The table keeps the rows so far; who was examined is not examined again."""
+    course = new_course(tmp_path)
+    waits = {"ex1-3": "import time\ntime.sleep(2)"}
+    for one in (HandIn("anna"), HandIn("ben", waits), HandIn("carl", waits)):
+        hand_in(course, one)
+    command = [sys.executable, "-m", "helpers.grading.grades", "grade", LESSON, "--jobs", "1"]
+    process = subprocess.Popen(
+        [*command, "--course", str(course.root)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    records = Records.of(course.root)
+    end = time.monotonic() + 120
+    while not records.path(LESSON, "anna").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    os.kill(process.pid, how)
+    said = process.communicate(timeout=60)[1].decode()
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "same command again does the rest" in said
+    before = records.path(LESSON, "anna").stat().st_mtime_ns
+    table = grade(course, LESSON, jobs=2, progress=False).set_index("student")
+    assert table["score"].to_dict() == {"anna": 10, "ben": 8, "carl": 8}
+    assert records.path(LESSON, "anna").stat().st_mtime_ns == before
+
+
+def test_tables_for_other_systems_leave_open_what_is_not_final(tmp_path):
+    (tmp_path / "roster.csv").write_text("student,name,email,number\nada,=Ada,ada@uni.edu,7\n")
+    table = pd.DataFrame(
+        [
+            ["ada", "graded", 14.0, 16.0, 0.0, ""],
+            ["bo", "to mark by hand", 12.0, 16.0, 2.0, ""],
+            ["cy", "failed", None, None, None, "no notebook"],
+        ],
+        columns=grades.COLUMNS,
+    )
+    tables = exports(table, "01_first_look", Roster(tmp_path / "roster.csv"))
+    moodle = tables["moodle"].set_index("Username")
+    assert moodle["01_first_look"].to_dict() == {"ada": "14", "bo": "", "cy": ""}
+    assert moodle.loc["ada", ["Full name", "Email address", "ID number"]].tolist() == [
+        "'=Ada",
+        "ada@uni.edu",
+        "7",
+    ]
+    assert moodle.loc["bo", "01_first_look (feedback)"] == "2 points are not marked yet"
+    canvas = tables["canvas"]
+    assert canvas["Student"].tolist() == ["    Points Possible", "'=Ada", "bo", "cy"]
+    assert canvas["01_first_look"].tolist() == ["16", "14", "", ""]
+    assert canvas["Notes"].tolist()[-1] == "failed"

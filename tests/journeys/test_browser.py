@@ -32,6 +32,8 @@ TOKEN = "for-this-test"
 # chemiscope counts its uses at the first and shows all without an answer; nbgrader's page for
 # marking asks the second for MathJax, and shows formulas as they were typed without it.
 NOT_NEEDED = ("https://plausible.io/", "https://cdnjs.cloudflare.com/ajax/libs/mathjax/")
+# What a browser would run if it were not shown as text.
+PROBE = """<img src="nothing" onerror="document.title = 'reached'">"""
 PATIENCE = 300_000  # ms: machines that run tests are busy
 
 
@@ -45,7 +47,9 @@ def course(tmp_path_factory):
     notebook = nbformat.read(root / "notebooks" / FIRST / f"{FIRST}.ipynb", as_version=4)
     for cell in notebook.cells:
         if cell.id == "text1-6":
-            cell.source = "It is noise of the grid."
+            cell.source = f"It is noise of the *grid*: $a<b$. {PROBE}"
+        elif cell.id == "ex1-1":
+            cell.source = f"from IPython.display import HTML, display\ndisplay(HTML({PROBE!r}))"
     path = root / "grading" / "submitted" / "anna" / FIRST / f"{FIRST}.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
@@ -212,6 +216,9 @@ def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
     for place in (f"gradebook/{FIRST}", f"gradebook/{FIRST}/{FIRST}"):  # lesson, its notebook
         frame.locator(f"a[href$='{place}']").last.click()
     frame.get_by_role("link", name="Submission #1").click()
+    frame.get_by_text("<img src=").first.wait_for()  # shown as text
+    assert frame.locator("img[src=nothing]").count() == 0
+    assert "reached" not in [one.title() for one in page.frames] + [page.title()]
     score = frame.locator("input.score.needs_manual_grade#text1-6")  # once the page knows marks
     score.fill("1.5")
     score.press("Tab")
@@ -221,3 +228,21 @@ def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
                 return
         time.sleep(0.5)
     raise AssertionError("the mark did not reach the gradebook")
+
+
+def test_a_feedback_page_shows_formulas_and_runs_nothing(browser, course):
+    """Opened as a file, without a network: only what the page itself holds is loaded."""
+    path = course.root / "grading" / "feedback" / "anna" / FIRST / f"{FIRST}.html"
+    context = browser.new_context()
+    opened, wanted = context.new_page(), []
+    opened.on("request", lambda request: wanted.append(request.url))
+    opened.goto(path.as_uri())
+    opened.get_by_text("<img src=").first.wait_for()
+    assert opened.title() != "reached" and opened.locator("script").count() == 0
+    formulas = opened.eval_on_selector_all(
+        "img[src^='data:image/svg']", "all => all.map(one => [one.alt, one.naturalWidth])"
+    )
+    assert len(formulas) > 5 and all(alt and width > 3 for alt, width in formulas)
+    assert "a<b" in [alt for alt, _ in formulas]
+    assert [url for url in wanted if not url.startswith(("data:", path.as_uri()))] == []
+    context.close()

@@ -9,6 +9,9 @@ curve = pd.concat(pieces[::-1])
 # %% test2-2-1 | 1 | the stored table, no fit
 curve = stored_curve[stored_curve["repeat"] == 1]
 
+# %% test2-2-1 | 1 | the stored table, and a text where a model file should be
+curve = stored_curve[stored_curve["repeat"] == 1].assign(model_path="gap.xml")
+
 # %% test2-2-1 | 2 | one fit, the rest stored
 own = learning_curve(CLASSROOM, sizes=[50], cache=CACHE, progress=False)
 curve = pd.concat(

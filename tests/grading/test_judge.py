@@ -1,0 +1,122 @@
+"""The process that decides: what arrives damaged gives no points, and no student's line runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from helpers.grading.judge import Judge
+from helpers.grading.lesson import HiddenTest
+
+GIVEN = "from pathlib import Path\nLIMIT = 10"
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    with Judge(GIVEN, tmp_path_factory.mktemp("copies")) as started:
+        yield started
+
+
+def decide(judge, source, told="{}", points=2.0, names=("x", "f"), reply=""):
+    asked = []
+
+    def ask(request):
+        asked.append(request)
+        return reply
+
+    return judge.decide(HiddenTest(source, points, names), told, ask), asked
+
+
+def values(**told):
+    return json.dumps({"values": told})
+
+
+@pytest.mark.parametrize(
+    ("source", "points"),
+    [
+        ("assert x == 3", 2.0),
+        ("assert x == 4", 0.0),
+        ("assert x < LIMIT\n0.5", 0.5),
+        ("print('well')\nfloat(x - 3)", 0.0),
+        ("x.missing", 0.0),
+        ("raise SystemExit", 0.0),
+        ("import os\nos._exit(0)", 0.0),
+    ],
+)
+def test_a_test_gives_its_last_number_or_all_or_nothing(judge, source, points):
+    verdict, _ = decide(judge, source, values(x=3))
+    assert verdict.points == points
+    assert decide(judge, "assert x == 3", values(x=3))[0].points == 2.0, "the next one is decided"
+
+
+@pytest.mark.parametrize("last", ["2.5", "-0.5", "float('nan')", "True", "2", "'2.0'"])
+def test_a_mark_that_is_no_number_of_points_is_an_error(judge, last):
+    verdict, _ = decide(judge, last)
+    assert verdict.points == 0 and verdict.error.startswith("MarkError: this test gave")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"values": 3}',
+        '{"values": {"x": {"pickle": "gASV"}}}',
+        '{"values": {"x": {"array": {"dtype": "|O", "shape": [], "base64": ""}}}}',
+        '{"values": {"x": {"untold": "TypeError"}}}',
+        '{"values": {"y": 3}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_missing_or_damaged_value_gives_nothing(judge, told):
+    verdict, _ = decide(judge, "assert x == 3 or True", told)
+    assert verdict.points == 0 and "'x' is not defined" in verdict.error
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "{", "3", "{}", '{"value": {"class": 1}}', '{"error": "ValueError: no"}']
+)
+def test_a_function_that_does_not_reply_gives_nothing(judge, reply):
+    verdict, asked = decide(judge, "f(1.5)\n1.0", values(f={"object": 1}), reply=reply)
+    assert verdict.points == 0 and verdict.error
+    assert asked[0]["step"] == "call" and asked[0]["arguments"] == [1.5]
+
+
+def test_a_function_is_asked_with_plain_data_and_its_changes_come_back(judge):
+    source = "import numpy as _np\n_a = _np.zeros(2)\nassert f(_a) == 7\nassert _a[1] == 1"
+    one = {"array": {"dtype": "<f8", "shape": [2], "base64": "AAAAAAAAAAAAAAAAAADwPw=="}}
+    reply = json.dumps({"value": 7, "arguments": [one]})
+    verdict, asked = decide(judge, source, values(f={"object": 5}), reply=reply)
+    assert verdict.error == "" and verdict.points == 2
+    assert asked[0]["object"] == 5 and "array" in asked[0]["arguments"][0]
+
+
+@pytest.mark.parametrize("use", ["bool(f)", "f == f", "float(f)", "f + 1", "abs(f) < 1", "1 < f"])
+def test_an_object_is_no_number_and_neither_true_nor_false(judge, use):
+    verdict, _ = decide(judge, use, values(f={"object": 1}), reply='{"value": 1}')
+    assert verdict.points == 0 and "TypeError" in verdict.error
+
+
+def test_names_of_the_lesson_are_the_lesson_s(judge):
+    told = json.dumps({"values": {"LIMIT": 99, "x": 3}})
+    verdict, _ = decide(judge, "assert LIMIT == 10", told, names=("x", "LIMIT"))
+    assert verdict.points == 2
+
+
+def test_nothing_can_be_unpickled_or_imported_from_where_copies_lie(judge):
+    source = """
+import collections, os, pickle, sys
+Path("mine.py").write_text("raise SystemError")
+assert "mine.py" in os.listdir() and "" not in sys.path and os.getcwd() not in sys.path
+assert "IPython" not in sys.modules and "ipykernel" not in sys.modules
+try:
+    pickle.loads(pickle.dumps(collections.OrderedDict(a=1)))
+except RuntimeError as error:
+    assert "nothing may be unpickled" in str(error)
+else:
+    raise AssertionError
+"""
+    assert decide(judge, source)[0].error == ""
