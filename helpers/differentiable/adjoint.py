@@ -53,7 +53,6 @@ def go_back(
         LOST_A,
         POSITION_A,
         VELOCITY_A_PER_FS,
-        Stop,
         _divide,
     )
 
@@ -62,9 +61,9 @@ def go_back(
     chosen = [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
 
     def merged(values: list[Any]) -> Any:
-        values = iter(values)
+        rows = iter(values)
         return jax.tree.unflatten(
-            tree, [next(values) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+            tree, [next(rows) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
         )
 
     def pull(function: Any, arguments: tuple, cotangent: Any) -> tuple[list[Any], tuple]:
@@ -92,7 +91,9 @@ def go_back(
         whole = whole._replace(v=whole.v - plan.whole_kick(constants, forces))
         return whole, adjoint._replace(constants=_add(adjoint.constants, more)), of_forces
 
-    def through_forces(adjoint: Adjoint, transposed: Any, of_energy: Any, of_forces: Any) -> Adjoint:
+    def through_forces(
+        adjoint: Adjoint, transposed: Any, of_energy: Any, of_forces: Any
+    ) -> Adjoint:
         more, of_x = transposed((of_energy, of_forces))
         return adjoint._replace(x=adjoint.x + of_x, constants=_add(adjoint.constants, more))
 
@@ -163,11 +164,13 @@ def go_back(
 
     whole, ending, stops, first_note, notes, last_notes = kept
     cot_state, cot_records = jax.tree.map(
-        _instantiate, cotangents, is_leaf=lambda one: isinstance(one, jax.custom_derivatives.SymbolicZero)
+        _instantiate,
+        cotangents,
+        is_leaf=lambda one: isinstance(one, jax.custom_derivatives.SymbolicZero),
     )
     masses_cot = cot_state.masses
     n_records, rest = divmod(plan.steps, plan.record_every)
-    last_step = plan.step0 + plan.steps
+    last_step = constants["step0"] + plan.steps
 
     def final(c: Any, state: Any) -> Any:
         return (state.positions, state.velocities, state.forces, state.energy, state.thermostat)

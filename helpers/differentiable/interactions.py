@@ -105,7 +105,9 @@ class Sum:
         energies, forces = [], []
         for name, term in self.terms.items():
             if name not in parameters:
-                raise ConfigError(f"Term {name!r} has no parameters", expected="() if it needs none")
+                raise ConfigError(
+                    f"Term {name!r} has no parameters", expected="() if it needs none"
+                )
             lists = neighbors.get(name) if isinstance(neighbors, dict) else neighbors
             energy, force = term(parameters[name], positions, cell, lists)
             energies.append(energy)

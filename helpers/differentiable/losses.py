@@ -149,12 +149,12 @@ def radial_distribution(
         height = 1 / (np.sqrt(2 * np.pi) * width_A)
         counts = height * jnp.exp(-0.5 * ((r - grid) / width_A) ** 2).sum(-1)
         shell = 4 * jnp.pi * r_A**2
-    return counts * volume / (shell * len(pairs))
+    return counts * volume / (shell * len(first) * len(second))
 
 
-@jax.custom_jvp
+@jax.custom_jvp  # type: ignore[untyped-decorator]
 def best_rotation(correlation: Any) -> Any:
-    """Return the rotation R (3, 3) that brings y R closest to x, of yᵀ x, both around their centers.
+    """Return the rotation R (3, 3) that brings y R closest to x, from yᵀ x, both centered.
 
     By singular values (Kabsch, Acta Cryst. A 32, 922 (1976)). Its derivative is that of the polar
     decomposition yᵀ x = R S, which is finite where singular values coincide: with Rᵀ dR = [ω]×,
@@ -165,7 +165,7 @@ def best_rotation(correlation: Any) -> Any:
     return (u * jnp.array([1.0, 1.0, sign])) @ vt  # no reflection
 
 
-@best_rotation.defjvp
+@best_rotation.defjvp  # type: ignore[untyped-decorator]
 def _best_rotation_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
     (correlation,), (change,) = primals, tangents
     rotation = best_rotation(correlation)
@@ -425,5 +425,3 @@ def _legendre(degree: int, x: Any) -> Any:
     for l in range(2, degree + 1):  # noqa: E741
         before, now = now, ((2 * l - 1) * x * now - (l - 1) * before) / l
     return now
-
-

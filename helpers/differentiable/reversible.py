@@ -132,9 +132,6 @@ class _Plan:
     record_every: int
     record: Callable[[State, Integrator], Any]
     steps_per_buffer: int
-    neighbors: Any
-    key: Any
-    step0: Any
 
     # --- numbers ---
 
@@ -148,16 +145,17 @@ class _Plan:
             forces=stop.forces,
             energy=stop.energy,
             masses=constants["masses"],
-            key=self.key,
+            key=constants["key"],
             thermostat=stop.thermostat,
             step=step,
         )
 
     def moving(self, constants: Any, x: Any, v: Any, thermostat: Any, step: Any) -> State:
-        return State(x, v, None, None, constants["masses"], self.key, thermostat, step)
+        return State(x, v, None, None, constants["masses"], constants["key"], thermostat, step)
 
     def evaluate(self, constants: Any, x: Any) -> tuple[Any, Any]:
-        return self.field(constants["parameters"], x, constants["cell"], self.neighbors)
+        names = ("cell", "neighbors")
+        return self.field(constants["parameters"], x, *(constants[name] for name in names))
 
     # --- the smooth parts of a step, of which the derivatives are taken ---
 
@@ -204,7 +202,7 @@ class _Plan:
     def whole_move(self, constants: Any, whole: Whole, step: Any) -> Whole:
         whole = whole._replace(x=whole.x + self.drifted(constants, whole.v))
         if self.parts.noise:
-            whole = self.new_buffer(whole, step)
+            whole = self.new_buffer(constants, whole, step)
             v, buffer = _multiply(whole.v, whole.buffer, _numerator(self.friction(constants)))
             whole = whole._replace(v=v + self.noise(constants, v, step), buffer=buffer)
         return whole._replace(x=whole.x + self.drifted(constants, whole.v))
@@ -214,20 +212,20 @@ class _Plan:
         if self.parts.noise:
             v = whole.v - self.noise(constants, whole.v, step)
             v, buffer = _divide(v, whole.buffer, _numerator(self.friction(constants)))
-            whole = self.old_buffer(whole._replace(v=v, buffer=buffer), step)
+            whole = self.old_buffer(constants, whole._replace(v=v, buffer=buffer), step)
         return whole._replace(x=whole.x - self.drifted(constants, whole.v))
 
-    def new_buffer(self, whole: Whole, step: Any) -> Whole:
-        row, full = self.buffer_at(step)
+    def new_buffer(self, constants: Any, whole: Whole, step: Any) -> Whole:
+        row, full = self.buffer_at(constants, step)
         kept = whole.full.at[row].set(jnp.where(full, whole.buffer, whole.full[row]))
         return whole._replace(full=kept, buffer=jnp.where(full, 0, whole.buffer))
 
-    def old_buffer(self, whole: Whole, step: Any) -> Whole:
-        row, full = self.buffer_at(step)
+    def old_buffer(self, constants: Any, whole: Whole, step: Any) -> Whole:
+        row, full = self.buffer_at(constants, step)
         return whole._replace(buffer=jnp.where(full, whole.full[row], whole.buffer))
 
-    def buffer_at(self, step: Any) -> tuple[Any, Any]:
-        n_before = step - self.step0
+    def buffer_at(self, constants: Any, step: Any) -> tuple[Any, Any]:
+        n_before = step - constants["step0"]
         return n_before // self.steps_per_buffer, n_before % self.steps_per_buffer == 0
 
     def whole_collide(self, constants: Any, whole: Whole, step: Any) -> Whole:
@@ -287,7 +285,7 @@ class _Plan:
         whole, thermostat = start
         energy, forces = self.evaluate(constants, whole.x * POSITION_A)
         stop = Stop(whole, forces, energy, thermostat)
-        whole, thermostat, note = self.begin(constants, stop, self.step0)
+        whole, thermostat, note = self.begin(constants, stop, constants["step0"])
         first_note = note
 
         def take_step(carry: Any, _: None) -> tuple[Any, Any]:
@@ -306,11 +304,9 @@ class _Plan:
             return carry, (notes, carry[2], self.recorded(constants, carry[2], carry[3]))
 
         ending = Stop(_numbers(stop.whole), forces, energy, stop.thermostat)
-        carry = (whole, thermostat, ending, self.step0)
+        carry = (whole, thermostat, ending, constants["step0"])
         n_records, rest = divmod(self.steps, self.record_every)
-        carry, (notes, stops, records) = jax.lax.scan(
-            take_steps_and_record, carry, None, n_records
-        )
+        carry, (notes, stops, records) = jax.lax.scan(take_steps_and_record, carry, None, n_records)
         last_notes = ()
         if rest:
             carry, last_notes = take_steps(carry, rest)
@@ -381,9 +377,7 @@ def simulate_reversibly(
         )
     if state.positions.ndim != 2:
         raise ConfigError("Several systems at once", expected="one", fix="use jax.vmap")
-    dt, tau = (
-        _known(name, getattr(integrator, name)) for name in ("timestep_fs", "relaxation_fs")
-    )
+    dt, tau = (_known(name, getattr(integrator, name)) for name in ("timestep_fs", "relaxation_fs"))
     parts = PARTS[integrator.method.step]
     if parts.noise:  # a friction that is a fraction, exactly
         numerator = max(1, round(math.exp(-dt / tau) * DENOMINATOR))
@@ -404,14 +398,14 @@ def simulate_reversibly(
         record_every=record_every,
         record=record,
         steps_per_buffer=per_buffer,
-        neighbors=neighbors,
-        key=state.key,
-        step0=jnp.asarray(state.step),
     )
     constants = {
         "parameters": parameters,
         "cell": cell,
-        "masses": jnp.asarray(state.masses),
+        "neighbors": neighbors,
+        "masses": state.masses,
+        "key": state.key,
+        "step0": state.step,
         "integrator": (
             integrator.timestep_fs,
             integrator.temperature_K,
@@ -443,7 +437,7 @@ def _differentiable(plan: _Plan, rooms: tuple[int, int]) -> Callable[..., Any]:
         )
         return whole, thermostat
 
-    @jax.custom_vjp
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
     def run(constants: Any, positions: Any, velocities: Any, thermostat: Any) -> Any:
         return plan.run(constants, start(positions, velocities, thermostat))[0]
 

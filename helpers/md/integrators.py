@@ -176,7 +176,9 @@ def conserved_energy(state: State, integrator: Integrator) -> Any:
     """
     total = state.energy + kinetic_energy(state.velocities, state.masses)
     bath = integrator.method.thermostat_energy
-    return total * jnp.nan if bath is None else total + bath(state, integrator)
+    if bath is None:
+        return jnp.full_like(total, jnp.nan)  # not total · NaN, which would make gradients NaN
+    return total + bath(state, integrator)
 
 
 def degrees_of_freedom(method: Method, n_atoms: int) -> int:

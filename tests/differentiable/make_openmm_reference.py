@@ -73,7 +73,7 @@ def evaluate(force, positions, box):
 
 def nonbonded(method, charge, sigma, epsilon, bonds, *, switch=False, scale=0.5, cutoff=CUTOFF):
     force = openmm.NonbondedForce()
-    for values in zip(charge, sigma, epsilon):
+    for values in zip(charge, sigma, epsilon, strict=True):
         force.addParticle(*values)
     force.createExceptionsFromBonds(bonds, scale, scale)
     force.setNonbondedMethod(method)
@@ -121,32 +121,36 @@ def main():
         "ryckaert_bellemans": rng.uniform(-9, 9, (6, len(quadruples))).tolist(),
     }
     force = openmm.HarmonicBondForce()
-    for row, length, k in zip(pairs, terms["bond_length"], terms["bond_stiffness"]):
+    for row, length, k in zip(pairs, terms["bond_length"], terms["bond_stiffness"], strict=True):
         force.addBond(*row, length, k)
     cases["bonds"] = evaluate(force, positions, None)
     force = openmm.CustomBondForce("D*(1-exp(-18*(r-0.14)))^2")
     force.addPerBondParameter("D")
-    for row, k in zip(pairs, terms["bond_stiffness"]):
+    for row, k in zip(pairs, terms["bond_stiffness"], strict=True):
         force.addBond(*row, [k / 1000])
     cases["morse"] = evaluate(force, positions, None)
     force = openmm.HarmonicAngleForce()
-    for row, angle, k in zip(triples, terms["angle"], terms["angle_stiffness"]):
+    for row, angle, k in zip(triples, terms["angle"], terms["angle_stiffness"], strict=True):
         force.addAngle(*row, angle, k)
     cases["angles"] = evaluate(force, positions, None)
     force = openmm.PeriodicTorsionForce()
     for row, m, phase, k in zip(
-        quadruples, terms["periodicity"], terms["torsion_phase"], terms["torsion_stiffness"]
+        quadruples,
+        terms["periodicity"],
+        terms["torsion_phase"],
+        terms["torsion_stiffness"],
+        strict=True,
     ):
         force.addTorsion(*row, m, phase, k)
     cases["periodic_torsions"] = evaluate(force, positions, None)
     force = openmm.RBTorsionForce()
-    for row, c in zip(quadruples, np.transpose(terms["ryckaert_bellemans"])):
+    for row, c in zip(quadruples, np.transpose(terms["ryckaert_bellemans"]), strict=True):
         force.addTorsion(*row, *c)
     cases["ryckaert_bellemans"] = evaluate(force, positions, None)
 
     force = openmm.GBSAOBCForce()
     force.setSolventDielectric(78.5)
-    for values in zip(charge, radius, screening):
+    for values in zip(charge, radius, screening, strict=True):
         force.addParticle(*values)
     cases["generalized_born"] = evaluate(force, positions, None)
 

@@ -71,27 +71,34 @@ def _double_precision():
         yield
 
 
-@pytest.mark.parametrize("name", QUANTITIES)
-def test_gradients_are_those_of_finite_differences(name):
-    quantity, at = QUANTITIES[name]
-    direction = np.random.default_rng(2).normal(size=at.shape) * np.abs(at).mean()
+@pytest.mark.slow  # all of them, in one program: 15 s
+def test_gradients_of_all_quantities_are_those_of_finite_differences():
+    rng = np.random.default_rng(2)
+    directions = [rng.normal(size=at.shape) * np.abs(at).mean() for _, at in QUANTITIES.values()]
 
-    def measured(t):
-        values = jnp.ravel(quantity(at + t * direction))
-        return (values * WEIGHTS[: values.size]).sum()
+    def measured(ts):
+        """Each quantity along a direction of its own, each of its numbers with its own weight."""
+        numbers = []
+        for (quantity, at), direction, t in zip(QUANTITIES.values(), directions, ts, strict=True):
+            values = jnp.ravel(quantity(at + t * direction))
+            numbers.append((values * WEIGHTS[: values.size]).sum())
+        return jnp.stack(numbers)
 
-    h = 1e-4
-    shifted, slope, forward = jax.jit(
-        lambda t: (
-            jax.vmap(measured)(t),
-            jax.grad(measured)(0.0),
-            jax.jvp(measured, (0.0,), (1.0,))[1],
+    zero, one = jnp.zeros(len(QUANTITIES)), jnp.ones(len(QUANTITIES))
+    slopes = jax.jit(
+        lambda: (
+            jax.grad(lambda ts: measured(ts).sum())(zero),
+            jax.jvp(measured, (zero,), (one,))[1],
         )
-    )(h * jnp.array([-2.0, -1.0, 1.0, 2.0]))
-    difference = shifted @ np.array([1, -8, 8, -1]) / (12 * h)
-    assert abs(slope) > 1e-9
-    assert slope == pytest.approx(float(difference), rel=1e-6)
-    assert forward == pytest.approx(float(slope), rel=1e-9)
+    )
+    h = 1e-4
+    values = jax.jit(measured)
+    shifted = np.array([values(t * h * one) for t in (-2, -1, 1, 2)])
+    differences = np.array([1, -8, 8, -1]) @ shifted / (12 * h)
+    for name, *three in zip(QUANTITIES, *slopes(), differences, strict=True):
+        assert abs(three[0]) > 1e-9, name
+        assert three[0] == pytest.approx(float(three[2]), rel=1e-6), name
+        assert three[1] == pytest.approx(float(three[0]), rel=1e-9), name
 
 
 def test_radial_distributions_are_those_of_ase():
@@ -153,7 +160,9 @@ def test_known_values():
     time = np.arange(600)[:, None, None]
     wave = np.cos(2 * np.pi * time / 10.0) * np.ones((600, 2, 3))
     nu, density = losses.vibrational_spectrum(wave, np.ones(2), 1.0)
-    assert nu[density.argmax()] == pytest.approx(3336, abs=1) and density.sum() * nu[1] == pytest.approx(1)
+    assert nu[density.argmax()] == pytest.approx(3336, abs=1) and density.sum() * nu[
+        1
+    ] == pytest.approx(1)
     np.testing.assert_allclose(
         losses.velocity_autocorrelation(wave, 11)[[0, 5, 10]], [1, -1, 1], atol=0.01
     )
