@@ -102,7 +102,7 @@ def descend(
     with progress_bar(len(draws), "descent", "epoch", show=progress) as bar:
         for epoch, draw in enumerate(draws, 1):
             new, state, value, gradient, report = compiled(parameters, state, draw)
-            norm = float(optax.global_norm(gradient))
+            norm = float(sum(jnp.vdot(one, one) for one in jax.tree.leaves(gradient)) ** 0.5)
             if not np.isfinite(float(value)) or not np.isfinite(norm):
                 raise DataError(
                     f"Epoch {epoch}: loss {float(value):.3g}, norm of its gradient {norm:.3g}",

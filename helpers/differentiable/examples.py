@@ -191,7 +191,12 @@ TRIATOMICS = Sum(
 
 
 def angle_loss(
-    angle: Any, *, steps: int = 150, average_over: int = 1, simulation: Any = simulate
+    angle: Any,
+    *,
+    steps: int = 150,
+    average_over: int = 1,
+    simulation: Any = simulate,
+    **options: Any,
 ) -> tuple[Any, Any]:
     """Return | distance of the outer atoms − 1 nm |, and the distance, nm, after some steps.
 
@@ -205,6 +210,8 @@ def angle_loss(
         Mean distance of so many last steps: atoms still vibrate at the end.
     simulation : function
         `simulate` or `simulate_reversibly`.
+    **options
+        For it.
     """
     parameters = {
         "bonds": {"stiffness_eV_per_A2": 100 * KJ / 100, "length_A": 7.0},
@@ -218,7 +225,7 @@ def angle_loss(
     start = initialize(TRIATOMICS, integrator, x, 0 * x, masses, jax.random.key(0), **at)
     outer = np.array([[0, 2], [3, 5]])
     run = simulation(
-        TRIATOMICS, start, integrator, steps, **at,
+        TRIATOMICS, start, integrator, steps, **at, **options,
         record=lambda state, *_: losses.pair_distances(state.positions, outer).mean() / 10,
     )  # fmt: skip
     distance = run.records[-average_over:].mean()
@@ -318,6 +325,27 @@ def triangle_run(network: Any, *, steps: int = 400, record_every: int = 10) -> A
     return simulate(force_field, start, integrator, steps, record_every=record_every, **at)
 
 
+def triangle_network(key: Any) -> Any:
+    """Return a network with five hidden neurons (ReLU) and tanh at the end, an equinox module.
+
+    Random weights as of Glorot, Bengio, AISTATS 2010, and biases of zero.
+    """
+    import equinox
+
+    network = equinox.nn.MLP(1, 1, 5, 1, jax.nn.relu, jnp.tanh, key=key)
+    glorot = jax.nn.initializers.glorot_uniform(in_axis=-1, out_axis=-2)
+    keys = jax.random.split(key, 2)
+    weights = [
+        glorot(one, layer.weight.shape) for one, layer in zip(keys, network.layers, strict=True)
+    ]
+    biases = [jnp.zeros_like(layer.bias) for layer in network.layers]
+    return equinox.tree_at(
+        lambda one: [*(layer.weight for layer in one.layers), *(x.bias for x in one.layers)],
+        network,
+        [*weights, *biases],
+    )
+
+
 def triangle_sides_nm(positions: Any) -> Any:
     """Return the three sides, nm, of positions in Å."""
     return losses.pair_distances(positions, np.array([[0, 1], [1, 2], [2, 0]])) / 10
@@ -326,7 +354,7 @@ def triangle_sides_nm(positions: Any) -> Any:
 def fit_triangle(*, seed: int = 0, epochs: int = 20, rate: Any = 0.02) -> Descent:
     """Train a network until three atoms end as a triangle with a mean side of 1 nm.
 
-    A network with five hidden neurons (ReLU) and tanh, trained by Adam.
+    A `triangle_network`, trained by Adam.
 
     Parameters
     ----------
@@ -344,9 +372,7 @@ def fit_triangle(*, seed: int = 0, epochs: int = 20, rate: Any = 0.02) -> Descen
     import optax
 
     with double_precision():
-        network = equinox.nn.MLP(
-            1, 1, 5, 1, jax.nn.relu, jnp.tanh, key=jax.random.key(checks.seed(seed))
-        )
+        network = triangle_network(jax.random.key(checks.seed(seed)))
         arrays, rest = equinox.partition(network, equinox.is_inexact_array)
 
         def loss(arrays: Any, _: Any) -> Any:

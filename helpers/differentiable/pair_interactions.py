@@ -63,7 +63,7 @@ class MixedLennardJones(Interaction):
         depth, length = geometric_mean(*pairs.of_atoms(epsilon)), sum(pairs.of_atoms(sigma)) / 2
         depth = scaled(depth, self.scaling, pairs)
         smallest = jnp.minimum(*pairs.of_atoms(sigma))
-        depth = jnp.where(smallest > 0, depth, 0.0)
+        depth = jnp.where(smallest == 0, 0.0, depth)
 
         def energy(squares: Any) -> Any:
             s6 = (length**2 / squares) ** 3
@@ -75,7 +75,8 @@ class MixedLennardJones(Interaction):
 def geometric_mean(a: Any, b: Any) -> Any:
     """Return √(a b), which is 0 with a gradient of 0 where a or b is 0."""
     product = jnp.asarray(a * b)
-    return jnp.where(product > 0, jnp.sqrt(jnp.where(product > 0, product, 1.0)), 0.0)
+    zero = product == 0
+    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, product)))
 
 
 def scaled(values: Any, scaling: Any, pairs: Pairs) -> Any:

@@ -65,9 +65,10 @@ def test_the_gradient_points_to_the_right_angle_from_both_sides():
 
 @pytest.mark.slow  # 5 s
 def test_a_network_makes_a_triangle():
-    result = fit_triangle(seed=0, epochs=20)
-    assert abs(result.table["side_nm"].iloc[0] - 1) > 0.1
-    assert abs(result.table["side_nm"].iloc[-1] - 1) < 0.06
+    """Ten seeds end within 0.952 and 1.050 (`benchmarks/differentiable.py --examples`)."""
+    result = fit_triangle(seed=7, epochs=20)
+    side = result.table["side_nm"]
+    assert side.iloc[0] < 0.8 and abs(side.iloc[-1] - 1) < 0.05
 
 
 @pytest.mark.slow  # 50 atoms, 500 steps: 6 s
