@@ -58,24 +58,25 @@ def ratios(title, loss, reversible, at):
     print(pd.DataFrame({"ms": table.round(2), "times": (table / table.iloc[0]).round(2)}))
 
 
+def memory_row(steps):
+    fluid = Fluid(steps=steps, thermostat="langevin", relaxation_fs=1000.0)
+    draw = fluid.draw(0)
+
+    def needed(**options):
+        return memory_needed_MB(jax.grad(lambda s: fluid.loss(s, draw, **options)[0]), 0.45)
+
+    return {
+        "steps": steps,
+        "every step stored": needed(),
+        "checkpoints": needed(checkpoint_every=round(steps**0.5)),
+        "reversible": needed(simulation=simulate_reversibly),
+    }
+
+
 def memory():
     print("\nMemory of the gradient, 50 atoms, MB")
-    rows = []
-    for steps in (500, 5000, 50_000):
-        fluid = Fluid(steps=steps, thermostat="langevin", relaxation_fs=1000.0)
-        draw = fluid.draw(0)
-        row = {"steps": steps}
-        if steps <= 5000:
-            row["stored"] = memory_needed_MB(jax.grad(lambda s: fluid.loss(s, draw)[0]), 0.45)
-        every = round(steps**0.5)
-        row["checkpoints"] = memory_needed_MB(
-            jax.grad(lambda s: fluid.loss(s, draw, checkpoint_every=every)[0]), 0.45
-        )
-        row["reversible"] = memory_needed_MB(
-            jax.grad(lambda s: fluid.loss(s, draw, simulation=simulate_reversibly)[0]), 0.45
-        )
-        rows.append(row)
-    print(pd.DataFrame(rows).round(2).to_string(index=False))
+    rows = pd.DataFrame([memory_row(steps) for steps in (500, 5000, 50_000)])
+    print(rows.round(2).to_string(index=False))
 
 
 def examples():
