@@ -49,6 +49,7 @@ COMMANDS = {
         "helpers.raman.command:raman_arguments",
         "Raman spectrum from molecular dynamics with a potential",
     ),
+    "lab": ("helpers.lab:lab_arguments", "one of the labs, such as differentiable"),
 }
 
 

@@ -16,15 +16,17 @@ HELPERS = KIT / "helpers"
 # The ground floor: each may import those before it, and no room.
 GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
+ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman", "differentiable"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
-TOP = {"doctor", "cli", "grading", "pipeline"}  # they may import anything but a command
+TOP = {"doctor", "cli", "grading", "lab", "pipeline"}  # they may import anything but a command
 ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"gap", "md", "jax_setup"},
+    "jax": {"differentiable", "gap", "md", "jax_setup"},
+    "optax": {"differentiable"},
+    "equinox": {"differentiable"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
     "featomic": {"sagpr"},

@@ -176,7 +176,9 @@ def conserved_energy(state: State, integrator: Integrator) -> Any:
     """
     total = state.energy + kinetic_energy(state.velocities, state.masses)
     bath = integrator.method.thermostat_energy
-    return total * jnp.nan if bath is None else total + bath(state, integrator)
+    if bath is None:
+        return jnp.full_like(total, jnp.nan)  # not total · NaN, which would make gradients NaN
+    return total + bath(state, integrator)
 
 
 def degrees_of_freedom(method: Method, n_atoms: int) -> int:
@@ -294,6 +296,14 @@ def ornstein_uhlenbeck(
 
 def collide(state: State, duration_fs: Any, temperature_K: Any, relaxation_fs: Any) -> State:
     """Give atoms new thermal velocities, each with the probability 1 − exp(−t/τ)."""
+    hit, thermal = collisions(state, duration_fs, temperature_K, relaxation_fs)
+    return state._replace(velocities=jnp.where(hit, thermal, state.velocities))
+
+
+def collisions(
+    state: State, duration_fs: Any, temperature_K: Any, relaxation_fs: Any
+) -> tuple[Any, Any]:
+    """Return which atoms `collide` hits, (..., n_atoms, 1), and thermal velocities for all."""
     n_atoms = state.velocities.shape[-2]
 
     def draw(key: Any) -> tuple[Any, Any]:
@@ -302,8 +312,7 @@ def collide(state: State, duration_fs: Any, temperature_K: Any, relaxation_fs: A
 
     uniform, noise = _random(state, draw)
     hit = uniform < -jnp.expm1(-duration_fs / relaxation_fs)
-    thermal = _thermal_speed(state, temperature_K) * noise
-    return state._replace(velocities=jnp.where(hit, thermal, state.velocities))
+    return hit, _thermal_speed(state, temperature_K) * noise
 
 
 def rescale(state: State, factor: Any) -> State:
@@ -363,13 +372,18 @@ def andersen(state: State, force: Force, integrator: Integrator) -> State:
 
 
 def bussi(state: State, force: Force, integrator: Integrator) -> State:
-    """Complete a step of velocity Verlet, then draw a new kinetic energy and rescale.
+    """Complete a step of velocity Verlet, then draw a new kinetic energy and rescale."""
+    state = velocity_verlet(state, force, integrator)
+    return rescale(state, bussi_factor(state, integrator))
+
+
+def bussi_factor(state: State, integrator: Integrator) -> Any:
+    """Return the factor α of stochastic velocity rescaling.
 
     With c = exp(−Δt/τ), K₀ = ½ kB T₀ (per degree of freedom), normal numbers R₁ … Rₙ (equation A7):
     α² = c + (1 − c) K₀/K ΣRᵢ² + 2 R₁ √(c (1 − c) K₀/K), and α has the sign of R₁ + √(c K/((1 − c)
     K₀)).
     """
-    state = velocity_verlet(state, force, integrator)
     n_dof = integrator.n_dof
     keep = jnp.exp(-integrator.timestep_fs / integrator.relaxation_fs)
     noise = _random(state, partial(jax.random.normal, shape=(n_dof,)))
@@ -380,7 +394,7 @@ def bussi(state: State, force: Force, integrator: Integrator) -> State:
     # α² is the square of (√c + R₁ √ratio) plus squares: never negative but for rounding
     along = jnp.sqrt(keep) + first * jnp.sqrt(ratio)
     alpha = jnp.sqrt(along**2 + ratio * (squares - first**2))
-    return rescale(state, jnp.where(kinetic > 0, jnp.where(along < 0, -alpha, alpha), 1.0))
+    return jnp.where(kinetic > 0, jnp.where(along < 0, -alpha, alpha), 1.0)
 
 
 def berendsen(state: State, force: Force, integrator: Integrator) -> State:
@@ -389,15 +403,25 @@ def berendsen(state: State, force: Force, integrator: Integrator) -> State:
     The temperature relaxes to T₀, but it fluctuates less than it should: not canonical.
     """
     state = velocity_verlet(state, force, integrator)
+    return rescale(state, berendsen_factor(state, integrator))
+
+
+def berendsen_factor(state: State, integrator: Integrator) -> Any:
+    """Return the factor λ, which is at most that of `rescaling`."""
     share = integrator.timestep_fs / integrator.relaxation_fs
-    return rescale(state, _factor_towards_bath(state, integrator, jnp.minimum(share, 1.0)))
+    return _factor_towards_bath(state, integrator, jnp.minimum(share, 1.0))
 
 
 def rescaling(state: State, force: Force, integrator: Integrator) -> State:
     """Complete a step of velocity Verlet, then rescale to T₀ exactly: not canonical."""
     state = velocity_verlet(state, force, integrator)
+    return rescale(state, rescaling_factor(state, integrator))
+
+
+def rescaling_factor(state: State, integrator: Integrator) -> Any:
+    """Return the factor √(T₀/T); 1 for a step of length 0."""
     share = jnp.where(integrator.timestep_fs == 0, 0.0, 1.0)
-    return rescale(state, _factor_towards_bath(state, integrator, share))
+    return _factor_towards_bath(state, integrator, share)
 
 
 def _factor_towards_bath(state: State, integrator: Integrator, share: Any) -> Any:
@@ -421,6 +445,12 @@ def propagate_chain(state: State, integrator: Integrator, duration_fs: Any) -> S
     one before: Qⱼ η̈ⱼ = Qⱼ₋₁ η̇ⱼ₋₁² − kB T₀; and each is slowed down by the next, −η̇ⱼ η̇ⱼ₊₁, as the
     atoms are by the first, −η̇₁ v.
     """
+    factor, chain = chain_factor(state, integrator, duration_fs)
+    return rescale(state, factor)._replace(thermostat=chain)
+
+
+def chain_factor(state: State, integrator: Integrator, duration_fs: Any) -> tuple[Any, Chain]:
+    """Return the factor by which a chain slows the atoms down for a while, and the chain then."""
     kT = units.kB * integrator.temperature_K
     inertia = _chain_inertia(integrator)
     twice_kinetic = 2 * kinetic_energy(state.velocities, state.masses)
@@ -446,8 +476,7 @@ def propagate_chain(state: State, integrator: Integrator, duration_fs: Any) -> S
         eta = [x + time * v for x, v in zip(eta, rate, strict=True)]
         for j in range(CHAIN_LENGTH):
             push(j, time / 2)
-    chain = Chain(jnp.stack(eta, -1), jnp.stack(rate, -1))
-    return rescale(state, factor)._replace(thermostat=chain)
+    return factor, Chain(jnp.stack(eta, -1), jnp.stack(rate, -1))
 
 
 def chain_energy(state: State, integrator: Integrator) -> Any:

@@ -12,13 +12,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from ase import units
 
-from helpers.errors import ConfigError
-
-TRUNCATIONS = ("truncated", "shifted", "switched")
-SWITCH_FROM = 0.8  # of the cutoff
+from helpers.md.pairs import PairList, PairSearch, check_truncation, pairs_of, truncate
 
 
 class LennardJonesParameters(NamedTuple):
@@ -32,28 +28,6 @@ class LennardJonesParameters(NamedTuple):
 ARGON = LennardJonesParameters(epsilon_eV=119.8 * units.kB, sigma_A=3.405)
 
 
-class PairList(NamedTuple):
-    """Pairs of atoms, each once, in arrays with room for `capacity` pairs.
-
-    Attributes
-    ----------
-    first, second : int array of shape (capacity,)
-        The atoms. Where there is no pair, both are 0.
-    shift : array of shape (3, capacity)
-        Cell vectors to add to the second atom's position.
-    n_pairs : int
-        How many there are. If more than `capacity`, some are missing: the energy is NaN.
-    reference : array of shape (n_atoms, 3), Å
-        Positions for which the list was built.
-    """
-
-    first: Any
-    second: Any
-    shift: Any
-    n_pairs: Any
-    reference: Any
-
-
 @dataclass(frozen=True)
 class LennardJones:
     """A force field (see `simulate.ForceField`) for atoms of one kind.
@@ -65,8 +39,9 @@ class LennardJones:
         distance between opposite faces, with the skin if there are lists.
     truncation : str
         ``"truncated"``: the energy jumps to zero at the cutoff. ``"shifted"``: it is continuous,
-        the force jumps. ``"switched"``: energy, force and the slope of the force go to zero
-        smoothly from 80 % of the cutoff on, which conserves energy best.
+        the force jumps. ``"shifted_force"``: the force is continuous, too. ``"switched"``: energy,
+        force and the slope of the force go to zero smoothly from 80 % of the cutoff on, which
+        conserves energy best. See `pairs.truncate`.
     skin_A : float
         How much further than the cutoff the lists of `neighbors` reach.
 
@@ -86,13 +61,7 @@ class LennardJones:
     skin_A: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.truncation not in TRUNCATIONS:
-            raise ConfigError(
-                f"There is no truncation {self.truncation!r}", expected=" or ".join(TRUNCATIONS)
-            )
-        for name in ("cutoff_A", "skin_A"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}={getattr(self, name)!r}", expected="a number above 0")
+        check_truncation(self.truncation, self.cutoff_A, self.skin_A)
 
     def __call__(
         self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbors: Any
@@ -107,16 +76,14 @@ class LennardJones:
         self, parameters: LennardJonesParameters, positions: Any, cell: Any, neighbors: Any
     ) -> Any:
         """Return the energy in eV."""
-        if neighbors is None:
-            vectors, _ = _nearest_vectors(positions, cell)
-            return self._pair_energies(parameters, (vectors**2).sum(0), _each_once(positions)).sum()
-        first, second, shift, n_pairs, _ = neighbors
-        vectors = (positions[second] - positions[first]).T
-        if cell is not None:
-            vectors = vectors + _combine(shift, cell)
-        present = jnp.arange(len(first)) < n_pairs
-        energies = self._pair_energies(parameters, (vectors**2).sum(0), present)
-        return jnp.where(n_pairs > len(first), jnp.nan, energies.sum())
+        epsilon, sigma = parameters
+
+        def energy(squares: Any) -> Any:
+            s6 = (sigma**2 / squares) ** 3
+            return 4 * epsilon * (s6**2 - s6)
+
+        pairs = pairs_of(positions, cell, neighbors)
+        return truncate(energy, pairs, self.cutoff_A, self.truncation)
 
     def pressure(
         self,
@@ -148,85 +115,19 @@ class LennardJones:
 
     def check_cell(self, cell: Any) -> None:
         """Raise `ConfigError` if more than one image of an atom is within reach."""
-        limit = 0.5 * float(_heights(np.asarray(cell)).min())
-        if self.cutoff_A + self.skin_A > limit:
-            raise ConfigError(
-                "The cell is too small for nearest images",
-                expected=f"a cutoff with skin of at most {limit:.2f} Å",
-                found=f"{self.cutoff_A + self.skin_A:.2f} Å",
-                fix="shorten the cutoff, or repeat the cell",
-            )
+        self._search.check_cell(cell)
 
     def neighbors(self, positions: Any, cell: Any, capacity: int | None = None) -> PairList:
         """Return all pairs within cutoff and skin; by default with 20 % more room than needed."""
-        vectors, shift = _nearest_vectors(positions, cell)
-        reach = self.cutoff_A + self.skin_A
-        near = ((vectors**2).sum(0) < reach**2) & _each_once(positions)
-        if capacity is None:
-            capacity = max(1, math.ceil(1.2 * int(near.sum())))
-        first, second = jnp.nonzero(near, size=capacity, fill_value=0)
-        return PairList(first, second, shift[:, first, second], near.sum(), positions)
+        return self._search.build(positions, cell, capacity)
 
     def update(self, neighbors: PairList, positions: Any, cell: Any) -> PairList:
         """Return a new list if an atom moved by half the skin, otherwise the old one.
 
         For ``simulate(..., update_neighbors=field.update)``.
         """
-        moved = ((positions - neighbors.reference) ** 2).sum(-1).max()
-        return jax.lax.cond(
-            moved >= (self.skin_A / 2) ** 2,
-            lambda: self.neighbors(positions, cell, len(neighbors.first)),
-            lambda: neighbors,
-        )
+        return self._search.update(neighbors, positions, cell)
 
-    def _pair_energies(self, parameters: LennardJonesParameters, squares: Any, present: Any) -> Any:
-        """Return the energies of pairs from the squares of their distances."""
-        epsilon, sigma = parameters
-        inside = present & (squares < self.cutoff_A**2)
-        squares = jnp.where(inside, squares, self.cutoff_A**2)  # no 0/0 in the gradient
-
-        def energy(squares: Any) -> Any:
-            s6 = (sigma**2 / squares) ** 3
-            return 4 * epsilon * (s6**2 - s6)
-
-        energies = energy(squares)
-        if self.truncation == "shifted":
-            energies = energies - energy(self.cutoff_A**2)
-        elif self.truncation == "switched":
-            onset = SWITCH_FROM * self.cutoff_A
-            t = jnp.clip((jnp.sqrt(squares) - onset) / (self.cutoff_A - onset), 0.0, 1.0)
-            energies = energies * (1 - t**3 * (10 - 15 * t + 6 * t**2))
-        return jnp.where(inside, energies, 0.0)
-
-
-def _each_once(positions: Any) -> Any:
-    """Return a mask (n_atoms, n_atoms) with one place for each pair."""
-    return np.triu(np.ones((len(positions), len(positions)), bool), 1)
-
-
-def _nearest_vectors(positions: Any, cell: Any) -> tuple[Any, Any]:
-    """Return the vectors between all atoms, (3, n_atoms, n_atoms), and their shifts.
-
-    Rounding finds the nearest image of all that are shorter than half the height of the cell.
-    """
-    vectors = positions.T[:, None, :] - positions.T[:, :, None]
-    if cell is None:
-        return vectors, jnp.zeros_like(vectors)
-    normals = jnp.stack([jnp.cross(cell[(k + 1) % 3], cell[(k + 2) % 3]) for k in range(3)])
-    reciprocal = normals / jnp.dot(cell[0], normals[0])
-    shift = -jnp.round(_combine(vectors, reciprocal.T))
-    return vectors + _combine(shift, cell), shift
-
-
-def _combine(factors: Any, rows: Any) -> Any:
-    """Return Σₖ factorsₖ rowsₖ, shape (3, ...), for factors (3, ...) and three vectors.
-
-    Written out: as a product of matrices it is miscomputed by some versions of JAX on processors
-    (jax issue 39103).
-    """
-    return sum(jnp.multiply.outer(rows[k], factors[k]) for k in range(3))
-
-
-def _heights(cell: np.ndarray) -> np.ndarray:
-    """Return the distances between opposite faces, Å."""
-    return 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    @property
+    def _search(self) -> PairSearch:
+        return PairSearch(self.cutoff_A, self.skin_A)

@@ -37,6 +37,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from helpers import checks
 from helpers.md.integrators import (
     Force,
     Integrator,
@@ -198,6 +199,7 @@ def simulate(
     record: Callable[[State], Any] | None = None,
     record_every: int = 1,
     checkpoint_every: int | None = None,
+    window: int | None = None,
     vectorize: bool = True,
 ) -> Simulation:
     """Take `steps` time steps; differentiable in forward and in reverse mode.
@@ -227,26 +229,43 @@ def simulate(
         For long runs in reverse mode: keep only every n-th state, and compute those between again.
         Memory falls from `steps` states to about steps/n + n, least at n = √steps; the gradient
         takes as long as one more run.
+    window : int, optional
+        Gradients go back through the last `window` steps before each record only, as if the system
+        had been there by itself (truncated backpropagation). Where the motion is chaotic they do
+        not explode, and are biased: they lack what takes longer. At most `record_every`.
     vectorize : bool
         Compute all replicas at once (fast for small systems, and on a GPU), or one after the other
         (fast where the numbers of one replica fill the cache of a processor).
     """
+    if window is not None:
+        checks.whole("window", window, 1, record_every)
     record = _frame(integrator) if record is None else record
 
-    def take_step(carry: tuple[State, Any], _: None) -> tuple[tuple[State, Any], None]:
-        state, lists = carry
+    def stepper(parameters: Any, cell: Any, integrator: Integrator) -> Callable[..., Any]:
+        def take_step(carry: tuple[State, Any], _: None) -> tuple[tuple[State, Any], None]:
+            state, lists = carry
 
-        def force(positions: Any) -> tuple[Any, Any]:
-            nonlocal lists
-            if update_neighbors is not None:
-                lists = _update(update_neighbors, lists, positions, cell)
-            return bind(force_field, parameters, cell, lists, vectorize)(positions)
+            def force(positions: Any) -> tuple[Any, Any]:
+                nonlocal lists
+                if update_neighbors is not None:
+                    lists = _update(update_neighbors, lists, positions, cell)
+                return bind(force_field, parameters, cell, lists, vectorize)(positions)
 
-        state = integrator.method.step(state, force, integrator)
-        return (state, lists), None
+            state = integrator.method.step(state, force, integrator)
+            return (state, lists), None
+
+        return take_step
+
+    take_step = stepper(parameters, cell, integrator)
 
     def take_steps_and_record(carry: tuple[State, Any], _: None) -> tuple[tuple[State, Any], Any]:
-        carry, _ = _scan(take_step, carry, record_every, checkpoint_every)
+        if window is None:
+            carry, _ = _scan(take_step, carry, record_every, checkpoint_every)
+            return carry, record(carry[0])
+        fixed = jax.lax.stop_gradient((parameters, cell, integrator))
+        carry = jax.lax.stop_gradient(carry)
+        carry, _ = jax.lax.scan(stepper(*fixed), carry, None, record_every - window)
+        carry, _ = _scan(take_step, jax.lax.stop_gradient(carry), window, checkpoint_every)
         return carry, record(carry[0])
 
     records_per_checkpoint = (checkpoint_every or steps) // record_every or None

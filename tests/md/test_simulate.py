@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
 from helpers.md.integrators import METHODS, kinetic_energy, make_integrator, maxwell_boltzmann
 from helpers.md.lennard_jones import ARGON, LennardJones
@@ -130,6 +131,39 @@ def test_records_are_the_states_at_their_steps(argon, checkpoint_every):
             np.testing.assert_allclose(frame.positions[step // 4 - 1], state.positions, atol=1e-12)
             np.testing.assert_allclose(frame.energy[step // 4 - 1], state.energy, rtol=1e-12)
     np.testing.assert_allclose(run.state.positions, state.positions, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_window_is_the_gradient_of_runs_that_begin_where_it_begins(argon):
+    """The same trajectory, but of each record only what its last three steps contribute."""
+    integrator = make_integrator("langevin", 32, timestep_fs=4.0, temperature_K=80.0)
+    at = {"cell": argon[3]}
+    start = start_of(argon, integrator)
+    energies = lambda run: run.records.energy.sum()  # noqa: E731
+
+    def windowed(sigma):
+        parameters = ARGON._replace(sigma_A=sigma)
+        options = {"parameters": parameters, "record_every": 5, "window": 3, **at}
+        return energies(simulate(FIELD, start, integrator, 10, **options))
+
+    def piecewise(sigma):
+        """Two steps with σ as it is, three with σ to be differentiated; twice."""
+        state, total = start, 0.0
+        for _ in range(2):
+            state = simulate(FIELD, state, integrator, 2, parameters=ARGON, **at).state
+            parameters = ARGON._replace(sigma_A=sigma)
+            options = {"parameters": parameters, "record_every": 3, **at}
+            run = simulate(FIELD, state, integrator, 3, **options)
+            total, state = total + energies(run), jax.lax.stop_gradient(run.state)
+        return total
+
+    (value, slope), (expected, reference) = (
+        jax.jit(jax.value_and_grad(f))(ARGON.sigma_A) for f in (windowed, piecewise)
+    )
+    assert value == pytest.approx(float(expected), rel=1e-12)
+    assert slope == pytest.approx(float(reference), rel=1e-9) and slope != 0
+    with pytest.raises(ConfigError, match="window=6.*at most 5"):
+        simulate(FIELD, start, integrator, 10, record_every=5, window=6, parameters=ARGON, **at)
 
 
 def test_anything_can_be_recorded_and_any_energy_is_a_force_field():
