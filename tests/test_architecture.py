@@ -16,14 +16,16 @@ HELPERS = KIT / "helpers"
 # The ground floor: each may import those before it, and no room.
 GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["gap", "evaluation", "sweeps", "md", "sagpr", "raman"]
+ROOMS = ["gap", "evaluation", "sweeps", "md", "sagpr", "raman", "coarse_grained"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
 TOP = {"doctor", "cli", "grading"}  # they may import anything but a command
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"gap", "md", "jax_setup"},
+    "jax": {"gap", "md", "jax_setup", "coarse_grained"},
+    "diffrax": {"coarse_grained"},
+    "optax": {"coarse_grained"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
     "featomic": {"sagpr"},
