@@ -299,8 +299,9 @@ def run_bodies(
         See `rigid_force_field`.
     body : Body
         All bodies are alike.
-    poses : array of shape (n_bodies, 7)
-    momenta : array of shape (n_bodies, 6)
+    poses : array of shape (n_bodies, 7), or (n_replicas, n_bodies, 7)
+        With replicas, their axis comes after that of times in the result.
+    momenta : array of shape (n_bodies, 6), or (n_replicas, n_bodies, 6)
     method : str
         ``"nve"`` or ``"langevin"``.
     timestep, kT, friction : float
@@ -329,7 +330,10 @@ def run_bodies(
             method, body, timestep=timestep, kT=kT, friction=friction
         )
         at = {"parameters": parameters, "cell": cell, "neighbors": neighbors}
-        start = jnp.asarray(poses), jnp.asarray(momenta), jax.random.key(seed)
+        keys = jax.random.key(seed)
+        if np.ndim(poses) == 3:
+            keys = jax.random.split(keys, len(poses))
+        start = jnp.asarray(poses), jnp.asarray(momenta), keys
         first, records = _compiled_run(
             force_field, start, integrator, steps, record_every, update_neighbors, at
         )
