@@ -84,10 +84,8 @@ class LearnedPair:
         checks.number("core", self.core, positive=False)
 
     @cached_property
-    def _channels(self) -> list[_Channel]:
-        """Directions of the beads of each kind, and the degrees that do not vanish."""
-        channels = [_channel(self.body, kind) for kind in sorted(set(self.body.kinds))]
-        return [channel for channel in channels if len(channel.directions)]
+    def _averages(self) -> _Averages:
+        return _averages(self.body)
 
     @cached_property
     def n_features(self) -> int:
@@ -125,95 +123,119 @@ class LearnedPair:
         radial = jnp.stack([4 * scaled - 2, 0.5 / scaled - 1])
         if not self.orientations:
             return radial
-        frames = rotation_matrix(q1), rotation_matrix(q2)
-        own = [
-            [jnp.matmul(one.directions.astype(unit.dtype), frame.T) for one in self._channels]
-            for frame in frames
-        ]  # directions of the beads in space
-        towards = [
-            jnp.concatenate(
-                [
-                    _means((sign * unit * directions).sum(-1), channel.degrees)
-                    / channel.sizes.astype(unit.dtype)
-                    for directions, channel in zip(row, self._channels, strict=True)
-                ]
-            )
-            for sign, row in ((1.0, own[0]), (-1.0, own[1]))
-        ]
-        i, j = np.triu_indices(len(towards[0]))
-        a, b = towards
-        parts = [radial, a + b, a[i] * b[j] + a[j] * b[i]]
-        for m, one in enumerate(self._channels):
-            for n, two in enumerate(self._channels):
-                if n < m:
-                    continue
-                parts.append(_relative(own[0][m], own[1][n], one, two, unit))
-                if n > m:
-                    parts[-1] = parts[-1] + _relative(own[0][n], own[1][m], two, one, unit)
-        return jnp.concatenate(parts)
+        table = self._averages
+        directions = jnp.asarray(table.directions, unit.dtype)
+        first = _matmul(directions, rotation_matrix(q1).T)  # directions of the beads in space
+        second = _matmul(directions, rotation_matrix(q2).T)
+        towards, back = _matmul(first, unit), -_matmul(second, unit)
+        relative = _matmul(first, second.T)
+        cosines = jnp.concatenate([towards, back, relative.reshape(-1)])
+        polynomials = jnp.stack(_legendre(cosines, MOST_DEGREES)[1:])
+        means = _matmul(polynomials, jnp.asarray(table.groups, unit.dtype))
+        linear = _matmul(jnp.asarray(table.selection, unit.dtype), means.reshape(-1))
+        n = table.n_towards
+        a, b, others = linear[:n], linear[n : 2 * n], linear[2 * n :]
+        i, j = table.products
+        twist = _twist(towards, -back, relative, jnp.asarray(table.members, unit.dtype))
+        return jnp.concatenate([radial, a + b, a[i] * b[j] + a[j] * b[i], others, 10 * twist])
 
 
 @dataclass(frozen=True, eq=False)
-class _Channel:
-    """Beads of one kind: unit vectors (n, 3), degrees l, and the usual size of each mean."""
+class _Averages:
+    """How the means over beads are taken: constant matrices.
+
+    Attributes
+    ----------
+    directions : ndarray of shape (n, 3)
+        Unit vectors to the beads of all kinds.
+    members : ndarray of shape (n, n_kinds)
+        1/number of beads of the kind that a direction belongs to.
+    groups : ndarray of shape (2 n + n², 2 n_kinds + n_kinds²)
+        Takes the means over the cosines of one body, of the other, of both.
+    selection : ndarray
+        Picks the degrees that do not vanish, divided by their root mean squares over all
+        arrangements: n_towards rows for either body, then those for both.
+    n_towards : int
+    products : two int arrays
+        Which products of the numbers of the two bodies are taken.
+    """
 
     directions: np.ndarray
-    degrees: tuple[int, ...]
-    sizes: np.ndarray
+    members: np.ndarray
+    groups: np.ndarray
+    selection: np.ndarray
+    n_towards: int
+    products: tuple[np.ndarray, np.ndarray]
 
 
-def _channel(body: Body, kind: str) -> _Channel:
+def _averages(body: Body) -> _Averages:
+    kinds = [_directions(body, kind) for kind in sorted(set(body.kinds))]
+    kinds = [directions for directions in kinds if len(directions)]
+    n_kinds, n = len(kinds), sum(map(len, kinds))
+    members = np.zeros((n, n_kinds))
+    start = 0
+    for k, directions in enumerate(kinds):
+        members[start : start + len(directions), k] = 1 / len(directions)
+        start += len(directions)
+    groups = np.zeros((2 * n + n * n, 2 * n_kinds + n_kinds**2))
+    groups[:n, :n_kinds] = groups[n : 2 * n, n_kinds : 2 * n_kinds] = members
+    groups[2 * n :, 2 * n_kinds :] = np.einsum("ik,jl->ijkl", members, members).reshape(n * n, -1)
+    # Mean squares over all arrangements: power/(2 l + 1), and the product of powers/(2 l + 1)
+    powers = np.array(
+        [
+            [p.mean() for p in _legendre(directions @ directions.T, MOST_DEGREES)[1:]]
+            for directions in kinds
+        ]
+    )
+    present = [(k, l) for k in range(n_kinds) for l in range(MOST_DEGREES) if powers[k, l] > 1e-6]
+
+    def row(columns: list[int], degree: int, size: float) -> np.ndarray:
+        picked = np.zeros((MOST_DEGREES, groups.shape[1]))
+        picked[degree, columns] = 1 / (size * len(columns))
+        return picked.reshape(-1)
+
+    rows = [
+        row([offset + k], l, np.sqrt(powers[k, l] / (2 * l + 3)))
+        for offset in (0, n_kinds)
+        for k, l in present
+    ]
+    for k in range(n_kinds):
+        for m in range(k, n_kinds):
+            columns = sorted({2 * n_kinds + k * n_kinds + m, 2 * n_kinds + m * n_kinds + k})
+            rows += [
+                row(columns, l, np.sqrt(powers[k, l] * powers[m, l] / (2 * l + 3)))
+                for l in range(MOST_DEGREES)
+                if (k, l) in present and (m, l) in present
+            ]
+    i, j = np.triu_indices(len(present))
+    return _Averages(np.concatenate(kinds), members, groups, np.array(rows), len(present), (i, j))
+
+
+def _directions(body: Body, kind: str) -> np.ndarray:
+    """Return the directions of the beads of one kind that are not in the mass center."""
     beads = body.positions[[k == kind for k in body.kinds]]
     lengths = np.linalg.norm(beads, axis=1)
-    directions = (beads / np.where(lengths > 0, lengths, 1)[:, None])[lengths > 1e-6 * body.radius]
-    opposite = np.linalg.norm(directions[:, None] + directions[None], axis=-1) < 1e-6
-    if len(directions) and opposite.any(1).all():  # only even degrees: one of each two is enough
-        partner = opposite.argmax(1)
-        directions = directions[np.arange(len(partner)) < partner]
-    cosines = directions @ directions.T
-    polynomials = _legendre(cosines, MOST_DEGREES)
-    powers = {
-        degree: float(polynomials[degree].mean())
-        for degree in range(1, MOST_DEGREES + 1)
-        if len(directions)
-    }
-    symmetric = bool(len(directions)) and bool(opposite.any(1).all())
-    degrees = tuple(
-        degree
-        for degree, power in powers.items()
-        if power > 1e-6 and not (symmetric and degree % 2)
-    )
-    # Mean squares over all directions: power/(2 l + 1)
-    sizes = np.array([np.sqrt(powers[degree] / (2 * degree + 1)) for degree in degrees])
-    return _Channel(directions, degrees, sizes)
+    away = lengths > 1e-6 * body.radius
+    return beads[away] / lengths[away, None]
 
 
-def _relative(first: Any, second: Any, one: _Channel, two: _Channel, unit: Any) -> Any:
-    """Return how the beads of one kind of a body lie to those of another kind of the other."""
-    cosines = (first[:, None] * second[None]).sum(-1)
-    shared = [degree for degree in one.degrees if degree in two.degrees]
-    sizes = [
-        one.sizes[one.degrees.index(d)] * two.sizes[two.degrees.index(d)] * np.sqrt(2 * d + 1)
-        for d in shared
-    ]
-    means = _means(cosines, tuple(shared)) / np.array(sizes).astype(unit.dtype)
-    a, b = (first * unit).sum(-1), (second * unit).sum(-1)
-    # r̂ᵀ Q Q' r̂ with Q = ⟨u uᵀ⟩ − ⅓
-    twist = jnp.mean(a[:, None] * b[None] * cosines) - (jnp.mean(a**2) + jnp.mean(b**2)) / 3 + 1 / 9
-    return jnp.concatenate([means, 10 * twist[None]])
+def _twist(a: Any, b: Any, relative: Any, members: Any) -> Any:
+    """Return r̂ᵀ Q Q' r̂ with Q = ⟨u uᵀ⟩ − ⅓ for each two kinds, the same for both orders."""
+    first, second = a[:, None] * members, b[:, None] * members
+    squares_1, squares_2 = _matmul(a**2, members), _matmul(b**2, members)
+    twist = _matmul(_matmul(first.T, relative), second)
+    twist = twist - (squares_1[:, None] + squares_2[None]) / 3 + 1 / 9
+    k, m = np.triu_indices(members.shape[1])
+    return 0.5 * (twist + twist.T)[k, m]
 
 
-def _means(cosines: Any, degrees: tuple[int, ...]) -> Any:
-    """Return the mean of P_l over all cosines, for each degree l."""
-    if not degrees:
-        return jnp.zeros(0, cosines.dtype)
-    polynomials = _legendre(cosines, max(degrees))
-    return jnp.stack([polynomials[degree].mean() for degree in degrees])
+def _matmul(a: Any, b: Any) -> Any:
+    return jnp.matmul(a, b, precision="highest")
 
 
 def _legendre(x: Any, highest: int) -> list[Any]:
     """Return P₀ … P_highest: (l + 1) P_{l+1} = (2 l + 1) x P_l − l P_{l−1}."""
     values = [x * 0 + 1, x]
-    for degree in range(1, highest):
-        values.append(((2 * degree + 1) * x * values[-1] - degree * values[-2]) / (degree + 1))
+    for l in range(1, highest):
+        values.append(((2 * l + 1) * x * values[-1] - l * values[-2]) / (l + 1))
     return values

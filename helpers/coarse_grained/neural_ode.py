@@ -8,8 +8,8 @@ al., NeurIPS 2018). Two families of solvers stand behind `integrate`:
 
 and three gradients:
 
-- ``"checkpoint"``: that of the steps that were taken, by reverse mode; states are kept at some of
-  the steps and computed again between them (discretize, then optimize);
+- ``"checkpoint"``: that of the steps that were taken, by reverse mode; states are kept at the
+  recorded times and computed again between them (discretize, then optimize);
 - ``"reversible"``: the same gradient, but the states are found again by stepping back in time, so
   that memory does not grow with the number of steps; for the symplectic step, which retraces its
   path up to rounding;
@@ -21,10 +21,8 @@ Work inside ``with double_precision():``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -36,11 +34,9 @@ from helpers.coarse_grained.rigid_dynamics import (
     RigidIntegrator,
     RigidState,
     drift,
-    initial_state,
     kick,
     no_squish,
 )
-from helpers.md.simulate import simulate
 
 ForceField = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 
@@ -132,7 +128,6 @@ def integrate(
     array of shape (n_records + 1, n_bodies, 6)
         The start is the first record.
     """
-    n_steps = n_records * solver.steps_per_record
     if solver.name != "symplectic":
         return _by_diffrax(
             force_field, integrator.inertia, parameters, poses, momenta, n_records, interval, solver
@@ -141,23 +136,10 @@ def integrate(
     numbers = RigidIntegrator(
         integrator.method, timestep, integrator.kT, integrator.friction, integrator.inertia
     )
-    if solver.gradient == "reversible":
-        later = _reversible(
-            force_field, n_records, solver.steps_per_record, parameters, numbers, poses, momenta
-        )
-    else:
-        start = initial_state(force_field, poses, momenta, jax.random.key(0), parameters=parameters)
-        later = simulate(
-            force_field,
-            start,  # type: ignore[arg-type]
-            numbers,  # type: ignore[arg-type]
-            n_steps,
-            parameters=parameters,
-            record=lambda state: (state.poses, state.momenta),  # type: ignore[attr-defined]
-            record_every=solver.steps_per_record,
-            checkpoint_every=solver.steps_per_record
-            * max(1, math.isqrt(n_records)),  # least memory
-        ).records
+    path = _reversible if solver.gradient == "reversible" else _path
+    later = path(
+        force_field, n_records, solver.steps_per_record, parameters, numbers, poses, momenta
+    )
     return jnp.concatenate([poses[None], later[0]]), jnp.concatenate([momenta[None], later[1]])
 
 
@@ -227,23 +209,6 @@ def _by_diffrax(
 # The gradient by stepping back
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _reversible(
-    force_field: ForceField,
-    n_records: int,
-    steps_per_record: int,
-    parameters: Any,
-    integrator: RigidIntegrator,
-    poses: Any,
-    momenta: Any,
-) -> tuple[Any, Any]:
-    """Return the records after the start; see `integrate`."""
-    _, records = _forward(
-        force_field, n_records, steps_per_record, parameters, integrator, poses, momenta
-    )
-    return records
-
-
 def _forward(
     force_field: ForceField,
     n_records: int,
@@ -253,17 +218,29 @@ def _forward(
     poses: Any,
     momenta: Any,
 ) -> tuple[Any, Any]:
+    """Return the state at the end, and the records after the start."""
+
+    def one_step(carry: Any, _: None) -> tuple[Any, None]:
+        return _step(force_field, parameters, integrator, carry), None
+
+    @jax.checkpoint
     def one_record(carry: Any, _: None) -> tuple[Any, Any]:
-        carry = jax.lax.fori_loop(
-            0,
-            steps_per_record,
-            lambda _, carry: _step(force_field, parameters, integrator, carry),
-            carry,
-        )
+        if steps_per_record == 1:
+            carry, _ = one_step(carry, None)
+        else:
+            carry, _ = jax.lax.scan(one_step, carry, None, steps_per_record)
         return carry, carry[:2]
 
     start = poses, momenta, force_field(parameters, poses, None, None)[1]
     return jax.lax.scan(one_record, start, None, n_records)
+
+
+def _path(*arguments: Any) -> tuple[Any, Any]:
+    """Return the records after the start; in reverse mode only records are kept."""
+    return _forward(*arguments)[1]
+
+
+_reversible = jax.custom_vjp(_path, nondiff_argnums=(0, 1, 2))
 
 
 def _reversible_forward(*arguments: Any) -> tuple[Any, Any]:
