@@ -45,6 +45,14 @@ COMMANDS = {
         "helpers.raman.command:raman_arguments",
         "Raman spectrum from molecular dynamics with a potential",
     ),
+    "coarse-data": (
+        "helpers.coarse_grained.command:coarse_data_arguments",
+        "make a dataset of pairs of rigid bodies by molecular dynamics of their beads",
+    ),
+    "coarse": (
+        "helpers.coarse_grained.command:coarse_arguments",
+        "learn the potential of rigid bodies from their trajectories",
+    ),
 }
 
 
