@@ -50,6 +50,14 @@ COMMANDS = {
         "Raman spectrum from molecular dynamics with a potential",
     ),
     "lab": ("helpers.lab:lab_arguments", "one of the labs, such as differentiable"),
+    "coarse-data": (
+        "helpers.coarse_grained.command:coarse_data_arguments",
+        "make a dataset of pairs of rigid bodies by molecular dynamics of their beads",
+    ),
+    "coarse": (
+        "helpers.coarse_grained.command:coarse_arguments",
+        "learn the potential of rigid bodies from their trajectories",
+    ),
 }
 
 

@@ -17,6 +17,7 @@ HELPERS = KIT / "helpers"
 GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
 ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman", "differentiable"]
+ROOMS += ["coarse_grained"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
@@ -24,8 +25,9 @@ TOP = {"doctor", "cli", "grading", "lab", "pipeline"}  # they may import anythin
 ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"differentiable", "gap", "md", "jax_setup"},
-    "optax": {"differentiable"},
+    "jax": {"coarse_grained", "differentiable", "gap", "md", "jax_setup"},
+    "diffrax": {"coarse_grained"},
+    "optax": {"coarse_grained", "differentiable"},
     "equinox": {"differentiable"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
