@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from helpers.boundaries import with_boundaries
 from helpers.errors import DataError, nearest
 
 ENERGY_NAME = "dft_energy"
@@ -115,7 +116,8 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
     """Read every frame of an extended XYZ file (plain or .gz), or raise a `DataError`.
 
     Files that are missing, empty, truncated or malformed are refused, and so are positions or
-    cells that are not finite. (gap_fit silently ignores a truncated last frame.)
+    cells that are not finite, and cells that do not fit to ``pbc``; frames with a Lattice of zeros
+    are molecules. (gap_fit silently ignores a truncated last frame.)
     """
     path = Path(path)
     if not path.is_file():
@@ -137,7 +139,7 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
                 f"Frame {number} of {path} has positions or a cell that are not finite numbers",
                 fix="remove the frame or write it again",
             )
-    return frames
+    return [with_boundaries(atoms) for atoms in frames]
 
 
 def _check_structure(path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
+from helpers.boundaries import periodic_directions
+
 
 class PairList(NamedTuple):
     """All pairs within a distance, each from both ends.
@@ -46,15 +48,21 @@ def find_pairs(
     cell : ndarray of shape (3, 3), Å
         Cell vectors as rows; those of directions without periodicity may be anything.
     pbc : bool ndarray of shape (3,)
+        As `boundaries.periodic_directions` understands it.
     cutoff_A : float
 
     Returns
     -------
     PairList
+
+    Raises
+    ------
+    DataError
+        If the cell does not fit to `pbc`.
     """
     from vesin import NeighborList
 
-    box = _periodic_box(positions, cell, pbc, cutoff_A)
+    box = _periodic_box(positions, cell, periodic_directions(cell, pbc), cutoff_A)
     finder = NeighborList(cutoff=float(cutoff_A), full_list=True)
     first, second, shift, distance = finder.compute(
         points=np.ascontiguousarray(positions), box=box, periodic=True, quantities="ijSd"
