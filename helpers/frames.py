@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from helpers import checks
 from helpers.boundaries import with_boundaries
 from helpers.errors import DataError, nearest
 
@@ -221,7 +222,16 @@ def check_labels(
                     found=", ".join(sorted(known)) or "no labels at all",
                     fix="name the labels that the file has, or compute them",
                 )
-            values = np.asarray(value)
+            kind = "a number" if shape == () else "three numbers for each atom"
+            try:
+                values = checks.real_numbers(value, name, kind)
+            except DataError as error:
+                raise DataError(
+                    f"{where}: {name!r} is not a finite number everywhere",
+                    expected=kind,
+                    found=error.found,
+                    fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
+                ) from error
             if values.shape != shape:
                 raise DataError(
                     f"{where}: {name!r} has the wrong shape",
@@ -229,10 +239,11 @@ def check_labels(
                     found=str(values.shape),
                     fix="check how the file was written",
                 )
-            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            if name == forces_name and np.asarray(value).dtype.kind in "iu":
                 raise DataError(
-                    f"{where}: {name!r} is not a finite number everywhere",
-                    fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
+                    f"{where}: {name!r} are whole numbers",
+                    expected="numbers with a point: gap_fit finds no forces in a column :I:3",
+                    fix="write them as real numbers (:R:3), after asking where the digits are",
                 )
 
 

@@ -116,11 +116,8 @@ def test_an_absent_key_means_what_gap_fit_assumes(tmp_path, name):
 
 @pytest.mark.parametrize("key", sorted(MANDATORY - {"e0", "atoms_filename"}))
 def test_a_key_without_a_default_is_demanded_by_name(key):
-    text = written(without(TOP, key), without(SOAP, key), None)
-    if key == "theta_uniform":
-        text = written(TOP, SOAP, without(PAIR, key))
-        assert GapConfig.from_cfg(text).other_terms  # theta_fac or a file may stand for it
-        return
+    pair = without(PAIR, key) if key == "theta_uniform" else None
+    text = written(without(TOP, key), without(SOAP, key), pair)
     with pytest.raises(ConfigError, match=f"has no {key}"):
         GapConfig.from_cfg(text)
 
