@@ -1,9 +1,9 @@
 """Boundary conditions: the one place that decides along which cell vectors atoms repeat.
 
 A direction is periodic where ``pbc`` is true. A cell without any vectors is that of a molecule,
-whatever ``pbc`` says: ASE reads a file with ``Lattice="0 0 0 0 0 0 0 0 0"``, or without a Lattice, as
-periodic along all axes. Everything else that does not fit together is refused. Cells may be skewed,
-left-handed, and smaller than the range of an interaction: neighbor lists count all images.
+whatever ``pbc`` says: ASE reads a file whose Lattice is zeros as periodic along all axes. Everything
+else that does not fit together is refused. Cells may be skewed, left-handed, and smaller than the
+range of an interaction: neighbor lists count all images.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def periodic_directions(
     """
     cell, periodic = np.asarray(cell, float), np.asarray(pbc, bool) & np.any(cell)
     if not np.isfinite(cell).all():
-        raise error("The cell is not finite", found=str(cell.tolist()), fix="check where it is from")
+        raise error(
+            "The cell is not finite", found=str(cell.tolist()), fix="check where it is from"
+        )
     heights = _heights(cell, periodic)
     if (heights[periodic] <= THINNEST_CELL_A).any():
         raise error(

@@ -167,7 +167,9 @@ def _quippy_in_ase() -> list[Check]:
             return [Check(name, False, str(error).splitlines()[0], fix)]
     ok = done.returncode == 0 and done.stdout.strip().endswith("eV")
     last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return [Check(name, ok, f"a trajectory of two atoms ({done.stdout.strip()})" if ok else last, fix)]
+    return [
+        Check(name, ok, f"a trajectory of two atoms ({done.stdout.strip()})" if ok else last, fix)
+    ]
 
 
 def _threads() -> list[Check]:

@@ -48,4 +48,4 @@ class Finder:
 if MODULE in sys.modules:
     complete(sys.modules[MODULE])
 elif Finder not in sys.meta_path:
-    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder)

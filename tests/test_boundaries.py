@@ -11,7 +11,14 @@ from helpers.boundaries import periodic_directions, require_bulk, with_boundarie
 from helpers.errors import DataError, PredictionError
 from helpers.frames import read_frames
 
-WATERS = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0], [2.7, 0.3, 0.2], [3.4, 0.9, 0.5], [2.9, -0.6, 0]]
+WATERS = [
+    [0, 0, 0],
+    [0.96, 0, 0],
+    [-0.24, 0.93, 0],
+    [2.7, 0.3, 0.2],
+    [3.4, 0.9, 0.5],
+    [2.9, -0.6, 0],
+]
 SKEWED = [[4.0, 0, 0], [2.0, 3.6, 0], [1.0, 1.0, 4.0]]  # shorter than twice the cutoff, everywhere
 CASES = {
     "none, with a cell": ([5, 5, 5], False, [0, 0, 0]),
@@ -49,7 +56,7 @@ def test_both_engines_obey(smallest_fit, name):
     with jax.disable_jit():
         assert ours.get_potential_energy(atoms) == pytest.approx(energy, abs=6e-8)
         assert np.abs(ours.get_forces(atoms) - forces).max() < 1e-6
-        (of_many, _), = ours.predict_frames([atoms])
+        ((of_many, _),) = ours.predict_frames([atoms])
     assert of_many == pytest.approx(energy, abs=6e-8)
     obeying = with_boundaries(atoms)
     assert obeying.pbc.tolist() == [bool(p) for p in periodic]
@@ -87,7 +94,9 @@ def test_what_does_not_fit_together_is_refused_everywhere(smallest_fit, tmp_path
 def test_a_zero_lattice_in_a_file_is_a_molecule(tmp_path):
     text = "3\n{}Properties=species:S:1:pos:R:3\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
     zero = 'Lattice="0.0 0.0 0.0 0.0 0.0 0.0 0.0 0.0 0.0" '
-    (tmp_path / "a.xyz").write_text(text.format(zero) + text.format("") + text.format('pbc="T T T" '))
+    (tmp_path / "a.xyz").write_text(
+        text.format(zero) + text.format("") + text.format('pbc="T T T" ')
+    )
     (tmp_path / "b.xyz").write_text(text.format('Lattice="9 0 0 0 9 0 0 0 9" '))
     assert not any(atoms.pbc.any() for atoms in read_frames(tmp_path / "a.xyz"))
     assert read_frames(tmp_path / "b.xyz")[0].pbc.all()  # as ASE and QUIP read it
@@ -120,5 +129,7 @@ def test_what_counts_with_the_volume_wants_a_bulk(frames10):
 def test_a_figure_draws_no_cell_around_a_molecule():
     from helpers.plots import plot_snapshot
 
-    n_patches = [len(plot_snapshot(waters(*box)).patches) for box in (([9, 9, 9], True), (None, True))]
+    n_patches = [
+        len(plot_snapshot(waters(*box)).patches) for box in (([9, 9, 9], True), (None, True))
+    ]
     assert n_patches[0] > n_patches[1] >= 6

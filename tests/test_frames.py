@@ -191,7 +191,9 @@ def spoil(frames, what):
 )
 def test_labels_that_are_no_real_numbers_are_named(frames10, name, value, found):
     (frames10[1].info if name == "dft_energy" else frames10[1].arrays)[name] = value
-    with pytest.raises(DataError, match=f"Frame 2 of the frames.*{name}.*{found}|Frame 2 .*{found}"):
+    with pytest.raises(
+        DataError, match=f"Frame 2 of the frames.*{name}.*{found}|Frame 2 .*{found}"
+    ):
         check_labels(frames10)
 
 

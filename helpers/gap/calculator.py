@@ -120,4 +120,3 @@ def check_atoms(atoms: Atoms, model: GapModel | None, name: str) -> None:
             expected=f"only {' and '.join(model.elements)}",
             fix="use other atoms, or train on frames with these elements",
         )
-

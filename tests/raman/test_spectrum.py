@@ -1,7 +1,6 @@
 """Spectra of vibrations that we made ourselves."""
 
 import re
-
 from dataclasses import replace
 
 import numpy as np

@@ -53,8 +53,10 @@ from helpers.terminal import progress_bar
 SPECTRA_MB = 256  # up to which power spectra are kept between the two passes over the frames
 VOIGT = [0, 4, 8, 5, 2, 1]  # xx yy zz yz xz xy among xx xy xz yx …
 # What gap_fit reads from a frame, if it is there, in place of default_sigma.
-OWN_SIGMAS = ("energy_sigma", "force_sigma", "virial_sigma", "force_atom_sigma")
-OWN_SIGMAS += ("force_component_sigma", "virial_component_sigma", "force_mask", "local_property")
+OWN_SIGMAS = (
+    *("energy_sigma", "force_sigma", "virial_sigma", "force_atom_sigma"),
+    *("force_component_sigma", "virial_component_sigma", "force_mask", "local_property"),
+)
 SELECTION = {"cur_points": leverage_points, "random": random_points, "uniform": uniform_points}
 
 
