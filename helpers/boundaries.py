@@ -1,9 +1,9 @@
 """Boundary conditions: the one place that decides along which cell vectors atoms repeat.
 
 A direction is periodic where ``pbc`` is true. A cell without any vectors is that of a molecule,
-whatever ``pbc`` says: ASE reads a file whose Lattice is zeros as periodic along all axes. Everything
-else that does not fit together is refused. Cells may be skewed, left-handed, and smaller than the
-range of an interaction: neighbor lists count all images.
+whatever ``pbc`` says: ASE reads a file whose Lattice is zeros as periodic along all axes. All else
+that does not fit together is refused. Cells may be skewed, left-handed, and smaller than the range
+of an interaction: neighbor lists count all images.
 """
 
 from __future__ import annotations
