@@ -9,6 +9,8 @@ from typing import Any
 
 import lazy_loader
 
+from helpers import quippy_name  # noqa: F401  (completes quippy, whenever it is imported)
+
 __version__ = "0.1.0"
 
 # XLA in jax up to 0.10.1 prints an error whenever it loads compiled code from the cache: it takes

@@ -1,4 +1,8 @@
-"""Checks of settings: a `ConfigError` names the setting, its value and what is allowed."""
+"""Checks of settings and of data.
+
+A `ConfigError` names the setting, its value and what is allowed, a `DataError` the numbers that
+cannot be used and why.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeVar
 
-from helpers.errors import ConfigError, nearest
+import numpy as np
+
+from helpers.errors import ConfigError, DataError, nearest
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
@@ -42,6 +48,67 @@ def seed(value: Any) -> int:
     """Return a seed of random numbers; require a whole number from 0 to 2³² − 1."""
     whole("seed", value, 0, 2**32 - 1)
     return int(value)
+
+
+def real_numbers(values: Any, name: str, expected: str) -> np.ndarray:
+    """Return data as an array of float64, unless that would drop, narrow or invent something.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        What to call them, at the beginning of a sentence.
+    expected : str
+        What they should be.
+
+    Raises
+    ------
+    DataError
+        If they are complex, text, logical, other objects, masked, ragged, or not finite.
+    """
+    if np.ma.isMaskedArray(values):
+        raise DataError(
+            f"{name} cannot be used",
+            expected=expected,
+            found=f"a masked array, {np.ma.count_masked(values)} numbers of it masked",
+            fix="leave out what is masked, or fill it in (numpy.ma.filled)",
+        )
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"{name} cannot be used", expected=expected, found=str(error)) from error
+    if array.dtype.kind not in "iuf":
+        names = {"c": "complex numbers", "b": "True and False", "U": "text", "S": "text"}
+        kind = names.get(array.dtype.kind, f"objects of type {array.dtype}")
+        raise DataError(f"{name} cannot be used", expected=expected, found=kind)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        raise DataError(
+            f"{name} are not finite numbers everywhere",
+            expected=expected,
+            found=f"{len(bad)} that are not, the first at [{place}]: {array[tuple(bad[0])]}",
+        )
+    return array.astype(float)
+
+
+def changing(size: float, largest: float, what: str) -> None:
+    """Raise `DataError` if something that is to be normalized to its own size does not change.
+
+    Parameters
+    ----------
+    size : float
+        How much it changes.
+    largest : float
+        The largest of the numbers themselves, in the same unit: rounding errors are no change.
+    what : str
+        What it is, such as "The polarizability".
+    """
+    if not size > 1e-12 * largest:
+        raise DataError(
+            f"{what} is the same at all times: nothing changes",
+            expected="something that fluctuates, which a spectrum or a correlation is made of",
+        )
 
 
 class Settings:

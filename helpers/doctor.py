@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -58,12 +59,13 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at Python, packages, JAX, gap_fit, threads, memory and data; return one `Check` each."""
+    """Look at Python, packages, JAX, gap_fit, quippy, threads, memory, data: one `Check` each."""
     parts: tuple[Callable[[], list[Check]], ...] = (
         _python,
         _packages,
         _jax,
         _gap_fit,
+        _quippy_in_ase,
         _threads,
         _memory,
         _data,
@@ -132,6 +134,42 @@ def _gap_fit() -> list[Check]:
         version.rpartition(",")[2].strip() or f"exit code {answer.returncode}, no version printed"
     )
     return [Check("gap_fit", bool(version), f"{found} at {binary}", fix)]
+
+
+# What the scripts of the original workshop do, without the kit: a quippy calculator (here of two
+# atoms with a Lennard-Jones potential), and ASE's Trajectory.
+QUIPPY_IN_ASE = """
+from ase import Atoms
+from ase.io.trajectory import Trajectory
+from quippy.potential import Potential
+lj = '<LJ_params n_types="1"><per_type_data type="1" atomic_num="18"/>'
+lj += '<per_pair_data type1="1" type2="1" sigma="3.4" eps6="0.01" eps12="0.01" cutoff="8.0" '
+lj += 'energy_shift="T" linear_force_shift="F"/></LJ_params>'
+atoms = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.8]], cell=[20, 20, 20], pbc=True)
+atoms.calc = Potential("IP LJ", param_str=lj)
+atoms.get_forces()
+with Trajectory("two.traj", "w", atoms) as trajectory:
+    trajectory.write()
+with Trajectory("two.traj") as trajectory:
+    print(f"{trajectory[-1].get_potential_energy():.6f} eV")
+"""
+
+
+def _quippy_in_ase() -> list[Check]:
+    name, fix = "quippy's calculator in ASE", "in the kit's folder: python tools/complete_quippy.py"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            command = [sys.executable, "-c", QUIPPY_IN_ASE]
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=120, check=False, cwd=folder
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [Check(name, False, str(error).splitlines()[0], fix)]
+    ok = done.returncode == 0 and done.stdout.strip().endswith("eV")
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return [
+        Check(name, ok, f"a trajectory of two atoms ({done.stdout.strip()})" if ok else last, fix)
+    ]
 
 
 def _threads() -> list[Check]:

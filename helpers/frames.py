@@ -17,6 +17,8 @@ from ase import Atoms
 from ase.calculators.calculator import compare_atoms
 from ase.io import read
 
+from helpers import checks
+from helpers.boundaries import with_boundaries
 from helpers.errors import DataError, nearest
 
 ENERGY_NAME = "dft_energy"
@@ -116,7 +118,8 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
     """Read every frame of an extended XYZ file (plain or .gz), or raise a `DataError`.
 
     Files that are missing, empty, truncated or malformed are refused, and so are positions or
-    cells that are not finite. (gap_fit silently ignores a truncated last frame.)
+    cells that are not finite, and cells that do not fit to ``pbc``; frames with a Lattice of zeros
+    are molecules. (gap_fit silently ignores a truncated last frame.)
     """
     path = Path(path)
     if not path.is_file():
@@ -138,7 +141,7 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
                 f"Frame {number} of {path} has positions or a cell that are not finite numbers",
                 fix="remove the frame or write it again",
             )
-    return frames
+    return [with_boundaries(atoms) for atoms in frames]
 
 
 def _check_structure(path: Path) -> None:
@@ -230,7 +233,16 @@ def check_labels(
                     found=", ".join(sorted(known)) or "no labels at all",
                     fix="name the labels that the file has, or compute them",
                 )
-            values = np.asarray(value)
+            kind = "a number" if shape == () else "three numbers for each atom"
+            try:
+                values = checks.real_numbers(value, name, kind)
+            except DataError as error:
+                raise DataError(
+                    f"{where}: {name!r} is not a finite number everywhere",
+                    expected=kind,
+                    found=error.found,
+                    fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
+                ) from error
             if values.shape != shape:
                 raise DataError(
                     f"{where}: {name!r} has the wrong shape",
@@ -238,11 +250,11 @@ def check_labels(
                     found=str(values.shape),
                     fix="check how the file was written",
                 )
-            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            if name == forces_name and np.asarray(value).dtype.kind in "iu":
                 raise DataError(
-                    f"{where}: {name!r} is not a finite number everywhere",
-                    found=f"the text {value!r}" if isinstance(value, str) else None,
-                    fix="remove the frame or compute it again; a GAP trained on NaN predicts NaN",
+                    f"{where}: {name!r} are whole numbers",
+                    expected="numbers with a point: gap_fit finds no forces in a column :I:3",
+                    fix="write them as real numbers (:R:3), after asking where the digits are",
                 )
 
 

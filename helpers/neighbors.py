@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
+from helpers.boundaries import periodic_directions
+
 
 class PairList(NamedTuple):
     """All pairs within a distance, each from both ends.
@@ -46,11 +48,17 @@ def find_pairs(
     cell : ndarray of shape (3, 3), Å
         Cell vectors as rows; those of directions without periodicity may be anything.
     pbc : bool ndarray of shape (3,)
+        As `boundaries.periodic_directions` understands it.
     cutoff_A : float
 
     Returns
     -------
     PairList
+
+    Raises
+    ------
+    DataError
+        If the cell does not fit to `pbc`.
     """
     from vesin import NeighborList
 
@@ -73,8 +81,9 @@ def periodic_box(
     """
     from ase.geometry import complete_cell
 
-    box = complete_cell(np.where(np.asarray(pbc)[:, None], cell, 0.0))
-    for axis in np.flatnonzero(~np.asarray(pbc)):
+    periodic = periodic_directions(cell, pbc)
+    box = complete_cell(np.where(periodic[:, None], cell, 0.0))
+    for axis in np.flatnonzero(~periodic):
         direction = box[axis] / np.linalg.norm(box[axis])
         extent = np.ptp(positions @ direction)
         box[axis] = direction * (extent + 2 * cutoff_A + 1.0)

@@ -14,7 +14,8 @@ KIT = Path(__file__).parents[1]
 HELPERS = KIT / "helpers"
 
 # The ground floor: each may import those before it, and no room.
-GROUND = ["errors", "checks", "files", "frames", "water", "neighbors", "jax_setup", "terminal"]
+GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbors", "jax_setup"]
+GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
 ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman", "differentiable"]
 ROOMS += ["coarse_grained"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import checks
-from helpers.errors import ConfigError
+from helpers.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,34 @@ def test_settings_refuse_misspelled_names_and_check_copies():
         Bath(temperature=300.0)
     with pytest.raises(ConfigError, match="temperature_K=-1 cannot be used"):
         Bath().replace(temperature_K=-1)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([1 + 2j], "complex numbers"),
+        (["1.0"], "text"),
+        ([True, False], "True and False"),
+        (np.ma.masked_array([1.0, 2.0], [False, True]), "a masked array, 1 numbers of it masked"),
+        (np.ma.masked_array([1.0, 2.0]), "a masked array, 0 numbers"),
+        ([1.0, np.nan], r"1 that are not, the first at \[1\]: nan"),
+        ([[1.0, 2.0], [np.inf, 2.0]], r"the first at \[1, 0\]: inf"),
+        ([[1.0], [1.0, 2.0]], "inhomogeneous"),
+        ([None, 1.0], "objects of type object"),
+        ([{"a": 1}], "objects"),
+    ],
+)
+def test_numbers_are_not_narrowed_dropped_or_invented(values, found):
+    with pytest.raises(DataError, match=f"The forces .*Expected: three numbers.*Found: .*{found}"):
+        checks.real_numbers(values, "The forces", "three numbers")
+
+
+def test_whole_numbers_are_numbers():
+    found = checks.real_numbers([1, 2], "The forces", "two numbers")
+    assert found.dtype == float and found.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-15, float("nan")])
+def test_what_does_not_change_is_not_normalized(size):
+    with pytest.raises(DataError, match="The dipole is the same at all times: nothing changes"):
+        checks.changing(size, 1.0, "The dipole")

@@ -177,6 +177,27 @@ def spoil(frames, what):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("dft_energy", 1 + 2j, "complex numbers"),
+        ("dft_energy", np.ma.masked, "a masked array"),
+        ("dft_energy", None, "has no 'dft_energy'"),
+        ("dft_forces", np.ma.masked_array(np.ones((48, 3))), "a masked array"),
+        ("dft_forces", np.full((48, 3), "1"), "text"),
+        ("dft_forces", np.ones((48, 3), int), "whole numbers"),
+        ("dft_forces", np.ones((48, 3), object), "objects"),
+        ("dft_forces", np.ones((48, 3)) + 0j, "complex numbers"),
+    ],
+)
+def test_labels_that_are_no_real_numbers_are_named(frames10, name, value, found):
+    (frames10[1].info if name == "dft_energy" else frames10[1].arrays)[name] = value
+    with pytest.raises(
+        DataError, match=f"Frame 2 of the frames.*{name}.*{found}|Frame 2 .*{found}"
+    ):
+        check_labels(frames10)
+
+
+@pytest.mark.parametrize(
     ("what", "message"),
     [
         ("no energy", "Frame 3 of the frames has no 'dft_energy'"),

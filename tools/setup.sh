@@ -64,6 +64,7 @@ case "$(identity "$venv/bin/python")" in
   "Python 3.10 on Linux"*) bash tools/gap_fit_for_310.sh install "$venv" ;;
 esac
 pip install --quiet --no-index --no-deps --no-build-isolation -e .
+"$venv/bin/python" tools/complete_quippy.py
 
 touch "$stamp"
 echo "$venv is ready."

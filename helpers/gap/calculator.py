@@ -11,10 +11,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from helpers.boundaries import periodic_directions, with_boundaries
 from helpers.errors import PredictionError
 from helpers.gap.model import GapModel
 
-FARTHEST_A, THINNEST_CELL_A = 1e5, 0.5  # beyond them quippy is slow, wrong, or ends the process
+FARTHEST_A = 1e5  # beyond it quippy is slow, wrong, or ends the process
 
 
 class PotentialCalculator(Calculator):
@@ -61,7 +62,8 @@ class PotentialCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         self._check(self.atoms)
-        self.results = self._predict(self.atoms, properties or ())
+        atoms = with_boundaries(self.atoms, error=PredictionError)
+        self.results = self._predict(atoms, properties or ())
 
     def _predict(self, atoms: Atoms, properties: Sequence[str] = ()) -> dict[str, Any]:
         """Return results by ASE's names for atoms that were checked."""
@@ -108,13 +110,7 @@ def check_atoms(atoms: Atoms, model: GapModel | None, name: str) -> None:
             found=f"{np.abs(atoms.positions).max():.3g} Å",
             fix="check the unit (Å), or take a shorter time step",
         )
-    if _is_flat(atoms):
-        raise PredictionError(
-            "The periodic cell is flat",
-            expected=f"a height of at least {THINNEST_CELL_A} Å along each periodic axis",
-            found=str(atoms.cell.tolist()),
-            fix="set the cell, or atoms.pbc = False for a molecule",
-        )
+    periodic_directions(atoms.cell.array, atoms.pbc, error=PredictionError)
     if model is None:
         return
     unknown = sorted(set(atoms.symbols) - set(model.elements))
@@ -124,11 +120,3 @@ def check_atoms(atoms: Atoms, model: GapModel | None, name: str) -> None:
             expected=f"only {' and '.join(model.elements)}",
             fix="use other atoms, or train on frames with these elements",
         )
-
-
-def _is_flat(atoms: Atoms) -> bool:
-    """Tell whether the atoms lie on or next to their own periodic images."""
-    cell = atoms.cell.complete().array  # vectors of length 0 replaced
-    areas = [np.linalg.norm(np.cross(cell[axis - 2], cell[axis - 1])) for axis in range(3)]
-    flat = abs(np.linalg.det(cell)) <= THINNEST_CELL_A * np.array(areas)
-    return bool(np.any(atoms.pbc & (flat | (atoms.cell.lengths() == 0))))

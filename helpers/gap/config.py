@@ -438,8 +438,8 @@ class GapConfig(checks.Settings):
                     more.append(pair)
             else:
                 others.append(term.text)
-        terms_of_config = {"two_body": two_body, "more_terms": tuple(more)}
-        return cls(**values, **terms_of_config, other_terms=tuple(others))
+        values |= {"more_terms": tuple(more), "other_terms": tuple(others)}
+        return cls(**values, two_body=two_body)
 
     def _check_terms(self) -> None:
         cfg.check_texts("further_soap_keys", self.further_soap_keys, FURTHER_SOAP_KEYS)

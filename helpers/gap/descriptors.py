@@ -1,4 +1,4 @@
-"""The options of the descriptors ``soap`` and ``distance_2b``: QUIP's defaults, and what each means.
+"""The options of ``soap`` and ``distance_2b``: QUIP's defaults, and what the formulas cover.
 
 What a text leaves out has the value that QUIP gives it. The tables say which options the formulas
 of the kit cover, and with which values; gap.xml files and config files are read by them.

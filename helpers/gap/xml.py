@@ -270,9 +270,9 @@ class _Reader:
             text = options.get(name)
             if text == "0" and name in ("Z", "Z1", "Z2"):
                 raise self.unsupported(f"a {kind} term for every element ({name}=0)")
-            value = float(self.numbers(text, what))
+            size = float(self.numbers(text, what))
             whole = isinstance(least, float) or str(text).isdigit()
-            if not (least <= value <= most and whole):
+            if not (least <= size <= most and whole):
                 raise self.problem(f"{what} is {text}, not between {least} and {most}")
         self.check_dimensions(kind, options, sparse_points.shape[1])
         if element.get("covariance_type") != ("2" if kind == "soap" else "1"):

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.geometry import complete_cell, find_mic
 
+from helpers.boundaries import with_boundaries
 from helpers.checks import Settings, number
 from helpers.errors import PredictionError
 from helpers.gap.calculator import check_atoms
@@ -62,6 +63,7 @@ class ReplicaMonitor:
 
     def __init__(self, monitor: Monitor, start: Atoms, n_dof: int, timestep_fs: float) -> None:
         self.monitor, self.timestep_fs = monitor, timestep_fs
+        start = with_boundaries(start)
         self._cell, self._pbc = start.cell, start.pbc
         self._masses, self._n_dof = start.get_masses(), n_dof
         oxygens = np.flatnonzero(start.numbers == 8)
@@ -148,6 +150,7 @@ def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
     overlap.
     """
     check_atoms(atoms, None, "")
+    atoms = with_boundaries(atoms)
     if hasattr(calculator, "check_frames"):
         calculator.check_frames([atoms])
     at_rest, no_energy = np.zeros((1, 1, len(atoms), 3)), np.zeros((1, 1))

@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from helpers import checks
+from helpers.boundaries import with_boundaries
 from helpers.errors import ConfigError, PredictionError, UnsupportedModelError, nearest
 from helpers.frames import load_frames
 from helpers.gap.potential import ase_calculator, jax_calculator
@@ -190,6 +191,7 @@ def run_replicas(
     run_settings = RunSettings(**settings)
     seeds = [checks.seed(seed) for seed in seeds]
     starts = [atoms] * len(seeds) if isinstance(atoms, Atoms) else list(atoms)
+    starts = [with_boundaries(start, error=PredictionError) for start in starts]
     if not seeds or len(starts) != len(seeds):
         raise ConfigError(
             f"There are {len(seeds)} seeds for {len(starts)} atoms", expected="one seed for each"
@@ -227,6 +229,7 @@ def _run(
         raise ConfigError(f"There is no engine {engine!r}", fix=nearest(str(engine), ENGINES))
     seed = checks.seed(seed)
     atoms = start if isinstance(start, Atoms) else snapshot(start)
+    atoms = with_boundaries(atoms, error=PredictionError)
     try:
         calculator = ENGINES[engine](potential)
     except UnsupportedModelError as error:

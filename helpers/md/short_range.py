@@ -17,6 +17,7 @@ import pandas as pd
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from helpers.boundaries import with_boundaries
 from helpers.errors import PredictionError
 from helpers.gap.jax.terms import PairSettings
 from helpers.gap.model import GapModel, GapTerm
@@ -159,6 +160,7 @@ def with_core_repulsion(
 
 def _closest_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Return the atoms of two molecules, the unit vector from O to O, and its length."""
+    atoms = with_boundaries(atoms, error=PredictionError)
     oxygens = np.flatnonzero(atoms.numbers == 8)
     if len(oxygens) < 2:
         raise PredictionError("There are no two O atoms to push together", expected="liquid water")

@@ -12,6 +12,7 @@ from ase.geometry.rdf import get_rdf, get_recommended_r_max
 from scipy.interpolate import make_smoothing_spline
 from scipy.signal import find_peaks
 
+from helpers.boundaries import require_bulk
 from helpers.errors import DataError
 from helpers.md.trajectory import Trajectory
 
@@ -48,6 +49,7 @@ def radial_distributions(
         to half of the cell.
     """
     frames = _frames(source, n_frames)
+    require_bulk(frames[0], "A radial distribution function")
     longest = get_recommended_r_max(frames[0].cell, frames[0].pbc)
     n_bins = int(longest / bin_A)
     sums = {pair: np.zeros(n_bins) for pair in pairs}

@@ -37,7 +37,7 @@ def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> p
     Raises
     ------
     DataError
-        If the run is too short.
+        If the run is too short, or nothing moves.
     """
     n_lags = n_records(len(run.times_fs), run.interval_fs, longest_fs)
     table = {"lag_fs": run.interval_fs * np.arange(n_lags)}
@@ -47,6 +47,7 @@ def velocity_autocorrelation(run: Trajectory, *, longest_fs: float = 500.0) -> p
         components = velocities.reshape(n_times, -1).T
         sums = sum(correlate(v, v, method="fft")[n_times - 1 :][:n_lags] for v in components)
         means = sums / (n_times - np.arange(n_lags))  # the longer the lag, the fewer the pairs
+        checks.changing(float(means[0]), 0.0, f"The velocity of {element}")
         table[element] = means / means[0]
     return pd.DataFrame(table)
 
@@ -76,7 +77,7 @@ def vibrational_density_of_states(
     Raises
     ------
     DataError
-        If the run is too short, or was recorded too rarely.
+        If the run is too short, was recorded too rarely, or nothing moves.
     """
     check_interval(run.interval_fs)
     length = n_records(len(run.times_fs), run.interval_fs, PER_CM_PER_FS / resolution_per_cm)
@@ -91,6 +92,7 @@ def vibrational_density_of_states(
     )
     wavenumbers = PER_CM_PER_FS * frequencies
     per_atom = power.sum(2)
+    checks.changing(float(per_atom.sum()), 0.0, "The velocity of the atoms")
     scale = per_atom.sum() * (wavenumbers[1] - wavenumbers[0])
     table = {"wavenumber_per_cm": wavenumbers, "all": per_atom.sum(1) / scale}
     for element in sorted(set(run.start.symbols)):

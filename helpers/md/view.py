@@ -57,7 +57,9 @@ def show_trajectory(run: Trajectory, *, n_frames: int = MOST_FRAMES) -> Any:
     }
     settings = {
         "map": {"x": {"property": "time"}, "y": {"property": "temperature"}},
-        "structure": [{"unitCell": True, "keepOrientation": True, "playbackDelay": 100}],
+        "structure": [
+            {"unitCell": bool(frames[0].pbc.any()), "keepOrientation": True, "playbackDelay": 100}
+        ],
     }
     with warnings.catch_warnings():  # outside a notebook the widget is made, too, and can be saved
         warnings.filterwarnings("ignore", message="chemiscope.show only displays")

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 from matplotlib.axes import Axes
 
+from helpers.boundaries import with_boundaries
 from helpers.plots.style import (
     BLACK,
     BLUE,
@@ -30,7 +31,8 @@ def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
     with style():
         ax = ax or new_axes()
         colors = [ELEMENT_COLORS.get(symbol, PURPLE) for symbol in atoms.symbols]
-        plot_atoms(atoms, ax, radii=0.9, colors=colors)
+        cell = 2 if with_boundaries(atoms).pbc.any() else 0  # a molecule has none to draw
+        plot_atoms(atoms, ax, radii=0.9, colors=colors, show_unit_cell=cell)
         for element in sorted(set(atoms.symbols)):
             ax.plot([], [], "o", ms=9, color=ELEMENT_COLORS.get(element, PURPLE), label=element)
         ax.set(title=f"{len(atoms)} atoms, seen along z", xlabel="x, Å", ylabel="y, Å")

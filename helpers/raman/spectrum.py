@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,7 @@ def raman_spectrum(
     Parameters
     ----------
     polarizabilities : array-like of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)
-        In any unit.
+        In any unit; or with nine components xx xy … zz in place of (3, 3).
     interval_fs : float
         Time between two of them: 4 fs at most.
     temperature_K : float
@@ -73,7 +74,7 @@ def raman_spectrum(
     Raises
     ------
     DataError
-        If the tensors cannot be used, or are too few or too far apart in time.
+        If the tensors cannot be used, do not change, or are too few or too far apart in time.
     ConfigError
         If a setting cannot be used.
 
@@ -250,17 +251,25 @@ def raman_segments(
 
 def _isotropic_and_anisotropic(polarizabilities: Any) -> np.ndarray:
     """Return a and the nine entries of β of α = a·1 + β, shape (n_runs, n_times, 10)."""
-    expected = "numbers of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)"
-    try:
-        tensors = np.asarray(polarizabilities, float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Polarizabilities cannot be used: {error}", expected=expected) from error
+    expected = "shape (n_times, 3, 3) or (n_times, 9), with or without n_runs in front"
+    if isinstance(polarizabilities, Iterator):
+        polarizabilities = list(polarizabilities)
+    if isinstance(polarizabilities, pd.Series):
+        polarizabilities = list(polarizabilities)
+    tensors = checks.real_numbers(polarizabilities, "The polarizabilities", expected)
+    if tensors.ndim in (2, 3) and tensors.shape[-1] == 9:
+        tensors = tensors.reshape(*tensors.shape[:-1], 3, 3)
     if tensors.ndim not in (3, 4) or tensors.shape[-2:] != (3, 3) or tensors.size == 0:
         raise DataError(
-            f"Polarizabilities of shape {tensors.shape} cannot be used", expected=expected
+            f"Polarizabilities of shape {tensors.shape} cannot be used",
+            expected=expected,
+            fix="write out all nine components xx xy xz yx yy yz zx zy zz"
+            if tensors.shape[-1:] == (6,)
+            else None,
         )
-    if not np.isfinite(tensors).all():
-        raise DataError("The polarizabilities are not finite numbers everywhere")
+    checks.changing(
+        float(np.ptp(tensors, axis=-3).max()), float(np.abs(tensors).max()), "The polarizability"
+    )
     tensors = tensors.reshape(-1, *tensors.shape[-3:])
     mean = np.trace(tensors, axis1=2, axis2=3) / 3
     anisotropic = (tensors + tensors.swapaxes(2, 3)) / 2 - mean[..., None, None] * np.eye(3)

@@ -1,6 +1,7 @@
 """Spectra of vibrations that we made ourselves."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -245,7 +246,7 @@ def test_a_band_without_points_has_no_maximum():
         ({"polarizabilities": np.zeros((9, 6))}, r"shape \(9, 6\).*\(n_times, 3, 3\)"),
         ({"polarizabilities": np.zeros((0, 3, 3))}, r"shape \(0, 3, 3\) cannot be used"),
         ({"polarizabilities": np.zeros((2, 0, 3, 3))}, r"shape \(2, 0, 3, 3\) cannot be used"),
-        ({"polarizabilities": ["a"]}, "cannot be used.*Expected: numbers of shape"),
+        ({"polarizabilities": ["a"]}, "cannot be used.*Expected: shape.*Found: text"),
         ({"polarizabilities": np.full((3000, 3, 3), np.nan)}, "not finite numbers"),
     ],
 )
@@ -253,3 +254,26 @@ def test_what_gives_no_raman_spectrum(change, message):
     given = {"polarizabilities": lines({}, 4500), "interval_fs": 2.0, **change}
     with pytest.raises((DataError, ConfigError), match=message):
         raman_spectrum(given.pop("polarizabilities"), given.pop("interval_fs"), **given)
+
+
+def test_nine_components_are_a_tensor():
+    tensors = lines({}, 4500)
+    nine = tensors.reshape(*tensors.shape[:-2], 9)
+    for form in (nine, nine[None], list(nine), iter(nine)):
+        assert raman_spectrum(form, 2.0).equals(raman_spectrum(tensors, 2.0))
+    with pytest.raises(DataError, match=r"shape \(4500, 6\).*all nine components xx xy xz"):
+        raman_spectrum(nine[:, :6], 2.0)
+
+
+@pytest.mark.parametrize("value", [np.eye(3), np.zeros((3, 3)), 1e-14 * np.eye(3)])
+def test_where_nothing_changes_there_is_no_spectrum(value):
+    with pytest.raises(DataError, match="polarizability is the same at all times: nothing changes"):
+        raman_spectrum(np.tile(value, (4000, 1, 1)), 2.0)
+
+
+def test_where_nothing_moves_there_are_no_vibrations():
+    run = vibrating()
+    still = replace(run, velocities_A_per_fs=np.zeros_like(run.velocities_A_per_fs))
+    for analysis in (vibrational_density_of_states, velocity_autocorrelation):
+        with pytest.raises(DataError, match="velocity of .* is the same at all times"):
+            analysis(still)

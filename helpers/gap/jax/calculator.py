@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from helpers.boundaries import with_boundaries
 from helpers.errors import PredictionError
 from helpers.gap.calculator import PotentialCalculator
 from helpers.gap.jax.layout import Layout, model_parameters, model_structure
@@ -81,6 +82,8 @@ class JaxCalculator(PotentialCalculator):
         with self._lock:
             for atoms in frames:
                 self._check(atoms)
+            frames = [with_boundaries(atoms, error=PredictionError) for atoms in frames]
+            for atoms in frames:
                 lists = self._list_for(atoms)
                 lists.build(atoms.positions[lists.order], atoms.cell.array, atoms.pbc)
             results = [self._predict(atoms) for atoms in frames]
@@ -94,6 +97,7 @@ class JaxCalculator(PotentialCalculator):
         from helpers.gap.jax.covariance import atomic_variances, cholesky_factors
 
         self._check(atoms)
+        atoms = with_boundaries(atoms, error=PredictionError)
         if regularization not in self._factors:
             factors = cholesky_factors(self.model, regularization=regularization)
             self._factors = {regularization: factors}
