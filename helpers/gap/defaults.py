@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,7 @@ def suggest_config(
     counts = Counter(int(z) for atoms in several for z in atoms.numbers)
     n_sparse = int(np.clip(max(counts.values()) // 2, 20, 500))
     delta = _rounded(np.clip(10 * spread, 0.1, 1.0))
-    settings = {
+    settings: dict[str, tuple[Any, str]] = {
         "cutoff": (cutoff_A, why_cutoff),
         "cutoff_transition_width": (
             _rounded(cutoff_A / 3),
@@ -111,8 +112,8 @@ def suggest_config(
         ),
         "n_sparse": (
             n_sparse,
-            f"half of the {max(counts.values())} environments of the commonest element, at most 500; "
-            "of a rare element all that there are",
+            f"half of the {max(counts.values())} environments of the commonest element, at most "
+            "500; of a rare element all that there are",
         ),
         "delta": (delta, f"energies per atom spread by {spread:.3g} eV beyond the elements' own"),
         "default_sigma": (
@@ -129,12 +130,12 @@ def suggest_config(
     values = {name: value for name, (value, _) in settings.items()}
     if "e0" in values:
         values["e0_method"] = None
-    names = {"energy_parameter_name": energy_name, "force_parameter_name": forces_name}
+    values |= {"energy_parameter_name": energy_name, "force_parameter_name": forces_name}
     rows = [
         {"setting": name, "value": str(value), "reason": reason}
         for name, (value, reason) in settings.items()
     ]
-    return Suggestion(GapConfig(**values, **names), pd.DataFrame(rows))
+    return Suggestion(GapConfig(**values), pd.DataFrame(rows))
 
 
 def _pairs(atoms: Atoms, cutoff_A: float) -> PairList:

@@ -9,6 +9,7 @@ from helpers.errors import DataError
 from helpers.gap import suggest_config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [alloy, slabs, clusters])
 def test_they_are_better_than_settings_for_another_system(tmp_path, make):
     training, validation = make(24), make(8, seed=9)
