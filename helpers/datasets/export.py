@@ -129,9 +129,10 @@ def _write_deepmd(frames: list[Atoms], path: Path) -> Path:
             raise DataError(f"Frame {k} lacks energy or forces, which DeePMD requires")
         key = (atoms.numbers.tobytes(), bool(atoms.pbc.all()), VIRIAL in atoms.info)
         groups[key].append(atoms)
+    aside = path.with_name(f".{path.name}.part")
     for number, group in enumerate(groups.values()):
         first = group[0]
-        folder = path / f"{first.get_chemical_formula()}-{number}"
+        folder = aside / f"{first.get_chemical_formula()}-{number}"
         part = folder / "set.000"
         part.mkdir(parents=True)
         elements = list(dict.fromkeys(first.symbols))
@@ -151,6 +152,7 @@ def _write_deepmd(frames: list[Atoms], path: Path) -> Path:
             arrays["virial"] = [np.ravel(atoms.info[VIRIAL]) for atoms in group]
         for name, rows in arrays.items():
             write_array(part / f"{name}.npy", np.array(rows, float))
+    os.replace(aside, path)
     return path
 
 
