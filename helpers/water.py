@@ -7,6 +7,7 @@ from ase import Atoms
 
 from helpers.boundaries import with_boundaries
 
+BONDED_OO_A = 1.65
 WATER_BANDS_PER_CM = {"stretch": (2800.0, 4000.0), "bend": (1400.0, 1900.0)}
 # Measured band positions of liquid water, 1/cm: Carey, Korenowski, J. Chem. Phys. 108, 2669
 # (1998); Brooker, Hancock, Rice, Shapter, J. Raman Spectrosc. 20, 683 (1989).
@@ -14,10 +15,32 @@ LITERATURE_PER_CM = {"H bonds": 175.0, "libration": 550.0, "bend": 1640.0, "stre
 
 
 def bonds(atoms: Atoms) -> np.ndarray:
-    """Return (O, H) for each H and the nearest O, an int array of shape (n_hydrogens, 2)."""
+    """Return (O, H) for each H whose nearest atom is an O, an int array of shape (n_bonds, 2).
+
+    In water that is every H; the H of a C–H or N–H bond, or of H2, belongs to no O.
+    """
     oxygens = np.flatnonzero(atoms.numbers == 8)
     hydrogens = np.flatnonzero(atoms.numbers == 1)
     if len(oxygens) == 0 or len(hydrogens) == 0:
         return np.empty((0, 2), int)
-    distances = with_boundaries(atoms).get_all_distances(mic=True)[np.ix_(hydrogens, oxygens)]
-    return np.column_stack([oxygens[distances.argmin(1)], hydrogens])
+    distances = with_boundaries(atoms).get_all_distances(mic=True)[hydrogens]
+    distances[np.arange(len(hydrogens)), hydrogens] = np.inf
+    nearest = distances.argmin(1)
+    bonded = atoms.numbers[nearest] == 8
+    return np.column_stack([nearest[bonded], hydrogens[bonded]])
+
+
+def oxygen_pairs(atoms: Atoms) -> np.ndarray:
+    """Return the pairs of O atoms that are not bonded to each other, shape (n_pairs, 2).
+
+    In O2 and peroxides two O atoms are bonded: closer than 1.65 Å, 1.25 times the sum of their
+    covalent radii. The O atoms of two water molecules never are.
+    """
+    oxygens = np.flatnonzero(atoms.numbers == 8)
+    if len(oxygens) < 2:
+        return np.empty((0, 2), int)
+    first, second = np.triu_indices(len(oxygens), 1)
+    pairs = np.column_stack([oxygens[second], oxygens[first]])
+    distances = with_boundaries(atoms).get_all_distances(mic=True)[pairs[:, 0], pairs[:, 1]]
+    of_water = np.bincount(bonds(atoms)[:, 0], minlength=len(atoms)) >= 2
+    return pairs[(distances > BONDED_OO_A) | of_water[pairs].all(1)]

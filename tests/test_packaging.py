@@ -34,6 +34,7 @@ PYPROJECT = tomllib.loads(read("pyproject.toml"))
 PROJECT = PYPROJECT["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
 DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
+ENGINES = [Requirement(line) for line in PROJECT["optional-dependencies"]["engines"]]
 
 # conda-forge's name where it is not PyPI's.
 CONDA_NAMES = {"vesin": "python-vesin"}
@@ -145,7 +146,8 @@ def test_every_import_of_the_package_is_declared():
             for name in names:
                 imported[name.partition(".")[0]] = path.relative_to(ROOT).as_posix()
     assert "ase" in imported
-    declared = {IMPORT_NAMES.get(r.name, r.name.replace("-", "_")) for r in RUNTIME}
+    there = [*RUNTIME, *ENGINES]
+    declared = {IMPORT_NAMES.get(r.name, r.name.replace("-", "_")) for r in there}
     known = declared | set(sys.stdlib_module_names) | {"helpers"}
     assert {name: path for name, path in imported.items() if name not in known} == {}
 

@@ -1,6 +1,7 @@
 from .composition import find_molecules as find_molecules
 from .composition import least_squares_e0 as least_squares_e0
 from .composition import molecule_counts as molecule_counts
+from .export import write_dataset as write_dataset
 from .look import Look as Look
 from .look import look_at as look_at
 from .reading import Dataset as Dataset

@@ -3,6 +3,8 @@ from .config import CLASSROOM as CLASSROOM
 from .config import GapConfig as GapConfig
 from .config import Soap as Soap
 from .config import TwoBody as TwoBody
+from .defaults import Suggestion as Suggestion
+from .defaults import suggest_config as suggest_config
 from .fit import FitResult as FitResult
 from .fit import fit_gap as fit_gap
 from .jax.design_matrix import design_matrix as design_matrix

@@ -299,6 +299,21 @@ class GapConfig(checks.Settings):
             two_body=TwoBody(cutoff=7.5, n_sparse=35),
         )
 
+    @classmethod
+    def from_data(cls, frames: Sequence[Atoms], **names: str) -> GapConfig:
+        """Return settings that suit frames; `helpers.gap.suggest_config` also gives the reasons.
+
+        Parameters
+        ----------
+        frames : sequence of ase.Atoms
+            The training frames, with labels.
+        **names
+            ``energy_name`` and ``forces_name``, if the labels have other names than the kit's.
+        """
+        from helpers.gap.defaults import suggest_config
+
+        return suggest_config(frames, **names).config
+
     @property
     def sigma_energy_eV_per_atom(self) -> float:
         """Expected error of the energies, eV per atom."""

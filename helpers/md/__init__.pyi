@@ -3,6 +3,9 @@ from .cost import recorded_dft_seconds as recorded_dft_seconds
 from .cost import step_cost as step_cost
 from .integrators import make_integrator as make_integrator
 from .integrators import maxwell_boltzmann as maxwell_boltzmann
+from .ipi import serve_ipi as serve_ipi
+from .lammps import LammpsWithCalculator as LammpsWithCalculator
+from .lammps import write_quip_input as write_quip_input
 from .lennard_jones import ARGON as ARGON
 from .lennard_jones import LennardJones as LennardJones
 from .monitor import Monitor as Monitor

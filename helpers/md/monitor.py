@@ -11,11 +11,11 @@ from ase.geometry import complete_cell, find_mic
 
 from helpers.boundaries import with_boundaries
 from helpers.checks import Settings, number
-from helpers.errors import PredictionError
+from helpers.errors import ConfigError, PredictionError
 from helpers.gap.calculator import check_atoms
 from helpers.md.integrators import kinetic_energy
 from helpers.md.trajectory import Records
-from helpers.water import bonds
+from helpers.water import bonds, oxygen_pairs
 
 OVERLAP_A = 0.5  # no two nuclei come closer in any molecule
 
@@ -55,7 +55,8 @@ class ReplicaMonitor:
     ----------
     monitor : Monitor
     start : ase.Atoms
-        The bonds are those that are there: each H belongs to the nearest O.
+        The bonds are those that are there: each H belongs to its nearest atom, if that is an O.
+        O atoms that are bonded to each other, as in O2, may stay so.
     n_dof : int
         Degrees of freedom.
     timestep_fs : float
@@ -66,8 +67,7 @@ class ReplicaMonitor:
         start = with_boundaries(start)
         self._cell, self._pbc = start.cell, start.pbc
         self._masses, self._n_dof = start.get_masses(), n_dof
-        oxygens = np.flatnonzero(start.numbers == 8)
-        self._oo = np.array([(i, j) for n, i in enumerate(oxygens) for j in oxygens[:n]])
+        self._oo = oxygen_pairs(start)
         self._oh = bonds(start)
         self._last_eV: float | None = None
         self._periodic_cell = np.where(self._pbc[:, None], self._cell.array, 0.0)
@@ -147,9 +147,16 @@ def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
     """Raise `PredictionError` if a run cannot begin here.
 
     The positions are not finite, the calculator cannot be asked about the elements, or atoms
-    overlap.
+    overlap. Atoms with constraints raise `ConfigError`.
     """
     check_atoms(atoms, None, "")
+    if atoms.constraints:
+        raise ConfigError(
+            "Constraints are not kept by these dynamics",
+            found=", ".join(type(each).__name__ for each in atoms.constraints),
+            fix="remove them with atoms.set_constraint(), or run the dynamics of ASE or of LAMMPS "
+            "(helpers.md.LammpsWithCalculator with its fix setforce)",
+        )
     atoms = with_boundaries(atoms)
     if hasattr(calculator, "check_frames"):
         calculator.check_frames([atoms])

@@ -4,12 +4,14 @@ import re
 
 import numpy as np
 import pytest
+from ase.build import molecule
+from ase.constraints import FixAtoms
 
 from helpers.errors import ConfigError, PredictionError
 from helpers.md.integrators import maxwell_boltzmann
 from helpers.md.monitor import Monitor, ReplicaMonitor, check_start
 from helpers.md.trajectory import Records
-from helpers.water import bonds
+from helpers.water import bonds, oxygen_pairs
 
 
 @pytest.fixture
@@ -117,4 +119,29 @@ def test_limits_that_cannot_be_used():
 def test_a_start_that_overlaps_is_refused(water):
     water.positions[5] = water.positions[7] + [0, 0, 0.3]
     with pytest.raises(PredictionError, match="cannot start.*Found: .*Å.*move overlapping"):
+        check_start(water, Monitor(), None)
+
+
+@pytest.mark.parametrize("name", ["CH3CH2OH", "H2O2", "O2", "CH3NO2", "H2CO", "CO2"])
+def test_any_molecule_may_start(name):
+    atoms = molecule(name)
+    check_start(atoms, Monitor(), None)
+    apart = molecule(name) + molecule("H2")
+    apart.positions[len(atoms) :] += 6.0
+    check_start(apart, Monitor(), None)  # H2 belongs to no O, however far that is
+
+
+def test_only_bonds_between_oxygen_and_hydrogen_are_watched():
+    ethanol = molecule("CH3CH2OH")
+    ((oxygen, hydrogen),) = bonds(ethanol)
+    assert ethanol.get_distance(oxygen, hydrogen) < 1.0
+    assert len(oxygen_pairs(molecule("H2O2"))) == 0
+    two = molecule("O2") + molecule("O2")
+    two.positions[2:] += 3.0
+    assert len(oxygen_pairs(two)) == 4
+
+
+def test_constraints_are_refused(water):
+    water.set_constraint(FixAtoms([0]))
+    with pytest.raises(ConfigError, match="Constraints are not kept.*FixAtoms.*set_constraint"):
         check_start(water, Monitor(), None)
