@@ -15,6 +15,7 @@ from ase import Atoms
 
 from helpers.errors import DataError
 from helpers.md.diffusion import diffusion_coefficient, of_infinite_box
+from helpers.md.quality import block_mean
 from helpers.md.structure import radial_distributions
 from helpers.md.trajectory import Trajectory
 
@@ -53,8 +54,9 @@ class Phase:
     diffusion_infinite_A2_per_ps : float
         The same, extrapolated to an infinite box (`diffusion.of_infinite_box`); NaN also if the
         run is colder than 240 K or hotter than 600 K.
-    change_of_order : float
-        Of the tetrahedral order from the first half of a run to the second; NaN for frames.
+    change_of_order, error_of_change : float
+        Of the tetrahedral order from the first half of a run to the second, with its standard
+        error from blocks; NaN for frames and short runs.
     """
 
     tetrahedral_order: float
@@ -62,6 +64,7 @@ class Phase:
     diffusion_A2_per_ps: float = float("nan")
     diffusion_infinite_A2_per_ps: float = float("nan")
     change_of_order: float = float("nan")
+    error_of_change: float = float("nan")
 
     @property
     def verdict(self) -> str:
@@ -69,7 +72,8 @@ class Phase:
         order, exchanging = self.tetrahedral_order, self.first_minimum_OO > LEAST_MINIMUM
         if order > ICE_ORDER and not exchanging:
             return "frozen"
-        rises = self.change_of_order > FREEZING_CHANGE
+        noise = 3 * self.error_of_change
+        rises = self.change_of_order > FREEZING_CHANGE and not self.change_of_order < noise
         if order > LIQUID_ORDER[1] or not exchanging or (rises and order > np.mean(LIQUID_ORDER)):
             return "freezing"
         if order < LIQUID_ORDER[0]:
@@ -165,12 +169,14 @@ def judge_phase(source: Trajectory | Sequence[Atoms], *, n_frames: int = 200) ->
     shell = table["OO"].rolling(3, center=True).mean()[table["r_A"].between(*MINIMUM_BETWEEN_A)]
     order = np.array([tetrahedral_order(atoms).mean() for atoms in frames])
     phase = Phase(tetrahedral_order=float(order.mean()), first_minimum_OO=float(shell.min()))
-    if not isinstance(source, Trajectory) or len(order) < 2:
+    if not isinstance(source, Trajectory) or source.times_fs[-1] < LONG_ENOUGH_FS:
         return phase
-    first_half, second_half = np.array_split(order, 2)
-    phase = replace(phase, change_of_order=float(second_half.mean() - first_half.mean()))
-    if source.times_fs[-1] < LONG_ENOUGH_FS:
-        return phase
+    first, second = (block_mean(half, 5) for half in np.array_split(order, 2))
+    phase = replace(
+        phase,
+        change_of_order=second.value - first.value,
+        error_of_change=float(np.hypot(first.error, second.error)),
+    )
     diffusion = A2_PER_PS * diffusion_coefficient(source).value
     phase = replace(phase, diffusion_A2_per_ps=diffusion)
     kelvin = float(source.temperature_K.mean())

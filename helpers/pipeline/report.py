@@ -137,7 +137,7 @@ def _stability(folder: Path, ready: set[str]) -> dict[str, str] | None:
     drift = pd.read_csv(path).set_index("quantity").loc["drift of the energy"]
     return _row(
         "drift of the total energy",
-        f"{drift['value']:.2f} ± {drift['error']:.2f} meV/atom/ps",
+        f"{drift['value']:z.2f} ± {drift['error']:.2f} meV/atom/ps",
         f"0; up to {GOOD_DRIFT_meV_PER_ATOM_PS:g} does no harm",
         bool(abs(drift["value"]) <= GOOD_DRIFT_meV_PER_ATOM_PS + drift["error"]),
     )
@@ -174,7 +174,8 @@ def _cost(folder: Path, ready: set[str]) -> dict[str, str] | None:
     return _row(
         "steps of the potential in the time of one of DFT",
         f"{ratio:,.0f}",
-        f"everything counted, data and training are paid back after {rows['break-even']:,.0f} steps",
+        "everything counted, data and training are paid back after "
+        f"{rows['break-even']:,.0f} steps",
         bool(np.isfinite(rows["break-even"])),
     )
 
@@ -188,8 +189,8 @@ def _spectrum(folder: Path, ready: set[str]) -> dict[str, str] | None:
     return _row(
         "O–H stretch in the Raman spectrum",
         f"{stretch['VV']:.0f} cm⁻¹",
-        f"experiment: {measured:.0f} cm⁻¹; within {GOOD_BAND_PER_CM:.0f} is as good as this DFT with "
-        "classical nuclei can be",
+        f"experiment: {measured:.0f} cm⁻¹; within {GOOD_BAND_PER_CM:.0f} is as good as this DFT "
+        "with classical nuclei can be",
         bool(abs(stretch["VV"] - measured) <= GOOD_BAND_PER_CM),
     )
 

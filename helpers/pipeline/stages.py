@@ -92,8 +92,8 @@ def run_stages(
     """Do the stages in their order; what is finished and up to date is not done again.
 
     Every finished stage leaves a record, ``stages/NAME.json``, with digests of what it read and
-    wrote, so that a job that was stopped at any moment goes on with the stage that was not finished.
-    A stage that fails does not disturb those that do not need it.
+    wrote, so that a job that was stopped at any moment goes on with the stage that was not
+    finished. A stage that fails does not disturb those that do not need it.
 
     Parameters
     ----------

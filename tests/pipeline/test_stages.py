@@ -12,7 +12,7 @@ QUIET = {"progress": False, "say": lambda line: None}
 
 @pytest.fixture
 def job(tmp_path):
-    """Three stages: numbers → their sum → a report; and one beside them. What they did, in order."""
+    """Stages: numbers → their sum → a report, and one beside them; what they did, in order."""
     source = tmp_path / "numbers.txt"
     source.write_text("1 2 3")
     done = []
