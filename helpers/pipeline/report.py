@@ -137,7 +137,7 @@ def _stability(folder: Path, ready: set[str]) -> dict[str, str] | None:
     drift = pd.read_csv(path).set_index("quantity").loc["drift of the energy"]
     return _row(
         "drift of the total energy",
-        f"{drift['value']:z.2f} ± {drift['error']:.2f} meV/atom/ps",
+        f"{round(drift['value'], 2) + 0.0:.2f} ± {drift['error']:.2f} meV/atom/ps",
         f"0; up to {GOOD_DRIFT_meV_PER_ATOM_PS:g} does no harm",
         bool(abs(drift["value"]) <= GOOD_DRIFT_meV_PER_ATOM_PS + drift["error"]),
     )
