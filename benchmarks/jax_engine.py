@@ -1,4 +1,4 @@
-"""How much faster than quippy is the kit's own engine? Ratios from one run, on one core.
+"""How much faster than quippy is the kit's own engine? Ratios from one run, on one core and two.
 
 Example: python benchmarks/jax_engine.py results/gap.xml
 
@@ -37,7 +37,13 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=0, help="where to pin (Linux only)")
     parser.add_argument("--no-start-up", action="store_true", help="leave the start-up times out")
     parser.add_argument("--no-scaling", action="store_true", help="leave the larger cells out")
+    parser.add_argument("--no-clusters", action="store_true", help="leave the clusters out")
+    parser.add_argument("--no-cores", action="store_true", help="leave two cores out")
+    parser.add_argument("--throughput-on", type=int, help=argparse.SUPPRESS)  # see `cores`
     options = parser.parse_args()
+    if options.throughput_on:
+        os.sched_setaffinity(0, range(options.throughput_on))
+        return print(*throughput(options))
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -45,6 +51,10 @@ def main() -> None:
     load = " ".join(f"{x:.1f}" for x in os.getloadavg())
     print(f"One core of {os.cpu_count()}; load averages at the start: {load}")
     engines(options)
+    if not options.no_clusters:
+        clusters(options)
+    if not options.no_cores:
+        cores(options)
     if not options.no_scaling:
         scaling(options)
     if not options.no_start_up:
@@ -79,7 +89,7 @@ def engines(options: argparse.Namespace) -> None:
 
     start = load_frames("water", "validate")[0]
     rows = {}
-    for engine, steps in (("quippy", 12), ("jax", options.steps)):
+    for engine, steps in (("quippy", 12), ("jax", min(options.steps, 100))):
         atoms = start.copy()
         velocities = maxwell_boltzmann(
             atoms.get_masses(), 300, _rng().standard_normal((len(atoms), 3))
@@ -102,6 +112,80 @@ def engines(options: argparse.Namespace) -> None:
     for name, (clock, processor) in rows.items():
         ratios = f"{reference[0] / clock:12.1f} {reference[1] / processor:12.1f}"
         print(f"{name:22s} {clock:8.2f} {processor:13.2f} {ratios}")
+
+
+def clusters(options: argparse.Namespace) -> None:
+    """Compare seconds for 24 clusters of 8 to 28 molecules: 21 compositions."""
+    import numpy as np
+
+    from helpers import load_frames, load_potential
+    from helpers.water import bonds
+
+    frame = load_frames("water", "validate")[0]
+    water = frame.repeat((2, 2, 1))
+    bonded = bonds(frame)
+    molecules = [[o, *bonded[bonded[:, 0] == o, 1]] for o in np.unique(bonded[:, 0])]
+    molecules = [np.add(molecule, k * len(frame)) for k in range(4) for molecule in molecules]
+    frames = []
+    for k in range(24):
+        center = water.positions[molecules[2 * k][0]]
+        distance = [np.linalg.norm(water.positions[one[0]] - center) for one in molecules]
+        nearest = np.argsort(distance)[: 8 + k % 21]
+        cluster = water[np.concatenate([molecules[n] for n in nearest])]
+        cluster.pbc = False
+        frames.append(cluster)
+    quippy = load_potential(options.model, engine="quippy")
+    jax = load_potential(options.model, engine="jax")
+    print("\n24 clusters, 21 compositions      clock s  processor s")
+
+    def with_quippy() -> list:
+        return [(quippy.get_potential_energy(one), quippy.get_forces(one)) for one in frames]
+
+    def with_jax() -> list:
+        return jax.predict_frames(frames)
+
+    for name, work in (("quippy", with_quippy), ("jax, first call", with_jax), ("jax", with_jax)):
+        clock, processor = time.perf_counter(), time.process_time()
+        work()
+        clock, processor = time.perf_counter() - clock, time.process_time() - processor
+        print(f"{name:30s} {clock:10.2f} {processor:12.2f}")
+
+
+def cores(options: argparse.Namespace) -> None:
+    """Compare two cores with one, on the clock, each in a process of its own."""
+    if not hasattr(os, "sched_getaffinity") or (os.cpu_count() or 1) < 2:
+        return
+    command = [sys.executable, __file__, options.model, "--steps", str(options.steps)]
+    command += ["--replicas", str(options.replicas), "--throughput-on"]
+    times = []
+    for n_cores in "12":
+        done = subprocess.run([*command, n_cores], capture_output=True, text=True, check=True)
+        times.append([float(word) for word in done.stdout.split()])
+    print("\nclock seconds            one core  two cores  times faster")
+    names = (f"{options.replicas} replicas", "64 molecules")
+    for name, one, two in zip(names, *times, strict=True):
+        print(f"{name:22s} {one:10.2f} {two:10.2f} {one / two:13.2f}")
+
+
+def throughput(options: argparse.Namespace) -> list[float]:
+    """Return clock seconds of a run of replicas and of one of 64 molecules; best of three."""
+    from helpers import load_frames, load_potential
+    from helpers.md.runs import run_nve, run_replicas
+
+    start = load_frames("water", "validate")[0]
+    large = start.repeat((2, 2, 1))
+    jax = load_potential(options.model, engine="jax")
+    run = {"steps": options.steps, "temperature_K": 300, "progress": False}
+    seeds = list(range(options.replicas))
+    works = (
+        lambda: run_replicas(jax, start, seeds=seeds, **run),
+        lambda: run_nve(jax, large, **run),
+    )
+    times = []
+    for work in works:
+        work()
+        times.append(measured(work, 1000)[0])
+    return times
 
 
 def scaling(options: argparse.Namespace) -> None:

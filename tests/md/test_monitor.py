@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import molecule
 from ase.constraints import FixAtoms
 
@@ -145,3 +146,19 @@ def test_constraints_are_refused(water):
     water.set_constraint(FixAtoms([0]))
     with pytest.raises(ConfigError, match="Constraints are not kept.*FixAtoms.*set_constraint"):
         check_start(water, Monitor(), None)
+
+
+@pytest.mark.parametrize("pbc", [True, (True, True, False)])
+def test_lengths_are_those_of_the_nearest_images_in_a_skewed_cell(pbc):
+    """A bond across the faces of the cell, and longer than half of its lowest height."""
+    atoms = Atoms("OH2", cell=[[6, 0, 0], [2.5, 5, 0], [-2, 2.2, 5.5]], pbc=pbc)
+    atoms.positions = [[0.1, 0.1, 2.0], [0.9, 0.5, 2.2], [-0.4, 0.9, 2.1]]
+    for length in (0.97, 2.9):
+        moved = atoms.copy()
+        moved.set_distance(0, 1, length, fix=0)
+        moved.positions[1] += moved.cell[0] - 2 * moved.cell[1]
+        records = calm(atoms, 1)._replace(positions_A=moved.positions[None, None])
+        expected = moved.get_distance(0, 1, mic=True)
+        problem = look(atoms, records, longest_OH_A=0.9, shortest_OH_A=0.1)
+        longest = max(expected, moved.get_distance(0, 2, mic=True))
+        assert problem is not None and f"an O–H bond of {longest:.2f} Å" in problem[1]

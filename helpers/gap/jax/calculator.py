@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from helpers.boundaries import with_boundaries
 from helpers.errors import PredictionError
 from helpers.gap.calculator import PotentialCalculator
+from helpers.gap.jax.frames_together import group_frames
 from helpers.gap.jax.layout import Layout, model_parameters, model_structure
 from helpers.gap.jax.verlet_list import VerletList
 from helpers.gap.model import GapModel
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from helpers.gap.jax.force_field import GapReplicas
 
 SKIN_A = 0.5  # how much further than the cutoffs the neighbor lists reach
+MOST_COMPOSITIONS = 2  # for which `predict_frames` compiles functions of their own
 N_LISTS = 16  # neighbor lists kept, one for each order of elements
 
 
@@ -74,15 +76,18 @@ class JaxCalculator(PotentialCalculator):
         return f"JaxCalculator({name}, engine='jax')"
 
     def predict_frames(self, frames: Sequence[Atoms]) -> list[tuple[float, np.ndarray]]:
-        """Return energy (eV) and forces (eV/Å) of many frames, compiling once per composition.
+        """Return energy (eV) and forces (eV/Å) of many frames, compiling once or twice.
 
-        The neighbor lists of all frames are built first: the largest decides the capacity.
+        Frames of at most two compositions are computed one by one; the neighbor lists of all
+        are built first, because the largest decides the capacity. Frames of more compositions
+        are put together (see `frames_together`).
         """
         frames = list(frames)
         with self._lock:
-            for atoms in frames:
-                self._check(atoms)
+            self.check_frames(frames)
             frames = [with_boundaries(atoms, error=PredictionError) for atoms in frames]
+            if len({tuple(np.sort(atoms.numbers)) for atoms in frames}) > MOST_COMPOSITIONS:
+                return self._predict_together(frames)
             for atoms in frames:
                 lists = self._list_for(atoms)
                 lists.build(atoms.positions[lists.order], atoms.cell.array, atoms.pbc)
@@ -140,12 +145,23 @@ class JaxCalculator(PotentialCalculator):
         }
         if atoms.cell.rank == 3:
             results["stress"] = full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
-        if not all(np.isfinite(value).all() for value in results.values()):
-            raise PredictionError(
-                "The potential gives no finite energy for these atoms",
-                fix="check the distances between them",
-            )
+        _check_finite(results.values())
         return {**results, "free_energy": results["energy"]}
+
+    def _predict_together(self, frames: list[Atoms]) -> list[tuple[float, np.ndarray]]:
+        groups, layout = group_frames(self.structure, frames, self.layouts)
+        results = []
+        for group in groups:
+            with double_precision():
+                prediction = _compiled(layout)(
+                    self.device_parameters(), group.positions(), np.eye(3), group.neighbors(layout)
+                )
+            parts = group.split(np.asarray(prediction.energies), np.asarray(prediction.forces))
+            for atoms, (energy, forces) in zip(group.frames, parts, strict=True):
+                energy += float(self.model.isolated_energies(atoms.numbers).sum())
+                _check_finite([energy, forces])
+                results.append((energy, forces))
+        return results
 
     def _list_for(self, atoms: Atoms) -> VerletList:
         """Return the neighbor list of atoms with these elements in this order."""
@@ -171,3 +187,12 @@ def _unsorted(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     result = np.empty_like(values)
     result[order] = values
     return result
+
+
+def _check_finite(values: Iterable[Any]) -> None:
+    """Raise `PredictionError` if a result is not a number."""
+    if not all(np.isfinite(value).all() for value in values):
+        raise PredictionError(
+            "The potential gives no finite energy for these atoms",
+            fix="check the distances between them",
+        )

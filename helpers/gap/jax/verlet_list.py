@@ -14,7 +14,7 @@ import numpy as np
 from helpers.errors import PredictionError
 from helpers.gap.jax.layout import Layout, ModelStructure, merge
 from helpers.gap.jax.neighbors import Edges, Neighbors, find_edges, pad_neighbors
-from helpers.neighbors import find_pairs
+from helpers.neighbors import PairList, find_pairs
 
 OVERLAP_A = 0.01  # atoms closer than this are on top of each other
 
@@ -84,14 +84,8 @@ class VerletList:
 
     def build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the lists anew; raises `PredictionError` as `get` does."""
-        pairs = find_pairs(positions, cell, pbc, self.structure.cutoff_A + self.skin_A)
+        pairs = find_separate_pairs(positions, cell, pbc, self.structure.cutoff_A + self.skin_A)
         self._closest_A = float(pairs.distance.min(initial=np.inf))
-        if self._closest_A < OVERLAP_A:
-            raise PredictionError(
-                "The potential gives no meaningful energy for these atoms",
-                found=f"a closest pair of {self._closest_A:.3f} Å",
-                fix="move overlapping atoms apart",
-            )
         key = self.counts, self.skin_A
         layout = self._layouts.get(key) or Layout.empty(self.structure, self.counts)
         self._edges = find_edges(self.structure, layout.numbers, pairs, self.skin_A)
@@ -129,3 +123,24 @@ class VerletList:
             return False
         moved = float(np.sqrt(((positions - before) ** 2).sum(1).max()))
         return 2 * moved < self.skin_A and 2 * moved < self._closest_A - OVERLAP_A
+
+
+def find_separate_pairs(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff_A: float
+) -> PairList:
+    """Return all pairs within a distance (see `neighbors.find_pairs`).
+
+    Raises
+    ------
+    PredictionError
+        If two atoms are closer than 0.01 Å.
+    """
+    pairs = find_pairs(positions, cell, pbc, cutoff_A)
+    closest_A = float(pairs.distance.min(initial=np.inf))
+    if closest_A < OVERLAP_A:
+        raise PredictionError(
+            "The potential gives no meaningful energy for these atoms",
+            found=f"a closest pair of {closest_A:.3f} Å",
+            fix="move overlapping atoms apart",
+        )
+    return pairs

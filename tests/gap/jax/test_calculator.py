@@ -107,7 +107,6 @@ def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
     assert_same(large, ours, theirs)
     (lists,) = ours._lists.values()
     assert len(large) > 2 * energy.CENTERS_AT_ONCE
-    assert max(lists.layout.pair_capacity) > 2 * energy.PAIRS_AT_ONCE
 
 
 @pytest.mark.slow
@@ -171,6 +170,22 @@ def test_shares_add_up_forces_cancel_and_the_energy_is_invariant(water, potentia
     permuted = water[order]
     permuted.calc = potential
     np.testing.assert_allclose(permuted.get_forces(), forces[order], atol=1e-9)
+
+
+@pytest.mark.slow
+def test_frames_of_many_compositions_are_computed_together(potential, quippy, frames10):
+    cell, pbc = GEOMETRIES["triclinic"]
+    frames = [frames10[0], Atoms("O"), Atoms("H2", [[0, 0, 0], [0, 0, 0.8]]), WATER.copy()]
+    frames += [Atoms(WATER, cell=cell, pbc=pbc), frames10[1][:24], *frames10[2:9], frames10[9][5:]]
+    frames[5].pbc = False
+    together = potential.predict_frames(frames)
+    for atoms, (energy, forces) in zip(frames, together, strict=True):
+        expected = quippy.get_potential_energy(atoms)
+        assert energy == pytest.approx(expected, abs=1e-8 * len(atoms))
+        np.testing.assert_allclose(forces, quippy.get_forces(atoms), atol=1e-7)
+    twice = Atoms("OH", [[0, 0, 0], [0, 0, 0]])
+    with pytest.raises(PredictionError, match="closest pair of 0.000 Å"):
+        potential.predict_frames([*frames, twice])
 
 
 @pytest.mark.slow
