@@ -346,6 +346,11 @@ def frames_by_trajectory(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
     return groups
 
 
+def names_shipped_frames(name: str | os.PathLike) -> bool:
+    """Tell whether a config that names these frames means the shipped water, or a copy of it."""
+    return re.fullmatch(r"gap_input_\d+\.xyz", Path(name).name) is not None
+
+
 def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
     """Return the path of a frames file: in the folder `near`, as given, or in the shipped data.
 

@@ -15,7 +15,13 @@ from ase import Atoms
 from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
 from helpers.files import check_writable, make_folder, write_atomic, write_table
-from helpers.frames import data_folder, find_frames_file, load_frames, read_frames, trajectories_of
+from helpers.frames import (
+    find_frames_file,
+    load_frames,
+    names_shipped_frames,
+    read_frames,
+    trajectories_of,
+)
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import FitResult, fit_gap
 from helpers.terminal import CommandResult, run_guarded
@@ -226,8 +232,7 @@ def _error_table(options: argparse.Namespace) -> int:
     elif options.frames is not None:
         frames, names = read_frames(options.frames), config.label_names
     else:
-        own = find_frames_file(config.atoms_filename, folder)
-        if not own.absolute().is_relative_to(data_folder().absolute()):
+        if not names_shipped_frames(config.atoms_filename):
             raise ConfigError(
                 f"{options.config} names frames of its own, {config.atoms_filename}",
                 expected="validation frames of the same kind; the shipped ones are water",

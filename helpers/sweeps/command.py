@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,12 @@ import pandas as pd
 from helpers.datasets import read_dataset, split_dataset
 from helpers.errors import ConfigError, FitError
 from helpers.files import make_folder, write_table
-from helpers.frames import ENERGY_NAME, FORCES_NAME, find_frames_file
+from helpers.frames import (
+    ENERGY_NAME,
+    FORCES_NAME,
+    find_frames_file,
+    names_shipped_frames,
+)
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import ENGINES
 from helpers.report.sections import Section, add_section
@@ -25,7 +29,6 @@ from helpers.sweeps.run import JUDGES, OwnFrames, learning_curve, sweep
 from helpers.sweeps.table import ENERGY, FORCES, settings_of
 from helpers.terminal import CommandResult
 
-SHIPPED = re.compile(r"gap_input_\d+\.xyz")
 # A data set carries its labels under the kit's names.
 KIT_NAMES = {"energy_parameter_name": ENERGY_NAME, "force_parameter_name": FORCES_NAME}
 
@@ -168,7 +171,7 @@ def _own_frames(options: argparse.Namespace) -> dict[str, Any]:
     """
     name = _config(options).atoms_filename
     near = options.config.parent if options.config else None
-    if SHIPPED.fullmatch(name) and not (near and (near / name).is_file()):
+    if names_shipped_frames(name):
         if options.validate:
             raise ConfigError(
                 "--validate is given, and the training frames are the shipped ones",
