@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +127,9 @@ def read_frames(path: str | os.PathLike) -> list[Atoms]:
         _check_structure(path)
     try:
         frames = read(path, ":", format="extxyz")
-    except (ValueError, LookupError, OverflowError, OSError, EOFError, zlib.error) as error:
+    except Exception as error:  # whatever ASE's reader meets in a file that is none
         raise DataError(
-            f"{path} cannot be read as extended XYZ ({error})",
+            f"{path} cannot be read as extended XYZ ({type(error).__name__}: {error})",
             fix="write it with ase.io.write(name, frames, format='extxyz')",
         ) from error
     if not frames:

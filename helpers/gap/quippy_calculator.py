@@ -69,7 +69,7 @@ class QuippyCalculator(PotentialCalculator):
         bare = atoms.copy()
         try:
             results = {name: self._quippy.get_property(name, bare) for name in names}
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise PredictionError(
                 f"quippy could not use {self.path.name} for these atoms", found=_reason(str(error))
             ) from error

@@ -22,7 +22,7 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT, NoseHooverChainThermost
 from ase.md.nvtberendsen import NVTBerendsen
 from ase.md.verlet import VelocityVerlet
 
-from helpers.errors import ConfigError, PredictionError
+from helpers.errors import ConfigError, PredictionError, WorkshopError
 from helpers.md.engine import initial_atoms
 from helpers.md.settings import RunSettings
 from helpers.md.trajectory import A_PER_FS, Records
@@ -45,7 +45,16 @@ class AseEngine:
         self._failed: tuple[int, str] | None = None
         self._stopped = False
         self._records: list[tuple] = []
-        self._record()
+        try:
+            self._record()
+        except WorkshopError:
+            raise
+        except Exception as error:
+            raise PredictionError(
+                f"{type(calculator).__name__} gives no energy for the atoms at the start",
+                found=f"{type(error).__name__}: {error}",
+                fix="ask it for the energy of these atoms yourself, to see the whole error",
+            ) from error
 
     @property
     def running(self) -> bool:
@@ -57,8 +66,10 @@ class AseEngine:
         while self.step < end and self.running:
             try:
                 self._dynamics.run(1)
-            except (PredictionError, CalculatorError) as error:
-                self._failed = self.step + 1, f"the potential gave up: {error}"
+            except Exception as error:  # of any calculator
+                ours = isinstance(error, (WorkshopError, CalculatorError))
+                words = str(error) if ours else f"{type(error).__name__}: {error}"
+                self._failed = self.step + 1, f"the potential gave up: {words}"
                 return
             self.step += 1
             if self.step % self._record_every == 0:

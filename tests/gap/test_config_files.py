@@ -5,6 +5,7 @@ with quippy on the model, and the terms of the model with those that the kit rea
 """
 
 import warnings
+from dataclasses import replace
 
 import jax
 import pytest
@@ -104,9 +105,15 @@ def check_meaning(text, folder, engines=("jax", "quippy"), like_written=True):
 
 
 def meaning(term):
-    """Return what a term is, but for sparse points, which random numbers choose."""
-    numbers = (term.delta, term.zeta or 0.0, term.theta or 0.0, *term.sparse_points.shape)
-    return term.kind, repr(term_settings(term)), term.options.get("Z", ""), numbers
+    """Return what a term is, but for sparse points, which random numbers choose.
+
+    With theta_fac gap_fit takes theta from the range of the sparse points, so it is random, too.
+    """
+    settings, factor = term_settings(term), term.options.get("theta_fac", "")
+    if factor:
+        settings = replace(settings, theta_A=float(factor))
+    numbers = (term.delta, term.zeta or 0.0, *term.sparse_points.shape)
+    return term.kind, repr(settings), term.options.get("Z", ""), numbers
 
 
 @pytest.mark.parametrize("name", ABSENT)

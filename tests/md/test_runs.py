@@ -8,6 +8,7 @@ import resource
 import numpy as np
 import pandas as pd
 import pytest
+from ase.calculators.calculator import Calculator, all_changes
 from ase.io import read
 
 from helpers import load_potential, run_nve, run_nvt
@@ -318,3 +319,25 @@ def test_a_missing_model_or_folder(tmp_path, argon, lj):
             run_nve(tmp_path / "gap.xml", 0, steps=5, engine=engine, **QUIET)
     with pytest.raises(OutputError, match="no folder .*mkdir -p"):
         run_nve(lj, argon, steps=5, engine="ase", output=tmp_path / "none" / "r", **QUIET)
+
+
+class Unsteady(Calculator):
+    """A calculator of somebody else, which fails after some calls in a way of its own."""
+
+    implemented_properties = ["energy", "forces"]
+
+    def __init__(self, good_calls):
+        super().__init__()
+        self.left = good_calls
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.left -= 1
+        self.results = {"energy": 1 / max(self.left, 0), "forces": np.zeros((len(atoms), 3))}
+
+
+def test_an_error_of_another_calculator_ends_the_run_with_a_reason(frames10):
+    run = run_nve(Unsteady(4), frames10[0], steps=9, engine="ase", progress=False)
+    assert "the potential gave up: ZeroDivisionError: division by zero" in run.stopped
+    with pytest.raises(PredictionError, match="Unsteady gives no energy.*ZeroDivisionError"):
+        run_nve(Unsteady(1), frames10[0], steps=9, engine="ase", progress=False)

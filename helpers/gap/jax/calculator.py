@@ -135,8 +135,18 @@ class JaxCalculator(PotentialCalculator):
         positions, cell = atoms.positions[lists.order], atoms.cell.array
         with double_precision():
             layout, neighbors = lists.get(positions, cell, atoms.pbc)
-            prediction = _compiled(layout)(self.device_parameters(), positions, cell, neighbors)
-            energy, energies, forces, virial = map(np.asarray, prediction)
+            parameters = self.device_parameters()
+            try:
+                prediction = _compiled(layout)(parameters, positions, cell, neighbors)
+                energy, energies, forces, virial = map(np.asarray, prediction)
+            except (RuntimeError, MemoryError) as error:  # XLA's own are RuntimeErrors
+                raise PredictionError(
+                    f"JAX cannot evaluate {len(atoms)} atoms with this model",
+                    expected="enough memory for their neighbors within "
+                    f"{self.structure.cutoff_A:g} Å",
+                    found=" ".join(str(error).split())[:150],
+                    fix="use fewer atoms, a smaller cutoff, or engine='quippy'",
+                ) from error
         e0 = self.model.isolated_energies(atoms.numbers)
         results = {
             "energy": float(energy) + float(e0.sum()),
