@@ -29,7 +29,6 @@ from helpers import checks
 from helpers.errors import ConfigError, DataError
 from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels
 from helpers.gap.config import GapConfig
-from helpers.gap.jax.covariance import covariance_factor
 from helpers.gap.jax.requirements import check_training
 from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.jax.training import LabelGroup, compress
@@ -167,8 +166,8 @@ def sigma_family(
         template = new_terms(config, frames)
     else:
         template = model if isinstance(model, GapModel) else read_model(Path(model))
-    factor = covariance_factor(template, config.sparse_jitter)
     compressed = compress(template, frames, config)
+    factor = compressed.prior[:, :-1]
     energies, forces = (compressed.triangles[LabelGroup(k, "default")] for k in ("energy", "force"))
     whitened = solve_triangular(factor, forces[:, :-1].T, trans="T").T
     left, singular, right = svd(whitened, full_matrices=True, overwrite_a=True)

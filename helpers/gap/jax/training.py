@@ -163,16 +163,18 @@ class CompressedRows:
     triangles : dict
         For each group of labels R of its rows, the labels in the last column; rows of energies and
         virials are divided by √N.
+    prior : ndarray of shape (n_sparse, n_sparse + 1)
+        The rows of αᵀ K_MM α (see `prior_rows`).
     """
 
     template: GapModel
     triangles: Mapping[LabelGroup, np.ndarray]
+    prior: np.ndarray
 
     def factor(self, config: GapConfig) -> np.ndarray:
         """Return R of all weighted rows on top of the prior's, (n_sparse + 1, n_sparse + 1)."""
         weighted = [rows / group.sigma(config) for group, rows in self.triangles.items()]
-        prior = prior_rows(self.template, config)
-        return fold_triangles([*weighted, prior], self.template.n_sparse + 1)
+        return fold_triangles([*weighted, self.prior], self.template.n_sparse + 1)
 
     def weights(self, config: GapConfig) -> np.ndarray:
         """Return the weights that `solve` would find with the sigmas of `config`, (n_sparse,)."""
@@ -189,11 +191,12 @@ def compress(
 ) -> CompressedRows:
     """Make the rows of K_NM and compress them, without their expected errors.
 
-    Parameters are those of `solve`; of the settings only names of labels, and the config types
-    that have expected errors of their own, matter.
+    Parameters and errors are those of `solve`; of the settings only jitter, names of labels, and
+    the config types that have expected errors of their own, matter.
     """
+    prior = prior_rows(template, config)
     triangles = _folded(template, frames, config, lambda rows: rows.items(), on_frame)
-    return CompressedRows(template, triangles)
+    return CompressedRows(template, triangles, prior)
 
 
 def prior_rows(template: GapModel, config: GapConfig) -> np.ndarray:
