@@ -226,7 +226,7 @@ def _simulate(settings: DatasetSettings, n_runs: int, seed: int) -> RigidTraject
     noise = rng.normal(size=(n_runs, 2, 6))
     with double_precision():
         momenta = np.asarray(thermal_momenta(body, settings.kT, noise))
-    common = {"timestep": settings.timestep, "kT": settings.kT, "seed": seed}
+    common: dict[str, Any] = {"timestep": settings.timestep, "kT": settings.kT, "seed": seed}
     steps = round(THERMALIZATION / settings.timestep)
     poses = np.concatenate([centers, quaternions], -1)
     warm = run_bodies(

@@ -334,7 +334,9 @@ class Trainer:
             "config": json.loads(self.config.as_json()),
             "time": time.time(),
         }
-        leaves = {f"leaf_{k}": np.asarray(x) for k, x in enumerate(jax.tree.leaves(self._state()))}
+        leaves: dict[str, Any] = {
+            f"leaf_{k}": np.asarray(x) for k, x in enumerate(jax.tree.leaves(self._state()))
+        }
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.array(json.dumps(facts)), **leaves)
         write_atomic(folder / f"epoch_{self.epoch:06d}.npz", buffer.getvalue())
@@ -372,9 +374,9 @@ class Trainer:
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise CheckpointError(f"{path} is damaged ({error})") from error
         leaves, structure = jax.tree.flatten(self._state())
-        stored = [arrays.get(f"leaf_{k}") for k in range(len(arrays))]
+        stored = [np.asarray(arrays.get(f"leaf_{k}")) for k in range(len(arrays))]
         mine = [(np.shape(x), str(np.asarray(x).dtype)) for x in leaves]
-        theirs = [(np.shape(x), str(np.asarray(x).dtype)) for x in stored]
+        theirs = [(x.shape, str(x.dtype)) for x in stored]
         if mine != theirs:
             raise _other_network(path, _description(self.config), _description(facts["config"]))
         with self._precision():
@@ -397,7 +399,9 @@ def save_pair(path: Path, pair: LearnedPair, parameters: Any) -> Path:
         "core": pair.core,
     }
     buffer = io.BytesIO()
-    arrays = {f"leaf_{k}": np.asarray(x) for k, x in enumerate(jax.tree.leaves(parameters))}
+    arrays: dict[str, Any] = {
+        f"leaf_{k}": np.asarray(x) for k, x in enumerate(jax.tree.leaves(parameters))
+    }
     np.savez(buffer, settings=np.array(json.dumps(settings)), **arrays)
     return write_atomic(path, buffer.getvalue())
 
