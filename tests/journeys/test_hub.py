@@ -131,7 +131,10 @@ def ask(course):
             except OSError:
                 pass
         server.terminate()
-        server.wait(timeout=60)
+        try:
+            server.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            server.kill()
         log.close()
 
 
