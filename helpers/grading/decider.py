@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from helpers.grading.plain import PlainError, decode, encode
+from helpers.grading.plain import PlainError, decode, encode, is_frame
 
 MOST_OUTPUT = 20_000  # characters of one test
 _KINDS = {kind.__name__: kind for kind in (AttributeError, KeyError, IndexError, TypeError)}
@@ -112,17 +112,17 @@ class Wall:
 
 def _send(value: Any, pickled: dict[str, str]) -> Any:
     """Return an argument as plain data; what is not plain is pickled, towards the student."""
-    import cloudpickle
-    from ase import Atoms
 
     def keep(thing: Any) -> int:
         if isinstance(thing, Remote):
             return -int(thing._number)
+        import cloudpickle
+
         number = len(pickled) + 1
         pickled[str(number)] = base64.b64encode(cloudpickle.dumps(thing)).decode()
         return number
 
-    if isinstance(value, Atoms) and value.calc is not None:
+    if is_frame(value) and value.calc is not None:
         return {"object": keep(value)}
     return encode(value, keep)
 
@@ -130,9 +130,8 @@ def _send(value: Any, pickled: dict[str, str]) -> Any:
 def _update(argument: Any, after: Any) -> None:
     """Change an argument as the student's function changed its copy of it."""
     import numpy as np
-    from ase import Atoms
 
-    if isinstance(argument, Atoms) and isinstance(after, Atoms) and len(argument) == len(after):
+    if is_frame(argument) and is_frame(after) and len(argument) == len(after):
         argument.positions[:] = after.positions
         argument.numbers[:] = after.numbers
     elif isinstance(argument, np.ndarray) and isinstance(after, np.ndarray):

@@ -42,6 +42,8 @@ from helpers.terminal import EXIT_INTERRUPTED, EXIT_PROBLEM, progress_bar
 
 # Columns of the table. A new one needs its name here and its value in `_graded`.
 COLUMNS = ["student", "status", "score", "max_score", "points_to_mark_by_hand", "problem"]
+# What nbgrader's exchange lays beside a notebook, for late policies and for giving feedback back.
+EXCHANGED = ("timestamp.txt", "submission_secret.txt")
 DATABASE_TRIES = 3  # another program, such as Formgrader, may lock the gradebook for a moment
 
 
@@ -203,9 +205,10 @@ class _Class:
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         write_atomic(target, nbformat.writes(rebuilt.notebook))
-        stamp = folder / "timestamp.txt"
-        if stamp.is_file() and not stamp.is_symlink():
-            write_atomic(target.with_name(stamp.name), stamp.read_bytes()[:100])
+        for name in EXCHANGED:
+            path = folder / name
+            if path.is_file() and not path.is_symlink():
+                write_atomic(target.with_name(name), path.read_bytes()[:1000])
         return _HandIn(student, rebuilt, before=self.records.stored(self.name, student))
 
     def _examine(self, hand_in: _HandIn) -> Examination:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -104,12 +105,16 @@ def _relative(path: PurePath) -> str:
 
 
 def _from_libraries(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
-    import pandas as pd
-    from ase import Atoms
+    pd: Any = sys.modules.get("pandas")  # not imported, it has made no table
 
     def inside(part: Any) -> Any:
         return encode(part, keep, depth=depth + 1)
 
+    if is_frame(value):
+        parts = (value.numbers, value.positions, value.cell.array, value.pbc)
+        return {"frame": [inside(part) for part in parts]}
+    if pd is None:
+        return {"object": keep(value)}
     if isinstance(value, pd.Index):
         return {"index": inside(value.tolist()), "names": inside(list(value.names))}
     if isinstance(value, pd.Series):
@@ -121,10 +126,13 @@ def _from_libraries(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
     if isinstance(value, pd.DataFrame):
         columns = [inside(_values(value.iloc[:, i])) for i in range(value.shape[1])]
         return {"table": columns, "columns": inside(value.columns), "rows": inside(value.index)}
-    if isinstance(value, Atoms):
-        parts = (value.numbers, value.positions, value.cell.array, value.pbc)
-        return {"frame": [inside(part) for part in parts]}
     return {"object": keep(value)}
+
+
+def is_frame(value: Any) -> bool:
+    """Return whether a value is an `ase.Atoms`, without importing ASE for it."""
+    ase = sys.modules.get("ase")
+    return ase is not None and isinstance(value, ase.Atoms)
 
 
 def _values(column: Any) -> Any:

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from helpers.grading.plain import MOST_BYTES, decode, encode
+from helpers.grading.plain import MOST_BYTES, decode, encode, is_frame
 
 _objects: dict[int, Any] = {}  # what cannot be told: the other side asks for its parts
 
@@ -72,11 +72,11 @@ def _keep(value: Any) -> int:
 
 
 def _argument(data: Any, request: dict[str, Any]) -> Any:
-    import cloudpickle
-
     def given(number: int) -> Any:
         if number < 0:
             return _objects[-number]
+        import cloudpickle
+
         return cloudpickle.loads(base64.b64decode(request["pickled"][str(number)]))
 
     return decode(data, given, Path.cwd())
@@ -84,6 +84,6 @@ def _argument(data: Any, request: dict[str, Any]) -> Any:
 
 def _after(argument: Any) -> Any:
     import numpy as np
-    from ase import Atoms
 
-    return encode(argument, _keep) if isinstance(argument, (Atoms, np.ndarray)) else None
+    changes = isinstance(argument, np.ndarray) or is_frame(argument)
+    return encode(argument, _keep) if changes else None

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.grading.build import build
-from helpers.grading.course import Course
+from helpers.grading import Course
 
 sys.path.append(str(Path(__file__).parents[1] / "grading"))
-from probes.course import LESSON, hand_in, new_course  # noqa: E402
+from probes.course import LESSON, add_copy, hand_in, new_course  # noqa: E402
 from probes.hand_ins import HandIn  # noqa: E402
 
 pytest.importorskip("psycopg2")
@@ -67,10 +66,7 @@ def database():
 def test_two_gradings_and_a_mark_by_hand_at_the_same_time(database, tmp_path, monkeypatch):
     monkeypatch.setenv("MLMD_GRADEBOOK", database)
     course = new_course(tmp_path)
-    source = course.root / "solutions" / LESSON / f"{LESSON}.py"
-    (course.root / "solutions" / OTHER).mkdir()
-    shutil.copy(source, course.root / "solutions" / OTHER / f"{OTHER}.py")
-    build([OTHER], course)
+    add_copy(course, OTHER)
     answer = {"text1-6": "Because of noise."}
     for lesson in (LESSON, OTHER):
         Course(course.root).release(lesson, database=True)

@@ -167,7 +167,7 @@ UNLUCKY = [
     ),
     HandIn(
         "memory",
-        {"ex1-3": "import time\nheld = b'x' * 200_000_000\ntime.sleep(2)\nsquares = numbers**2"},
+        {"ex1-3": "import time\nheld = b'x' * 400_000_000\ntime.sleep(2)\nsquares = numbers**2"},
         ("test1-3",),
         "exercise 1.3: used too much memory",
     ),
