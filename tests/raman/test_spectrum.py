@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from scipy.signal import find_peaks
@@ -246,10 +247,29 @@ def test_a_band_without_points_has_no_maximum():
         ({"polarizabilities": np.zeros((0, 3, 3))}, r"shape \(0, 3, 3\) cannot be used"),
         ({"polarizabilities": np.zeros((2, 0, 3, 3))}, r"shape \(2, 0, 3, 3\) cannot be used"),
         ({"polarizabilities": ["a"]}, "cannot be used.*Expected: numbers of shape"),
-        ({"polarizabilities": np.full((3000, 3, 3), np.nan)}, "not finite numbers"),
+        ({"polarizabilities": np.zeros((4500, 6))}, "order of six"),
+        ({"polarizabilities": lines({}, 4500) + 0j}, "cannot be used.*complex"),
+        ({"polarizabilities": np.ma.masked_less(lines({}, 4500), 0)}, "are masked"),
+        ({"polarizabilities": lines({}, 4500).astype(str)}, "cannot be used.*text"),
+        ({"polarizabilities": np.tile(np.eye(3), (4500, 1, 1))}, "Nothing changes.*run 1"),
+        (
+            {"polarizabilities": np.stack([lines({}, 4500), np.tile(np.eye(3), (4500, 1, 1))])},
+            "Nothing changes.*run 2",
+        ),
+        ({"polarizabilities": np.full((3000, 3, 3), np.nan)}, "not a finite number"),
     ],
 )
 def test_what_gives_no_raman_spectrum(change, message):
     given = {"polarizabilities": lines({}, 4500), "interval_fs": 2.0, **change}
     with pytest.raises((DataError, ConfigError), match=message):
         raman_spectrum(given.pop("polarizabilities"), given.pop("interval_fs"), **given)
+
+
+def test_nine_columns_and_frames_of_pandas_are_the_same_series():
+    series = lines({1640: 0.1 * ANISOTROPIC}, 4500)
+    expected = raman_spectrum(series, 2.0)
+    flat = series.reshape(-1, 9)
+    names = ["xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz"]
+    table = pd.DataFrame(flat, columns=names)
+    for given in (flat, flat[None], table, table[names[::-1]], (row for row in flat)):
+        pd.testing.assert_frame_equal(raman_spectrum(given, 2.0), expected)
