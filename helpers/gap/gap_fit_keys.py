@@ -62,7 +62,7 @@ FURTHER_KEYS = {
     "sparse_use_actual_gpcov",
     "verbosity",
 } - {"energy_parameter_name", "force_parameter_name"}
-# What gap_fit reads from a frame beside energy, forces and virial; the kit's engine reads config_type.
+# What gap_fit reads from a frame beside energy, forces and virial. The kit reads config_type only.
 IN_FRAMES = (
     *("config_type", "energy_sigma", "force_sigma", "virial_sigma", "hessian_sigma"),
     *("virial_component_sigma", "force_atom_sigma", "force_component_sigma", "force_mask"),

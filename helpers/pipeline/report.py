@@ -90,9 +90,9 @@ def closing_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
         order=95,
         title="With what it was made, and what to do next",
         paragraphs=(
-            "All random numbers have fixed seeds: the same command gives the same numbers. Settings "
-            "of the potential stand above and in gap_config.cfg, every table as a CSV file beside "
-            "this page.",
+            "All random numbers have fixed seeds: the same command gives the same numbers. The "
+            "settings of the potential stand above and in gap_config.cfg, every table as a CSV "
+            "file beside this page.",
             "What next? Try mlmd run --accurate for smaller errors; change a setting in "
             "gap_config.cfg and run mlmd fit; work through the lessons (make lab), which ask why "
             "each number is what it is; or train on frames of your own (mlmd look, mlmd fit).",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from helpers.errors import ConfigError, DataError
 from helpers.md.phase import Phase
 from helpers.md.trajectory import Trajectory
 from helpers.md.vibrations import PER_CM_PER_FS, band_maximum_per_cm, check_interval, n_records
+from helpers.sagpr.tensors import as_tensors, check_changes, real_numbers
 from helpers.water import LITERATURE_PER_CM, WATER_BANDS_PER_CM
 
 RAMAN_PARTS = ("VV", "VH", "unpolarized", "isotropic", "anisotropic")
@@ -48,7 +49,7 @@ def raman_spectrum(
     Parameters
     ----------
     polarizabilities : array-like of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)
-        In any unit; or with nine components xx xy … zz in place of (3, 3).
+        In any unit. Nine numbers may stand for each matrix; a DataFrame has nine columns.
     interval_fs : float
         Time between two of them: 4 fs at most.
     temperature_K : float
@@ -74,7 +75,7 @@ def raman_spectrum(
     Raises
     ------
     DataError
-        If the tensors cannot be used, do not change, or are too few or too far apart in time.
+        If the tensors cannot be used, do not change with time, or are too few or too far apart.
     ConfigError
         If a setting cannot be used.
 
@@ -251,29 +252,40 @@ def raman_segments(
 
 def _isotropic_and_anisotropic(polarizabilities: Any) -> np.ndarray:
     """Return a and the nine entries of β of α = a·1 + β, shape (n_runs, n_times, 10)."""
-    expected = "shape (n_times, 3, 3) or (n_times, 9), with or without n_runs in front"
-    if isinstance(polarizabilities, Iterator):
-        polarizabilities = list(polarizabilities)
-    if isinstance(polarizabilities, pd.Series):
-        polarizabilities = list(polarizabilities)
-    tensors = checks.real_numbers(polarizabilities, "The polarizabilities", expected)
-    if tensors.ndim in (2, 3) and tensors.shape[-1] == 9:
-        tensors = tensors.reshape(*tensors.shape[:-1], 3, 3)
-    if tensors.ndim not in (3, 4) or tensors.shape[-2:] != (3, 3) or tensors.size == 0:
-        raise DataError(
-            f"Polarizabilities of shape {tensors.shape} cannot be used",
-            expected=expected,
-            fix="write out all nine components xx xy xz yx yy yz zx zy zz"
-            if tensors.shape[-1:] == (6,)
-            else None,
-        )
-    checks.changing(
-        float(np.ptp(tensors, axis=-3).max()), float(np.abs(tensors).max()), "The polarizability"
-    )
-    tensors = tensors.reshape(-1, *tensors.shape[-3:])
+    tensors = _series(polarizabilities)
+    for number, run in enumerate(tensors, start=1):
+        check_changes(run, f"polarizabilities of run {number}")
     mean = np.trace(tensors, axis1=2, axis2=3) / 3
     anisotropic = (tensors + tensors.swapaxes(2, 3)) / 2 - mean[..., None, None] * np.eye(3)
     return np.concatenate([mean[..., None], anisotropic.reshape(*mean.shape, 9)], axis=2)
+
+
+def _series(polarizabilities: Any) -> np.ndarray:
+    """Return polarizabilities in any of the forms that are taken, shape (n_runs, n_times, 3, 3)."""
+    expected = (
+        "numbers of shape (n_times, 3, 3) or (n_times, 9), for several runs "
+        "(n_runs, n_times, 3, 3) or (n_runs, n_times, 9)"
+    )
+    if isinstance(polarizabilities, (pd.DataFrame, pd.Series)):
+        return as_tensors(polarizabilities, name="polarizabilities")[None]
+    if isinstance(polarizabilities, Iterable) and not hasattr(polarizabilities, "__len__"):
+        polarizabilities = list(polarizabilities)
+    array = real_numbers(polarizabilities, "The series of polarizabilities", expected)
+    if array.ndim < 2 or array.size == 0 or array.shape[-2:] != (3, 3) and array.shape[-1] != 9:
+        raise DataError(
+            f"Polarizabilities of shape {array.shape} cannot be used",
+            expected=expected,
+            fix="write out all nine: the order of six (Voigt or not) is not known"
+            if array.shape[-1:] == (6,)
+            else None,
+        )
+    if array.shape[-2:] != (3, 3):
+        array = array.reshape(*array.shape[:-1], 3, 3)
+    if array.ndim not in (3, 4):
+        raise DataError(
+            f"Polarizabilities of shape {array.shape} cannot be used", expected=expected
+        )
+    return array.reshape(-1, *array.shape[-3:])
 
 
 def _window(name: Any, length: int) -> np.ndarray:

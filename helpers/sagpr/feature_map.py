@@ -8,8 +8,11 @@ the λ = 0 features from their mean, of length 1 on average. That is still a sca
 Σᵢ (1, √b δp⁰ᵢ) ⊗ pᵢ / N, so there are no loops over pairs; δp⁰ is projected on its principal
 components first.
 
+Without b, ζ = 2 is the product of the original: k = p²·p² p⁰·p⁰, linear in Σᵢ p⁰ᵢ ⊗ pᵢ / N.
+
 Environments of different elements have no kernel: their features stand side by side. Which features
-are kept is chosen by farthest-point sampling, the same columns for every m.
+are kept is chosen by farthest-point sampling, the same columns for every m; they are mixed by the
+matrix that makes their scalar products those of all features, as well as so many can.
 """
 
 from __future__ import annotations
@@ -44,14 +47,20 @@ class FeatureMap:
     zetas : mapping of λ to 1 or 2
     selection : mapping of (element, λ) to ndarray of int, or None
         Columns that are kept; None: all.
+    reweighting : mapping of (element, λ) to ndarray of shape (n, n), or None
+        Matrix that mixes them: see `reweighting_matrix`.
     scalar_pcas : mapping of element to ScalarPCA, or None
         For ζ = 2.
+    normalize : bool
+        Whether each environment has a kernel of norm 1 with itself.
     """
 
     soap: LambdaSoap
     zetas: Mapping[int, int]
     selection: Selection | None
+    reweighting: Mapping[tuple[str, int], np.ndarray] | None
     scalar_pcas: Mapping[str, ScalarPCA] | None
+    normalize: bool = False
 
     @classmethod
     def fit(
@@ -62,40 +71,53 @@ class FeatureMap:
         *,
         n_features: int | None,
         n_scalars: int,
-        mixing: float,
-        n_jobs: int = 1,
+        mixing: float | None,
+        normalize: bool = False,
+        n_jobs: int | None = 1,
     ) -> FeatureMap:
         """Select features, and find their principal components, on training frames."""
-        needs_scalars = 2 in zetas.values()
-        if n_features is None and not needs_scalars:
-            return cls(soap, zetas, None, None)
-        lambdas = [k for k in zetas if n_features is not None or k == 0]
-        moments = feature_moments(frames, soap, lambdas, n_jobs)
-        selection = scalar_pcas = None
+        selection = reweighting = scalar_pcas = None
+        lambdas = sorted({*zetas, *([0] if 2 in zetas.values() else [])})
         if n_features is not None:
-            selection = {
-                key: farthest_point_sampling(m.products, n_features) for key, m in moments.items()
-            }
-            moments = {key: m.columns(selection[key]) for key, m in moments.items()}
-        if needs_scalars:
+            selection, reweighting = select_features(frames, soap, lambdas, n_features, n_jobs)
+        feature_map = cls(soap, zetas, selection, reweighting, None, normalize)
+        if 2 in zetas.values():
             scalar_pcas = {
-                element: ScalarPCA.fit(moments[element, 0], n_scalars, mixing)
-                for element in soap.centers
+                element: ScalarPCA.fit(moments, n_scalars, mixing)
+                for (element, _), moments in sum_moments(
+                    in_batches(frames, feature_map._scalar_moments, n_jobs)
+                ).items()
             }
-        return cls(soap, zetas, selection, scalar_pcas)
+        return replace(feature_map, scalar_pcas=scalar_pcas)
+
+    def _scalar_moments(self, batch: Sequence[Atoms]) -> dict[tuple[str, int], FeatureMoments]:
+        by_key = self.environments(batch, [0])
+        return {key: FeatureMoments.of(centers) for key, centers in by_key.items()}
+
+    def environments(
+        self, frames: Sequence[Atoms], lambdas: Sequence[int]
+    ) -> dict[tuple[str, int], Environments]:
+        """Return the features of all centers: selected, mixed and normalized."""
+        by_key = environments(frames, self.soap, lambdas, selection=self.selection)
+        return {
+            key: _prepared(
+                centers, self.reweighting[key] if self.reweighting else None, self.normalize
+            )
+            for key, centers in by_key.items()
+        }
 
     def transform(self, frames: Sequence[Atoms]) -> dict[int, np.ndarray]:
         """Return the features of frames for each λ, shape (n_frames, 2λ + 1, n).
 
         The features of their environments are in memory at once: see `in_batches`.
         """
-        by_key = environments(frames, self.soap, self._lambdas, selection=self.selection)
+        by_key = self.environments(frames, self._lambdas)
         n_atoms = np.array([len(atoms) for atoms in frames])
         return self._features(by_key, n_atoms)
 
     def atom_features(self, atoms: Atoms) -> dict[int, np.ndarray]:
         """Return the features of the centers of one frame, which add up to its own, for each λ."""
-        by_key = environments([atoms], self.soap, self._lambdas, selection=self.selection)
+        by_key = self.environments([atoms], self._lambdas)
         start = 0
         for element in self.soap.centers:  # each center becomes a frame of its own
             end = start + len(by_key[element, 0].frame)
@@ -154,6 +176,20 @@ def frame_features(
     return np.concatenate(blocks, axis=2) / n_atoms[:, None, None]
 
 
+def _prepared(
+    environments: Environments, reweighting: np.ndarray | None, normalize: bool
+) -> Environments:
+    """Return the features after they were mixed and normalized."""
+    values = environments.values
+    if reweighting is not None:
+        values = values @ reweighting
+    if normalize:
+        kernels = np.matmul(values, values.swapaxes(1, 2))
+        norms = np.sqrt(np.linalg.norm(kernels, axis=(1, 2)))
+        values = values / np.where(norms > 0, norms, 1)[:, None, None]  # 0: an atom alone, λ > 0
+    return replace(environments, values=values)
+
+
 @dataclass(frozen=True)
 class ScalarPCA:
     """The principal components of the λ = 0 features of one element.
@@ -163,19 +199,26 @@ class ScalarPCA:
     mean : ndarray of shape (n_features,)
     axes : ndarray of shape (n_features, n_scalars)
         Divided by the RMS length of δp⁰, times √b.
+    constant : bool
+        Whether a 1 stands before them: not in the product kernel, where the mean is 0.
     """
 
     mean: np.ndarray
     axes: np.ndarray
+    constant: bool = True
 
     @classmethod
-    def fit(cls, moments: FeatureMoments, n_scalars: int, mixing: float) -> ScalarPCA:
-        """Find them from the moments of the λ = 0 features.
+    def fit(cls, moments: FeatureMoments, n_scalars: int, mixing: float | None) -> ScalarPCA:
+        """Find them from the moments of the λ = 0 features; without mixing, for p⁰·p⁰ itself.
 
         Where the features do not vary, or there are none, the axes are 0: every pair of
         environments counts the same.
         """
         count = max(moments.count, 1)
+        if mixing is None:
+            n = len(moments.sum)
+            axes = np.linalg.eigh(moments.products)[1][:, ::-1] if n_scalars < n else np.eye(n)
+            return cls(np.zeros(n), axes[:, :n_scalars], False)
         mean = moments.sum / count
         variances, vectors = np.linalg.eigh(moments.products / count - np.outer(mean, mean))
         total_variance, rounding = variances.clip(0).sum(), 1e-12 * mean @ mean
@@ -183,9 +226,9 @@ class ScalarPCA:
         return cls(mean, vectors[:, ::-1][:, :n_scalars] * scale)
 
     def transform(self, environments: Environments) -> np.ndarray:
-        """Return (1, √b δp⁰) of shape (n_atoms, 1 + n_scalars)."""
+        """Return (1, √b δp⁰) of shape (n_atoms, 1 + n_scalars), or p⁰ of (n_atoms, n_scalars)."""
         scalars = (environments.values[:, 0] - self.mean) @ self.axes
-        return np.hstack([np.ones((len(scalars), 1)), scalars])
+        return np.hstack([np.ones((len(scalars), int(self.constant))), scalars])
 
 
 @dataclass(frozen=True)
@@ -219,15 +262,9 @@ class FeatureMoments:
             self.count + other.count, self.sum + other.sum, self.products + other.products
         )
 
-    def columns(self, selected: np.ndarray) -> FeatureMoments:
-        """Return the moments of some features only."""
-        return FeatureMoments(
-            self.count, self.sum[selected], self.products[np.ix_(selected, selected)]
-        )
-
 
 def feature_moments(
-    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int], n_jobs: int = 1
+    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int], n_jobs: int | None = 1
 ) -> dict[tuple[str, int], FeatureMoments]:
     """Return the moments of the features of frames, by element and λ."""
 
@@ -248,11 +285,51 @@ def sum_moments(batches: Iterable[Mapping[Key, FeatureMoments]]) -> dict[Key, Fe
 
 
 def select_features(
-    frames: Sequence[Atoms], soap: LambdaSoap, lambdas: Sequence[int], n_features: int
-) -> Selection:
-    """Return the features that farthest-point sampling selects on frames, by element and λ."""
-    moments = feature_moments(frames, soap, lambdas)
-    return {key: farthest_point_sampling(m.products, n_features) for key, m in moments.items()}
+    frames: Sequence[Atoms],
+    soap: LambdaSoap,
+    lambdas: Sequence[int],
+    n_features: int,
+    n_jobs: int | None = 1,
+) -> tuple[Selection, dict[tuple[str, int], np.ndarray]]:
+    """Return which features farthest-point sampling selects on frames, by element and λ.
+
+    Returns
+    -------
+    mapping of (element, λ) to ndarray of int
+        Their columns.
+    dict of (element, λ) to ndarray
+        Their `reweighting_matrix`.
+    """
+    moments = feature_moments(frames, soap, lambdas, n_jobs)
+    columns = {k: farthest_point_sampling(m.products, n_features) for k, m in moments.items()}
+    return columns, {k: reweighting_matrix(m.products, columns[k]) for k, m in moments.items()}
+
+
+def reweighting_matrix(products: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return A, with which scalar products of selected features, V A, are nearly those of all.
+
+    All features are estimated from the selected ones by least squares, V R; A is the symmetric
+    square root of R Rᵀ.
+
+    Parameters
+    ----------
+    products : ndarray of shape (n, n)
+        Those of all features; see `farthest_point_sampling`.
+    columns : ndarray of int
+        The selected ones.
+
+    Returns
+    -------
+    ndarray of shape (n_selected, n_selected)
+
+    References
+    ----------
+    Imbalzano and others; see `farthest_point_sampling`.
+    """
+    selected = products[np.ix_(columns, columns)]
+    estimate = np.linalg.pinv(selected, rcond=1e-12, hermitian=True) @ products[columns]
+    values, vectors = np.linalg.eigh(estimate @ estimate.T)
+    return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
 def farthest_point_sampling(products: np.ndarray, n_features: int) -> np.ndarray:
@@ -292,7 +369,7 @@ def farthest_point_sampling(products: np.ndarray, n_features: int) -> np.ndarray
 def in_batches(
     frames: Sequence[Atoms],
     function: Callable[[Sequence[Atoms]], Result],
-    n_jobs: int = 1,
+    n_jobs: int | None = 1,
     *,
     progress: bool = False,
     task: str = "polarizabilities",
@@ -302,8 +379,9 @@ def in_batches(
     Raises
     ------
     ConfigError
-        If ``n_jobs`` is neither a number of threads nor −1, one for each core.
+        If ``n_jobs`` is neither a number of threads, nor None (one), nor −1, one for each core.
     """
+    n_jobs = 1 if n_jobs is None else n_jobs
     if n_jobs != -1:
         checks.whole("n_jobs", n_jobs, 1)
     frame_batches = [frames[batch] for batch in batches(len(frames))]

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ase import Atoms
+from ase import Atom, Atoms
 from ase.data import atomic_numbers
 
 from helpers import checks
-from helpers.errors import DataError
+from helpers.errors import ConfigError, DataError
 
 BATCH_SIZE = 25  # frames whose features are in memory at the same time
 
@@ -167,6 +167,49 @@ def environments(
     }
 
 
+def as_frames(frames: Any) -> list[Atoms]:
+    """Return frames as a list: one frame alone, an iterable, or the array of `frame_array`.
+
+    Raises
+    ------
+    DataError
+        If something else is among them.
+    """
+    if isinstance(frames, Atoms):
+        return [frames]
+    if isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.shape[1] == 1:
+        frames = frames[:, 0]
+    if isinstance(frames, str) or not isinstance(frames, Iterable):
+        raise DataError(f"{frames!r:.60} cannot be used", expected="a list of ase.Atoms")
+    frames = list(frames)
+    for number, atoms in enumerate(frames, start=1):
+        if isinstance(atoms, np.ndarray) and atoms.size and isinstance(atoms.flat[0], Atom):
+            raise DataError(
+                f"Frame {number} was taken apart into an array of its atoms",
+                expected="ase.Atoms",
+                fix="numpy does that to a list of frames, also inside meta-estimators of "
+                "scikit-learn such as BaggingRegressor: give them frame_array(frames)",
+            )
+        if not isinstance(atoms, Atoms):
+            raise DataError(
+                f"Frame {number} is {type(atoms).__name__}", expected="ase.Atoms", fix="load_frames"
+            )
+    return frames
+
+
+def frame_array(frames: Iterable[Atoms]) -> np.ndarray:
+    """Return frames as an array of objects, shape (n_frames, 1).
+
+    Where scikit-learn turns its input into an array, as `BaggingRegressor` does, NumPy would take a
+    list of frames apart into their atoms.
+    """
+    frames = as_frames(frames)
+    array = np.empty((len(frames), 1), object)
+    for row, atoms in zip(array, frames, strict=True):
+        row[0] = atoms
+    return array
+
+
 def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
     """Raise `DataError` unless each frame can be described with these settings.
 
@@ -175,11 +218,7 @@ def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
     """
     if len(frames) == 0:
         raise DataError("There are no frames", expected="at least one")
-    for number, atoms in enumerate(frames, start=1):
-        if not isinstance(atoms, Atoms):
-            raise DataError(
-                f"Frame {number} is {type(atoms).__name__}", expected="ase.Atoms", fix="load_frames"
-            )
+    for number, atoms in enumerate(as_frames(frames), start=1):
         if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
             raise DataError(
                 f"Frame {number} has a position or a cell vector that is not a finite number",
@@ -240,7 +279,10 @@ def _expand(
 
     neighbor_types = np.array([atomic_numbers[x] for x in settings.elements], np.int32)
     with _calculator(settings) as calculator:
-        coefficients = calculator.compute(list(frames))
+        try:
+            coefficients = calculator.compute(list(frames))
+        except Exception as error:  # featomic tells no kinds apart
+            raise _refusal(settings, error) from error
     coefficients = coefficients.keys_to_properties(
         Labels(["neighbor_type"], neighbor_types[:, None])
     )
@@ -302,9 +344,31 @@ def _calculator(settings: LambdaSoap) -> Iterator[Any]:
     try:
         calculator = idle.pop()
     except IndexError:
-        calculator = SphericalExpansion(**expansion_settings(settings))
+        try:
+            calculator = SphericalExpansion(**expansion_settings(settings))
+        except Exception as error:
+            raise _refusal(settings, error) from error
     yield calculator
     idle.append(calculator)
+
+
+def _refusal(settings: LambdaSoap, error: Exception) -> ConfigError:
+    """Return the error for settings that featomic cannot compute with."""
+    names = (
+        "cutoff_A",
+        "smoothing_A",
+        "sigma_A",
+        "n_max",
+        "l_max",
+        "scaling_A",
+        "scaling_exponent",
+    )
+    return ConfigError(
+        "featomic cannot compute features with "
+        + ", ".join(f"{name}={getattr(settings, name):g}" for name in names),
+        found=" ".join(str(error).split())[:200],
+        fix="take a larger sigma_A, or a smaller cutoff_A, n_max or l_max",
+    )
 
 
 @functools.lru_cache(maxsize=512)

@@ -43,6 +43,8 @@ def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Pa
             )
     for (element, k), columns in (model.feature_map_.selection or {}).items():
         arrays[f"selection_{element}_{k}"] = columns
+    for (element, k), matrix in (model.feature_map_.reweighting or {}).items():
+        arrays[f"reweighting_{element}_{k}"] = matrix
     for element, pca in (model.feature_map_.scalar_pcas or {}).items():
         arrays |= {f"mean_{element}": pca.mean, f"axes_{element}": pca.axes}
     metadata = {
@@ -50,6 +52,7 @@ def save_model(model: SymmetryAdaptedKernelRidge, path: str | os.PathLike) -> Pa
         "settings": {name: _to_json(value) for name, value in model.get_params().items()},
         "loo_errors": model.loo_errors_.to_dict("list"),
         "antisymmetric_rms": model.antisymmetric_rms_,
+        "flat_output": model.flat_output_,
     }
     path = Path(path)
     with atomic_writer(path) as file:
@@ -95,13 +98,21 @@ def _assemble(metadata: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRi
         for k in LAMBDAS
         if f"selection_{element}_{k}" in arrays
     }
+    reweighting = {key: arrays[f"reweighting_{key[0]}_{key[1]}"] for key in selection}
     scalar_pcas = {
-        element: ScalarPCA(arrays[f"mean_{element}"], arrays[f"axes_{element}"])
+        element: ScalarPCA(
+            arrays[f"mean_{element}"], arrays[f"axes_{element}"], model.mixing is not None
+        )
         for element in model.soap.centers
         if f"mean_{element}" in arrays
     }
     model.feature_map_ = FeatureMap(
-        model.soap, zeta_per_lambda(model.zeta), selection or None, scalar_pcas or None
+        model.soap,
+        zeta_per_lambda(model.zeta),
+        selection or None,
+        reweighting or None,
+        scalar_pcas or None,
+        model.normalize,
     )
     model.coef_ = {k: arrays[f"coef_{k}"] for k in LAMBDAS}
     model.intercept_ = {k: arrays[f"intercept_{k}"] for k in LAMBDAS}
@@ -114,6 +125,7 @@ def _assemble(metadata: dict, arrays: dict[str, Any]) -> SymmetryAdaptedKernelRi
     model.loo_predictions_ = arrays["loo_predictions"]
     model.loo_errors_ = pd.DataFrame(metadata["loo_errors"])
     model.antisymmetric_rms_ = metadata["antisymmetric_rms"]
+    model.flat_output_ = metadata.get("flat_output", False)
     return model
 
 

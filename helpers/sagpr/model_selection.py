@@ -10,6 +10,7 @@ other, and the error of leaving out one of them would be too small.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from helpers import checks
 from helpers.errors import ConfigError, DataError, nearest
 from helpers.sagpr.feature_map import select_features
 from helpers.sagpr.kernel_ridge import check_groups
+from helpers.sagpr.lambda_soap import as_frames
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.tensors import LAMBDAS, check_tensors, component_errors
 from helpers.terminal import progress_bar
@@ -147,6 +149,7 @@ def held_out_errors(
     ConfigError
         If a setting of the model or of the splits cannot be used.
     """
+    frames = as_frames(frames)
     tensors = check_tensors(tensors, len(frames), threshold=model.threshold)
     splits = {seed: train_test_split(len(frames), n_test, seed, trajectories) for seed in seeds}
     fits = [
@@ -286,6 +289,8 @@ def halving_search(
 ) -> SearchResult:
     """Search for settings with the smallest left-out errors, by successive halving.
 
+    A candidate whose settings cannot be used is left out with a warning.
+
     Parameters
     ----------
     frames : sequence of ase.Atoms
@@ -313,6 +318,7 @@ def halving_search(
     ConfigError
         If a setting cannot be used, or the grid names one that the estimator does not have.
     """
+    frames = as_frames(frames)
     checks.whole("factor", factor, 2)
     checks.whole("n_candidates", n_candidates, 1)
     base = model or SymmetryAdaptedKernelRidge()
@@ -326,6 +332,7 @@ def halving_search(
     n_rungs = 1 + int(np.log(len(candidates)) / np.log(factor))
     order = rng.permutation(len(frames))
     rows: list[dict[str, Any]] = []
+    failure: ConfigError | None = None
     for rung in range(n_rungs):
         n_frames = len(frames) // factor ** (n_rungs - 1 - rung)
         subset = order[: max(min(FEWEST_FRAMES, len(frames)), n_frames)]
@@ -333,7 +340,13 @@ def halving_search(
         with progress_bar(len(candidates), f"{len(subset)} frames", "fit", show=progress) as bar:
             for settings in candidates:
                 fitted = clone(base).set_params(**settings)
-                fitted.fit(*_pick(frames, tensors, subset), groups[subset])
+                try:
+                    fitted.fit(*_pick(frames, tensors, subset), groups[subset])
+                except ConfigError as error:
+                    failure = error
+                    warnings.warn(f"{settings} was left out: {error}", stacklevel=2)
+                    bar.update()
+                    continue
                 percent = fitted.loo_errors_["percent"][:2].to_numpy()
                 score = float(np.sqrt(percent.prod()))
                 fits.append((score, settings, fitted))
@@ -343,6 +356,9 @@ def halving_search(
                     | {"percent_2": percent[1], "score": score}
                 )
                 bar.update()
+        if not fits:
+            assert failure is not None
+            raise failure
         fits.sort(key=lambda fit: fit[0])
         candidates = [settings for _, settings, _ in fits[: max(1, len(fits) // factor)]]
     return SearchResult(pd.DataFrame(rows), fits[0][2])
@@ -390,7 +406,7 @@ def _n_features(model: SymmetryAdaptedKernelRidge, frames: Sequence[Atoms]) -> d
     soap = model.soap
     if model.n_features is None:
         return {k: soap.n_features(k) for k in LAMBDAS}
-    selection = select_features(frames, soap, LAMBDAS, model.n_features)
+    selection, _ = select_features(frames, soap, LAMBDAS, model.n_features)
     return {k: min(len(selection[element, k]) for element in soap.centers) for k in LAMBDAS}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,16 @@ from helpers.sagpr.kernel_ridge import (
     check_groups,
     posterior_weights,
 )
-from helpers.sagpr.lambda_soap import LambdaSoap, check_frames
+from helpers.sagpr.lambda_soap import LambdaSoap, as_frames, check_frames
 from helpers.sagpr.tensors import (
     BASIS,
     LAMBDAS,
     antisymmetric_rms,
     as_tensors,
+    check_changes,
     check_tensors,
     component_errors,
+    is_flat,
     to_cartesian,
     to_spherical,
 )
@@ -48,10 +50,13 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         Those of `lambda_soap.LambdaSoap`.
     zeta : 1 or 2, or {0: …, 2: …}
         1: linear in the features. 2: pairs of like environments count more (see `feature_map`).
-    mixing : float
-        How much more, for ζ = 2.
+    mixing : float, optional
+        How much more, for ζ = 2. None: the kernel of λ is multiplied by that of λ = 0, as
+        ``sagpr_get_kernel -z 2`` does it.
     n_scalars : int
         How many principal components tell what is alike, for ζ = 2.
+    normalize : bool
+        Divide the features of each environment by the norm of its kernel with itself.
     n_features : int, optional
         Features to keep of each element and λ, by farthest-point sampling; by default all.
     regularization : float or {0: …, 2: …}, optional
@@ -59,8 +64,8 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         diagonal. By default, the one with the smallest leave-one-out error, for each λ.
     threshold : float, optional
         Largest antisymmetric part to pass over; see `tensors.check_tensors`.
-    n_jobs : int
-        Threads; −1: one for each core.
+    n_jobs : int, optional
+        Threads; −1: one for each core; None: one.
     seed : int
         Of the posterior samples behind the uncertainty.
 
@@ -80,6 +85,8 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         Their errors; see `component_errors`.
     antisymmetric_rms_ : float
         What the training tensors hold besides λ = 0 and 2, RMS: it is not learned.
+    flat_output_ : bool
+        Whether tensors were given, and are predicted, as rows of 9 numbers.
 
     Examples
     --------
@@ -104,12 +111,13 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         elements: tuple[str, ...] = LambdaSoap.elements,
         centers: tuple[str, ...] = LambdaSoap.centers,
         zeta: int | Mapping[int, int] = 1,
-        mixing: float = MIXING,
+        mixing: float | None = MIXING,
         n_scalars: int = N_SCALARS,
+        normalize: bool = False,
         n_features: int | None = None,
         regularization: float | Mapping[int, float] | None = None,
         threshold: float | None = None,
-        n_jobs: int = -1,
+        n_jobs: int | None = -1,
         seed: int = 0,
     ) -> None:
         self.cutoff_A = cutoff_A
@@ -124,6 +132,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         self.zeta = zeta
         self.mixing = mixing
         self.n_scalars = n_scalars
+        self.normalize = normalize
         self.n_features = n_features
         self.regularization = regularization
         self.threshold = threshold
@@ -137,18 +146,16 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         return LambdaSoap(**{name: getattr(self, name) for name in names})
 
     @one_thread
-    def fit(
-        self, frames: Sequence[Atoms], tensors: Any, groups: Any = None
-    ) -> SymmetryAdaptedKernelRidge:
+    def fit(self, frames: Any, tensors: Any, groups: Any = None) -> SymmetryAdaptedKernelRidge:
         """Learn the tensors of frames.
 
         Parameters
         ----------
-        frames : sequence of ase.Atoms
+        frames : iterable of ase.Atoms, or `lambda_soap.frame_array`
             Sizes may differ: tensors grow with the number of atoms.
         tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
-            Of whole frames, in any unit: predictions have the same. `tensors.read_tensors` takes
-            them from the frames.
+            Of whole frames, in any unit: predictions have the same, and the same shape; the scorers
+            of scikit-learn need (n_frames, 9). `tensors.read_tensors` takes them from the frames.
         groups : array-like of shape (n_frames,), optional
             What is left out together, such as the trajectories that the frames come from.
 
@@ -162,9 +169,15 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         regularizations = _regularizations(self.regularization)
         zetas, soap = zeta_per_lambda(self.zeta), self.soap
         self._check_numbers()
-        tensors = check_tensors(tensors, len(frames), threshold=self.threshold)
+        frames = as_frames(frames)
+        if not hasattr(tensors, "__len__") and isinstance(tensors, Iterable):
+            tensors = list(tensors)
+        checked = check_tensors(tensors, len(frames), threshold=self.threshold)
         if len(frames) < 2:
             raise DataError(f"{len(frames)} frames are too few to learn from", expected="2 or more")
+        self.flat_output_ = is_flat(tensors)
+        tensors = checked
+        check_changes(tensors)
         groups = None if groups is None else check_groups(groups, len(frames))
         check_frames(frames, soap)
         self.antisymmetric_rms_ = antisymmetric_rms(tensors)
@@ -175,6 +188,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
             n_features=self.n_features,
             n_scalars=self.n_scalars,
             mixing=self.mixing,
+            normalize=self.normalize,
             n_jobs=self.n_jobs,
         )
         batches = list(in_batches(frames, self.feature_map_.transform, self.n_jobs))
@@ -196,14 +210,14 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         self.loo_errors_ = component_errors(tensors, self.loo_predictions_)
         return self
 
-    def predict(
-        self, frames: Sequence[Atoms], *, return_std: bool = False, progress: bool = False
-    ) -> Any:
-        """Return the tensors of frames, shape (n_frames, 3, 3), in the unit of the training set.
+    def predict(self, frames: Any, *, return_std: bool = False, progress: bool = False) -> Any:
+        """Return the tensors of frames, in the unit and shape of the training set.
+
+        The shape is (n_frames, 3, 3), or (n_frames, 9) if the tensors given to `fit` had that.
 
         Parameters
         ----------
-        frames : sequence of ase.Atoms
+        frames : iterable of ase.Atoms, or one of them
         return_std : bool
             Return a tuple: the tensors, and the predicted standard deviation of each entry, in the
             same shape, calibrated by the left-out residuals.
@@ -217,9 +231,11 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         DataError
             If a frame cannot be described; see `lambda_soap.check_frames`.
         """
+        frames = as_frames(frames)
         samples = self.predict_samples(frames, N_SAMPLES if return_std else 0, progress=progress)
+        shape = (-1, 9) if self.flat_output_ else (-1, 3, 3)
         if not return_std:
-            return samples[0]
+            return samples[0].reshape(shape)
         # Noise that is the same for all m is the same for all orientations, too.
         noise = sum(
             s.prior_variance * s.noise * np.sum(BASIS[k] ** 2, 0)
@@ -227,11 +243,12 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         )
         n_atoms = np.array([len(atoms) for atoms in frames])
         model_variance = np.mean((samples[1:] - samples[0]) ** 2, 0)
-        return samples[0], np.sqrt(model_variance + noise * np.square(n_atoms)[:, None, None])
+        std = np.sqrt(model_variance + noise * np.square(n_atoms)[:, None, None])
+        return samples[0].reshape(shape), std.reshape(shape)
 
     @one_thread
     def predict_samples(
-        self, frames: Sequence[Atoms], n_samples: int = N_SAMPLES, *, progress: bool = False
+        self, frames: Any, n_samples: int = N_SAMPLES, *, progress: bool = False
     ) -> np.ndarray:
         """Return the prediction and samples of the posterior.
 
@@ -240,7 +257,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        frames : sequence of ase.Atoms
+        frames : iterable of ase.Atoms, or one of them
         n_samples : int
             Up to `kernel_ridge.N_SAMPLES`.
         progress : bool
@@ -261,6 +278,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
             If there are not so many samples.
         """
         check_is_fitted(self)
+        frames = as_frames(frames)
         check_frames(frames, self.feature_map_.soap)
         checks.whole("n_samples", n_samples, 0, N_SAMPLES)
         columns = slice(0, 1 + n_samples)
@@ -307,12 +325,12 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         centers = np.concatenate([np.flatnonzero(symbols == element) for element in elements])
         return centers, to_cartesian(components) * len(atoms)
 
-    def score(self, frames: Sequence[Atoms], tensors: Any) -> float:
+    def score(self, frames: Any, tensors: Any) -> float:
         """Return 1 − Σ|error|² / Σ|α − ⟨α⟩|² (Frobenius norm); 1 is perfect.
 
         Parameters
         ----------
-        frames : sequence of ase.Atoms
+        frames : iterable of ase.Atoms
         tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
             In the unit of the training set. An antisymmetric part is an error like others.
 
@@ -321,14 +339,19 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         NotFittedError
             If it was not fitted.
         DataError
-            If frames or tensors cannot be used.
+            If frames or tensors cannot be used, or all tensors are the same.
         """
+        frames = as_frames(frames)
         tensors = as_tensors(tensors, len(frames))
-        errors = self.predict(frames) - tensors
+        check_changes(tensors)
+        errors = self.predict(frames).reshape(-1, 3, 3) - tensors
         return float(1 - np.sum(errors**2) / np.sum((tensors - tensors.mean(0)) ** 2))
 
     def _check_numbers(self) -> None:
-        checks.number("mixing", self.mixing)
+        if self.mixing is not None:
+            checks.number("mixing", self.mixing)
+        if not isinstance(self.normalize, bool):
+            checks.refuse("normalize", self.normalize, "True or False")
         checks.whole("n_scalars", self.n_scalars, 1)
         if self.n_features is not None:
             checks.whole("n_features", self.n_features, 1)

@@ -8,7 +8,10 @@ Order of m = −2 … 2: xy, yz, 3z² − r², xz, x² − y².
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +26,8 @@ POLARIZABILITY_NAME = "Polarizability"
 LAMBDAS = (0, 2)
 CARTESIAN = ("xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz")
 SPHERICAL = {0: ("trace/√3",), 2: ("xy", "yz", "3z²−r²", "xz", "x²−y²")}
+NINE = "9 numbers: " + " ".join(CARTESIAN)
+ROUNDING = 1e-12  # relative: a smaller spread is none
 LARGEST_ASYMMETRY = 0.05  # of the RMS of the anisotropic part; beyond, something is mixed up
 
 
@@ -108,19 +113,29 @@ def labeled_frames() -> tuple[list[Atoms], np.ndarray, np.ndarray]:
     return frames, read_tensors(frames), np.array([atoms.info["trajectory"] for atoms in frames])
 
 
-def component_errors(tensors: np.ndarray, predictions: np.ndarray) -> pd.DataFrame:
+def component_errors(tensors: Any, predictions: Any) -> pd.DataFrame:
     """Return the errors of λ = 0, λ = 2 and of each Cartesian component.
 
     Parameters
     ----------
-    tensors, predictions : ndarray of shape (n, 3, 3)
+    tensors, predictions : array-like of shape (n, 3, 3) or (n, 9)
+        In any form that `as_tensors` takes.
 
     Returns
     -------
     DataFrame
-        Columns ``component``, ``rmse`` and ``std`` (in the unit of the tensors; the m of a λ
-        pooled), ``percent`` (100 · rmse / std).
+        Columns ``component``, ``rmse`` and ``std`` (in the unit of the tensors; the variances of
+        the m of a λ are averaged), ``percent`` (100 · rmse / std; NaN for a component that is
+        the same in all frames, such as xy of molecules that lie in a mirror plane).
+
+    Raises
+    ------
+    DataError
+        If they cannot be used, or all tensors are the same: nothing changes.
     """
+    tensors = as_tensors(tensors)
+    predictions = as_tensors(predictions, len(tensors), "predictions")
+    check_changes(tensors)
     spherical, predicted = to_spherical(tensors), to_spherical(predictions)
     rows = [_error_row(f"λ={k}", spherical[k], predicted[k]) for k in LAMBDAS]
     for name in CARTESIAN:
@@ -129,8 +144,18 @@ def component_errors(tensors: np.ndarray, predictions: np.ndarray) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
+def check_changes(tensors: np.ndarray, name: str = "tensors") -> None:
+    """Raise `DataError` if all tensors, along the first axis, are the same up to rounding."""
+    if len(tensors) == 0 or np.ptp(tensors, axis=0).max() <= ROUNDING * np.abs(tensors).max():
+        raise DataError(
+            f"Nothing changes: the {name} are all the same",
+            expected="two or more that differ: errors are relative to their spread",
+            found=f"{len(tensors)} equal tensors",
+        )
+
+
 def check_tensors(
-    tensors: Sequence | np.ndarray,
+    tensors: Any,
     n_frames: int | None = None,
     name: str = "tensors",
     *,
@@ -140,11 +165,8 @@ def check_tensors(
 
     Parameters
     ----------
-    tensors : sequence of array-like of shape (3, 3) or (9,)
-    n_frames : int, optional
-        How many there must be.
-    name : str
-        What to call them.
+    tensors, n_frames, name
+        Those of `as_tensors`.
     threshold : float, optional
         Largest |α − αᵀ|/2 to pass over, in the unit of the tensors; by default 5 % of the RMS of
         the anisotropic part, or 0.1 % of the largest entry if that is more.
@@ -152,7 +174,7 @@ def check_tensors(
     Raises
     ------
     DataError
-        If they are not 9 finite numbers each, as many as frames, and symmetric so far.
+        If they are not 9 finite real numbers each, as many as frames, and symmetric so far.
     ConfigError
         If the threshold is not a number of at least 0.
     """
@@ -163,41 +185,117 @@ def check_tensors(
     return array
 
 
-def as_tensors(
-    tensors: Sequence | np.ndarray, n_frames: int | None = None, name: str = "tensors"
-) -> np.ndarray:
+def as_tensors(tensors: Any, n_frames: int | None = None, name: str = "tensors") -> np.ndarray:
     """Return tensors as an array of shape (n, 3, 3), symmetric or not.
 
-    Parameters are those of `check_tensors`.
+    Parameters
+    ----------
+    tensors : array, DataFrame, Series, or iterable
+        Of n tensors of shape (3, 3) or (9,), in the order xx xy xz yx yy yz zx zy zz. The columns
+        of a DataFrame may have these names, and then any order. With ``n_frames=1`` the tensor
+        alone.
+    n_frames : int, optional
+        How many there must be.
+    name : str
+        What to call them.
 
     Raises
     ------
     DataError
-        If they are not 9 finite numbers each, or not as many as frames.
+        If they are not 9 finite real numbers each, or not as many as frames.
     """
+    if isinstance(tensors, pd.DataFrame) and set(CARTESIAN) <= set(tensors.columns):
+        tensors = tensors[list(CARTESIAN)]
+    if isinstance(tensors, pd.DataFrame):
+        tensors = tensors.to_numpy()
+    if not isinstance(tensors, Iterable) or (hasattr(tensors, "ndim") and tensors.ndim == 0):
+        raise DataError(f"{name!r} cannot be used", expected=NINE, found=repr(tensors)[:60])
+    if not hasattr(tensors, "__len__"):
+        tensors = list(tensors)
+    with contextlib.suppress(ValueError):  # ragged: told below
+        if n_frames == 1 and np.shape(tensors) in ((9,), (3, 3)):
+            tensors = [tensors]
     if n_frames is not None and len(tensors) != n_frames:
         raise DataError(
             f"{len(tensors)} tensors do not fit {n_frames} frames", expected="one for each frame"
         )
-    checked = []
-    for number, value in enumerate(tensors, start=1):
-        try:
-            numbers = np.asarray(value, float)
-        except (TypeError, ValueError):
-            numbers = np.full(0, np.nan)
-        if numbers.size != 9:
-            raise DataError(
-                f"{name!r} of frame {number} cannot be used",
-                expected="9 numbers: " + " ".join(CARTESIAN),
-                found=f"{numbers.size} numbers" if numbers.size else repr(value)[:60],
-            )
-        if not np.isfinite(numbers).all():
-            raise DataError(
-                f"{name!r} of frame {number} is not a finite number everywhere",
-                fix="remove the frame or compute it again",
-            )
-        checked.append(numbers.reshape(3, 3))
+    checked = [_nine_numbers(x, f"{name!r} of frame {k}") for k, x in enumerate(tensors, start=1)]
     return np.array(checked).reshape(-1, 3, 3)
+
+
+def is_flat(tensors: Any) -> bool:
+    """Return whether tensors are rows of 9 numbers, not matrices."""
+    if hasattr(tensors, "ndim") and tensors.ndim > 1:
+        return bool(tensors.ndim == 2)
+    return bool(np.ndim(next(iter(tensors))) == 1)
+
+
+def _nine_numbers(value: Any, name: str) -> np.ndarray:
+    """Return one tensor, or raise `DataError`."""
+    numbers = real_numbers(value, name, NINE)
+    if numbers.shape not in ((9,), (3, 3)):
+        six = numbers.size == 6
+        raise DataError(
+            f"{name} cannot be used",
+            expected=NINE,
+            found=f"{numbers.size} numbers of shape {numbers.shape}",
+            fix="write out all nine: the order of six (Voigt or not) is not known" if six else None,
+        )
+    return numbers.reshape(3, 3)
+
+
+def real_numbers(values: Any, name: str, expected: str) -> np.ndarray:
+    """Return an array of float64, unless that would drop or invent something.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        What to call them, at the beginning of a sentence.
+    expected : str
+        What they should be.
+
+    Raises
+    ------
+    DataError
+        If they are complex, text, logical, other objects, masked, ragged, or not finite.
+    """
+    if np.ma.is_masked(values):
+        raise DataError(
+            f"{name} cannot be used: {np.ma.count_masked(values)} numbers are masked",
+            expected=expected,
+            fix="leave out these frames, or fill them in",
+        )
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":  # whole numbers of any size, and numbers of pandas
+            array = np.array([_real(x) for x in array.ravel()], float).reshape(array.shape)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} cannot be used", expected=expected, found=_short(values)) from None
+    kinds = {"c": "complex numbers", "b": "True and False", "U": "text", "S": "text"}
+    if array.dtype.kind not in "iuf":
+        found = kinds.get(array.dtype.kind, str(array.dtype))
+        raise DataError(
+            f"{name} cannot be used", expected=expected, found=f"{_short(values)} ({found})"
+        )
+    if not np.isfinite(array).all():
+        raise DataError(
+            f"{name} is not a finite number everywhere",
+            fix="remove the frame or compute it again",
+        )
+    return array.astype(float)
+
+
+def _short(value: Any) -> str:
+    """Return the beginning of how a value is written, in one line."""
+    return " ".join(repr(value).split())[:60]
+
+
+def _real(value: Any) -> float:
+    """Return an object as a number, or raise `TypeError`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(value)
+    return float(value)
 
 
 def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> None:

@@ -147,3 +147,19 @@ def test_searches_that_cannot_be_made(water, change, message):
     given = {"tensors": list(water[1][:10]), **change}
     with pytest.raises((ConfigError, DataError), match=message):
         halving_search(water[0][:10], **given)
+
+
+def test_a_candidate_that_cannot_be_computed_is_left_out_and_told(water):
+    frames, tensors, _ = water
+    shared = {"n_candidates": 2, "model": SymmetryAdaptedKernelRidge(n_max=3, l_max=3)}
+    with pytest.warns(UserWarning, match="'sigma_A': 1e-06} was left out: featomic cannot compute"):
+        found = halving_search(frames[:6], tensors[:6], grid={"sigma_A": (1e-6, 0.5)}, **shared)
+    assert 1e-6 not in set(found.table["sigma_A"]) and found.best.sigma_A > 0.1
+    shared["model"] = SymmetryAdaptedKernelRidge(sigma_A=1e-6)
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(
+            ConfigError, match="featomic cannot compute features with cutoff_A=5.*sigma_A"
+        ),
+    ):
+        halving_search(frames[:6], tensors[:6], grid={"sigma_A": (1e-6, 2e-6)}, **shared)

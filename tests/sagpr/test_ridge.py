@@ -1,6 +1,7 @@
 """The estimator: equivariance, leave-one-out in closed form, uncertainty."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import molecule
@@ -9,8 +10,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
+from helpers.sagpr.lambda_soap import frame_array
 from helpers.sagpr.model_selection import train_test_split
-from helpers.sagpr.tensors import component_errors
+from helpers.sagpr.tensors import CARTESIAN, component_errors
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 KINDS = {
@@ -269,3 +271,64 @@ def test_atoms_that_it_cannot_be_asked_about(model, water):
         model.predict([Atoms("NaH", [[0, 0, 0], [0, 0, 1.5]])])
     with pytest.raises(DataError, match="There are no frames"):
         model.predict([])
+
+
+def test_scorers_and_meta_estimators_of_scikit_learn(water):
+    """Rows of nine numbers, as they need them; a list of frames or an array of objects."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.ensemble import BaggingRegressor
+
+    frames, flat = water[0][:12], water[1][:12].reshape(-1, 9)
+    model = SymmetryAdaptedKernelRidge(**SMALL, n_jobs=None)
+    scores = cross_val_score(model, frames, flat, cv=2, scoring="neg_root_mean_squared_error")
+    own = model.fit(frames[6:], flat[6:]).predict(frames[:6])
+    assert own.shape == (6, 9)
+    expected = np.sqrt(np.mean((own - flat[:6]) ** 2, axis=0)).mean()
+    assert scores[0] == pytest.approx(-expected)
+    halved = TransformedTargetRegressor(model, func=lambda y: y / 2, inverse_func=lambda y: 2 * y)
+    np.testing.assert_allclose(halved.fit(frames[6:], flat[6:]).predict(frames[:6]), own, rtol=1e-6)
+    columns = frame_array(frames)
+    bagging = BaggingRegressor(model, n_estimators=2, random_state=0).fit(columns, flat)
+    assert bagging.predict(columns[:3]).shape == (3, 9)
+    with pytest.raises(DataError, match=r"taken apart.*frame_array\(frames\)"):
+        BaggingRegressor(model, n_estimators=2).fit(frames, flat)
+
+
+@pytest.mark.parametrize(
+    "form", ["matrices", "rows", "DataFrame", "shuffled", "Series", "generator"]
+)
+def test_one_shape_everywhere(water, form):
+    frames, tensors = water[0][:8], water[1][:8]
+    flat = pd.DataFrame(tensors.reshape(-1, 9), columns=list(CARTESIAN))
+    given = {
+        "matrices": tensors, "rows": tensors.reshape(-1, 9).tolist(), "DataFrame": flat,
+        "shuffled": flat[list(CARTESIAN[::-1])], "Series": pd.Series(list(tensors)),
+        "generator": (tensor for tensor in tensors),
+    }[form]  # fmt: skip
+    settings = {**SMALL, "regularization": 1e-3}
+    some = (atoms for atoms in frames) if form == "generator" else frames
+    model = SymmetryAdaptedKernelRidge(**settings).fit(some, given)
+    rows = form in ("rows", "DataFrame", "shuffled")
+    expected = SymmetryAdaptedKernelRidge(**settings).fit(frames, tensors).predict(frames[:2])
+    predicted, std = model.predict(frames[:2], return_std=True)
+    assert predicted.shape == std.shape == ((2, 9) if rows else (2, 3, 3))
+    np.testing.assert_allclose(predicted.reshape(-1, 3, 3), expected, rtol=1e-10)
+    np.testing.assert_allclose(model.predict(frames[0])[0], predicted[0])
+    np.testing.assert_allclose(model.predict(frame_array(frames[:2])), predicted)
+    if form != "generator":
+        assert model.score(frames, given) == pytest.approx(model.score(frames, tensors))
+        pd.testing.assert_frame_equal(
+            component_errors(given, predicted.repeat(4, 0)),
+            component_errors(tensors, predicted.repeat(4, 0)),
+        )
+
+
+def test_nothing_changes(water):
+    frames, tensors, _ = water
+    model = SymmetryAdaptedKernelRidge(**SMALL)
+    with pytest.raises(DataError, match="Nothing changes: the tensors are all the same"):
+        model.fit(frames[:3], np.tile(tensors[0], (3, 1, 1)))
+    model.fit(frames[:4], tensors[:4])
+    for n in (1, 2):
+        with pytest.raises(DataError, match=f"Nothing changes.*Found: {n} equal"):
+            model.score(frames[:n], np.tile(tensors[0], (n, 1, 1)))

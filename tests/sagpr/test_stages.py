@@ -65,6 +65,8 @@ def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centers)
         centers=centers,
         zeta=zetas,
         n_features=n_features,
+        mixing=None,
+        n_scalars=n_features or 1,
         regularization={0: 1e-4, 2: 1e-3},
     ).fit(water[0][:N], water[1][:N])
     expected = model.predict(water[0][N : N + N_NEW])
@@ -74,11 +76,10 @@ def test_stages_and_estimator_agree(tmp_path, water, zetas, n_features, centers)
 
 
 def test_the_kernel_is_a_sum_over_pairs_of_atoms(tmp_path, water):
-    """ζ = 2 by the loops over pairs that the rows avoid."""
-    from helpers.sagpr.feature_map import MIXING
+    """ζ = 2 by the loops over pairs that the rows avoid, as the original has it."""
     from helpers.sagpr.lambda_soap import environments
 
-    soap = LambdaSoap(n_max=2, l_max=2)  # fewer features than components: nothing is contracted
+    soap = LambdaSoap(n_max=2, l_max=2)
     frames = water[0][:3]
     for k in (0, 2):
         write_power_spectra(frames, k, tmp_path / f"PS{k}", soap=soap)
@@ -88,15 +89,10 @@ def test_the_kernel_is_a_sum_over_pairs_of_atoms(tmp_path, water):
     )  # fmt: skip
     seen = environments(frames, soap, [0, 2])
     p0, p2 = seen["O", 0].values[:, 0], seen["O", 2].values
-    deviation = p0 - p0.mean(0)
-    values, vectors = np.linalg.eigh(deviation.T @ deviation)
-    main = vectors[:, -16:]
-    scale = len(p0) / np.trace(deviation.T @ deviation)
-    likeness = 1 + MIXING * scale * (deviation @ main) @ (deviation @ main).T
     expected = np.zeros((3, 3, 5, 5))
     for i, a in enumerate(seen["O", 2].frame):
         for j, b in enumerate(seen["O", 2].frame):
-            expected[a, b] += likeness[i, j] * p2[i] @ p2[j].T / 48**2
+            expected[a, b] += p0[i] @ p0[j] * p2[i] @ p2[j].T / 48**2
     np.testing.assert_allclose(np.load(path), expected, rtol=1e-9, atol=1e-15)
 
 
@@ -133,7 +129,7 @@ def command(monkeypatch, capsys):
     return run
 
 
-FLAGS = "-rc 4.0 -n 3 -l 3 -c O -s H O"
+FLAGS = "-rc 4.0 -sg 0.4 -n 3 -l 3 -rs 1 2 4 -nn -c O -s H O"
 
 
 def test_a_stage_again_gives_the_same_files(finished, command):
@@ -191,7 +187,7 @@ BAD_LINES = {
     "two selections": ("get_PS", "-f known.xyz -p -nc 5 -sf PS0 -o X", "-nc and -sf are both"),
     "no selection file": ("get_PS", f"-f new.xyz -p -sf X {FLAGS} -o Y", "There is no file X_fps"),
     "other settings than selected": (
-        "get_PS", "-f new.xyz -p -sf PS0 -rc 3 -o Y", "soap of -sf and of this command differ",
+        "get_PS", "-f new.xyz -p -sf PS0 -rc 3 -o Y", "-rc 3.0 was given, PS0 was made with 4.0",
     ),
     "a missing stage": ("get_kernel", "-ps X.npy -o K", "There is no file X.npy.*run sagpr_get_PS"),
     "not spectra": ("get_kernel", "-ps K0.npy -o K", "K0.npy is something else.*power spectra"),
@@ -228,7 +224,7 @@ BAD_LINES = {
         "train", "-r 2 -t nan -f known.xyz -k K0 K2", "threshold=nan cannot.*at least 0",
     ),
     "a threshold below 0": ("train", "-r 2 -t -1 -f known.xyz -k K0 K2", "threshold=-1.0"),
-    "none of a center": ("get_PS", "-f oxygen.xyz -c H O -o X", "No frame holds H.*leave it out"),
+    "none of a center": ("get_PS", "-f oxygen.xyz -c H O -s H O -o X", "No frame holds H"),
     "antisymmetric beyond -t": (
         "train", "-r 2 -t 1e-9 -f known.xyz -k K0 K2", "is not symmetric.*at most 1e-09",
     ),
@@ -258,7 +254,7 @@ def test_elements_with_fewer_features_than_others_set_the_width(finished, comman
     found = FeatureMap.fit(frames, soap, {0: 1}, n_features=70, n_scalars=1, mixing=1.0).selection
     assert len(found["O", 0]) < len(found["H", 0]) == 70
     write("molecule.xyz", frames, format="extxyz")
-    flags = "-rc 4.0 -n 3 -l 3 -c H O -nc 70 -o M"
+    flags = "-rc 4.0 -sg 0.4 -n 3 -l 3 -rs 1 2 4 -nn -c H O -nc 70 -o M"
     code, output, errors = command("get_PS", f"-f molecule.xyz {flags}")
     width = len(found["O", 0])
     assert code == 0 and f"no more than {width} features differ" in errors
@@ -351,3 +347,121 @@ def test_kernels_that_are_no_kernels():
 def test_one_frame_is_too_few(finished, water):
     with pytest.raises(DataError, match="One frame is too few"):
         train_on_kernels(water[0][:N], ["K0", "K2"], "w", selected=(3, 4))
+
+
+def test_a_selection_brings_its_settings(finished, command):
+    """As the second script of the handout has it: -sf without the other flags."""
+    code, _, errors = command("get_PS", "-f new.xyz -lm 2 -p -sf PS2 -o again")
+    assert code == 0, errors
+    code, _, errors = command("get_PS", "-f new.xyz -sf PS2 -c O -s O H -rc 4 -o short")
+    assert code == 0, errors
+    for name in ("again", "short"):
+        np.testing.assert_allclose(np.load(f"{name}.npy"), np.load("PS2_new.npy"), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("-rc 5.0", "-rc 5.0 was given, PS2 was made with 4.0"),
+        ("-n 8", "-n 8 was given, PS2 was made with 3"),
+        ("-lm 0", "-lm 0 was given, PS2 was made with 2"),
+        ("-c H O", "-c H O was given, PS2 was made with O"),
+        ("-rs 1 2 6", "-rs 1 2 6 was given, PS2 was made with 1 2 4"),
+        ("-nc 5", "-nc and -sf are both given"),
+        ("-ns 5", "-ns needs -nc"),
+    ],
+)
+def test_a_flag_that_differs_from_the_selection_is_named(finished, command, flags, message):
+    code, _, errors = command("get_PS", f"-f new.xyz -p -sf PS2 {flags} -o X")
+    assert code == 1 and message in errors and not (finished / "X.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "message"),
+    [
+        ("train", "-prat", "there is no flag -prat"),
+        ("train", "-pPolarizability", "there is no flag -pPolarizability"),
+        ("train", "-sp", "-sp is not taken: λ = 0 and 2 are learned together"),
+        ("train", "--jitter 1e-9", "--jitter is not taken: it belongs to -sf"),
+        ("get_PS", "-nf 3", "-nf is not taken: a frame is described whole"),
+        ("get_PS", "-cw 0.5", "-cw is not taken: the atom at the center"),
+        ("get_PS", "-rcut 4", "there is no flag -rcut; did you mean '--rcut'?"),
+        ("get_kernel", "-zeta 2", "there is no flag -zeta; did you mean '--zeta'?"),
+        ("prediction", "-as f", "-as is not taken"),
+    ],
+)
+def test_no_flag_is_swallowed_by_a_shorter_one(command, capsys, program, flags, message):
+    with pytest.raises(SystemExit) as end:
+        command(program, flags)
+    assert end.value.code == 2 and message in " ".join(capsys.readouterr().err.split())
+
+
+def test_flags_of_the_original_that_make_sense(finished, command):
+    code, _, errors = command(
+        "get_PS", "-f known.xyz -lm 2 -p -n3 -l3 -c O -nc 20 -ns 8 -sm random -vf 1.0 -o sub"
+    )
+    assert code == 0, errors
+    assert np.load("sub_fps.npy").shape == (1, 20) and np.load("sub_Amat.npy").shape == (1, 20, 20)
+    assert not (finished / "sub.npy").exists()
+    assert command("get_PS", "-f known.xyz -p -sf sub -sl 3 7 -ul -o part")[0] == 0
+    part = np.load("part.npy")
+    assert part.shape == (4, 16, 5, 20)
+    kernels = np.matmul(part, part.swapaxes(2, 3))  # each environment is normalized, without -nn
+    np.testing.assert_allclose(np.linalg.norm(kernels, axis=(2, 3)), 1)
+    np.save("some.npy", np.arange(0, 20, 2))
+    for flags, n in (("-sel some.npy", 10), ("-sel 5 -1", 15), ("-sel 0 -1 -perat -m pinv", 20)):
+        code, output, errors = command("train", f"-r 2 -f known.xyz -k K0 K2 {flags} -w w")
+        assert code == 0 and output.startswith(f"{n} training frames"), errors
+    np.save("bad.npy", np.array([0.5, 3]))
+    for flags, message in (
+        ("-sel bad.npy", "different whole numbers from 0 to 19"),
+        ("-sel none.npy", "none.npy cannot be read"),
+        ("-sel 1 2 3", "-sel 1 2 3 cannot be used"),
+        ("-sel a b", "two whole numbers, or a .npy"),
+    ):
+        code, _, errors = command("train", f"-r 2 -f known.xyz -k K0 K2 {flags} -w w")
+        assert code == 1 and message in errors
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_flags_give_what_the_estimator_gives(tmp_path, monkeypatch, command, water, seed):
+    rng = np.random.default_rng(seed)
+    frames = water[0]
+    monkeypatch.chdir(tmp_path)
+    for name, some in (("known", frames[:8]), ("new", frames[8:10])):
+        write(f"{name}.xyz", some, format="extxyz")
+    n, l, zeta = (int(x) for x in rng.integers([2, 2, 1], [4, 4, 3]))
+    cutoff, sigma = rng.uniform(3, 5), rng.uniform(0.3, 0.6)
+    exponent = rng.choice([0, 3, 5])
+    centers = list(rng.permutation(["H", "O"])[: rng.integers(1, 3)])
+    normalize, n_features = bool(rng.integers(2)), int(rng.integers(8, 20))
+    flags = f"-n {n} -l {l} -rc {cutoff:.3f} -sg {sigma:.3f} -rs 1 2 {exponent} -p -c "
+    flags += " ".join(centers) + " -s H O" + ("" if normalize else " -nn")
+    for k in (0, 2):
+        lines = [
+            ("get_PS", f"-f known.xyz -lm {k} {flags} -nc {n_features} -o P{k}"),
+            ("get_PS", f"-f new.xyz -lm {k} -sf P{k} -o N{k}"),
+        ]
+        for new in ("", "N"):
+            files = [f"{new}{k}", f"P{k}"] if new else [f"P{k}"]
+            zero = " ".join(name.replace("2", "0") for name in files)
+            sizes = " ".join(f"{name}_natoms.npy" for name in files)
+            rest = f"-ps0 {zero} -z {zeta} -s {sizes} -o {new}K{k}"
+            lines.append(("get_kernel", f"-ps {' '.join(files)} {rest}"))
+        for name, line in lines:
+            code, _, errors = command(name, line)
+            assert code == 0, errors
+    assert command("train", "-r 2 -f known.xyz -k K0 K2 -reg 1e-4 1e-3")[0] == 0
+    assert command("prediction", "-r 2 -k NK0 NK2 -o out")[0] == 0
+    from helpers.frames import read_frames
+    from helpers.sagpr.tensors import read_tensors
+
+    known = read_frames("known.xyz")
+    model = SymmetryAdaptedKernelRidge(
+        n_max=n, l_max=l, cutoff_A=float(f"{cutoff:.3f}"), sigma_A=float(f"{sigma:.3f}"),
+        scaling_exponent=float(exponent), centers=tuple(centers), normalize=normalize,
+        n_features=n_features, zeta=zeta, mixing=None, n_scalars=n_features,
+        regularization={0: 1e-4, 2: 1e-3},
+    ).fit(known, read_tensors(known).reshape(-1, 9))  # fmt: skip
+    expected = model.predict(read_frames("new.xyz"))
+    np.testing.assert_allclose(np.loadtxt("out_cartesian.out"), expected, rtol=0, atol=1e-6)

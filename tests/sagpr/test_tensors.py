@@ -89,11 +89,27 @@ def spoilt(value):
         (spoilt([np.nan] * 9), "of frame 3 is not a finite number everywhere"),
         (spoilt([20, 1, 0, -1, 20, 0, 0, 0, 20]), "frame 3 is not symmetric.*order of its 9"),
         ([np.eye(3)] * 3, "3 tensors do not fit 4 frames"),
+        (spoilt(np.eye(3) + 0j), r"of frame 3 cannot be used.*9 numbers.*complex numbers"),
+        (spoilt(["20"] * 9), r"frame 3 cannot be used.*text"),
+        (spoilt(np.eye(3) > 0), r"frame 3 cannot be used.*True and False"),
+        (spoilt([20, 20, 20, 0, 0, 0]), r"frame 3 cannot.*6 numbers.*order of six"),
+        (spoilt(np.ma.masked_equal(np.eye(3), 1)), "3 numbers are masked"),
+        (spoilt([20, 0, 0, 0, 20, 0, 0, 0, None]), "frame 3 cannot be used.*9 numbers"),
+        (spoilt(np.array([20] * 8 + [True], object)), "frame 3 cannot be used.*9 numbers"),
+        (spoilt([[20, 0, 0], [0, 20], [0]]), "frame 3 cannot be used.*9 numbers"),
+        (spoilt(np.eye(3)[None]), r"9 numbers of shape \(1, 3, 3\)"),
+        (np.float64(3.0), "'tensors' cannot be used.*9 numbers"),
     ],
 )
 def test_what_is_no_polarizability_is_refused(tensors, message):
     with pytest.raises(DataError, match=message):
         check_tensors(tensors, 4)
+
+
+def test_whole_numbers_and_objects_are_numbers():
+    whole = np.diag([20, 21, 22])
+    for given in (whole[None], np.array([whole], object), [whole.ravel().tolist()], whole):
+        np.testing.assert_array_equal(check_tensors(given, 1), whole[None].astype(float))
 
 
 def test_a_missing_or_misnamed_property(water):

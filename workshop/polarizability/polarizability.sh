@@ -12,10 +12,11 @@ features=200               # features to select for each λ; try 500
 
 # 1. Descriptors (λ-SOAP power spectra) for the scalar part of the tensor (λ = 0), and for the part
 #    that transforms under rotations like the spherical harmonics of order 2 (λ = 2).
-sagpr_get_PS -f $frames -lm 0 -p -nc $features -rc 5.0 -sg 0.4 -n 6 -l 5 -c O -s H O -o PS0
-sagpr_get_PS -f $frames -lm 2 -p -nc $features -rc 5.0 -sg 0.4 -n 6 -l 5 -c O -s H O -o PS2
+sagpr_get_PS -f $frames -lm 0 -p -nc $features -rc 5.0 -sg 0.4 -n 6 -l 5 -rs 1 2 4 -c O -s H O -o PS0
+sagpr_get_PS -f $frames -lm 2 -p -nc $features -rc 5.0 -sg 0.4 -n 6 -l 5 -rs 1 2 4 -c O -s H O -o PS2
 
-# 2. Kernels: the similarity of each pair of frames. With -z 2, similar environments count more.
+# 2. Kernels: the similarity of each pair of frames. With -z 2, the kernel of each pair of environments
+#    is multiplied by that of their scalar descriptors: similar environments count more.
 sagpr_get_kernel -ps PS0.npy -z 1 -s PS0_natoms.npy -o kernel0
 sagpr_get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o kernel2
 

@@ -8,9 +8,9 @@ set -e
 
 trajectory=${1:-gap_validate.xyz}
 
-# 1. Descriptors, with the features that were selected for the training frames (-sf).
-sagpr_get_PS -f "$trajectory" -lm 0 -p -sf PS0 -rc 5.0 -sg 0.4 -n 6 -l 5 -c O -s H O -o PS0_new
-sagpr_get_PS -f "$trajectory" -lm 2 -p -sf PS2 -rc 5.0 -sg 0.4 -n 6 -l 5 -c O -s H O -o PS2_new
+# 1. Descriptors, with the features and settings that were chosen for the training frames (-sf).
+sagpr_get_PS -f "$trajectory" -lm 0 -p -sf PS0 -o PS0_new
+sagpr_get_PS -f "$trajectory" -lm 2 -p -sf PS2 -o PS2_new
 
 # 2. Kernels between new frames and training frames: two files each, the training set last.
 sagpr_get_kernel -ps PS0_new.npy PS0.npy -z 1 -s PS0_new_natoms.npy PS0_natoms.npy -o kernel0_new

@@ -23,6 +23,7 @@ COMMANDS = {
     "power spectra": "sagpr_get_PS",
     "numbers of atoms": "sagpr_get_PS",
     "selection": "sagpr_get_PS -nc",
+    "reweighting": "sagpr_get_PS -nc",
     "kernel": "sagpr_get_kernel",
     "weights": "sagpr_train",
 }

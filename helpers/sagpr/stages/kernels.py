@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,6 @@ from helpers import checks
 from helpers.errors import DataError
 from helpers.jax_setup import one_thread
 from helpers.sagpr.feature_map import (
-    MIXING,
-    N_SCALARS,
     FeatureMoments,
     ScalarPCA,
     frame_features,
@@ -25,6 +23,10 @@ from helpers.sagpr.lambda_soap import Environments, batches
 from helpers.sagpr.stages.files import check_same, load_array, save_pieces
 
 PathLike = str | os.PathLike
+
+# Products of a λ = 0 and another feature that a frame may have: of 200 features and two elements,
+# 75 principal components of the λ = 0 features. They take 1.2 MB for each frame and λ = 2.
+MOST_PRODUCTS = 30_000
 
 
 @one_thread
@@ -45,6 +47,7 @@ def write_kernel(
     output : path
         Of an array of shape (n, n_training) for λ = 0, and (n, n_training, 2λ + 1, 2λ + 1) else.
     zeta : 1 or 2
+        2: multiplied, for each pair of environments, by the kernel of their λ = 0 features.
     spectra_0 : one or two paths
         Power spectra of λ = 0 of the same frames: needed for ζ = 2 with λ > 0.
     n_atoms : one or two paths, optional
@@ -68,18 +71,30 @@ def write_kernel(
     new, training = loaded[0].metadata, loaded[-1].metadata
     lambda_ = training["lambda"]
     scalars = _load_scalars(loaded, spectra_0) if zeta == 2 and lambda_ > 0 else loaded
-    scalar_pcas = _scalar_pcas(scalars[-1]) if zeta == 2 else None
+    n_scalars = None
+    if zeta == 2:
+        n_scalars = n_product_scalars(
+            scalars[-1].array.shape[-1],
+            loaded[-1].array.shape[-1],
+            len(training["soap"]["centers"]),
+        )
+    scalar_pcas = None if n_scalars is None else _scalar_pcas(scalars[-1], n_scalars)
     divisors = _load_divisors(loaded, n_atoms)
     training_features = np.concatenate(
         list(_features(loaded[-1], scalars[-1], divisors[-1], scalar_pcas))
     )
-    pieces = (
-        _kernel(features, training_features)
-        for features in _features(loaded[0], scalars[0], divisors[0], scalar_pcas)
-    )
-    metadata = {name: training[name] for name in ("lambda", "soap", "periodic")}
+    pieces: Iterable[np.ndarray]
+    if len(loaded) == 1:
+        pieces = [_kernel(training_features, training_features)]
+    else:
+        pieces = (
+            _kernel(features, training_features)
+            for features in _features(loaded[0], scalars[0], divisors[0], scalar_pcas)
+        )
+    metadata = {name: training[name] for name in ("lambda", "soap", "periodic", "normalize")}
     metadata |= {
         "zeta": zeta,
+        "n_scalars": n_scalars,
         "selection": [training.get("selection"), scalars[-1].metadata.get("selection")],
         "n_atoms": new["n_atoms"] if n_atoms else None,
         "frames": new["frames"],
@@ -108,7 +123,12 @@ class _PowerSpectra:
         return by_key
 
 
-def _scalar_pcas(spectra: _PowerSpectra) -> dict[str, ScalarPCA]:
+def n_product_scalars(n_scalar_features: int, n_features: int, n_elements: int) -> int:
+    """Return by how many components environments are compared: all, or as many as memory holds."""
+    return min(n_scalar_features, max(16, MOST_PRODUCTS // (n_features * n_elements)))
+
+
+def _scalar_pcas(spectra: _PowerSpectra, n_scalars: int) -> dict[str, ScalarPCA]:
     """Return the principal components by which environments are compared, of the training set."""
     moments = sum_moments(
         {
@@ -117,7 +137,7 @@ def _scalar_pcas(spectra: _PowerSpectra) -> dict[str, ScalarPCA]:
         }
         for batch in batches(len(spectra.array))
     )
-    return {element: ScalarPCA.fit(m, N_SCALARS, MIXING) for element, m in moments.items()}
+    return {element: ScalarPCA.fit(m, n_scalars, None) for element, m in moments.items()}
 
 
 def _features(
@@ -137,7 +157,10 @@ def _features(
 def _kernel(features: np.ndarray, training_features: np.ndarray) -> np.ndarray:
     """Return the scalar products, shape (n, n_training), or (n, n_training, 2λ + 1, 2λ + 1)."""
     n, n_m, n_features = features.shape
-    products = features.reshape(-1, n_features) @ training_features.reshape(-1, n_features).T
+    left = features.reshape(-1, n_features)
+    # With itself, so that BLAS computes one half.
+    right = left if features is training_features else training_features.reshape(-1, n_features)
+    products = left @ right.T
     kernel = products.reshape(n, n_m, len(training_features), n_m).swapaxes(1, 2)
     return kernel[:, :, 0, 0] if n_m == 1 else kernel
 
@@ -148,7 +171,7 @@ def _load_alike(flag: str, paths: Sequence[PathLike]) -> list[_PowerSpectra]:
         raise DataError(f"{flag} takes one file, or two: of new frames, and of the training set")
     loaded = [_PowerSpectra(*load_array(path, "power spectra")) for path in paths]
     new, training = loaded[0].metadata, loaded[-1].metadata
-    for name in ("lambda", "soap", "periodic"):
+    for name in ("lambda", "soap", "periodic", "normalize"):
         check_same(name, training[name], new[name], "compute both power spectra alike")
     check_same(
         "selected features",
@@ -173,7 +196,7 @@ def _load_scalars(
     for spectra, spectra_0 in zip(loaded, scalars, strict=True):
         expected, found = spectra.metadata, spectra_0.metadata
         check_same("λ of -ps0", 0, found["lambda"], "give power spectra of λ = 0")
-        for name in ("frames", "soap", "periodic"):
+        for name in ("frames", "soap", "periodic", "normalize"):
             what = f"{name} of -ps and -ps0"
             check_same(what, expected[name], found[name], "compute them anew")
     return scalars

@@ -16,8 +16,14 @@ from helpers import checks
 from helpers.errors import ConfigError, DataError
 from helpers.files import check_writable
 from helpers.jax_setup import one_thread
-from helpers.sagpr.feature_map import in_batches, select_features
-from helpers.sagpr.lambda_soap import Environments, LambdaSoap, check_frames, environments
+from helpers.sagpr.feature_map import (
+    FeatureMap,
+    farthest_point_sampling,
+    feature_moments,
+    in_batches,
+    reweighting_matrix,
+)
+from helpers.sagpr.lambda_soap import Environments, LambdaSoap, check_frames
 from helpers.sagpr.stages.files import (
     check_same,
     frames_digest,
@@ -36,11 +42,12 @@ def write_power_spectra(
     *,
     soap: LambdaSoap | None = None,
     periodic: bool = True,
+    normalize: bool = False,
     n_features: int | None = None,
     selection: str | os.PathLike | None = None,
     progress: bool = False,
 ) -> list[Path]:
-    """Write power spectra: ``OUT.npy``, ``OUT_natoms.npy``, maybe ``OUT_fps.npy``.
+    """Write power spectra: ``OUT.npy``, ``OUT_natoms.npy``; ``OUT_fps.npy``, ``OUT_Amat.npy``.
 
     Parameters
     ----------
@@ -53,11 +60,14 @@ def write_power_spectra(
     soap : LambdaSoap, optional
     periodic : bool
         False: molecules without neighbors across the cell.
+    normalize : bool
+        Divide the features of each environment by the norm of its kernel with itself.
     n_features : int, optional
-        Select so many by farthest-point sampling on these frames; by default keep all. If some
-        element has fewer that differ, so many are kept of each: the file has one width.
+        Select so many of each element by farthest-point sampling on these frames; by default
+        keep all. If some element has fewer that differ, so many are kept of each: the file has one
+        width.
     selection : path, optional
-        ``PS0`` for the selection of ``PS0_fps.npy``, made before.
+        ``PS0`` for the selection of ``PS0_fps.npy`` and ``PS0_Amat.npy``, made before.
     progress : bool
         Show a bar.
 
@@ -81,18 +91,25 @@ def write_power_spectra(
     soap.pairs(lambda_)  # checks it
     output = without_ending(output)
     check_writable(f"{output}.npy")
-    frames, metadata = _prepare(frames, lambda_, soap, periodic)
-    columns = by_key = None
+    frames, metadata = _prepare(frames, lambda_, soap, periodic, normalize)
+    columns = matrices = None
     if selection is not None:
-        columns = _read_selection(selection, metadata)
+        columns, matrices = _read_selection(selection, metadata)
     elif n_features is not None:
-        columns = _select(frames, lambda_, soap, n_features)
+        columns, matrices = _select(frames, lambda_, soap, n_features)
+    feature_map = FeatureMap(
+        soap,
+        {lambda_: 1},
+        None if columns is None else _by_key(soap, lambda_, columns),
+        None if matrices is None else _by_key(soap, lambda_, matrices),
+        None,
+        normalize,
+    )
     if columns is not None:
-        by_key = {(e, lambda_): selected for e, selected in zip(soap.centers, columns, strict=True)}
         metadata["selection"] = columns.tolist()
     parts = in_batches(
         frames,
-        lambda batch: environments(batch, soap, [lambda_], selection=by_key),
+        lambda batch: feature_map.environments(batch, [lambda_]),
         progress=progress,
         task=f"power spectra, λ = {lambda_}",
     )
@@ -106,13 +123,69 @@ def write_power_spectra(
             f"{output}_natoms.npy", "numbers of atoms", n_atoms, {"frames": metadata["frames"]}
         ),
     ]
-    if columns is not None and selection is None:
-        paths.append(save_array(f"{output}_fps.npy", "selection", columns, metadata))
+    if columns is not None and matrices is not None and selection is None:
+        paths += _save_selection(output, columns, matrices, metadata)
     return paths
 
 
+def write_selection(
+    frames: Sequence[Atoms],
+    lambda_: int,
+    output: str | os.PathLike,
+    *,
+    soap: LambdaSoap,
+    n_features: int,
+    periodic: bool = True,
+    normalize: bool = False,
+) -> list[Path]:
+    """Select features on some frames; write ``OUT_fps.npy`` and ``OUT_Amat.npy`` and no spectra.
+
+    Parameters, and the errors raised, are those of `write_power_spectra`.
+    """
+    soap.pairs(lambda_)  # checks it
+    frames, metadata = _prepare(frames, lambda_, soap, periodic, normalize)
+    columns, matrices = _select(frames, lambda_, soap, n_features)
+    metadata["selection"] = columns.tolist()
+    return _save_selection(without_ending(output), columns, matrices, metadata)
+
+
+def selection_settings(name: str | os.PathLike) -> dict[str, Any]:
+    """Return what ``PS0_fps.npy`` was made with: λ, soap, periodic, normalize.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    _, metadata = load_array(f"{without_ending(name)}_fps.npy", "selection")
+    soap: dict[str, Any] = {
+        key: tuple(x) if isinstance(x, list) else x for key, x in metadata["soap"].items()
+    }
+    return {
+        "lambda": metadata["lambda"],
+        "soap": LambdaSoap(**soap),
+        "periodic": metadata["periodic"],
+        "normalize": metadata["normalize"],
+    }
+
+
+def _save_selection(
+    output: str, columns: np.ndarray, matrices: np.ndarray, metadata: Mapping[str, Any]
+) -> list[Path]:
+    return [
+        save_array(f"{output}_fps.npy", "selection", columns, metadata),
+        save_array(f"{output}_Amat.npy", "reweighting", matrices, metadata),
+    ]
+
+
+def _by_key(
+    soap: LambdaSoap, lambda_: int, arrays: np.ndarray
+) -> dict[tuple[str, int], np.ndarray]:
+    return {(e, lambda_): array for e, array in zip(soap.centers, arrays, strict=True)}
+
+
 def _prepare(
-    frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, periodic: bool
+    frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, periodic: bool, normalize: bool
 ) -> tuple[list[Atoms], dict[str, Any]]:
     """Check the frames; return them with their boundaries, and the metadata of the files."""
     digest = frames_digest(frames)
@@ -135,6 +208,7 @@ def _prepare(
         "lambda": lambda_,
         "soap": json.loads(json.dumps(asdict(soap))),  # as it will be read
         "periodic": periodic,
+        "normalize": normalize,
         "frames": digest,
         "n_atoms": len(frames[0]),
         "centers": sorted(centers, key=soap.centers.index),
@@ -152,21 +226,33 @@ def _with_boundaries(atoms: Atoms, number: int, periodic: bool) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
-def _select(frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features: int) -> np.ndarray:
-    """Return the columns to keep, shape (n_elements, n): the first that the estimator selects."""
+def _select(
+    frames: Sequence[Atoms], lambda_: int, soap: LambdaSoap, n_features: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first columns that the estimator selects, shape (n_elements, n), and the matrices.
+
+    The matrices, `reweighting_matrix` of each element, have shape (n_elements, n, n).
+    """
     checks.whole("n_features", n_features, 1)
-    selection = select_features(frames, soap, [lambda_], n_features)
-    columns = [selection[element, lambda_] for element in soap.centers]
+    moments = feature_moments(frames, soap, [lambda_])
+    products = [moments[element, lambda_].products for element in soap.centers]
+    columns = [farthest_point_sampling(product, n_features) for product in products]
     fewest = min(len(selected) for selected in columns)
-    return np.array([selected[:fewest] for selected in columns])
+    columns = [selected[:fewest] for selected in columns]
+    matrices = [reweighting_matrix(p, c) for p, c in zip(products, columns, strict=True)]
+    return np.array(columns), np.array(matrices)
 
 
-def _read_selection(name: str | os.PathLike, metadata: Mapping[str, Any]) -> np.ndarray:
+def _read_selection(
+    name: str | os.PathLike, metadata: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
     columns, stored = load_array(f"{without_ending(name)}_fps.npy", "selection")
-    for key in ("lambda", "soap", "periodic"):
+    matrices, mixed = load_array(f"{without_ending(name)}_Amat.npy", "reweighting")
+    check_same("columns of _fps and _Amat", stored["selection"], mixed["selection"], "copy both")
+    for key in ("lambda", "soap", "periodic", "normalize"):
         what = f"{key} of -sf and of this command"
         check_same(what, stored[key], metadata[key], "give the same flags")
-    return columns
+    return columns, matrices
 
 
 def _side_by_side(by_key: Mapping[tuple[str, int], Environments]) -> np.ndarray:

@@ -37,7 +37,7 @@ from helpers.sagpr.tensors import (
 PathLike = str | os.PathLike
 
 # What kernels and weights must have in common.
-SHARED = ("lambda", "soap", "periodic", "zeta", "selection", "training")
+SHARED = ("lambda", "soap", "periodic", "normalize", "zeta", "selection", "training")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def train_on_kernels(
     threshold: float | None = None,
     random: int = 0,
     fraction: float = 1.0,
-    selected: Sequence[int] | None = None,
+    selected: Sequence[int] | PathLike | None = None,
     predict: bool = False,
     seed: int = 0,
 ) -> StagedFit:
@@ -103,8 +103,9 @@ def train_on_kernels(
         Take so many random frames for training; 0: see `selected`.
     fraction : float
         Use only this part of the training frames, its first ones: for learning curves.
-    selected : two int, optional
-        Train on frames from the first number up to the second, which is not included.
+    selected : two int, or path, optional
+        Train on frames from the first number up to the second, which is not included (−1: all to
+        the end); or on those whose numbers are in a ``.npy`` file.
     predict : bool
         Also predict the frames that are not for training.
     seed : int
@@ -250,7 +251,11 @@ def _check_training(metadata: Mapping[str, Any], digest: str) -> None:
 
 
 def _split_frames(
-    n_frames: int, random: int, selected: Sequence[int] | None, fraction: float, seed: int
+    n_frames: int,
+    random: int,
+    selected: Sequence[int] | PathLike | None,
+    fraction: float,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the frames to train on, and the test frames, which no fraction is trained on."""
     if random and selected:
@@ -261,17 +266,44 @@ def _split_frames(
     if random:
         checks.whole("rdm", random, 2, n_frames)
         pool = np.random.default_rng(seed).permutation(n_frames)[:random]
+    elif isinstance(selected, (str, os.PathLike)):
+        pool = _selected_frames(selected, n_frames)
     elif selected is not None:
         start, end = selected
-        if not 0 <= start < end <= n_frames:
+        if not 0 <= start < (n_frames if end == -1 else end) <= n_frames:
             raise ConfigError(
-                f"-sel {start} {end} cannot be used", expected=f"0 ≤ first < end ≤ {n_frames}"
+                f"-sel {start} {end} cannot be used",
+                expected=f"0 ≤ first < end ≤ {n_frames}, or -1 for the end",
             )
-        pool = pool[start:end]
+        pool = pool[start : n_frames if end == -1 else end]
     training = pool[: round(fraction * len(pool))]
     if len(training) < 2:
         raise DataError("One frame is too few to learn from", expected="2 or more")
     return training, np.setdiff1d(np.arange(n_frames), pool)
+
+
+def _selected_frames(path: PathLike, n_frames: int) -> np.ndarray:
+    """Return the numbers of frames in a file."""
+    expected = f"different whole numbers from 0 to {n_frames - 1}"
+    try:
+        numbers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"-sel {os.fspath(path)} cannot be read ({error})",
+            expected="two numbers, or a .npy file with numbers of frames",
+        ) from error
+    if (
+        numbers.ndim != 1
+        or numbers.dtype.kind not in "iu"
+        or len(np.unique(numbers)) != len(numbers)
+        or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_frames)
+    ):
+        raise DataError(
+            f"-sel {os.fspath(path)} cannot be used",
+            expected=expected,
+            found=f"{numbers.dtype} of shape {numbers.shape}: {numbers!r:.60}",
+        )
+    return numbers
 
 
 def _as_matrix(kernel: np.ndarray) -> np.ndarray:
