@@ -18,7 +18,8 @@ import numpy as np
 from helpers import checks
 from helpers.coarse_grained.rigid_dynamics import rigid_force_field
 from helpers.jax_setup import double_precision
-from helpers.md.lennard_jones import LennardJones, PairList
+from helpers.md.lennard_jones import LennardJones
+from helpers.md.pairs import PairList
 
 
 class PairEnergy(Protocol):
