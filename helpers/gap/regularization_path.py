@@ -34,6 +34,7 @@ from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.jax.training import LabelGroup, compress, virial_label
 from helpers.gap.model import GapModel
 from helpers.gap.xml import read_model
+from helpers.jax_setup import one_thread
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class RegularizationPath:
         )
 
 
+@one_thread
 def sigma_family(
     model: GapModel | GapConfig | str | os.PathLike,
     frames: Sequence[Atoms],
