@@ -35,6 +35,7 @@ from helpers.gap.jax.training import LabelGroup, compress
 from helpers.gap.model import GapModel
 from helpers.gap.training_set import virial_label
 from helpers.gap.xml import read_model
+from helpers.jax_setup import one_thread
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class RegularizationPath:
         )
 
 
+@one_thread
 def sigma_family(
     model: GapModel | GapConfig | str | os.PathLike,
     frames: Sequence[Atoms],

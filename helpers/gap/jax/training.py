@@ -171,6 +171,7 @@ class CompressedRows:
     triangles: Mapping[LabelGroup, np.ndarray]
     prior: np.ndarray
 
+    @one_thread
     def factor(self, config: GapConfig) -> np.ndarray:
         """Return R of all weighted rows on top of the prior's, (n_sparse + 1, n_sparse + 1)."""
         weighted = [rows / group.sigma(config) for group, rows in self.triangles.items()]
