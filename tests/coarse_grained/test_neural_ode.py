@@ -56,7 +56,7 @@ def discrete(problem):
 
 
 def on_the_sphere(gradient):
-    """All but the slope along the quaternions (1, 0, 0, 0), which depends on how U goes on there."""
+    """All but the slope along the quaternions (1, 0, 0, 0), where U may go on in any way."""
     weights, poses, momenta = gradient
     return flat((weights, np.delete(poses, 3, axis=1), momenta))
 
