@@ -156,15 +156,19 @@ def memory_MB(n_components: int, n_sparse: int) -> float:
 
 
 def _first_of_each(rows: np.ndarray) -> np.ndarray:
-    """Return the indices, ascending, of rows that do not repeat an earlier one."""
+    """Return the indices, ascending, of rows that do not repeat an earlier one.
+
+    As gap_fit does, only rows are compared that follow each other in the order of their sums.
+    """
+    if len(rows) == 0:
+        return np.empty(0, int)
     sums = np.abs(rows).sum(1)
     order = np.argsort(sums, kind="stable")
-    close = np.flatnonzero(np.diff(sums[order]) < SAME)
-    one, next_one = order[close], order[close + 1]
-    same = np.abs(rows[one] - rows[next_one]).max(1, initial=0) < SAME
-    repeats = np.zeros(len(rows), bool)
-    repeats[np.maximum(one, next_one)[same]] = True
-    return np.flatnonzero(~repeats)
+    same = np.diff(sums[order]) < SAME
+    near = np.flatnonzero(same)
+    same[near] = np.abs(rows[order[near + 1]] - rows[order[near]]).max(1, initial=0) < SAME
+    starts = np.flatnonzero(np.concatenate([[True], ~same]))  # of runs of equal rows
+    return np.sort(np.minimum.reduceat(order, starts))
 
 
 def _warn_if_few(asked: int, there: int) -> None:
