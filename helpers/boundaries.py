@@ -1,8 +1,8 @@
 """Boundary conditions: the one place that decides along which cell vectors atoms repeat.
 
 A direction is periodic where ``pbc`` is true. A cell without any vectors is that of a molecule,
-whatever ``pbc`` says: ASE reads a file whose Lattice is zeros as periodic along all axes. All else
-that does not fit together is refused. Cells may be skewed, left-handed, and smaller than the range
+also where ``pbc`` is true for all three: ASE reads a Lattice of zeros so. All else that does not
+fit together is refused. Cells may be skewed, left-handed, and smaller than the range
 of an interaction: neighbor lists count all images.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from helpers.errors import DataError, WorkshopError
 
@@ -35,7 +36,14 @@ def periodic_directions(
         If the cell is not finite, or a periodic direction has no vector, or its vector lies in the
         plane of the others or within 0.5 Å of it.
     """
-    cell, periodic = np.asarray(cell, float), np.asarray(pbc, bool) & np.any(cell)
+    cell, asked = np.asarray(cell, float), np.broadcast_to(np.asarray(pbc, bool), 3)
+    if not np.any(cell) and asked.any() and not asked.all():
+        raise error(
+            "Atoms without a cell are periodic along an axis on which their cell has no length",
+            found=f"pbc {asked.tolist()}",
+            fix="set the cell, or pbc=False for a molecule",
+        )
+    periodic = asked & np.any(cell)
     if not np.isfinite(cell).all():
         raise error(
             "The cell is not finite", found=str(cell.tolist()), fix="check where it is from"
@@ -65,6 +73,8 @@ def with_boundaries(atoms: Atoms, *, error: type[WorkshopError] = DataError) -> 
         return atoms
     obeying = atoms.copy()
     obeying.calc, obeying.pbc = atoms.calc, periodic
+    if isinstance(atoms.calc, SinglePointCalculator):  # labels, which belong to these atoms
+        obeying.calc = SinglePointCalculator(obeying, **atoms.calc.results)
     return obeying
 
 

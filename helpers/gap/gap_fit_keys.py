@@ -62,12 +62,12 @@ FURTHER_KEYS = {
     "sparse_use_actual_gpcov",
     "verbosity",
 } - {"energy_parameter_name", "force_parameter_name"}
-# What gap_fit reads from a frame beside energy, forces and virial. The kit reads config_type only.
-IN_FRAMES = (
-    *("config_type", "energy_sigma", "force_sigma", "virial_sigma", "hessian_sigma"),
-    *("virial_component_sigma", "force_atom_sigma", "force_component_sigma", "force_mask"),
-    *("local_property", "local_property_sigma", "local_property_mask", "n_hessian"),
-)
+# What gap_fit obeys where a frame holds it, beside energy, forces, virial and config_type.
+IN_FRAMES = {
+    *("energy_sigma", "force_sigma", "virial_sigma", "hessian_sigma", "virial_component_sigma"),
+    *("force_atom_sigma", "force_component_sigma", "force_mask", "sigma", "hessian", "n_hessian"),
+    *("local_property", "local_property_sigma", "local_property_mask"),
+}
 # Keys that make gap_fit do something else than train one model, or read and write further files.
 ONLY_GAP_FIT = {
     *("baseline_ip_args", "baseline_param_filename", "condition_number_norm", "config_file"),

@@ -104,7 +104,7 @@ def training_set(
             stacklevel=3,
         )
     unused = sum(
-        VIRIAL not in atoms.info and virial_label(given) is not None
+        VIRIAL not in atoms.info and (VIRIAL in given.info or label(given, "stress") is not None)
         for atoms, given in zip(bare, frames, strict=True)
     )
     if unused:
@@ -241,7 +241,16 @@ def _bare(atoms: Atoms, config: GapConfig, cutoff_A: float, where: str) -> Atoms
         virial = virial_label(atoms, where)
         if virial is not None:
             result.info[VIRIAL] = virial
-    further = {*IN_FRAMES, *(config.further_keys or {}).values()} - {VIRIAL, *names}
+    named = set((config.further_keys or {}).values())  # what the config asks gap_fit to read
+    for name in IN_FRAMES - named:
+        if name in atoms.info or name in atoms.arrays:
+            raise DataError(
+                f"{where} holds {name!r}, which gap_fit would obey and the kit does not",
+                fix="delete it from the frames; expected errors of their own for some frames are "
+                "told by config_type and config_type_sigma",
+            )
+    further = named | ({"config_type"} if config.config_type_sigma else set())
+    further -= {VIRIAL, *names}
     result.info |= {name: atoms.info[name] for name in further if name in atoms.info}
     for name in further & set(atoms.arrays):
         result.arrays[name] = atoms.arrays[name].copy()

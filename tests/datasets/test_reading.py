@@ -226,8 +226,7 @@ CELL = 'Lattice="9 0 0 0 9 0 0 0 9"'
         (f"{CELL} energy=1.0 alpha=[[1.0, 2.0], [3.0]]", "tears to pieces.*alpha=.*nine numbers"),
         (f'{CELL} PBC="T T F" energy=1.0', "a key that ASE overlooks.*'PBC'.*write 'pbc'"),
         ('lattice="9 0 0 0 9 0 0 0 9" energy=1.0', "a key that ASE overlooks.*'lattice'"),
-        ('pbc="T T F" energy=1.0', "periodic along an axis on which its cell has no length"),
-        ('Lattice="0 0 0 0 0 0 0 0 0" energy=1.0', "periodic along an axis on which its cell"),
+        ('pbc="T T F" energy=1.0', "periodic along an axis on which their cell has no length"),
         ("# CELL(abcABC): 9 9 9 90 90 90 positions{atomic_unit} cell{atomic_unit}", "i-PI.*misre"),
         (f'{CELL} energy="low"', None),
         (f"{CELL} energy=nan", "'energy' is not a finite number"),
@@ -240,6 +239,11 @@ def test_comments_that_would_be_misread_are_refused(tmp_path, words, message):
         return
     with pytest.raises(DataError, match=message):
         read_dataset(path)
+
+
+def test_a_lattice_of_zeros_is_a_molecule(tmp_path):
+    (atoms,) = read_dataset(comment(tmp_path, 'Lattice="0 0 0 0 0 0 0 0 0" energy=1.0'))
+    assert not atoms.pbc.any() and atoms.info["dft_energy"] == 1.0
 
 
 def test_fortran_numbers_and_missing_pbc_are_understood(tmp_path):

@@ -260,10 +260,10 @@ def test_what_are_no_frames(place, tiny_config, listing, frames, message):
         (r"n_sparse=50\b", "n_sprase=50", "'n_sprase' is not a key .*Fix: did you mean 'n_sparse'"),
         ("atom_sigma=", "atom_sigmma=", "'atom_sigmma' is not a key.*did you mean 'atom_sigma'"),
         ("gap_file=", "gap_fil=", r"gap_config\.cfg: 'gap_fil' is not a key.*mean 'gap_file'"),
-        ("soap", "soup", "descriptor 'soup'.*'soap' and.*did you mean 'soap'"),
+        ("soap", "soup", "descriptor 'soup', which gap_fit does not know.*did you mean 'soap'"),
         ("e0_method", "# e0_method", r"Line 3 of .*gap_config\.cfg holds a comment.*Fix: delete"),
         (r"gap=\{", "gap={{", "Fix: .*close every brace"),
-        ("atoms_filename=train.xyz", "", r"gap_config\.cfg has no atoms_filename.*Fix: add"),
+        ("atoms_filename=train.xyz", "", r"gap_config\.cfg has no atoms_filename.*Fix: name"),
         (
             r"cutoff_transition_width=\S+",
             "cutoff_transition_width=9.5",

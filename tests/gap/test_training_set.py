@@ -18,12 +18,11 @@ from helpers.gap.process import find_gap_fit, run_watched, working_folder
 from helpers.gap.training_set import format_frames, training_set, virial_label
 from helpers.gap.xml import read_model
 
-NAMES = ("dft_energy", "dft_forces")
 WITH_VIRIALS = SMALL.replace(default_sigma=(0.001, 0.05, 0.02, 0.0))
 
 
 def text(frames, config=SMALL):
-    return format_frames(training_set(config, frames).frames, *NAMES)
+    return format_frames(training_set(config, frames).frames)
 
 
 def fit(frames, folder, config=SMALL, **options):
@@ -41,28 +40,33 @@ def test_atoms_have_no_neighbors_across_a_boundary_that_is_not_periodic(tmp_path
     assert evaluate(made.model_path, wide).rmse_energy_meV_per_atom < 1
 
 
-ODD = {  # keys that QUIP obeys, or at which gap_fit stops
+ODD = {  # at some of them gap_fit stops
     "info": {
-        "energy_sigma": 1.0,
-        "force_sigma": 5.0,
-        "sigma": np.array([1.0, 5.0, 1.0, 1.0]),
         "config_type": "bulk md 300K",
         "cutoff": 1.0,
         "note": 'a "quoted" = {x: 1}',
-        "hessian": 1.0,
         "description": np.arange(600.0),
         "virial": np.eye(3),
         "author": "Bartók",
     },
     "arrays": {
-        "force_mask": lambda n: np.arange(n) % 2 == 0,
-        "local_property": np.ones,
         "residue": lambda n: np.array(["abc"] * n),
     },
 }
 
 
-def test_keys_that_quip_obeys_do_not_reach_it(tmp_path):
+@pytest.mark.parametrize("name", ["energy_sigma", "force_sigma", "sigma", "force_mask", "hessian"])
+def test_keys_that_gap_fit_would_obey_are_refused_unless_the_config_names_them(name):
+    frames = slabs(3)
+    if name == "force_mask":
+        frames[1].arrays[name] = np.arange(len(frames[1])) % 2 == 0
+    else:
+        frames[1].info[name] = 5.0
+    with pytest.raises(DataError, match=f"Frame 2 .* holds '{name}'.*config_type_sigma"):
+        training_set(SMALL, frames)
+
+
+def test_other_keys_do_not_reach_gap_fit(tmp_path):
     plain, odd = slabs(3), slabs(3)
     for atoms in odd:
         atoms.info |= ODD["info"]
@@ -98,7 +102,8 @@ def stressed(atoms):
 def test_virials_are_used_where_they_have_an_expected_error(tmp_path):
     frames = alloy(3, virial=True)
     without = [labeled(Atoms(a.symbols, a.positions, cell=a.cell, pbc=True)) for a in frames]
-    assert text(frames) == text(without)
+    with pytest.warns(UserWarning, match="3 of the 3 frames .* have virials that are not used"):
+        assert text(frames) == text(without)
     assert "virial" in text(frames, WITH_VIRIALS)
     made = fit(frames, tmp_path, WITH_VIRIALS)
     assert made.n_virial_components == 18 and "18 virial components" in str(made)
@@ -120,7 +125,8 @@ def test_bad_virials_are_refused(virial, message):
     frame.info["virial"] = virial
     with pytest.raises(DataError, match=message):
         training_set(WITH_VIRIALS, [frame])
-    training_set(SMALL, [frame])  # they are not used
+    with pytest.warns(UserWarning, match="not used"):
+        training_set(SMALL, [frame])
 
 
 def test_a_virial_and_a_stress_that_contradict_each_other_are_refused():
@@ -241,8 +247,8 @@ def rare():
 
 def test_elements_that_never_meet_get_no_pair_term(tmp_path):
     frames = rare()
-    assert training_set(SMALL, frames).pairs == {(13, 29): {}, (29, 29): {}}
-    assert training_set(SMALL, alloy(4)).pairs is None
+    assert training_set(SMALL, frames).pairs == ({(13, 29): {}, (29, 29): {}},)
+    assert training_set(SMALL, alloy(4)).pairs == (None,)
     made = fit(frames, tmp_path)
     kinds = [(term.kind, term.atomic_numbers) for term in read_model(made.model_path).terms]
     assert [numbers for kind, numbers in kinds if kind == "distance_2b"] == [(13, 29), (29,)]
@@ -258,7 +264,7 @@ def test_a_pair_of_elements_may_meet_once(tmp_path):
 def test_no_pair_at_all_leaves_the_pair_term_out(tmp_path):
     config = SMALL.replace(two_body=TwoBody(cutoff=1.5, n_sparse=5))
     frames = alloy(3)
-    assert training_set(config, frames).pairs == {}
+    assert training_set(config, frames).pairs == ({},)
     made = fit(frames, tmp_path, config)
     assert {term.kind for term in read_model(made.model_path).terms} == {"soap"}
 

@@ -52,8 +52,9 @@ def test_trajectories_may_judge(task):
 
 def test_what_the_engine_cannot_do_fails_with_the_reason(task):
     made = task()
-    made.training[2].info["virial"] = [1.0] * 9
-    assert all("Frame 3 holds a virial" in outcome.failure for outcome in compute(made))
+    made.training[2].info["force_sigma"] = 0.1
+    words = "Frame 3 of the training frames holds 'force_sigma'"
+    assert all(words in outcome.failure for outcome in compute(made))
 
 
 def test_memory_of_a_task_does_not_ask_gap_fit(task):

@@ -182,9 +182,15 @@ def test_points_with_virials_are_fitted_one_by_one():
     own = OwnFrames(alloy(4, virial=True), alloy(2, seed=3))
     config = SMALL.replace(default_sigma=(0.001, 0.05, 0.02, 0.0))
     for settings, n_tasks in ((config, 2), (SMALL, 1)):
-        jobs = _Jobs(make_grid({"default_sigma": [0.001, 0.01]}, [4], config=settings), own)
+        jobs = _Jobs(
+            make_grid({"default_sigma": [0.001, 0.01]}, [4], config=settings),
+            own,
+            "gap_fit",
+            "validation",
+        )
         assert len(jobs.tasks(dict.fromkeys(jobs.keys))) == n_tasks
-    keys = [_Jobs(make_grid({}, [4], config=config), one).keys for one in (own, _scaled(own))]
+    how = ("gap_fit", "validation")
+    keys = [_Jobs(make_grid({}, [4], config=config), one, *how).keys for one in (own, _scaled(own))]
     assert keys[0] != keys[1]  # other virials are other data
 
 

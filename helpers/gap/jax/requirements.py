@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from ase import Atoms
 
-from helpers.errors import ConfigError, DataError, FitError
+from helpers.errors import ConfigError, FitError
 from helpers.frames import label
 from helpers.gap.config import GapConfig, TwoBody
-from helpers.gap.gap_fit_keys import IN_FRAMES
 from helpers.gap.jax import least_squares, sparse_points
 from helpers.gap.jax.least_squares import N_PARTS
 from helpers.gap.jax.sparsification import SELECTIONS, elements_of, soap_settings
@@ -24,8 +23,6 @@ def check_training(config: GapConfig, frames: Sequence[Atoms]) -> None:
     ------
     ConfigError
         If a setting is one that only gap_fit knows, or virials have no expected error.
-    DataError
-        If a frame holds something that only gap_fit uses.
     """
     if config.only_gap_fit:
         raise ConfigError(
@@ -45,13 +42,6 @@ def check_training(config: GapConfig, frames: Sequence[Atoms]) -> None:
                 fix="use engine='gap_fit'",
             )
     for number, atoms in enumerate(frames, start=1):
-        for name in set(IN_FRAMES) - {"config_type"}:
-            if name in atoms.info or name in atoms.arrays:
-                raise DataError(
-                    f"Frame {number} holds {name!r}, which gap_fit takes into account and the "
-                    "kit's engine does not",
-                    fix="delete it from the frames, or use engine='gap_fit'",
-                )
         stated = next((x for x in ("virial", "stress") if label(atoms, x) is not None), None)
         sigmas = config.sigmas_of(config.config_type_of(atoms))
         if stated and sigmas[2] <= 0:

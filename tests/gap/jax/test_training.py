@@ -231,13 +231,6 @@ def with_array(name, value):
     ("config", "spoil", "kind", "message"),
     [
         (
-            SMALL,
-            with_info(virial=np.eye(3)),
-            ConfigError,
-            "Frame 2 holds a virial, and default_sigma=.* third number",
-        ),
-        (SMALL, with_info(stress=np.ones(6)), ConfigError, "Frame 2 holds a stress"),
-        (
             SMALL.replace(sparse_method="covariance"),
             None,
             ConfigError,
@@ -250,9 +243,9 @@ def with_array(name, value):
             "'covariance' is known to gap_fit only",
         ),
         (SMALL.replace(do_copy_atoms_file=True), None, ConfigError, "do_copy_atoms_file=True"),
-        (SMALL, with_info(force_sigma=0.1), DataError, "Frame 2 holds 'force_sigma'"),
-        (SMALL, with_array("force_mask", True), DataError, "Frame 2 holds 'force_mask'.*delete"),
-        (SMALL, with_array("local_property", 1.0), DataError, "Frame 2 holds 'local_property'"),
+        (SMALL, with_info(force_sigma=0.1), DataError, "Frame 2 .* holds 'force_sigma'"),
+        (SMALL, with_array("force_mask", True), DataError, "Frame 2 .* holds 'force_mask'.*delete"),
+        (SMALL, with_array("local_property", 1.0), DataError, "Frame 2 .* holds 'local_property'"),
     ],
 )
 def test_what_only_gap_fit_can_do_is_named(tmp_path, frames10, config, spoil, kind, message):
