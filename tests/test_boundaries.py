@@ -45,6 +45,7 @@ def energy_of_a_supercell(potential, atoms, periodic):
     return potential.get_potential_energy(atoms.repeat(repeats)) / np.prod(repeats)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_both_engines_obey(smallest_fit, name):
     cell, pbc, periodic = CASES[name]
@@ -102,6 +103,7 @@ def test_a_zero_lattice_in_a_file_is_a_molecule(tmp_path):
     assert read_frames(tmp_path / "b.xyz")[0].pbc.all()  # as ASE and QUIP read it
 
 
+@pytest.mark.slow
 def test_dynamics_of_a_molecule_with_a_zero_lattice(smallest_fit):
     from helpers.md import run_nve
 

@@ -860,6 +860,7 @@ def test_dispersion_is_on_and_is_that_of_dftd3(stored_checks):
 # --- all scripts, and CP2K itself --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

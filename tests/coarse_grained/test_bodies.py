@@ -31,6 +31,7 @@ def scipy_rotation(q):
     return Rotation.from_quat(np.asarray(q)[..., [1, 2, 3, 0]])
 
 
+@pytest.mark.slow
 def test_quaternions_turn_as_in_scipy():
     a, b = random_quaternions(jax.random.key(0), (2, 50))
     vectors = jax.random.normal(jax.random.key(1), (50, 3))

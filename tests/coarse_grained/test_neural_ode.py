@@ -65,6 +65,7 @@ def flat(tree):
     return np.concatenate([np.ravel(x) for x in jax.tree.leaves(tree)])
 
 
+@pytest.mark.slow
 def test_stepping_back_gives_the_gradient_of_the_steps(problem, discrete):
     value, gradient = problem(Solver(gradient="reversible", steps_per_record=16))
     assert float(value) == pytest.approx(float(discrete[0]), rel=1e-13)

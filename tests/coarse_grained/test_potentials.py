@@ -91,6 +91,7 @@ def test_molecules_attract_as_published():
         MoleculePair(water(), {"O": (0.1, 3.0, 0.0)})
 
 
+@pytest.mark.slow
 def test_forces_and_torques_against_differences(beads, learned, weights, random_poses):
     """Central differences along each direction and turn, to 1e-7 of the largest."""
     poses = random_poses(3, seed=3)
@@ -115,6 +116,7 @@ def test_forces_and_torques_against_differences(beads, learned, weights, random_
         assert np.allclose(forces, by_differences, atol=1e-7 * float(np.abs(forces).max()))
 
 
+@pytest.mark.slow
 def test_the_learned_energy_is_invariant(learned, weights):
     keys = jax.random.split(jax.random.key(1), 4)
     n = 40
@@ -166,6 +168,7 @@ def test_smooth_to_zero_at_the_cutoff(learned, weights):
     assert blind.n_features == 2
 
 
+@pytest.mark.slow
 def test_many_bodies_with_and_without_lists(beads, random_poses):
     """Lists give what all pairs give; a list without room gives NaN, a small cell is refused."""
     grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), -1).reshape(-1, 3) * 2.6

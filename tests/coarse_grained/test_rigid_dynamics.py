@@ -128,6 +128,7 @@ def test_it_is_the_published_no_squish_step(wedge, random_poses):
     assert np.allclose(state.momenta[0, 3:], (0.5 * four(q).T @ p)[1:], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_energy_norm_and_momenta_are_kept(hexagons, sprung, start):
     """20 000 steps with many contacts; benchmarks/coarse.py takes 10⁵."""
     run = run_bodies(sprung, hexagons, *start, timestep=0.001, steps=20_000, record_every=100)
@@ -161,6 +162,7 @@ def test_motion_reversed_retraces_its_path(hexagons, sprung, start):
     assert np.allclose(back.momenta[-1], -there.momenta[0], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_heat_bath_gives_each_degree_of_freedom_half_kT(wedge):
     """256 bodies in a harmonic and an orienting field; three different moments of inertia."""
     kT, n = 1.7, 256
@@ -196,6 +198,7 @@ def test_heat_bath_gives_each_degree_of_freedom_half_kT(wedge):
     assert cosine == pytest.approx(1 / np.tanh(a) - 1 / a, abs=0.02)
 
 
+@pytest.mark.slow
 def test_runs_are_reproducible_and_seeds_differ(hexagons, sprung, start):
     run = partial(run_bodies, sprung, hexagons, *start, method="langevin", timestep=0.002, steps=50)
     one, again, other = run(seed=1), run(seed=1), run(seed=2)

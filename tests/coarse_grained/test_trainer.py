@@ -39,6 +39,7 @@ def losses(training):
     return training.history[["epoch", "train_loss", "validation_loss"]].to_numpy()
 
 
+@pytest.mark.slow
 def test_dataset_on_disk(folder, tmp_path):
     dataset = load_dataset(folder)
     shapes = {split: runs.poses.shape for split, runs in dataset.splits.items()}
@@ -81,6 +82,7 @@ def test_bad_datasets(settings, message):
         DatasetSettings(**settings)
 
 
+@pytest.mark.slow
 def test_windows(folder):
     dataset = load_dataset(folder)
     windows = Windows(dataset.splits["train"], dataset.settings.spring, "float64")
@@ -176,6 +178,7 @@ def test_settings_in_a_file(tmp_path):
 # Training
 
 
+@pytest.mark.slow
 def test_the_best_model_is_kept(straight):
     trainer, training, output = straight
     validation = training.history["validation_loss"]
@@ -190,6 +193,7 @@ def test_the_best_model_is_kept(straight):
     assert np.array_equal(poses[0], true[0]) and np.abs(poses - true).max() < 0.1
 
 
+@pytest.mark.slow
 def test_going_on_gives_the_curve_of_one_training(straight, folder, tmp_path):
     """From load_folder and start_epoch, and with resume in the folder itself."""
     _, whole, output = straight
@@ -209,6 +213,7 @@ def test_weights_alone_are_the_start_of_a_new_training(straight, folder, tmp_pat
     assert np.array_equal(new.parameters[0][0], trainer.best_parameters[0][0])
 
 
+@pytest.mark.slow
 def test_checkpoints_of_something_else(straight, folder, tmp_path):
     _, _, output = straight
     wide = SMALL | {"nn_width": 5, "load_folder": output}
@@ -222,6 +227,7 @@ def test_checkpoints_of_something_else(straight, folder, tmp_path):
         load_pair(output / "history.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -289,6 +295,7 @@ def test_how_often(straight, folder, tmp_path, capsys):
     assert names == ["epoch_000003.npz", "epoch_000004.npz"]
 
 
+@pytest.mark.slow
 def test_it_stops_when_the_loss_grows_or_is_no_number(straight, folder, tmp_path):
     config = TrainerConfig(folder, **SMALL | {"stopping_freq": 1, "learning_rate": 0.3})
     rising = Trainer(config, tmp_path / "rising")

@@ -81,6 +81,7 @@ def test_the_gradient_of_the_fluid_is_that_of_finite_differences():
     assert gradient == pytest.approx(float(loss(0.45 + h) - loss(0.45 - h)) / (2 * h), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_cannot_go_well_is_told_before_the_run():
     field = MixedLennardJones(None)
     argon = {"epsilon_eV": 0.0103, "sigma_A": 3.4}

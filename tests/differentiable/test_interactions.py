@@ -162,6 +162,7 @@ def test_gradients_are_those_of_finite_differences(name):
     np.testing.assert_allclose(reverse, forward, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_sums_lists_and_names():
     """Bonds and pairs together, with a neighbor list; the parameters picked by name."""
     field = Sum({"bonds": CASES["bonds"][0], "pairs": CASES["lennard_jones_switched"][0]})
@@ -200,6 +201,7 @@ def test_sums_lists_and_names():
         CASES["bonds"][0]({"stiffness_eV_per_A2": 1.0, "length": 1.0}, x, None, None)
 
 
+@pytest.mark.slow
 def test_networks_and_functions_of_parameters():
     """An equinox network as an energy; a charge that follows from another."""
     import equinox
@@ -231,6 +233,7 @@ def test_opls_torsions_are_ryckaert_bellemans_torsions():
     np.testing.assert_allclose(alike, forces, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_bare_cutoff_has_a_kink_that_no_gradient_sees():
     """Across the cutoff the energy jumps: the difference is not the derivative."""
     x = jnp.array([[0.0, 0, 0], [8.9999, 0, 0]])

@@ -122,6 +122,7 @@ def test_radial_distributions_are_those_of_ase():
     )
 
 
+@pytest.mark.slow
 def test_superposition_finds_any_rotation_and_is_safe_where_it_is_not_unique():
     turned = Rotation.from_euler("xyz", [1.0, 2.0, -0.5]).apply(MOLECULE) + 3.0
     slope = jax.jit(jax.value_and_grad(losses.rmsd))
@@ -143,6 +144,7 @@ def test_superposition_finds_any_rotation_and_is_safe_where_it_is_not_unique():
         assert np.isfinite(spread(1.0 * one + 0 * FRAMES)).all()
 
 
+@pytest.mark.slow
 def test_order_parameters_of_crystals():
     fcc = bulk("Ar", "fcc", a=5.3, cubic=True).repeat(2)
     args = fcc.positions, fcc.cell.array
@@ -159,6 +161,7 @@ def test_order_parameters_of_crystals():
     assert abs(compiled(losses.tetrahedral_order, gas, 20 * np.eye(3)).mean()) < 0.08
 
 
+@pytest.mark.slow
 def test_known_values():
     rod = np.outer(np.arange(5.0), [0, 0, 2.0])
     assert losses.straightness(rod) == pytest.approx(1)

@@ -153,6 +153,7 @@ def test_five_thousand_steps_of_langevin_dynamics_come_back():
     assert abs(gradient[0]) > 1e20  # the derivatives of a chaotic system
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_steps():
     def bytes_of(steps):
         integrator = make_integrator("langevin", 3, timestep_fs=0.7, relaxation_fs=700.0)
@@ -174,6 +175,7 @@ def test_memory_does_not_grow_with_the_number_of_steps():
     assert bytes_of(50_000) < 2 * bytes_of(500)
 
 
+@pytest.mark.slow
 def test_a_way_back_that_is_lost_gives_no_number():
     """A buffer that is used for more steps than it has room for."""
     from helpers.differentiable import reversible

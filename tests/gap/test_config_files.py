@@ -116,6 +116,7 @@ def meaning(term):
     return term.kind, repr(settings), term.options.get("Z", ""), numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABSENT)
 def test_an_absent_key_means_what_gap_fit_assumes(tmp_path, name):
     check_meaning(written(*ABSENT[name]), tmp_path)
@@ -173,6 +174,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.filterwarnings("ignore:.*as in gap_fit", "ignore:.*gap_fit ignores the word")
 def test_a_config_of_another_writer_is_read_as_gap_fit_reads_it(tmp_path, form):
@@ -208,6 +210,7 @@ ONLY_QUIPPY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONLY_QUIPPY)
 def test_what_jax_cannot_evaluate_goes_to_quippy_with_one_line(tmp_path, name):
     term, message = ONLY_QUIPPY[name]

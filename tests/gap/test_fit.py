@@ -48,6 +48,7 @@ def test_it_is_the_model_that_the_bare_gap_fit_makes(tmp_path, tiny_config, tiny
     assert same(tmp_path / tiny_config.gap_file, tiny_fit.model_path)
 
 
+@pytest.mark.slow
 def test_frames_may_come_from_a_file_a_list_or_the_config(
     tmp_path, monkeypatch, tiny_config, tiny_fit, frames10
 ):

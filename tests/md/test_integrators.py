@@ -134,6 +134,7 @@ def test_velocity_verlet_solves_the_harmonic_oscillator_as_the_book_says():
     np.testing.assert_allclose(run.records.positions[:, 0], expected, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_constant_energy_can_be_run_backwards(argon):
     integrator = make_integrator("none", 32, timestep_fs=4.0)
     start = argon_state(integrator, argon)
@@ -190,6 +191,7 @@ def test_a_replica_is_the_run_that_its_key_gives_alone(name, argon):
     assert np.abs(together.state.positions[0] - single.state.positions).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_momentum_and_degrees_of_freedom(name, argon):
     integrator = make_integrator(name, 32, timestep_fs=4.0, temperature_K=KELVIN, relaxation_fs=50)

@@ -59,6 +59,7 @@ def test_energy_forces_and_pressure_are_those_of_ase(with_list, liquid):
     assert pressure == pytest.approx(-atoms.get_stress()[:3].mean(), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_many_pairs_are_summed_right():
     """More than 16,384 rows: some versions of JAX miscompute products of matrices there."""
     atoms = bulk("Ar", "fcc", a=5.4, cubic=True).repeat(5)
@@ -72,6 +73,7 @@ def test_many_pairs_are_summed_right():
         assert energy == pytest.approx(atoms.get_potential_energy(), rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
 def test_forces_are_the_slope_of_the_energy(truncation, liquid):
     positions, cell = liquid
@@ -101,6 +103,7 @@ def test_what_is_continuous_at_the_cutoff():
     assert jump_of("switched") == pytest.approx((0, 0), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_with_respect_to_parameters_and_cell(liquid):
     positions, cell = liquid
     field = LennardJones(7.0)

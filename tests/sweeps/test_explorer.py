@@ -24,6 +24,7 @@ def explorer(tiny_fit, tiny_config, _frames10, validation):
     return explore_sigmas(tiny_fit.model_path, _frames10, validation, config=tiny_config)
 
 
+@pytest.mark.slow
 def test_a_view_shows_what_the_model_with_these_sigmas_gives(
     explorer, validation, frames10, tmp_path
 ):
@@ -63,6 +64,7 @@ def test_the_stretch_moves_one_hydrogen_along_its_bond(explorer, validation):
         stretched_bond(validation[0][validation[0].symbols == "O"])
 
 
+@pytest.mark.slow
 def test_sliders_can_be_focused_and_redraw_figure_and_words(explorer):
     import ipywidgets
 

@@ -28,6 +28,7 @@ def run(tmp_path, small_water, smallest_config):
     return run_sweep
 
 
+@pytest.mark.slow
 def test_one_row_for_each_point_and_data_set(run, tmp_path):
     table = run({"cutoff": [3.0, 3.2]}, output=tmp_path / "table.csv")
     assert list(table.columns[:4]) == ["cutoff", "n_frames", "repeat", "sigma_energy_eV_per_atom"]

@@ -19,6 +19,7 @@ def weights(model):
     return np.concatenate([term.alpha for term in model.terms])
 
 
+@pytest.mark.slow
 def test_it_gives_what_quippy_gives_for_frames_of_any_size(model, tiny_fit):
     water = load_frames("water", "validate")[0]
     molecule = water[[0, 1, 2]]

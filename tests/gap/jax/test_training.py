@@ -148,6 +148,7 @@ EACH_CASE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("training")
 @pytest.mark.parametrize("case", EACH_CASE)
 def test_from_the_same_sparse_points_comes_the_same_model(case, fitted):
