@@ -80,12 +80,13 @@ def real_numbers(values: Any, name: str, expected: str) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         names = {"c": "complex numbers", "b": "True and False", "U": "text", "S": "text"}
         kind = names.get(array.dtype.kind, f"objects of type {array.dtype}")
-        raise DataError(f"{name} cannot be used", expected=expected, found=kind)
+        short = " ".join(repr(values).split())[:60]
+        raise DataError(f"{name} cannot be used", expected=expected, found=f"{kind}, {short}")
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         place = ", ".join(map(str, bad[0]))
         raise DataError(
-            f"{name} are not finite numbers everywhere",
+            f"{name} cannot be used: not all numbers are finite",
             expected=expected,
             found=f"{len(bad)} that are not, the first at [{place}]: {array[tuple(bad[0])]}",
         )

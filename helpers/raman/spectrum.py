@@ -16,7 +16,7 @@ from helpers.errors import ConfigError, DataError
 from helpers.md.phase import Phase
 from helpers.md.trajectory import Trajectory
 from helpers.md.vibrations import PER_CM_PER_FS, band_maximum_per_cm, check_interval, n_records
-from helpers.sagpr.tensors import as_tensors, check_changes, real_numbers
+from helpers.sagpr.tensors import as_tensors, check_changes
 from helpers.water import LITERATURE_PER_CM, WATER_BANDS_PER_CM
 
 RAMAN_PARTS = ("VV", "VH", "unpolarized", "isotropic", "anisotropic")
@@ -270,7 +270,7 @@ def _series(polarizabilities: Any) -> np.ndarray:
         return as_tensors(polarizabilities, name="polarizabilities")[None]
     if isinstance(polarizabilities, Iterable) and not hasattr(polarizabilities, "__len__"):
         polarizabilities = list(polarizabilities)
-    array = real_numbers(polarizabilities, "The series of polarizabilities", expected)
+    array = checks.real_numbers(polarizabilities, "The series of polarizabilities", expected)
     if array.ndim < 2 or array.size == 0 or array.shape[-2:] != (3, 3) and array.shape[-1] != 9:
         raise DataError(
             f"Polarizabilities of shape {array.shape} cannot be used",

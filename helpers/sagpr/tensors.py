@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -232,7 +231,7 @@ def is_flat(tensors: Any) -> bool:
 
 def _nine_numbers(value: Any, name: str) -> np.ndarray:
     """Return one tensor, or raise `DataError`."""
-    numbers = real_numbers(value, name, NINE)
+    numbers = checks.real_numbers(value, name, NINE)
     if numbers.shape not in ((9,), (3, 3)):
         six = numbers.size == 6
         raise DataError(
@@ -242,60 +241,6 @@ def _nine_numbers(value: Any, name: str) -> np.ndarray:
             fix="write out all nine: the order of six (Voigt or not) is not known" if six else None,
         )
     return numbers.reshape(3, 3)
-
-
-def real_numbers(values: Any, name: str, expected: str) -> np.ndarray:
-    """Return an array of float64, unless that would drop or invent something.
-
-    Parameters
-    ----------
-    values : array-like
-    name : str
-        What to call them, at the beginning of a sentence.
-    expected : str
-        What they should be.
-
-    Raises
-    ------
-    DataError
-        If they are complex, text, logical, other objects, masked, ragged, or not finite.
-    """
-    if np.ma.is_masked(values):
-        raise DataError(
-            f"{name} cannot be used: {np.ma.count_masked(values)} numbers are masked",
-            expected=expected,
-            fix="leave out these frames, or fill them in",
-        )
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind == "O":  # whole numbers of any size, and numbers of pandas
-            array = np.array([_real(x) for x in array.ravel()], float).reshape(array.shape)
-    except (TypeError, ValueError):
-        raise DataError(f"{name} cannot be used", expected=expected, found=_short(values)) from None
-    kinds = {"c": "complex numbers", "b": "True and False", "U": "text", "S": "text"}
-    if array.dtype.kind not in "iuf":
-        found = kinds.get(array.dtype.kind, str(array.dtype))
-        raise DataError(
-            f"{name} cannot be used", expected=expected, found=f"{_short(values)} ({found})"
-        )
-    if not np.isfinite(array).all():
-        raise DataError(
-            f"{name} is not a finite number everywhere",
-            fix="remove the frame or compute it again",
-        )
-    return array.astype(float)
-
-
-def _short(value: Any) -> str:
-    """Return the beginning of how a value is written, in one line."""
-    return " ".join(repr(value).split())[:60]
-
-
-def _real(value: Any) -> float:
-    """Return an object as a number, or raise `TypeError`."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(value)
-    return float(value)
 
 
 def _check_symmetry(tensors: np.ndarray, name: str, threshold: float | None) -> None:

@@ -85,15 +85,15 @@ def spoilt(value):
     ("tensors", "message"),
     [
         (spoilt([1, 2, 3]), "'tensors' of frame 3 cannot.*9 numbers: xx xy.*Found: 3 numbers"),
-        (spoilt("round"), "of frame 3 cannot be used.*9 numbers.*Found: 'round'"),
-        (spoilt([np.nan] * 9), "of frame 3 is not a finite number everywhere"),
+        (spoilt("round"), "of frame 3 cannot be used.*9 numbers.*Found: text, 'round'"),
+        (spoilt([np.nan] * 9), "of frame 3 cannot be used: not all numbers are finite"),
         (spoilt([20, 1, 0, -1, 20, 0, 0, 0, 20]), "frame 3 is not symmetric.*order of its 9"),
         ([np.eye(3)] * 3, "3 tensors do not fit 4 frames"),
         (spoilt(np.eye(3) + 0j), r"of frame 3 cannot be used.*9 numbers.*complex numbers"),
         (spoilt(["20"] * 9), r"frame 3 cannot be used.*text"),
         (spoilt(np.eye(3) > 0), r"frame 3 cannot be used.*True and False"),
         (spoilt([20, 20, 20, 0, 0, 0]), r"frame 3 cannot.*6 numbers.*order of six"),
-        (spoilt(np.ma.masked_equal(np.eye(3), 1)), "3 numbers are masked"),
+        (spoilt(np.ma.masked_equal(np.eye(3), 1)), "3 numbers of it masked"),
         (spoilt([20, 0, 0, 0, 20, 0, 0, 0, None]), "frame 3 cannot be used.*9 numbers"),
         (spoilt(np.array([20] * 8 + [True], object)), "frame 3 cannot be used.*9 numbers"),
         (spoilt([[20, 0, 0], [0, 20], [0]]), "frame 3 cannot be used.*9 numbers"),
@@ -106,10 +106,12 @@ def test_what_is_no_polarizability_is_refused(tensors, message):
         check_tensors(tensors, 4)
 
 
-def test_whole_numbers_and_objects_are_numbers():
+def test_whole_numbers_are_numbers_and_objects_are_not():
     whole = np.diag([20, 21, 22])
-    for given in (whole[None], np.array([whole], object), [whole.ravel().tolist()], whole):
+    for given in (whole[None], [whole.ravel().tolist()], whole):
         np.testing.assert_array_equal(check_tensors(given, 1), whole[None].astype(float))
+    with pytest.raises(DataError, match="of frame 1 cannot be used.*objects of type object"):
+        check_tensors(np.array([whole], object), 1)
 
 
 def test_a_missing_or_misnamed_property(water):
