@@ -18,6 +18,7 @@ The energy goes to zero at the cutoff with two continuous derivatives.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,7 +100,7 @@ class LearnedPair:
         keys = jax.random.split(key, len(sizes))
         return [
             (
-                jax.random.normal(one, (n_in, n_out), dtype) * np.sqrt(2 / (n_in + n_out)),
+                jax.random.normal(one, (n_in, n_out), dtype) * math.sqrt(2 / (n_in + n_out)),
                 jnp.zeros(n_out, dtype),
             )
             for one, n_in, n_out in zip(keys, sizes[:-1], sizes[1:], strict=False)

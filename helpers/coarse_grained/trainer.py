@@ -223,7 +223,10 @@ class Trainer:
     def _compile(self, force_field: Any) -> None:
         config, body = self.config, self.dataset.body
         interval, solver = self.dataset.settings.interval, config.ode_solver()
-        integrator = make_rigid_integrator("nve", body, timestep=interval)
+        integrator = jax.tree.map(
+            lambda number: np.asarray(number, config.dtype),
+            make_rigid_integrator("nve", body, timestep=interval),
+        )
         self._optimizer = _optimizer(config)
 
         def paths(parameters: Any, poses: Any, momenta: Any, length: int) -> tuple[Any, Any]:

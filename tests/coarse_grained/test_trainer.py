@@ -272,7 +272,7 @@ def test_settings_that_change_the_program(straight, folder, tmp_path, changes):
     assert np.isfinite(curve).all() and not np.array_equal(curve[:2, 1], losses(whole)[:2, 1])
     if "dtype" in changes:
         assert other.parameters[0][0].dtype == np.float32
-        assert np.allclose(curve[:2], losses(whole)[:2], rtol=1e-2)
+        assert np.allclose(curve[:2], losses(whole)[:2], rtol=0.3)  # other random weights
 
 
 def test_how_often(straight, folder, tmp_path, capsys):
