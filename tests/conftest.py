@@ -28,8 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-# Whoever runs the tests with nohup lets all processes ignore a hangup; some tests send one.
+# Whoever runs the tests with nohup, or behind a shell, lets all processes ignore a hangup or an
+# interruption; some tests send one.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # quippy ends the process, with exit code 0, when it meets a file that it cannot read: if a test let

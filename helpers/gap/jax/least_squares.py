@@ -32,11 +32,10 @@ class Triangle:
         self.n_columns = n_columns
         self._upper: np.ndarray | None = None
         self._rows: np.ndarray | None = None
-        self._n_waiting = self._n_rows = 0
+        self._n_waiting = 0
 
     def add(self, rows: np.ndarray) -> None:
         """Take rows (n, n_columns)."""
-        self._n_rows += len(rows)
         done = 0
         while done < len(rows):
             if self._rows is None:
@@ -48,13 +47,13 @@ class Triangle:
                 self._fold()
 
     def finish(self) -> np.ndarray:
-        """Return R, upper triangular, (n_columns, n_columns), or fewer rows if so many came."""
+        """Return R, upper triangular, (n_columns, n_columns), without the last rows if all zero."""
         if self._n_waiting:
             self._fold()
         upper, self._upper, self._rows = self._upper, None, None
         if upper is None:
             return np.empty((0, self.n_columns), order="F")
-        return upper[: self._n_rows]
+        return _without_last_zeros(upper)
 
     def _fold(self) -> None:
         assert self._rows is not None
@@ -65,9 +64,9 @@ class Triangle:
 
 
 def fold_triangles(triangles: Iterable[np.ndarray], n_columns: int) -> np.ndarray:
-    """Return R of upper triangles on top of each other, (n_columns, n_columns) or fewer rows.
+    """Return R of upper triangles on top of each other, (n_columns, n_columns).
 
-    The triangles may lack last rows, and are left as they are.
+    Last rows that are all zero are left out, and may lack in the triangles, which stay as they are.
     """
     first, *others = sorted(triangles, key=len, reverse=True)
     upper = np.zeros((n_columns, n_columns), order="F")
@@ -75,7 +74,16 @@ def fold_triangles(triangles: Iterable[np.ndarray], n_columns: int) -> np.ndarra
     for triangle in others:
         if len(triangle):
             _fold(upper, triangle.copy("F"), len(triangle))
-    return upper[: len(first) + sum(map(len, others))]
+    return _without_last_zeros(upper)
+
+
+def _without_last_zeros(upper: np.ndarray) -> np.ndarray:
+    """Return a triangle up to its last row that is not zero.
+
+    Of few rows R may have as many rows as columns: where a column is zero, no row is used up.
+    """
+    filled = np.flatnonzero(upper.any(1))
+    return upper[: filled[-1] + 1] if len(filled) else upper[:0]
 
 
 def _fold(upper: np.ndarray, rows: np.ndarray, n_triangular: int) -> None:

@@ -15,6 +15,7 @@ from helpers.errors import ConfigError, DataError, FitError
 from helpers.gap import Soap
 from helpers.gap.jax import training
 from helpers.gap.jax.calculator import JaxCalculator
+from helpers.gap.jax.least_squares import Triangle, fold_triangles
 from helpers.gap.jax.requirements import check_memory, memory_MB
 from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.xml import read_model, write_model
@@ -283,3 +284,20 @@ def test_ten_thousand_frames_took_time_in_proportion_and_no_more_memory():
     assert per_frame.max() < 1.35 * per_frame.min()
     assert table["memory_MB"].max() - table["memory_MB"].min() < 10
     assert (table["memory_MB"] < table["estimated_memory_MB"]).all()
+
+
+def test_a_triangle_stands_for_its_rows_however_few_they_are():
+    """Columns of zeros, such as those of pairs that a frame lacks, use up no row of R."""
+    rng = np.random.default_rng(2)
+    blocks = [rng.normal(size=(n, 12)) for n in (1, 4, 1, 9)]
+    for block in blocks[:3]:
+        block[:, [0, 3, 4]] = 0
+    blocks[0][:, :8] = 0
+    triangles = []
+    for block in blocks:
+        triangle = Triangle(12)
+        triangle.add(block)
+        triangles.append(triangle.finish())
+        np.testing.assert_allclose(triangles[-1].T @ triangles[-1], block.T @ block, atol=1e-12)
+    whole, rows = fold_triangles(triangles, 12), np.concatenate(blocks)
+    np.testing.assert_allclose(whole.T @ whole, rows.T @ rows, atol=1e-12)
