@@ -32,11 +32,15 @@ SOURCE = ROOT / "docs" / "site"
 LEFT_OUT = ("solutions/", "docs/mark_scheme.md", "tests/", "docs/site/")
 FACES = {
     "helpers": "What most people need",
+    "helpers.pipeline": "The whole handout",
+    "helpers.datasets": "Your own frames",
     "helpers.gap": "Potentials",
     "helpers.sweeps": "Learning curves and grids of settings",
     "helpers.md": "Molecular dynamics",
     "helpers.sagpr": "Polarizabilities",
     "helpers.raman": "Raman spectra",
+    "helpers.differentiable": "Gradients through simulations",
+    "helpers.coarse_grained": "Coarse-grained bodies",
     "helpers.plots": "Figures",
     "helpers.report": "Report",
     "helpers.grading": "Grading",

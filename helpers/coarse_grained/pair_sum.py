@@ -35,7 +35,7 @@ class PairEnergy(Protocol):
 
 @dataclass(frozen=True)
 class Spring:
-    """½ K (|r| − r₀)² between the mass centers of two bodies: it holds a pair together.
+    """½ K (‖r‖ − r₀)² between the mass centers of two bodies: it holds a pair together.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ def turn_about_axis(q: Any, axis: int, angle: Any) -> Any:
 
 
 def random_quaternions(key: Any, shape: tuple[int, ...] = ()) -> Any:
-    """Return orientations (*shape, 4) that are uniform over all turns."""
+    """Return orientations, ``(*shape, 4)``, that are uniform over all turns."""
     draws = jax.random.normal(key, (*shape, 4))
     return draws / jnp.linalg.norm(draws, axis=-1, keepdims=True)
 

@@ -198,7 +198,7 @@ def angle_loss(
     simulation: Any = simulate,
     **options: Any,
 ) -> tuple[Any, Any]:
-    """Return | distance of the outer atoms − 1 nm |, and the distance, nm, after some steps.
+    """Return ‖ distance of the outer atoms − 1 nm ‖, and the distance, nm, after some steps.
 
     Parameters
     ----------

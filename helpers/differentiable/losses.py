@@ -30,7 +30,7 @@ from helpers.md.vibrations import PER_CM_PER_FS
 
 
 def deviation(value: Any, target: Any, *, width: float | None = None) -> Any:
-    """Return the mean of |value − target|.
+    """Return the mean of ‖value − target‖.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def bond_order(
 ) -> Any:
     """Return Q of each atom, (n_atoms,): how far its neighbors are arranged as in a crystal.
 
-    Q² = 4π/(2l + 1) Σₘ |mean of Yₗₘ|² = mean of Pₗ(cos ψ) over all pairs of neighbors, each also
+    Q² = 4π/(2l + 1) Σₘ ‖mean of Yₗₘ‖² = mean of Pₗ(cos ψ) over all pairs of neighbors, each also
     with itself (Steinhardt, Nelson, Ronchetti, Phys. Rev. B 28, 784 (1983)). Q₆ is 0.575 in fcc,
     0.485 in hcp, 0.511 in bcc (14 neighbors).
 
