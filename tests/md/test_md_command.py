@@ -12,7 +12,8 @@ from ase.io import read
 from helpers.md.compiled_engine import CompiledEngine
 
 QUICK = ["--no-progress", "--output"]
-TABLES = ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty", "cost")
+TABLES = ("quality", "structure", "peaks", "vibrations", "displacement", "phase")
+TABLES += ("uncertainty", "cost")
 
 
 @pytest.mark.slow
