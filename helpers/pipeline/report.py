@@ -32,18 +32,19 @@ def overview_section(folder: Path) -> Section:
     atoms = load_frames("water", "validate")[0]
     manifest = json.loads((data_folder() / "water" / "manifest.json").read_text(encoding="utf-8"))
     density = atoms.get_masses().sum() / 0.602214076 / atoms.get_volume()
+    system = manifest.get("system", f"{len(atoms)} atoms in a cell")
+    level = manifest.get("level_of_theory", "its data set does not say which")
     return Section(
         name="overview",
         order=1,
         title="What was simulated",
         paragraphs=(
-            f"{manifest['system'][0].upper()}{manifest['system'][1:]}. The density is "
-            f"{density:.2f} g/cm³.",
-            "A quantum-chemical method computed energies and forces of some hundred frames: "
-            f"{manifest['level_of_theory']}. A Gaussian approximation potential learned them, and "
-            "then moved the atoms in place of the quantum chemistry. A second model learned how "
-            "polarizable the liquid is. Together they give a Raman spectrum that no quantum-"
-            "chemical calculation of this length could afford.",
+            f"{system[0].upper()}{system[1:]}. The density is {density:.2f} g/cm³.",
+            "A quantum-chemical method computed energies and forces of some hundred frames "
+            f"({level}). A Gaussian approximation potential learned them, and then moved the atoms "
+            "in place of the quantum chemistry. A second model learned how polarizable the liquid "
+            "is. Together they give a Raman spectrum that no quantum-chemical calculation of this "
+            "length could afford.",
         ),
         figures=(
             draw_figure(
