@@ -167,14 +167,13 @@ def _do(
     record_path = folder / RECORDS / f"{stage.name}.json"
     if stage.name not in wanted:
         return Outcome(stage.name, "left out")
-    states = {outcome.stage: outcome for outcome in before}
-    for need in stage.needs:
-        if not states[need].ok and not (folder / RECORDS / f"{need}.json").exists():
-            reason = f"it needs the stage {need}, which is {states[need].state}"
-            say(f"{stage.title}: not possible, {reason}")
-            return Outcome(stage.name, "not possible", reason=reason)
-        if states[need].state in ("failed", "not possible"):
-            reason = f"it needs the stage {need}, which {states[need].state}"
+    for outcome in before:
+        stands = (
+            outcome.state == "left out" and (folder / RECORDS / f"{outcome.stage}.json").exists()
+        )
+        if outcome.stage in stage.needs and not (outcome.ok or stands):
+            words = {"failed": "failed"}.get(outcome.state, f"is {outcome.state}")
+            reason = f"it needs the stage {outcome.stage}, which {words}"
             say(f"{stage.title}: not possible, {reason}")
             return Outcome(stage.name, "not possible", reason=reason)
     key = _key(stage, folder)
