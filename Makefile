@@ -31,7 +31,7 @@ setup: $(VENV)/.ready ## build .venv, or bring it up to date
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@bash tools/setup.sh $(VENV)
 
-workshop: setup ## run the whole workshop, ten minutes; the report is results/report.html
+workshop: setup ## run the whole workshop, four minutes; the report is results/report.html
 	$(BIN)/mlmd run $(RUN)
 
 test: setup ## run the tests

@@ -21,8 +21,8 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     size = parser.add_mutually_exclusive_group()
     for name, words in (
         ("quick", "small models and runs of a few steps, to see that everything works"),
-        ("fast", "the default: about ten minutes on two cores"),
-        ("accurate", "more frames, longer runs: about an hour"),
+        ("fast", "the default: about four minutes on two cores"),
+        ("accurate", "more frames, longer runs"),
     ):
         size.add_argument(f"--{name}", dest="preset", action="store_const", const=name, help=words)
     parser.add_argument(

@@ -69,8 +69,8 @@ PRESETS: dict[str, Callable[[], Preset]] = {
         8.0,
         4,
         60.0,
-        {"potential": 40, "learning-curve": 60, "sigmas": 30, "nve": 60, "nvt": 60}
-        | {"polarizability": 60, "raman": 150},
+        {"potential": 22, "learning-curve": 38, "sigmas": 14, "nve": 36, "nvt": 30}
+        | {"polarizability": 36, "raman": 43},
     ),
     "accurate": lambda: Preset(
         GapConfig.accurate(),
