@@ -138,7 +138,7 @@ def _stability(folder: Path, ready: set[str]) -> dict[str, str] | None:
     drift = pd.read_csv(path).set_index("quantity").loc["drift of the energy"]
     return _row(
         "drift of the total energy",
-        f"{round(drift['value'], 2) + 0.0:.2f} ± {drift['error']:.2f} meV/atom/ps",
+        f"{round(drift['value'], 3) + 0.0:.3f} ± {drift['error']:.3f} meV/atom/ps",
         f"0; up to {GOOD_DRIFT_meV_PER_ATOM_PS:g} does no harm",
         bool(abs(drift["value"]) <= GOOD_DRIFT_meV_PER_ATOM_PS + drift["error"]),
     )
