@@ -110,6 +110,7 @@ def test_wrong_usage_is_exit_code_2(arguments, message, capsys):
     assert message in shown and "usage: mlmd" in shown and "Traceback" not in shown
 
 
+@pytest.mark.slow
 def test_fit_and_evaluate(workshop, tmp_path, mlmd, smallest_fit, frames10):
     model, table = tmp_path / "new.xml", tmp_path / "errors.csv"
     done = mlmd("fit", workshop / "gap_config.cfg", "--output", model, "--no-progress")
@@ -158,6 +159,7 @@ def test_bars_go_to_the_error_stream_results_to_the_other(workshop):
     assert re.search(r"gap_fit: done: +100%", done.stderr)
 
 
+@pytest.mark.slow
 def test_an_error_is_one_line_and_with_debug_a_traceback(workshop):
     for extra in ([], ["--debug"]):
         done = in_a_terminal("evaluate", "gap_config.cfg", *extra, cwd=workshop)
@@ -230,6 +232,7 @@ def test_doctor_counts_problems_and_names_the_fix(mlmd, monkeypatch):
     assert done.output.endswith("\n1 problems\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error():
     command = " ".join(f"'{word}'" for word in [*MLMD, "doctor"])
     done = subprocess.run(

@@ -67,6 +67,7 @@ def test_a_missing_package(monkeypatch):
     assert "pip install surely-not-installed" in problem("surely-not-installed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["changed", "missing"])
 def test_damaged_data(monkeypatch, tmp_path, damage):
     shutil.copytree(data_folder(), tmp_path / "data")

@@ -14,6 +14,7 @@ def result(tiny_fit, frames10):
     return evaluate(tiny_fit.model_path, frames10, processes=1)
 
 
+@pytest.mark.slow
 def test_metrics_are_what_their_names_say(result, tiny_fit, frames10):
     potential = load_potential(tiny_fit.model_path, engine="quippy")
     energy_errors, force_errors, oxygen = [], [], []

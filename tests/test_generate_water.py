@@ -310,6 +310,7 @@ def test_correlation_tells_memory_from_noise():
     assert lost.abs().max() < 0.2
 
 
+@pytest.mark.slow
 def test_sampling_of_a_few_frames_is_drawn(label_folder, tmp_path, run_here):
     for suffix in (".xyz", ".jsonl"):
         (label_folder / f"pool{suffix}").write_bytes((LABELS / f"pool{suffix}").read_bytes())
@@ -399,6 +400,7 @@ def test_force_field_forces_are_its_energy_gradient():
     assert np.abs(atoms.get_forces().sum(axis=0)).max() < 1e-9
 
 
+@pytest.mark.slow
 def test_starting_frames_are_water_at_the_right_density(tmp_path, run_here):
     output = tmp_path / "start.xyz"
     arguments = ["--n-frames", 3, "--n-steps", 600, "--seed", 4, "--output", output]

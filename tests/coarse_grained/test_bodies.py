@@ -45,6 +45,7 @@ def test_quaternions_turn_as_in_scipy():
     )
 
 
+@pytest.mark.slow
 def test_angles_forget_the_sign_and_the_turns_of_a_symmetric_body(hexagons):
     a = random_quaternions(jax.random.key(2), (20,))
     b = turn_about_axis(a, 0, 0.4)
@@ -54,6 +55,7 @@ def test_angles_forget_the_sign_and_the_turns_of_a_symmetric_body(hexagons):
     assert np.allclose(angle_between(a, sixth, hexagons.symmetry), 1e-9, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_torque_of_a_gradient_is_that_of_forces_on_beads(wedge, random_poses):
     """Σ x × f in the body's frame, for any forces, and whatever is added along q."""
     pose = jnp.asarray(random_poses(1)[0])

@@ -159,6 +159,7 @@ def test_what_the_network_sees_tells_arrangements_apart(body, n):
     assert (np.linalg.svd(slopes, compute_uv=False) > 1e-2).sum() == 5
 
 
+@pytest.mark.slow
 def test_smooth_to_zero_at_the_cutoff(learned, weights):
     at = jnp.asarray(learned.cutoff + np.array([-1e-3, -1e-5, 0.0, 0.5]))
     energy = jax.jit(jax.vmap(lambda x: learned(weights, x * jnp.array([1.0, 0, 0]), Q, Q)))

@@ -206,6 +206,7 @@ def test_runs_are_reproducible_and_seeds_differ(hexagons, sprung, start):
     assert not np.allclose(one.poses[-1], other.poses[-1])
 
 
+@pytest.mark.slow
 def test_bad_runs(hexagons, sprung, start):
     poses, momenta = start
     run = partial(run_bodies, sprung, hexagons, momenta=momenta, timestep=0.002, steps=10)

@@ -275,6 +275,7 @@ def test_settings_that_change_the_program(straight, folder, tmp_path, changes):
         assert np.allclose(curve[:2], losses(whole)[:2], rtol=0.3)  # other random weights
 
 
+@pytest.mark.slow
 def test_how_often(straight, folder, tmp_path, capsys):
     """Printing, evaluation, checkpoints, plots; and what has no effect is said."""
     often = {"itr_printing_freq": 1, "printing_freq": 2, "plotting_freq": 2, "num_workers": 2}

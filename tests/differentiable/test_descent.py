@@ -108,6 +108,7 @@ def test_what_cannot_go_well_is_told_before_the_run():
         check(x, parameters={"epsilon_eV": np.nan, "sigma_A": 3.4})
 
 
+@pytest.mark.slow
 def test_the_longest_time_step_is_right():
     """A bond: ω = √(k/μ), and velocity Verlet is stable up to ω Δt = 2."""
     field = HarmonicBonds([[0, 1]])

@@ -107,6 +107,7 @@ def _double_precision():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFERENCE["cases"])
 def test_energy_and_forces_are_those_of_openmm(name):
     """The file's numbers are reproduced to 1e-6 of the largest force."""
@@ -252,6 +253,7 @@ def test_a_bare_cutoff_has_a_kink_that_no_gradient_sees():
         assert slopes[truncation] == pytest.approx((0, 0), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_collinear_and_coinciding_atoms_have_finite_gradients():
     line = jnp.array([[0.0, 0, 0], [1.0, 0, 0], [2.0, 0, 0], [3.0, 0, 0]])
     for field, parameters in (

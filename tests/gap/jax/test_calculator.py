@@ -127,6 +127,7 @@ def test_few_atoms_are_quippys(symbols, potential, quippy):
     assert_same(atoms, potential, quippy, stress=False)
 
 
+@pytest.mark.slow
 def test_forces_and_stress_are_derivatives(water, potential):
     forces, stress, step = water.get_forces(), water.get_stress(voigt=False), 1e-4
 
@@ -197,6 +198,7 @@ def test_more_neighbors_than_the_lists_could_hold(water, potential, quippy):
         assert_same(atoms, loose, quippy)
 
 
+@pytest.mark.slow
 def test_a_potential_survives_a_pickle(water, potential):
     copy = pickle.loads(pickle.dumps(potential))
     assert copy.get_potential_energy(water) == water.get_potential_energy()

@@ -50,6 +50,7 @@ def test_predictions_are_the_same_without_the_matrix(model, frames10):
         assert (np.abs(matrix @ several - expected) < 1e-12 * scale.max()).all()
 
 
+@pytest.mark.slow
 def test_every_column_is_a_force_field_of_its_own(model, frames10):
     """Forces of each sparse point are minus the slope of its energy, and add up to zero."""
     atoms, step = frames10[0], 1e-4

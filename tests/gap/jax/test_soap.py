@@ -156,6 +156,7 @@ def test_hand_written_derivatives_are_right():
         )
 
 
+@pytest.mark.slow
 def test_tables_of_pair_terms_are_the_sums_of_gaussians():
     rng = np.random.default_rng(4)
     r = np.sort(rng.uniform(0.1, 6.5, 400))
