@@ -19,13 +19,8 @@ from bad_models import BAD_MODELS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a process begin with the longest test; a browser shows what was run before."""
-    items.sort(
-        key=lambda item: (
-            item.name != "test_clone_and_make_workshop",
-            item.path.name == "test_browser.py",
-        )
-    )
+    """Let a process begin with the longest test while another does others."""
+    items.sort(key=lambda item: item.name != "test_clone_and_make_workshop")
 
 
 # Whoever runs the tests with nohup, or behind a shell, lets all processes ignore a hangup or an
@@ -302,14 +297,6 @@ def mlmd_refuses(mlmd):
         assert "Traceback" not in done.output
 
     return refuses
-
-
-@pytest.fixture(scope="session")
-def executed(shared_cache):
-    """Folder of the solutions that some process of this session has run, with their outputs."""
-    folder = shared_cache.parent / "executed"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import nbformat
 import pytest
 from other_answers import answers_of, insert, judge
 
-from helpers.files import write_atomic
 from helpers.grading.box import Limits
 from helpers.grading.course import Course
 from helpers.grading.examine import Examination, examine
@@ -81,7 +80,7 @@ def split():
 
 
 @pytest.fixture(scope="session")
-def run_of(split, shared_cache, executed):
+def run_of(split, shared_cache):
     """A function: edition, lesson → how it was graded. Each is graded once in a session."""
 
     @functools.cache
@@ -99,12 +98,9 @@ def run_of(split, shared_cache, executed):
             cache=shared_cache,
             keep_cache=True,
         )
-        notebook.cells = [cell for cell in notebook.cells if cell.id in own]
-        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id in own]
         for cell in code:
             cell.outputs = [nbformat.from_dict(one) for one in found.outputs[cell.id]]
-        if edition == "solutions":
-            write_atomic(executed / f"{lesson}.ipynb", nbformat.writes(notebook))
         return Run(code, found, judge(asked, found, parts))
 
     return run
