@@ -193,10 +193,7 @@ def _fit_with_jax(
     from helpers.gap.jax.training import train
 
     clock, processor = time.perf_counter(), time.process_time()
-    settings = config
-    if config.e0_method == "isolated":
-        settings = config.replace(e0_method=None, e0=training.e0)
-    trained = train(settings, training.frames, progress=progress)
+    trained = train(training.settings(config), training.frames, progress=progress)
     write_model(trained.model, target, separate_files=config.sparse_separate_file)
     return FitResult(
         model_path=target,

@@ -64,6 +64,12 @@ class TrainingSet:
     n_force_components: int
     n_virial_components: int
 
+    def settings(self, config: GapConfig) -> GapConfig:
+        """Return the config with the energies of isolated atoms that were found, if it asks so."""
+        if config.e0_method != "isolated":
+            return config
+        return config.replace(e0_method=None, e0=self.e0)
+
 
 def training_set(
     config: GapConfig, frames: Sequence[Atoms], *, source: str = "the frames"
@@ -181,6 +187,12 @@ def virial_label(atoms: Atoms, where: str = "The frame") -> np.ndarray | None:
     return virials[0]
 
 
+def virial_in_use(config: GapConfig, atoms: Atoms, where: str = "The frame") -> np.ndarray | None:
+    """Return the virial of a frame as `virial_label` does, if the config has an error for it."""
+    has_error = config.sigmas_of(config.config_type_of(atoms))[2] > 0
+    return virial_label(atoms, where) if has_error else None
+
+
 def format_frames(training: Iterable[Atoms]) -> str:
     """Return frames of a `TrainingSet` as extended XYZ for gap_fit, with all digits."""
     lines = []
@@ -237,10 +249,9 @@ def _bare(atoms: Atoms, config: GapConfig, cutoff_A: float, where: str) -> Atoms
     forces = forces_label(atoms, names[1])
     if forces is not None:
         result.arrays[names[1]] = np.array(forces, float)
-    if config.sigmas_of(config.config_type_of(atoms))[2] > 0:
-        virial = virial_label(atoms, where)
-        if virial is not None:
-            result.info[VIRIAL] = virial
+    virial = virial_in_use(config, atoms, where)
+    if virial is not None:
+        result.info[VIRIAL] = virial
     named = set((config.further_keys or {}).values())  # what the config asks gap_fit to read
     for name in IN_FRAMES - named:
         if name in atoms.info or name in atoms.arrays:

@@ -191,7 +191,7 @@ def _solve_family(
         if model is None:
             checked = training_set(config, task.training, source="the training frames")
             check_training(config, checked.frames)
-            template = new_terms(config, checked.frames)
+            template = new_terms(checked.settings(config), checked.frames)
         else:
             template = _read(model)
         compressed = compress(template, task.training, config)

@@ -19,7 +19,7 @@ from helpers.files import write_table
 from helpers.frames import check_labels, data_files, frames_by_trajectory, load_frames
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import ENGINES
-from helpers.gap.training_set import virial_label
+from helpers.gap.training_set import virial_in_use
 from helpers.sweeps.cache import Cache, frames_digest, point_key
 from helpers.sweeps.compute import Outcome, Task
 from helpers.sweeps.grid import SIGMAS, Point, make_grid
@@ -276,8 +276,8 @@ class _Jobs:
         families: dict[str, list[int]] = {}  # points that differ in sigma only
         for i, (point, digest) in enumerate(zip(self.points, self._digests, strict=True)):
             config = point.config
-            virials = config.default_sigma[2] > 0 and any(
-                virial_label(atoms) is not None
+            virials = any(
+                virial_in_use(config, atoms) is not None
                 for atoms in self._training[point.n_frames, point.repeat]
             )
             if not virials:  # K_NM has no rows for virials

@@ -195,6 +195,20 @@ def test_points_with_virials_are_fitted_one_by_one():
     assert keys[0] != keys[1]  # other virials are other data
 
 
+def test_virials_without_an_expected_error_are_no_rows(tmp_path):
+    own = OwnFrames(alloy(4, virial=True), alloy(2, seed=3))
+    table = sweep(
+        {"default_sigma": [0.001, 0.01]},
+        sizes=[4],
+        config=SMALL,
+        dataset=own,
+        engine="jax",
+        cache=tmp_path,
+        progress=False,
+    )
+    assert list(table["failure"]) == [""] * 4 and table["rmse_forces_meV_per_A"].notna().all()
+
+
 def _scaled(own):
     frames = [atoms.copy() for atoms in own.training]
     frames[0].info["virial"] = 1.01 * frames[0].info["virial"]

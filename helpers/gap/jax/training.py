@@ -36,7 +36,7 @@ from helpers.gap.jax.requirements import check_memory, check_training, n_sparse_
 from helpers.gap.jax.sparsification import new_terms
 from helpers.gap.jax.training_progress import JaxFitProgress
 from helpers.gap.model import GapModel
-from helpers.gap.training_set import virial_label
+from helpers.gap.training_set import virial_in_use
 from helpers.jax_setup import enable_compilation_cache, one_thread
 
 
@@ -229,7 +229,7 @@ class LabeledRows:
 
     def __call__(self, atoms: Atoms) -> Rows:
         """Return rows (n_labels, n_sparse + 1); those of energy and virial are divided by √N."""
-        virial = virial_label(atoms)
+        virial = virial_in_use(self.config, atoms)
         energy, forces, of_virial = self._rows(atoms, with_virial=virial is not None)
         energy_name, forces_name = self._names
         energy_label = label(atoms, energy_name)
