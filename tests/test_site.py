@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 pytest.importorskip("furo")
+pytestmark = pytest.mark.xdist_group("site")  # built once
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 

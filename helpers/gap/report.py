@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict
-from importlib import metadata
 
 import pandas as pd
 
@@ -17,7 +16,13 @@ from helpers.plots.parity import (
     plot_force_parity,
     plot_force_residuals,
 )
-from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
+from helpers.report.sections import (
+    ReportFigure,
+    ReportTable,
+    Section,
+    draw_figure,
+    version_of,
+)
 
 PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 
@@ -72,7 +77,7 @@ def settings_section(fit: FitResult) -> Section:
         (f"Memory estimated by {fit.engine}", "–" if estimate is None else f"{estimate:.0f} MB"),
     ]
     versions = [("gap_fit", fit.gap_fit_version), ("Python", platform.python_version())]
-    versions += [(name, _version(name)) for name in PACKAGES]
+    versions += [(name, version_of(name)) for name in PACKAGES]
     versions.append(("System", f"{platform.system()} {platform.machine()}"))
     return Section(
         name="settings",
@@ -130,10 +135,3 @@ def _figures(training: Evaluation, validation: Evaluation) -> tuple[ReportFigure
             validation,
         ),
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

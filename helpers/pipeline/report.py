@@ -6,7 +6,6 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from helpers.frames import data_folder, load_frames
 from helpers.md.diffusion import water_diffusion_m2_per_s
 from helpers.pipeline.stages import Outcome
 from helpers.plots.frames import plot_snapshot
-from helpers.report.sections import ReportTable, Section, draw_figure
+from helpers.report.sections import ReportTable, Section, draw_figure, version_of
 from helpers.water import LITERATURE_PER_CM
 
 PACKAGES = ("mlmd-workshop", "ase", "quippy-ase", "jax", "featomic", "numpy", "scikit-learn")
@@ -79,7 +78,7 @@ def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
 def closing_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
     """Return provenance, the time of each stage, and what to do next."""
     versions = [("Python", platform.python_version())]
-    versions += [(name, _version(name)) for name in PACKAGES]
+    versions += [(name, version_of(name)) for name in PACKAGES]
     versions.append(("System", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"))
     files = sorted((data_folder() / "water").glob("*.xyz"))
     digests = [(path.name, digest(path.read_bytes())[:16]) for path in files]
@@ -194,10 +193,3 @@ def _spectrum(folder: Path, ready: set[str]) -> dict[str, str] | None:
         "with classical nuclei can be",
         bool(abs(stretch["VV"] - measured) <= GOOD_BAND_PER_CM),
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -80,6 +81,14 @@ class Section:
                 f"Section name {self.name!r}, order {self.order!r} cannot be used",
                 expected="lower-case letters, digits and hyphens; 0 to 99",
             )
+
+
+def version_of(package: str) -> str:
+    """Return the version of an installed package, for a table of versions."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def draw_figure(
