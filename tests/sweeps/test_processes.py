@@ -15,6 +15,8 @@ from helpers.gap.fit import estimate_memory_MB
 from helpers.sweeps.compute import Task
 from helpers.sweeps.processes import ONE_THREAD, run_here
 
+EARLIER: set[psutil.Process] = set()
+
 
 @pytest.fixture
 def task(small_water, smallest_config):
@@ -31,6 +33,12 @@ def task(small_water, smallest_config):
 def slow_config(tiny_config):
     """Settings whose fit takes long enough to be disturbed."""
     return tiny_config.replace(n_max=6, l_max=5)
+
+
+@pytest.fixture(autouse=True)
+def only_own_workers(monkeypatch):
+    """Leave out of `workers` those which earlier tests of this process have left."""
+    monkeypatch.setattr(sys.modules[__name__], "EARLIER", set(workers()))
 
 
 def test_the_estimate_grows_with_the_training_set(frames10, tiny_config):
@@ -141,7 +149,8 @@ def workers():
     def is_worker(one):
         return one.ppid() == here.pid and "joblib.externals.loky" in " ".join(one.cmdline())
 
-    return [one for one in descendants(here, is_worker) if "tracker" not in " ".join(one.cmdline())]
+    found = set(descendants(here, is_worker)) - EARLIER
+    return [one for one in found if "tracker" not in " ".join(one.cmdline())]
 
 
 def workers_that_fit():
