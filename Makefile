@@ -38,7 +38,7 @@ test: setup ## run the tests
 	$(PY) -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 quick: setup ## run the tests of every room that are not slow: two minutes
-	$(PY) -m pytest $(WORKERS) -m "not slow" $(PYTEST_ARGS)
+	$(PY) -m pytest $(WORKERS) -m "not slow and not long" $(PYTEST_ARGS)
 
 lab: setup ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

@@ -165,8 +165,12 @@ def test_each_lesson_opens_with_its_formulas(page, lab, lesson):
     assert page.get_by_text("Validate", exact=True).first.is_visible()
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize(
+    "lesson",
+    [FIRST, *(pytest.param(one, marks=pytest.mark.long) for one in LESSONS if one != FIRST)],
+)
 def test_each_solution_runs_and_shows_its_figures(page, lab, lesson):
+    """All are run for tests/grading, too; here by JupyterLab, the first one always."""
     open_notebook(page, lab, "solutions", lesson)
     run_all(page)
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
