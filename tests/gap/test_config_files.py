@@ -93,7 +93,7 @@ ABSENT = {
 def check_meaning(text, folder, engines=("jax", "quippy"), like_written=True):
     """Train with a config, compare engines, and compare with what the kit reads it as."""
     model = train_as_written(text, folder / "written")
-    check_engines(model, FRAMES[:2], engines)
+    check_engines(model, FRAMES[:1], engines)
     config = GapConfig.from_cfg(text)
     fit = fit_gap(config, folder / "written/frames.xyz", output=folder / "kit.xml", progress=False)
     if not like_written:
