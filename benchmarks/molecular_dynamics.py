@@ -137,7 +137,7 @@ def cost(options: argparse.Namespace) -> None:
     from helpers.md.cost import Cost, recorded_dft_seconds, step_cost
 
     frames = load_frames("water", "train") + load_frames("water", "validate")
-    seconds = {"recorded with the data (wall, busy machine)": recorded_dft_seconds(frames)}
+    seconds = {"recorded with the data (wall, the fastest frame)": recorded_dft_seconds(frames)}
     if options.dft:
         seconds["here, now (processor)"] = dft_seconds()
     potential = load_potential(options.model, engine="jax")

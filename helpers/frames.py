@@ -79,9 +79,10 @@ def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms
     Parameters
     ----------
     dataset : str
-        Name of the data set: ``"water"``.
+        Name of the data set: ``"water"``, or ``"water_pbe"`` (labeled with PBE-D3).
     split : str
-        ``"train"`` or ``"validate"``. The two never share a trajectory.
+        ``"train"`` or ``"validate"``, which never share a trajectory, or the name of another file
+        of the data set without ``.xyz``, such as ``"pool"``.
     size : int, optional
         Number of frames; by default the largest set.
         The training sets are nested: the first 50 of 100 frames are the set of 50, and so on.

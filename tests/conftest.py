@@ -119,7 +119,7 @@ def _small_data(tmp_path_factory):
     return folder.parent
 
 
-SHIPPED = (("train", 50), ("validate", 100))
+SHIPPED = (("train", 50), ("validate", 60))
 
 
 @pytest.fixture

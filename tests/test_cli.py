@@ -49,7 +49,7 @@ def small_data(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("data") / "water"
     folder.mkdir()
     rows = []
-    for split, size, name in [("train", 50, "gap_input_50.xyz"), ("validate", 100, "validate.xyz")]:
+    for split, size, name in [("train", 50, "gap_input_50.xyz"), ("validate", 60, "validate.xyz")]:
         write(folder / name, helpers.load_frames("water", split, size)[:10], format="extxyz")
         checksum = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         rows.append({"file": name, "split": split, "size": size, "sha256": checksum})

@@ -93,7 +93,7 @@ def dynamics_section(found: Findings) -> Section:
             f"initial velocities at {run.target_temperature_K:g} K, seed {run.seed}, "
             f"{run.engine} engine. {verdict}",
             "The first tenth of the run counts as equilibration and is left out of structure, "
-            "spectra and averages. The DFT frames come from short runs at 300, 350 and 400 K.",
+            "spectra and averages. The DFT frames come from runs of another GAP at 300 to 450 K.",
             *([found.phase.sentence] if found.phase else []),
             short_range,
             *found.notes,

@@ -50,8 +50,8 @@ def raman_section(findings: RamanFindings) -> Section:
             "(ν_laser − ν)⁴ (532 nm), and times x/(1 − exp(−x)), x = hν/kT: the quantum correction "
             "of classical amplitudes that is exact for harmonic vibrations. With classical nuclei "
             "the stretch lies too high, because the anharmonic zero-point motion that would lower "
-            "it is missing; PBE makes it too low. Agreement with experiment is therefore partly an "
-            "accident: compare with DFT first.",
+            "it is missing; the GGA revPBE makes it too low. Agreement with experiment is partly "
+            "an accident, therefore: compare with DFT first.",
             f"Shaded: standard error from blocks of {len(runs)} runs. At the highest point of VV "
             f"it is {100 * peak['VV_error'] / peak['VV']:.0f} %; the uncertainty of the model of "
             f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %. The latter is the "

@@ -260,7 +260,7 @@ print(f"k_B T at 300 K: {1000 * units.kB * 300:.1f} meV;  1 eV = {units.mol / un
 #
 # Make `relative_energies_meV_per_atom`, an array with one number for each of the 100 `frames`: the
 # energy per atom minus the mean of that over the frames, in meV. The snapshots come from simulations
-# at 300, 350 and 400 K; the check below draws the energies for each of them.
+# at 300, 330, 360, 400 and 450 K; the check below draws the energies for each of them.
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # relative_energies_meV_per_atom = …

@@ -26,6 +26,7 @@ from IPython.display import Markdown
 from helpers import learning_curve, load_frames
 from helpers.frames import data_folder
 from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.md import recorded_dft_seconds
 from helpers.plots import SET_COLORS, style, with_alt_text
 from helpers.sweeps import ENERGY, FORCES  # names of columns
 
@@ -359,11 +360,11 @@ small, large = (
     t[(t["set"] == "validation") & (t["repeat"] == 1)].set_index("n_frames")[FORCES]
     for t in (stored_curve, stored_default)
 )
-seconds = [atoms.info["dft_seconds"] for atoms in load_frames("water", "train", 400)]
+dft_s = recorded_dft_seconds(load_frames("water", "train", 400))
 Markdown(
     f"**Discussion.** The small potential on 400 frames: {small[400]:.1f} meV/Å. The default "
     f"settings on 50 frames: {large[50]:.1f} meV/Å, for an eighth of the DFT, which took "
-    f"{np.median(seconds):.0f} s of a core for each frame (median). Ten times the sparse "
+    f"{dft_s:.0f} s of a core for each frame. Ten times the sparse "
     "points bring more than eight times the data. This is the use of a learning curve: it tells "
     "whether to ask the DFT code or the model for more. What is printed of the forces of the small "
     "potential, *more data still helps*, rests on the power law: that line falls because of the points "

@@ -67,7 +67,7 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["none.xml"], r"There is no model file .*none\.xml.*train it first"),
-        (["gap.xml", "--snapshot", "100"], "no validation snapshot 100.*0 to 99"),
+        (["gap.xml", "--snapshot", "60"], "no validation snapshot 60.*0 to 59"),
         (["gap.xml", "--timestep", "0"], "timestep_fs=0.0 cannot be used"),
         (["gap.xml", "--timestep", "6"], "timestep_fs=6 is too long.*at most 5 fs"),
         (["gap.xml", "--temperature", "-1"], "temperature_K=-1.0 cannot be used"),

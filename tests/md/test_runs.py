@@ -294,7 +294,7 @@ def test_bad_atoms(engine, spoil, message, potential, water):
         ({"thermostat": "bussi"}, "no meaning at constant energy.*run_nvt"),
         ({"timestep": 1}, "RunSettings has no 'timestep'.*did you mean 'timestep_fs'"),
         ({"resume": True}, "nothing to resume.*give output"),
-        ({"start": 100}, "no validation snapshot 100.*0 to 99"),
+        ({"start": 60}, "no validation snapshot 60.*0 to 59"),
         ({"start": -1}, "no validation snapshot -1"),
     ],
 )

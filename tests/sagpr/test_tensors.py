@@ -65,7 +65,7 @@ def test_what_is_antisymmetric_is_reported_not_hidden(symmetric):
 def test_the_noise_of_dft_is_below_the_limit(water):
     frames, tensors, _ = water
     assert read_tensors(frames).shape == (200, 3, 3)
-    assert 0 < antisymmetric_rms(tensors) < 0.001
+    assert 0 < antisymmetric_rms(tensors) < 0.004  # Å³, of an anisotropic part of 0.44
 
 
 def test_a_rotation_mixes_each_lambda_within_itself(symmetric, rotation):

@@ -10,7 +10,7 @@ with the numbers of the frames. --sizes and --also ask for fewer files.
 
 Example, what the labels that are there give already:
     python data/water/generate/assemble.py --labels data/water/generate/labels \\
-        --sizes 50 100 200 --also pool --output results/water_revpbe
+        --sizes 50 100 200 --also pool --output results/water/new/water
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ work           force along a random direction against the difference of energies
 response       polarizability at 900 Ry and EPS 1e-5 against the 360 Ry and 2e-5 of the labels
 net_force      sum of the forces, all labeled frames
 asymmetry      antisymmetric part of the polarizability, all labeled frames
-dispersion     energy of D3(0), and that of the program dftd3 (--write-d3)
+dispersion     energy of D3(0), and that of the program dftd3 (--write-d3); see dispersion.py
 
 CP2K's results go to the working folder, one JSON file each, and are not computed again; the table
 holds what is there. Without --run only the table is made.
@@ -32,6 +32,7 @@ import pandas as pd
 from ase import Atoms, units
 from cp2k_files import LABELS, RESPONSE, START, Stage
 from cp2k_run import Cp2k
+from dispersion import COORDINATION_RANGE_A, RANGE_A
 from label import Job, label_frames
 from label_store import Label, check_label, read_labels
 
@@ -46,7 +47,6 @@ FRAMES = (0, 5, 15)  # of train_gap1: 360, 300 and 450 K
 CUTOFFS_RY = (300, 400, 600, 900, 1200)
 SHIFT_A = (0.013, 0.021, 0.034)  # the finest grid of 900 Ry has a spacing of 0.055 Å
 STEP_A = 0.05  # length of the displacement of all coordinates together
-D3_CUTOFF_A = 40.0  # of dftd3, converged; CP2K's R_CUTOFF of 12 Å is within 0.1 meV of it
 COLUMNS = ["check", "setting", "frame", "quantity", "value", "unit"]
 Row = tuple[str, str, int, str, float, str]
 
@@ -192,8 +192,8 @@ def d3_energies(frames: list[Atoms]) -> dict[str, float]:
             lattice=atoms.cell.array / units.Bohr,
             periodic=np.array([True] * 3),
         )
-        far = D3_CUTOFF_A / units.Bohr
-        model.set_realspace_cutoff(disp2=far, disp3=far, cn=far)
+        far, near = RANGE_A / units.Bohr, COORDINATION_RANGE_A / units.Bohr
+        model.set_realspace_cutoff(disp2=far, disp3=far, cn=near)
         energy = model.get_dispersion(damping, grad=False)["energy"]
         energies[str(frame)] = float(energy) * units.Hartree
     return energies

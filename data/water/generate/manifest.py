@@ -68,7 +68,7 @@ def level_of_theory(functional: str) -> str:
     """Return what the labels were made with, in one sentence."""
     response = " at 360 Ry" if functional == "revPBE" else ""
     return (
-        f"CP2K 2023.1, Quickstep GPW, {functional} with D3(0) (range 12 Å), GTH-PBE "
+        f"CP2K 2023.1, Quickstep GPW, {functional} with D3(0) (pairs up to 24 Å), GTH-PBE "
         "pseudopotentials, TZV2P-GTH basis, Γ point, plane-wave cutoff 900 Ry; polarizability from "
         f"linear response with the periodic (Berry-phase) dipole operator{response}"
     )

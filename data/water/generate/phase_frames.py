@@ -7,7 +7,7 @@ which phase it is; they are printed and stored in the comment lines.
 
 Example (half a minute):
     python data/water/generate/phase_frames.py data/water_pbe/gap_validate.xyz --phase frozen \\
-        --model data/stored/gap_dynamics.xml --seed 1 --output results/water/frozen.xyz
+        --model results/water/gap_pbe.xml --seed 1 --output results/water/frozen.xyz
 """
 
 from __future__ import annotations
