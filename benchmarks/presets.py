@@ -2,9 +2,9 @@
 """What the two presets reach on the released validation frames, and what they cost.
 
 One row per fit goes into presets.csv, which the README quotes. The accurate preset is also trained
-on 50 frames, since a test can repeat that. The kit's own engine finds the errors, which are those of
-gap_fit within the luck of the sparse points. Processor time and memory are those of gap_fit: they
-depend on the settings alone, and are measured where the table does not know them yet.
+on 50 frames, since a test can repeat that. The kit's own engine finds the errors, which are those
+of gap_fit within the luck of the sparse points. Processor time and memory are those of gap_fit:
+they depend on the settings alone, and are measured where the table does not know them yet.
 
     python benchmarks/presets.py
 """

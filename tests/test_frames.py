@@ -96,6 +96,7 @@ def test_every_shipped_file_passes_its_checksum():
         ("train", 400),
         ("validate", 60),
         ("pool", 62),
+        ("isolated_atoms", 2),
         ("start_64", 1),
     }
     for file in files:

@@ -123,6 +123,7 @@ def test_checksums_of_the_shipped_files_agree_with_both_lists(folder):
                 ("train", 400, 200),
                 ("validate", 60, 60),
                 ("pool", 62, 0),
+                ("isolated_atoms", 2, 0),
                 ("start_64", 1, 0),
             ],
         ),
@@ -155,6 +156,15 @@ def test_the_shipped_files_are_assembled_from_the_stored_labels(tmp_path):
 def test_shipped_frames_keep_the_rule_of_sampling():
     frames = load_frames("water", "train") + load_frames("water", "validate")
     assert [broken_rule(atoms) for atoms in frames] == [None] * 460
+
+
+def test_atoms_bind_into_water():
+    energies = [atoms.info["dft_energy"] for atoms in load_frames("water", "isolated_atoms")]
+    hydrogen, oxygen = energies
+    molecule = [atoms.info["dft_energy"] / 16 for atoms in load_frames("water", "validate")]
+    # revPBE binds the atoms of a molecule by 9.8 eV, the liquid the molecules by some 0.4 eV.
+    assert np.mean(molecule) - oxygen - 2 * hydrogen == pytest.approx(-10.1, abs=0.3)
+    assert hydrogen == pytest.approx(-13.6, abs=0.1)
 
 
 def test_the_readme_tells_what_the_files_say():

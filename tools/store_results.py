@@ -5,8 +5,8 @@ Example: python tools/store_results.py potential settings
 
 Writes tables and a potential into data/stored/, with provenance.json beside them: for each file the
 command, what it holds, what it took, versions and SHA-256. Without names it computes everything,
-which takes about half an hour on one core. Fits go through the same cache as the lessons' own; those
-that no lesson repeats are made by the kit's own engine, which needs a tenth of gap_fit's time.
+which takes about half an hour on one core. Fits go through the same cache as the lessons' own;
+most are made by the kit's own engine, which needs a tenth of gap_fit's time.
 """
 
 from __future__ import annotations
@@ -83,13 +83,14 @@ def settings(workers: int) -> dict[str, str]:
     """Errors of the small potential while one setting after the other is varied."""
     tables = []
     for setting, values in SETTINGS.items():
-        table = sweep({setting: values}, sizes=[50], config=CLASSROOM, cache=CACHE, workers=workers)
+        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers, "engine": "jax"}
+        table = sweep({setting: values}, sizes=[50], **options)
         table.insert(0, "setting", setting)
         tables.append(table.rename(columns={setting: "value"}))
     write_table(pd.concat(tables), "settings.csv")
     return {
         "settings.csv": "sweeps over cutoff, atom_sigma, n_max and l_max, one at a time, of "
-        "GapConfig(n_sparse=100) on 50 frames"
+        'GapConfig(n_sparse=100) on 50 frames, engine="jax"'
     }
 
 

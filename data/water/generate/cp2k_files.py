@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
@@ -53,7 +53,8 @@ class Stage:
 START = Stage("start", 160, 25, "1e-7", "1e-3", solver="diagonalization")
 LABELS = Stage("labels", 900, 40, "1e-10", "5e-6")
 RESPONSE = Stage("response", 360, 40, "1e-8", "2e-5", response_eps="2e-5")
-ATOM = Stage("labels", 900, 40, "1e-10", "1e-6", max_scf=60)
+# The triplet of O comes to a halt at 1.06e-6: a smaller EPS_SCF would never be reached.
+ATOM = replace(LABELS, max_scf=60)
 
 _ORBITAL_TRANSFORMATION = """      &OT
         MINIMIZER {minimizer}
