@@ -30,12 +30,14 @@ from typing import Any
 
 import psutil
 
+from helpers.errors import OutputError
 from helpers.grading.box import WORK, Limits, Places, why_no_box
 from helpers.grading.judge import Judge, Verdict
 from helpers.grading.kernel import Kernel, KernelGone
 from helpers.grading.lesson import Lesson
 from helpers.grading.outputs import Outputs, shown
 
+LEAST_FREE = 10_000_000  # bytes of the disk on which notebooks run
 ASK_S = 120.0  # seconds for one question to the kernel
 MOST_STARTS = 5
 MOST_FILES = 5000
@@ -111,6 +113,8 @@ def examine(
         When `stop` was set.
     KernelGone
         If no kernel can be started, which is no fault of the student.
+    OutputError
+        If the disk on which notebooks run is full.
     """
     limits = limits or Limits()
     boxed = why_no_box() is None if boxed is None else boxed
@@ -120,6 +124,11 @@ def examine(
         settings = (seed, limits, boxed, cache, stop or threading.Event())
         session = _Session(notebook, lesson, settings, base)
         found = session.run()
+        if shutil.disk_usage(base).free < LEAST_FREE:
+            raise OutputError(
+                f"{base.parent} is full, so what notebooks wrote there may be incomplete",
+                fix="make room, or set TMPDIR to a folder on another disk; then grade again",
+            )
         made = session.places.work / "cache"
         if keep_cache and cache is not None and made.is_dir():
             shutil.copytree(made, cache, dirs_exist_ok=True)

@@ -29,8 +29,8 @@ from helpers.grading.plain import MOST_BYTES
 
 MOST_MESSAGE = 16_000_000  # bytes of one message; the kernel is cut off beyond
 GRACE_S = 5.0  # for a cell that was interrupted, before the kernel is ended
-# Before the first cell: the same random numbers in each grading; and `exit` at the end of a notebook
-# ends nothing, or the cells that come after it would have no kernel.
+# Before the first cell: the same random numbers in each grading; and `exit` ends nothing, or the
+# cells that come after it would have no kernel.
 BEGIN = """
 import random as _r, numpy as _n
 _r.seed({0})

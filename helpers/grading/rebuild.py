@@ -83,7 +83,7 @@ def rebuild(content: bytes, release: Any) -> Rebuilt:
         if name is None and bare and cell.grade_id is None:
             name = _expected_next(release, last, seen, cell)
         if cell.pictures:
-            with_pictures.append(name if name in answerable else "a cell of the student's")
+            with_pictures.append(name if name in answerable and name else "a cell of the student's")
         given = name is not None and not _nbgrader(ours[name])
         differs = name is not None and _clean(cell.source) != _clean(ours[name].source)
         if given and name in seen and (differs or name in edited):
