@@ -137,7 +137,7 @@ def _grade(
     if no_box is not None:
         print(f"Without a box ({no_box}), {UNPROTECTED}.", file=sys.stderr)
     remove_remains()
-    course.generate(lesson, database=True)
+    patiently(lambda: course.generate(lesson, database=True))
     return _Class(course, lesson, collected, students).grade(jobs, progress=progress)
 
 
@@ -167,6 +167,7 @@ class _Class:
         self.lesson: Lesson = self.records.lesson(lesson)
         settings = deepcopy(course.settings)
         settings.CourseDirectory.submitted_directory = "grading/rebuilt"
+        settings.CourseDirectory.feedback_directory = "grading/pages"  # until they are finished
         settings.GenerateFeedback.preprocessors = [
             *GenerateFeedback.class_traits()["preprocessors"].default(),
             DrawFormulas,
@@ -270,7 +271,8 @@ class _Class:
         self.course.step("generate_feedback", self.name, student, api=self.api)
         from helpers.grading.feedback import finish_page
 
-        finish_page(self.course.grading / "feedback" / student / self.name / f"{self.name}.html")
+        page = Path(student, self.name, f"{self.name}.html")
+        finish_page(self.course.grading / "pages" / page, self.course.grading / "feedback" / page)
         submission = self.api.get_submission(self.name, student)
         waiting, penalty = marks.waiting(), marks.penalty()
         assert hand_in.rebuilt is not None

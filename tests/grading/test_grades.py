@@ -1,13 +1,8 @@
-"""What an instructor may type wrongly, what stops a grading, and the tables that it writes."""
+"""What an instructor may type wrongly, who cannot be graded, and the tables that are written."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from types import SimpleNamespace
 
 import pandas as pd
@@ -18,7 +13,6 @@ from probes.hand_ins import HandIn
 from helpers.grading import grade, grades
 from helpers.grading.course import Course, GradingError
 from helpers.grading.exports import exports
-from helpers.grading.records import Records
 from helpers.grading.roster import Roster
 
 
@@ -65,32 +59,6 @@ def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(tmp_path):
     told = ["damaged or not a notebook", "nested too deeply", "no answer cell", "whose it is"]
     for problem, part in zip(table["problem"], told, strict=True):
         assert part in problem
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_grading_that_was_stopped_goes_on_where_it_was(tmp_path, how):
-    """The table keeps the rows so far; who was examined is not examined again."""
-    course = new_course(tmp_path)
-    waits = {"ex1-3": "import time\ntime.sleep(2)"}
-    for one in (HandIn("anna"), HandIn("ben", waits), HandIn("carl", waits)):
-        hand_in(course, one)
-    command = [sys.executable, "-m", "helpers.grading.grades", "grade", LESSON, "--jobs", "1"]
-    process = subprocess.Popen(
-        [*command, "--course", str(course.root)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
-    records = Records.of(course.root)
-    end = time.monotonic() + 120
-    while not records.path(LESSON, "anna").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    os.kill(process.pid, how)
-    said = process.communicate(timeout=60)[1].decode()
-    if how == signal.SIGINT:
-        assert process.returncode == 130 and "same command again does the rest" in said
-    before = records.path(LESSON, "anna").stat().st_mtime_ns
-    table = grade(course, LESSON, jobs=2, progress=False).set_index("student")
-    assert table["score"].to_dict() == {"anna": 10, "ben": 8, "carl": 8}
-    assert records.path(LESSON, "anna").stat().st_mtime_ns == before
 
 
 def test_tables_for_other_systems_leave_open_what_is_not_final(tmp_path):
