@@ -1,4 +1,4 @@
-"""A grading that is killed, at random moments: ``python benchmarks/grading_killed.py [KILLS] [SEED]``.
+"""A grading that is killed: ``python benchmarks/grading_killed.py [KILLS] [SEED]``.
 
 A class hands in lesson 01, gets marks by hand, and hands in again: one answer is the same, some
 changed. Then it is graded undisturbed; and, from the same beginning, with ``kill -9`` at random

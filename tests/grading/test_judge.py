@@ -137,7 +137,7 @@ _sys.addaudithook(lambda event, given: _ran.append((event, str(given[:2])))
 LOOK = """
 import os as _os
 assert any("<test>" in text for event, text in _ran if event == "exec")
-_not_ours = [text for _, text in _ran if "of_the_student" in text or _os.getcwd() in text]
+_not_ours = [text for _, text in _ran if "of_the" "_student" in text or _os.getcwd() in text]
 assert not _not_ours, _not_ours
 """
 
@@ -166,7 +166,4 @@ def test_no_line_of_a_hand_in_reaches_the_process_that_decides(tmp_path, monkeyp
     lesson = replace(lesson, tests=tests, given=lesson.given + NOTED)
     assert examine(notebook, lesson, limits=LIMITS).marks == FULL
     assert len(written) > len(FULL)
-    # The first is the lesson's own; then tests, which are the release's, and plain data.
-    assert not [
-        text for text in written if "of_the_student" in text.replace(json.dumps(LOOK)[1:-1], "")
-    ]
+    assert not [text for text in written if "of_the_student" in text]
