@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from helpers.grading.course import GradingError
@@ -54,6 +55,29 @@ def patiently(work: Callable[[], T]) -> T:
     raise AssertionError
 
 
+@dataclass(frozen=True)
+class Result:
+    """What a student got.
+
+    Attributes
+    ----------
+    score, max_score : float
+        Points, and how many there are.
+    penalty : float
+        The points that nbgrader's late policy subtracts from the score.
+    waiting : float
+        The points of answers that nobody has marked yet; the score counts them as 0.
+    to_confirm : tuple of str
+        Marks by hand that wait to be confirmed.
+    """
+
+    score: float
+    max_score: float
+    penalty: float
+    waiting: float
+    to_confirm: tuple[str, ...]
+
+
 class Marks:
     """The marks of one student for one lesson.
 
@@ -69,27 +93,22 @@ class Marks:
         self._api, self._lesson, self._student = api, lesson, student
 
     @contextmanager
-    def _grades(self) -> Iterator[list[Any]]:
-        """Open the gradebook; changes are written at the end."""
-        with self._submission() as submission:
-            notebooks = submission.notebooks if submission is not None else []
-            yield [grade for notebook in notebooks for grade in notebook.grades]
-
-    @contextmanager
-    def _submission(self) -> Iterator[Any]:
+    def _open(self) -> Iterator[tuple[Any, list[Any]]]:
+        """Open the gradebook; changes of the submission and its grades are written at the end."""
         from nbgrader.api import MissingEntry
 
         with self._api.gradebook as gradebook:
             try:
                 submission = gradebook.find_submission(self._lesson, self._student)
             except MissingEntry:
-                submission = None
-            yield submission
+                yield None, []
+                return
+            yield submission, [grade for book in submission.notebooks for grade in book.grades]
             gradebook.db.commit()
 
     def by_hand(self) -> dict[str, bool]:
         """Return each mark that was given by hand: its name, and whether it is to be confirmed."""
-        with self._grades() as grades:
+        with self._open() as (_, grades):
             return {
                 grade.name: bool(grade.needs_manual_grade)
                 for grade in grades
@@ -98,13 +117,13 @@ class Marks:
 
     def clear_automatic(self) -> None:
         """Set all automatic marks to 0, so that none of an earlier hand-in stays."""
-        with self._grades() as grades:
+        with self._open() as (_, grades):
             for grade in grades:
                 grade.auto_score = 0.0
                 grade.needs_manual_grade = True
 
-    def keep_confirmed(self, by_hand: dict[str, bool], changed: set[str]) -> list[str]:
-        """Let marks by hand wait for a person only where the answer has changed.
+    def settle(self, by_hand: dict[str, bool], changed: set[str]) -> Result:
+        """Let marks by hand wait for a person only where the answer has changed; add up.
 
         nbgrader lets all of them wait after each grading.
 
@@ -114,30 +133,19 @@ class Marks:
             As the method `by_hand` returned it before.
         changed : set of str
             Answers that are not those of the last grading.
-
-        Returns
-        -------
-        list of str
-            The marks that wait to be confirmed.
         """
-        waiting = []
-        with self._grades() as grades:
+        with self._open() as (submission, grades):
+            unmarked = [g for g in grades if g.needs_manual_grade and g.manual_score is None]
+            to_confirm = []
             for grade in grades:
                 if grade.manual_score is not None:
-                    grade.needs_manual_grade = (
-                        by_hand.get(grade.name, False) or grade.name in changed
-                    )
-                    if grade.needs_manual_grade:
-                        waiting.append(grade.name)
-        return waiting
-
-    def waiting(self) -> float:
-        """Return the points of answers that nobody has marked yet; the score counts them as 0."""
-        with self._grades() as grades:
-            unmarked = [g for g in grades if g.needs_manual_grade and g.manual_score is None]
-            return float(sum(grade.max_score for grade in unmarked))
-
-    def penalty(self) -> float:
-        """Return the points that nbgrader's late policy subtracts."""
-        with self._submission() as submission:
-            return float(submission.late_submission_penalty) if submission is not None else 0.0
+                    waits = by_hand.get(grade.name, False) or grade.name in changed
+                    grade.needs_manual_grade = waits
+                    to_confirm += [grade.name] if waits else []
+            return Result(
+                score=float(submission.score),
+                max_score=float(submission.max_score),
+                penalty=float(submission.late_submission_penalty),
+                waiting=float(sum(grade.max_score for grade in unmarked)),
+                to_confirm=tuple(to_confirm),
+            )

@@ -267,32 +267,32 @@ class _Class:
         self.course.step("autograde", self.name, student, api=self.api)
         record = self.records.stored(self.name, student) or {}
         changed = _changed_answers(before, record)
-        to_confirm = marks.keep_confirmed(by_hand, changed)
+        result = marks.settle(by_hand, changed)
         self.course.step("generate_feedback", self.name, student, api=self.api)
         from helpers.grading.feedback import finish_page
 
         page = Path(student, self.name, f"{self.name}.html")
         finish_page(self.course.grading / "pages" / page, self.course.grading / "feedback" / page)
-        submission = self.api.get_submission(self.name, student)
-        waiting, penalty = marks.waiting(), marks.penalty()
         assert hand_in.rebuilt is not None
         notes = [*examination.problems, *hand_in.rebuilt.notes]
         notes += _changed_marks(before, record)
-        notes += [f"{name}: answered anew after it was marked" for name in to_confirm]
+        notes += [f"{name}: answered anew after it was marked" for name in result.to_confirm]
         former = self.collected.replaced.get(student)
         if former is not None:
             notes.append(f"handed in again; the former file is {former}")
         notes += self.collected.notes.get(student, [])
-        if penalty:
-            notes.append(f"late: {penalty:g} of {submission['score']:g} points are subtracted")
+        if result.penalty:
+            late = f"late: {result.penalty:g} of {result.score:g} points are subtracted"
+            notes.append(late)
         self.records.enter(self.name, student, _entered(record))
-        status = "to mark by hand" if waiting else "to confirm by hand" if to_confirm else "graded"
+        status = "to confirm by hand" if result.to_confirm else "graded"
+        status = "to mark by hand" if result.waiting else status
         return {
             "student": student,
             "status": status,
-            "score": max(0.0, submission["score"] - penalty),
-            "max_score": submission["max_score"],
-            "points_to_mark_by_hand": waiting,
+            "score": max(0.0, result.score - result.penalty),
+            "max_score": result.max_score,
+            "points_to_mark_by_hand": result.waiting,
             "problem": "; ".join(notes),
         }
 

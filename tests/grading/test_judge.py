@@ -142,18 +142,32 @@ assert not _not_ours, _not_ours
 """
 
 
-@pytest.mark.slow
-def test_no_line_of_a_hand_in_reaches_the_process_that_decides(tmp_path, monkeypatch):
-    """All that is written to it is kept, and all that it compiles, imports and runs."""
-    course = new_course(tmp_path)
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    """The right answers, each with a mark in its text; and the lesson."""
+    course = new_course(tmp_path_factory.mktemp("handed-in"))
     mark = "\nof_the_student = None  # of_the_student"
-    answers = {name: text + mark for name, text in RIGHT.items()}
-    path = hand_in(course, HandIn("anna", answers))
+    path = hand_in(course, HandIn("anna", {name: text + mark for name, text in RIGHT.items()}))
     solution, release = (
         nbformat.read(course.root / folder / LESSON / f"{LESSON}.ipynb", as_version=4)
         for folder in ("solutions", "notebooks")
     )
-    lesson = Lesson.split(LESSON, solution, release)
+    notebook = rebuild(path.read_bytes(), release).notebook
+    return notebook, Lesson.split(LESSON, solution, release)
+
+
+@pytest.mark.slow
+def test_when_the_time_of_a_hand_in_is_over_the_rest_gives_nothing(handed_in):
+    found = examine(*handed_in, limits=replace(LIMITS, total_s=0.01))
+    assert found.marks == dict.fromkeys(FULL, 0.0)
+    assert found.problems[0].endswith(": the time for a hand-in was over")
+    assert "the rest was not run" in found.problems
+
+
+@pytest.mark.slow
+def test_no_line_of_a_hand_in_reaches_the_process_that_decides(handed_in, monkeypatch):
+    """All that is written to it is kept, and all that it compiles, imports and runs."""
+    notebook, lesson = handed_in
     tests = {name: replace(test, source=LOOK + test.source) for name, test in lesson.tests.items()}
     written, write = [], Judge._write
 
@@ -162,7 +176,6 @@ def test_no_line_of_a_hand_in_reaches_the_process_that_decides(tmp_path, monkeyp
         write(self, message)
 
     monkeypatch.setattr(Judge, "_write", note)
-    notebook = rebuild(path.read_bytes(), release).notebook
     lesson = replace(lesson, tests=tests, given=lesson.given + NOTED)
     assert examine(notebook, lesson, limits=LIMITS).marks == FULL
     assert len(written) > len(FULL)
