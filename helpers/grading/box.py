@@ -8,6 +8,7 @@ tells why, and `UNPROTECTED` what that means.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 KIT = Path(__file__).resolve().parents[2]
 SEEN = ("helpers", "data", "workshop")  # of the kit
+WORK = Path("notebooks", "lesson")  # as in a student's checkout: ../../data leads to the data
 UNPROTECTED = (
     "the code of students runs with your rights: it can read and change your files, other "
     "hand-ins and the gradebook, use the network, and leave processes behind. Marks are still "
@@ -59,7 +61,7 @@ class Places:
     Attributes
     ----------
     scratch : Path
-        Where the notebook runs, and all that it may write to.
+        All that the notebook may write to; it runs in `WORK` inside.
     asked, told : Path
         Requests for the kernel, and its replies.
     connection : Path
@@ -78,7 +80,16 @@ class Places:
         for folder in (places.scratch, places.asked, places.told, places.connection):
             folder.mkdir(parents=True, exist_ok=True)
         (places.scratch / ".tmp").mkdir(exist_ok=True)
+        places.work.mkdir(parents=True, exist_ok=True)
+        for name, folder in _seen().items():
+            if not (places.scratch / name).is_symlink():
+                (places.scratch / name).symlink_to(folder)
         return places
+
+    @property
+    def work(self) -> Path:
+        """The folder in which the notebook runs."""
+        return self.scratch / WORK
 
 
 @functools.cache
@@ -128,10 +139,10 @@ def judge_command(program: list[str], folder: Path, cache: Path) -> list[str]:
 
 def kernel_environment(places: Places, seed: int, *, boxed: bool) -> dict[str, str]:
     """Return the environment of a kernel: nothing of the instructor's."""
-    home = "/scratch" if boxed else str(places.scratch)
+    home = "/scratch" if boxed else str(places.scratch.resolve())
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
     return {
-        **({"MLMD_DATA": str(_other_data()[0])} if _other_data() else {}),
+        **({"MLMD_DATA": str(_seen()["data"])} if _seen()["data"] != KIT / "data" else {}),
         "PATH": path,
         "HOME": home,
         "TMPDIR": f"{home}/.tmp",
@@ -142,15 +153,57 @@ def kernel_environment(places: Places, seed: int, *, boxed: bool) -> dict[str, s
         "PYTHONPATH": str(KIT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": str(seed % 2**32),
+        "MLMD_WORK": home,
         "MLMD_ASKED": "/asked" if boxed else str(places.asked),
         "MLMD_TOLD": "/told" if boxed else str(places.told),
         "MLMD_JAX_CACHE": f"{home}/.jax",
     }
 
 
-def _other_data() -> list[Path]:
-    """Return the folder of data if it is not the kit's own."""
-    return [Path(os.environ["MLMD_DATA"]).absolute()] if os.environ.get("MLMD_DATA") else []
+def network_attempts(process: int) -> int:
+    """Return how often the box that a process lives in wanted to reach a computer.
+
+    A box has a network of its own, which leads nowhere, and Linux counts in it what found no way:
+    connections and messages without a route, and those to its own loopback that nobody answered,
+    such as questions to a name server. Code that swallows the error is counted, too.
+
+    Parameters
+    ----------
+    process : int
+        Number of a process inside the box.
+
+    Raises
+    ------
+    OSError
+        If the process has ended, or the system does not count.
+    """
+    counted = 0
+    lines = Path(f"/proc/{process}/net/snmp").read_text("ascii").splitlines()
+    for names, values in zip(lines[::2], lines[1::2], strict=False):
+        kind, *counters = zip(names.split(), values.split(), strict=False)
+        counted += sum(int(v) for name, v in counters if (kind[0] + name) in _COUNTERS)
+    with contextlib.suppress(OSError):  # a system without IPv6
+        for line in Path(f"/proc/{process}/net/snmp6").read_text("ascii").splitlines():
+            name, value = line.split()
+            counted += int(value) if name in _COUNTERS else 0
+    return counted
+
+
+_COUNTERS = {
+    "Ip:OutNoRoutes",
+    "Tcp:AttemptFails",
+    "Udp:NoPorts",
+    "Ip6OutNoRoutes",
+    "Udp6NoPorts",
+}
+
+
+def _seen() -> dict[str, Path]:
+    """Return the folders that a kernel may read, by their names in a checkout."""
+    folders = {name: KIT / name for name in SEEN}
+    if os.environ.get("MLMD_DATA"):
+        folders["data"] = Path(os.environ["MLMD_DATA"]).absolute()
+    return folders
 
 
 def _bubblewrap(places: Places | None = None, more: list[str] | None = None) -> list[str]:
@@ -171,11 +224,11 @@ def _bubblewrap(places: Places | None = None, more: list[str] | None = None) -> 
     for folder in dict.fromkeys([sys.base_prefix, sys.prefix]):
         if not Path(folder).is_relative_to("/usr"):
             box += ["--ro-bind", folder, folder]
-    for path in (*(KIT / name for name in SEEN), *_other_data()):
+    for path in dict.fromkeys([*(KIT / name for name in SEEN), *_seen().values()]):
         box += ["--ro-bind-try", str(path), str(path)]
     if places is not None:
         box += ["--bind", str(places.scratch), "/scratch", "--ro-bind", str(places.asked), "/asked"]
         box += ["--bind", str(places.told), "/told"]
         box += ["--bind", str(places.connection), str(places.connection)]
-        box += ["--chdir", "/scratch"]
+        box += ["--chdir", f"/scratch/{WORK.as_posix()}"]
     return [*box, *(more or []), "--remount-ro", "/"]

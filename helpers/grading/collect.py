@@ -9,13 +9,14 @@ the others.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import stat
 import unicodedata
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +31,7 @@ LARGEST = 100_000_000  # bytes of one notebook: a small zip file can unpack to a
 LARGEST_ZIP = 2_000_000_000  # bytes of a zip inside a zip, and members of one
 MOST_MEMBERS = 20_000
 LONGEST_NAME = 100
-_NAME = r"\w[\w.@'’-]*(,? [\w.@'’-]+)*"
+_NAME = r"L[L.@'’-]*(,? [L.@'’-]+)*"  # L: a letter, a digit, an accent or an underscore
 _NOT_FROM_STUDENTS = {".ipynb_checkpoints", "__MACOSX"}
 
 
@@ -122,13 +123,18 @@ def _known(name: str, one: _Sent, roster: Roster) -> str:
                 fix="add the name to grading/roster.csv, or rename the file",
             )
         name = student
-    if not re.fullmatch(_NAME, name) or len(name) > LONGEST_NAME:
+    if not re.fullmatch(_NAME, _kinds(name)) or len(name) > LONGEST_NAME:
         raise GradingError(
             f"{name[:LONGEST_NAME]!r} cannot be the name of a student",
             expected="letters, digits, and between them single spaces, dots, ', @, - or _",
             fix=f"rename {one.label[:LONGEST_NAME]} in the archive folder",
         )
     return name
+
+
+def _kinds(name: str) -> str:
+    """Return a name with L for each letter, digit, mark (scripts of India use them) and _."""
+    return "".join("L" if unicodedata.category(c)[0] in "LMN" or c == "_" else c for c in name)
 
 
 def _sent(path: Path, lesson: str) -> Iterator[tuple[str, _Sent]]:
@@ -142,11 +148,21 @@ def _sent(path: Path, lesson: str) -> Iterator[tuple[str, _Sent]]:
             if attempt is not None:
                 label = member.relative_to(path.parent).as_posix()
                 yield from _of_attempt(label, attempt, _reader(member), lesson)
-        if not any(attempt for _, attempt in found):
-            raise GradingError(
-                f"{path.name} is a folder in which no file tells whose it is",
-                expected=EXPECTED.format(lesson),
-            )
+        if any(attempt for _, attempt in found):
+            return
+        files = {member.relative_to(path.parent).as_posix(): member for member in members}
+        names = _students_of(files, lesson)
+        if len(set(names.values())) < 2:  # one student's folder
+            sizes = {name: member.stat().st_size for name, member in files.items()}
+            owner = _spaced(path.name)
+            for other in set(names.values()) - {owner}:
+                raise GradingError(
+                    f"A folder called {owner} holds the notebook of {other}",
+                    fix="give the folder or the notebook the other name",
+                )
+            names = {_notebook_in(sizes, path.name, lesson): owner}
+        for name, student in names.items():
+            yield student, _Sent(name, _reader(files[name]))
         return
     attempt = attempt_of(path.name)
     if attempt is not None:
@@ -161,13 +177,19 @@ def _sent(path: Path, lesson: str) -> Iterator[tuple[str, _Sent]]:
                         read = _unpacked(path, inside)
                         yield from _of_attempt(inside.filename, attempt, read, lesson)
                 return
-    yield student_of(path, lesson), _Sent(path.name, lambda: _content(path, lesson))
+            packages = {member.filename: member for member, _ in known}
+            names = _students_of(packages, lesson)
+            if len(set(names.values())) > 1:
+                for name, student in names.items():
+                    yield student, _Sent(name, _unpacked(path, packages[name]))
+                return
+    yield student_of(path.name, lesson), _Sent(path.name, lambda: _content(path, lesson))
 
 
 def _of_attempt(
     label: str, attempt: Attempt, read: Callable[[], bytes], lesson: str
 ) -> Iterator[tuple[str, _Sent]]:
-    kind = PurePosixPath(label).suffix.lower()
+    _, kind = _stem_and_kind(label)
     hidden = PurePosixPath(label).name.startswith(".")
     if kind == ".ipynb" and not hidden:
         yield attempt.name, _Sent(label, read, attempt)
@@ -184,7 +206,7 @@ def _of_attempt(
 
 def _from_zip(content: bytes, name: str, lesson: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        return _bytes_of(packed, _notebook_in(packed, name, lesson))
+        return _notebook_of(packed, name, lesson)
 
 
 def _reader(path: Path) -> Callable[[], bytes]:
@@ -221,7 +243,7 @@ def _bytes_of(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return packed.read(member)
 
 
-def student_of(path: Path, lesson: str) -> str:
+def student_of(name: str, lesson: str) -> str:
     """Return the student's name from a file name: what comes before the lesson's name.
 
     A zip file may be named after the student alone.
@@ -231,19 +253,52 @@ def student_of(path: Path, lesson: str) -> str:
     GradingError
         If there is no name.
     """
-    # Some systems write an é as two characters.
-    stem, kind = unicodedata.normalize("NFC", path.stem), path.suffix.lower()
-    named = re.fullmatch(rf"(.+?)[ _-]+{re.escape(lesson)}.*", stem)
+    stem, kind = _stem_and_kind(name)
+    words = _words(lesson)
+    named = re.fullmatch(rf"(.+?)[ _-]+(?:copy of[ _-]+)?{words}.*", stem, re.IGNORECASE)
     if named is not None:
         stem = named[1]
-    alone = kind == ".zip" and not stem.startswith(lesson)
-    if not path.is_file() or kind not in (".ipynb", ".zip") or not (named or alone):
+    alone = kind == ".zip" and not re.match(words, stem, re.IGNORECASE)
+    if kind not in (".ipynb", ".zip") or not (named or alone):
         raise GradingError(
-            f"{path.name} does not tell whose it is",
+            f"{name} does not tell whose it is",
             expected=EXPECTED.format(lesson),
             fix="rename it in the archive folder",
         )
-    return stem
+    return _spaced(stem)
+
+
+def _stem_and_kind(name: str) -> tuple[str, str]:
+    """Return a file's name without its ending, and the ending; browsers add .txt or .json."""
+    # Some systems write an é as two characters.
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
+    if path.suffix.lower() in (".txt", ".json") and path.stem.lower().endswith(".ipynb"):
+        path = PurePosixPath(path.stem)
+    return path.stem, path.suffix.lower()
+
+
+def _spaced(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def _words(lesson: str) -> str:
+    """Return a pattern for the name of a lesson, with other signs between its words or none."""
+    return "[ _-]*".join(re.escape(word) for word in lesson.split("_"))
+
+
+def _students_of(names: Iterable[str], lesson: str) -> dict[str, str]:
+    """Return the students after whom notebooks are named; none if one is named as the lesson."""
+    students = {}
+    for name in names:
+        path = PurePosixPath(name)
+        stem, kind = _stem_and_kind(path.name)
+        if kind != ".ipynb" or path.name.startswith(".") or _NOT_FROM_STUDENTS & set(path.parts):
+            continue
+        if re.fullmatch(_words(lesson), stem, re.IGNORECASE):
+            return {}  # somebody's own folder
+        with contextlib.suppress(GradingError):
+            students[name] = student_of(path.name, lesson)
+    return students
 
 
 def _newest(files: list[_Sent]) -> Attempt | None:
@@ -267,10 +322,10 @@ def _only(files: list[_Sent]) -> bytes:
 
 def _content(path: Path, lesson: str) -> bytes:
     try:
-        if path.suffix.lower() == ".ipynb":
+        if _stem_and_kind(path.name)[1] == ".ipynb":
             return _reader(path)()
         with zipfile.ZipFile(path) as packed:
-            return _bytes_of(packed, _notebook_in(packed, path.name, lesson))
+            return _notebook_of(packed, path.name, lesson)
     except GradingError:
         raise
     except Exception as error:  # a damaged or an encrypted zip raises nearly anything
@@ -279,23 +334,35 @@ def _content(path: Path, lesson: str) -> bytes:
         ) from error
 
 
-def _notebook_in(packed: zipfile.ZipFile, name: str, lesson: str) -> zipfile.ZipInfo:
-    """Return the notebook named exactly as the lesson, or else the one whose name contains it."""
-    notebooks = []
-    for member in _members(packed, name):
-        path = PurePosixPath(member.filename)
+def _notebook_of(packed: zipfile.ZipFile, name: str, lesson: str) -> bytes:
+    members = {member.filename: member for member in _members(packed, name)}
+    sizes = {one: member.file_size for one, member in members.items()}
+    return _bytes_of(packed, members[_notebook_in(sizes, name, lesson)])
+
+
+def _notebook_in(sizes: dict[str, int], name: str, lesson: str) -> str:
+    """Return the notebook named exactly as the lesson, or else the one whose name contains it.
+
+    Of a whole checkout it is the one in ``notebooks``, not that in ``solutions``.
+    """
+    notebooks, exact = [], []
+    for member in sizes:
+        path = PurePosixPath(member)
+        stem, kind = _stem_and_kind(path.name)
         hidden = path.name.startswith(".") or _NOT_FROM_STUDENTS.intersection(path.parts)
-        if not hidden and lesson in path.stem and path.suffix.lower() == ".ipynb":
+        if not hidden and kind == ".ipynb" and re.search(_words(lesson), stem, re.IGNORECASE):
             notebooks.append(member)
-    exact = [member for member in notebooks if PurePosixPath(member.filename).stem == lesson]
+            if re.fullmatch(_words(lesson), stem, re.IGNORECASE):
+                exact.append(member)
     candidates = exact or notebooks
-    if len(candidates) != 1 or candidates[0].file_size > LARGEST:
+    if len(candidates) > 1:
+        candidates = [m for m in candidates if "solutions" not in PurePosixPath(m).parts]
+    if len(candidates) != 1 or sizes[candidates[0]] > LARGEST:
         raise GradingError(
             f"{name} does not hold one notebook of this lesson",
             expected=f"one {lesson}.ipynb, at most {LARGEST // 10**6} MB",
             found=", ".join(
-                f"{member.filename[:LONGEST_NAME]} ({member.file_size} bytes)"
-                for member in candidates[:5]
+                f"{member[:LONGEST_NAME]} ({sizes[member]} bytes)" for member in candidates[:5]
             )
             or "none",
             fix=f"put NAME_{lesson}.ipynb in its place",

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from helpers.grading.box import WORK
 from helpers.grading.plain import PlainError, decode, encode, is_frame
 
 MOST_OUTPUT = 20_000  # characters of one test
@@ -183,6 +184,15 @@ def _points(value: Any, most: float) -> float:
     return value
 
 
+def _working_folder(told: Any, wall: Wall, folder: Path) -> Path:
+    """Return the copy of the folder in which the notebook works now."""
+    with contextlib.suppress(PlainError):
+        inside = wall.open(told)
+        if isinstance(inside, Path) and inside.is_dir():
+            return inside
+    return folder / WORK if (folder / WORK).is_dir() else folder
+
+
 def _refuse_pickles(event: str, _: Any) -> None:
     if event == "pickle.find_class":
         raise RuntimeError("nothing may be unpickled where marks are decided")
@@ -193,7 +203,7 @@ def main() -> None:
     commands = io.TextIOWrapper(sys.stdin.buffer, "utf-8")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed goes to the log
-    folder = Path(sys.argv[1])
+    folder = Path(sys.argv[1]).resolve()
     os.chdir(folder)
     warnings.filterwarnings("ignore")
     wall, given = Wall(commands, replies, folder), dict[str, Any]()
@@ -208,7 +218,9 @@ def main() -> None:
             continue
         told = json.loads(command["told"])
         names = {}
-        values = told.get("values") if type(told) is dict else None
+        told = told if type(told) is dict else {}
+        values = told.get("values")
+        os.chdir(_working_folder(told.get("folder"), wall, folder))
         for name in command["names"]:
             if type(values) is dict and name in values:
                 with contextlib.suppress(PlainError):

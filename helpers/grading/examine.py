@@ -30,15 +30,17 @@ from typing import Any
 
 import psutil
 
-from helpers.grading.box import Limits, Places, why_no_box
+from helpers.errors import OutputError
+from helpers.grading.box import WORK, Limits, Places, why_no_box
 from helpers.grading.judge import Judge, Verdict
 from helpers.grading.kernel import Kernel, KernelGone
 from helpers.grading.lesson import Lesson
 from helpers.grading.outputs import Outputs, shown
 
+LEAST_FREE = 10_000_000  # bytes of the disk on which notebooks run
 ASK_S = 120.0  # seconds for one question to the kernel
 MOST_STARTS = 5
-MOST_FILES = 500
+MOST_FILES = 5000
 _TEXT = {".cfg", ".csv", ".json", ".txt", ".xml", ".xyz"}
 _NETWORK = re.compile(
     r"Network is unreachable|[Nn]ame resolution|gaierror|URLError|NewConnectionError|"
@@ -111,6 +113,8 @@ def examine(
         When `stop` was set.
     KernelGone
         If no kernel can be started, which is no fault of the student.
+    OutputError
+        If the disk on which notebooks run is full.
     """
     limits = limits or Limits()
     boxed = why_no_box() is None if boxed is None else boxed
@@ -120,7 +124,12 @@ def examine(
         settings = (seed, limits, boxed, cache, stop or threading.Event())
         session = _Session(notebook, lesson, settings, base)
         found = session.run()
-        made = session.places.scratch / "cache"
+        if shutil.disk_usage(base).free < LEAST_FREE:
+            raise OutputError(
+                f"{base.parent} is full, so what notebooks wrote there may be incomplete",
+                fix="make room, or set TMPDIR to a folder on another disk; then grade again",
+            )
+        made = session.places.work / "cache"
         if keep_cache and cache is not None and made.is_dir():
             shutil.copytree(made, cache, dirs_exist_ok=True)
         return found
@@ -148,7 +157,7 @@ class _Session:
         self.copied: dict[str, tuple[int, int]] = {}
 
     def run(self) -> Examination:
-        self.copies.mkdir()
+        (self.copies / WORK).mkdir(parents=True)
         started = time.monotonic()
         self.end = started + self.limits.total_s
         with contextlib.ExitStack() as stack:
@@ -175,7 +184,7 @@ class _Session:
         work = self.base / f"k{self.starts}"
         self.starts += 1
         self.places = Places.make(work)
-        _fill(self.places.scratch, self.cache if self.lesson.uses_cache else None)
+        _fill(self.places, self.cache if self.lesson.uses_cache else None)
         self.copied.clear()
         kernel = Kernel(self.places, self.limits, self.seed, self.stop, boxed=self.boxed)
         self.kernel = kernel.__enter__()
@@ -193,7 +202,7 @@ class _Session:
 
     def _run(self, place: int, exercise: str) -> None:
         cell, outputs = self.notebook.cells[place], Outputs(self.limits.output_bytes)
-        started = time.monotonic()
+        started, before = time.monotonic(), self._attempts()
         try:
             if self.kernel is None:
                 return
@@ -210,8 +219,13 @@ class _Session:
         self.result.outputs[cell.id] = outputs.cells
         if outputs.cut:
             self.result.problems.append(f"{exercise}: output was cut")
-        if _NETWORK.search(json.dumps(outputs.cells)):
+        attempts = self._attempts()
+        told = _NETWORK.search(json.dumps(outputs.cells))
+        if told if attempts is None or before is None else attempts > before:
             self.result.problems.append(f"{exercise}: tried to reach the network")
+
+    def _attempts(self) -> int | None:
+        return self.kernel.network_attempts() if self.kernel is not None else None
 
     def _start_again(self, place: int) -> None:
         """Start a kernel anew and run what came before, but for the cells that end kernels."""
@@ -268,7 +282,7 @@ class _Session:
         count = 0
         for root, folders, files, handle in os.fwalk(self.places.scratch, follow_symlinks=False):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in files:
+            for name in sorted(files):
                 count += 1
                 if count > MOST_FILES or name.startswith("."):
                     continue
@@ -278,6 +292,9 @@ class _Session:
 
     def _copy_file(self, name: str, folder: int, inside: Path) -> None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.suppress(OSError):  # a link to a file beside it is that file
+            linked = os.readlink(name, dir_fd=folder)
+            name = name if "/" in linked else linked
         with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as file:
             status = os.fstat(file.fileno())
             state = status.st_mtime_ns, status.st_size
@@ -298,14 +315,14 @@ def remove_remains() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(scratch: Path, cache: Path | None) -> None:
-    """Put into the kernel's folder what would take long to make: fonts, and fits of the lesson."""
+def _fill(places: Places, cache: Path | None) -> None:
+    """Put into the kernel's folders what would take long to make: fonts, and fits of the lesson."""
     fonts = Path(os.environ.get("MPLCONFIGDIR") or Path.home() / ".cache" / "matplotlib")
-    (scratch / ".matplotlib").mkdir()
+    (places.scratch / ".matplotlib").mkdir()
     for path in fonts.glob("fontlist-*.json"):
-        shutil.copy(path, scratch / ".matplotlib")
+        shutil.copy(path, places.scratch / ".matplotlib")
     if cache is not None and cache.is_dir():
-        shutil.copytree(cache, scratch / "cache")
+        shutil.copytree(cache, places.work / "cache")
 
 
 __all__ = ["Examination", "Verdict", "examine"]

@@ -7,6 +7,7 @@ import functools
 import html
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,23 @@ def picture_of(formula: str) -> str | None:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def finish_page(path: Path) -> None:
-    """Take the programs out of a feedback page, and tell browsers to run and load nothing."""
-    page = _FONT.sub("", _SCRIPT.sub("", path.read_text(encoding="utf-8")))
+def finish_page(made: Path, path: Path) -> None:
+    """Take the programs out of a feedback page, and tell browsers to run and load nothing.
+
+    Parameters
+    ----------
+    made : Path
+        As nbgrader made it; it is removed.
+    path : Path
+        Where students and instructors find it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written. A former page is untouched then.
+    """
+    page = _FONT.sub("", _SCRIPT.sub("", made.read_text(encoding="utf-8")))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, page.replace("<head>", f"<head>\n{policy}", 1))
+    shutil.rmtree(made.parent)

@@ -11,27 +11,26 @@ import argparse
 import os
 import shutil
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from helpers.checks import whole
-from helpers.errors import WorkshopError, nearest
-from helpers.files import write_atomic
+from helpers.errors import OutputError, WorkshopError, nearest
+from helpers.files import output_error, write_atomic
 from helpers.grading.box import UNPROTECTED, why_no_box
 from helpers.grading.collect import EXPECTED, Collected, collect
 from helpers.grading.course import Course, GradingError
 from helpers.grading.examine import Examination, remove_remains
 from helpers.grading.exports import exports
-from helpers.grading.gradebook import Marks
+from helpers.grading.gradebook import GradebookError, Marks, patiently
 from helpers.grading.kernel import KernelGone
 from helpers.grading.lesson import Lesson
 from helpers.grading.rebuild import HandInError, Rebuilt, rebuild
@@ -44,7 +43,6 @@ from helpers.terminal import EXIT_INTERRUPTED, EXIT_PROBLEM, progress_bar
 COLUMNS = ["student", "status", "score", "max_score", "points_to_mark_by_hand", "problem"]
 # What nbgrader's exchange lays beside a notebook, for late policies and for giving feedback back.
 EXCHANGED = ("timestamp.txt", "submission_secret.txt")
-DATABASE_TRIES = 3  # another program, such as Formgrader, may lock the gradebook for a moment
 
 
 def default_jobs() -> int:
@@ -93,9 +91,14 @@ def grade(
         If `jobs` is not a whole number above 0.
     GradingError
         If nobody handed anything in, nbgrader cannot enter the lesson in the gradebook, no kernel
-        can be started, or the box is required and does not work.
+        can be started, another program locks the gradebook for long, or the box is required and
+        does not work.
     OutputError
-        If the disk is full, for instance. The rows so far are in the table.
+        If the disk is full, for instance.
+
+    Notes
+    -----
+    Whatever stops a grading, the rows so far are in the table, and the next one does the rest.
     """
     jobs = default_jobs() if jobs is None else jobs
     whole("jobs", jobs, 1)
@@ -104,6 +107,24 @@ def grade(
         raise GradingError(
             "Kernels of students cannot be put into a box", found=no_box, fix="grade on Linux"
         )
+    with _written(course):
+        return _grade(course, lesson, jobs, no_box, progress=progress)
+
+
+@contextmanager
+def _written(course: Course) -> Iterator[None]:
+    """Say which file it was if the system refuses to write one."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(Path(error.filename or course.grading), error) from error
+
+
+def _grade(
+    course: Course, lesson: str, jobs: int, no_box: str | None, *, progress: bool
+) -> pd.DataFrame:
     collected = collect(course.grading, lesson)
     students = sorted({*course.api().get_submitted_students(lesson), *collected.problems})
     if not students:
@@ -116,7 +137,7 @@ def grade(
     if no_box is not None:
         print(f"Without a box ({no_box}), {UNPROTECTED}.", file=sys.stderr)
     remove_remains()
-    course.generate(lesson, database=True)
+    patiently(lambda: course.generate(lesson, database=True))
     return _Class(course, lesson, collected, students).grade(jobs, progress=progress)
 
 
@@ -127,7 +148,6 @@ class _HandIn:
     student: str
     rebuilt: Rebuilt | None = None
     problem: str = ""
-    before: dict[str, Any] | None = field(default=None)  # the record of the last grading
 
 
 class _Class:
@@ -147,6 +167,7 @@ class _Class:
         self.lesson: Lesson = self.records.lesson(lesson)
         settings = deepcopy(course.settings)
         settings.CourseDirectory.submitted_directory = "grading/rebuilt"
+        settings.CourseDirectory.feedback_directory = "grading/pages"  # until they are finished
         settings.GenerateFeedback.preprocessors = [
             *GenerateFeedback.class_traits()["preprocessors"].default(),
             DrawFormulas,
@@ -199,17 +220,20 @@ class _Class:
             if path.is_symlink() or not path.is_file():
                 raise HandInError(f"there is no file {self.name}.ipynb")
             rebuilt = rebuild(path.read_bytes(), self.lesson.release)
+            beside = {
+                name: (folder / name).read_bytes()[:1000]
+                for name in EXCHANGED
+                if (folder / name).is_file() and not (folder / name).is_symlink()
+            }
         except (HandInError, OSError) as error:
             return _HandIn(student, problem=str(error))
         target = self.course.grading / "rebuilt" / student / self.name / path.name
         shutil.rmtree(target.parent, ignore_errors=True)
         target.parent.mkdir(parents=True)
         write_atomic(target, nbformat.writes(rebuilt.notebook))
-        for name in EXCHANGED:
-            path = folder / name
-            if path.is_file() and not path.is_symlink():
-                write_atomic(target.with_name(name), path.read_bytes()[:1000])
-        return _HandIn(student, rebuilt, before=self.records.stored(self.name, student))
+        for name, content in beside.items():
+            write_atomic(target.with_name(name), content)
+        return _HandIn(student, rebuilt)
 
     def _examine(self, hand_in: _HandIn) -> Examination:
         assert hand_in.rebuilt is not None
@@ -222,49 +246,58 @@ class _Class:
             raise GradingError(
                 "No kernel can be started, so nobody can be graded", found=str(error)
             ) from error
-        for attempt in range(1, DATABASE_TRIES + 1):
-            try:
-                return self._graded(hand_in, examination)
-            except GradingError as error:
-                if attempt == DATABASE_TRIES or "database" not in str(error):
-                    return self._failed(hand_in.student, error.found or str(error))
-                time.sleep(2.0 * attempt)
-        raise AssertionError
+        try:
+            return patiently(lambda: self._graded(hand_in, examination))
+        except GradebookError:
+            raise
+        except GradingError as error:
+            return self._failed(hand_in.student, error.found or str(error))
 
     def _graded(self, hand_in: _HandIn, examination: Examination) -> dict[str, Any]:
         student = hand_in.student
         marks = Marks(self.api, self.name, student)
-        by_hand = marks.clear_automatic()
+        by_hand = marks.by_hand()
+        # If a grading was stopped after the marks were cleared, all of them wait in the gradebook.
+        before = self.records.entered(self.name, student)
+        earlier = before.get("by_hand", {})
+        by_hand = {name: waits and earlier.get(name, True) for name, waits in by_hand.items()}
+        if by_hand:
+            self.records.enter(self.name, student, {**before, "by_hand": by_hand})
+        marks.clear_automatic()
         self.course.step("autograde", self.name, student, api=self.api)
         record = self.records.stored(self.name, student) or {}
-        changed = _changed_answers(hand_in.before, record)
-        to_confirm = marks.keep_confirmed(by_hand, changed)
+        changed = _changed_answers(before, record)
+        result = marks.settle(by_hand, changed)
         self.course.step("generate_feedback", self.name, student, api=self.api)
         from helpers.grading.feedback import finish_page
 
-        finish_page(self.course.grading / "feedback" / student / self.name / f"{self.name}.html")
-        submission = self.api.get_submission(self.name, student)
-        waiting = marks.waiting()
+        page = Path(student, self.name, f"{self.name}.html")
+        finish_page(self.course.grading / "pages" / page, self.course.grading / "feedback" / page)
         assert hand_in.rebuilt is not None
         notes = [*examination.problems, *hand_in.rebuilt.notes]
-        notes += _changed_marks(hand_in.before, record)
-        notes += [f"{name}: answered anew after it was marked" for name in to_confirm]
+        notes += _changed_marks(before, record)
+        notes += [f"{name}: answered anew after it was marked" for name in result.to_confirm]
         former = self.collected.replaced.get(student)
         if former is not None:
             notes.append(f"handed in again; the former file is {former}")
         notes += self.collected.notes.get(student, [])
-        status = "to mark by hand" if waiting else "to confirm by hand" if to_confirm else "graded"
+        if result.penalty:
+            late = f"late: {result.penalty:g} of {result.score:g} points are subtracted"
+            notes.append(late)
+        self.records.enter(self.name, student, _entered(record))
+        status = "to confirm by hand" if result.to_confirm else "graded"
+        status = "to mark by hand" if result.waiting else status
         return {
             "student": student,
             "status": status,
-            "score": submission["score"],
-            "max_score": submission["max_score"],
-            "points_to_mark_by_hand": waiting,
+            "score": max(0.0, result.score - result.penalty),
+            "max_score": result.max_score,
+            "points_to_mark_by_hand": result.waiting,
             "problem": "; ".join(notes),
         }
 
     def _failed(self, student: str, problem: str | None) -> dict[str, Any]:
-        Marks(self.api, self.name, student).clear_automatic()
+        patiently(Marks(self.api, self.name, student).clear_automatic)
         page = self.course.grading / "feedback" / student / self.name
         if page.exists():  # it belongs to an earlier hand-in and would mislead
             shutil.rmtree(page)
@@ -279,18 +312,27 @@ class _Class:
         return table
 
 
-def _changed_answers(before: dict[str, Any] | None, after: dict[str, Any]) -> set[str]:
-    old, new = (before or {}).get("answers", {}), after.get("answers", {})
+def _entered(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what `Records.enter` keeps of a record."""
+    return {
+        "lesson": record.get("lesson"),
+        "answers": record.get("answers", {}),
+        "marks": record.get("examination", {}).get("marks", {}),
+    }
+
+
+def _changed_answers(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    old, new = before.get("answers", {}), after.get("answers", {})
     return {name for name in new if name in old and old[name] != new[name]}
 
 
-def _changed_marks(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
+def _changed_marks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return what a mended test changed for a hand-in that is the same as before."""
-    if not before or before.get("answers") != after.get("answers"):
+    if "lesson" not in before or before["answers"] != after.get("answers"):
         return []
-    if before.get("lesson") == after.get("lesson"):
+    if before["lesson"] == after.get("lesson"):
         return []
-    old, new = (one["examination"]["marks"] for one in (before, after))
+    old, new = before["marks"], after["examination"]["marks"]
     changes = [
         f"{name} {old.get(name, 0.0):g} → {points:g}"
         for name, points in new.items()

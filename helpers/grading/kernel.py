@@ -18,13 +18,26 @@ import zmq
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from helpers.grading.box import Limits, Places, kernel_command, kernel_environment
+from helpers.grading.box import (
+    Limits,
+    Places,
+    kernel_command,
+    kernel_environment,
+    network_attempts,
+)
 from helpers.grading.plain import MOST_BYTES
 
 MOST_MESSAGE = 16_000_000  # bytes of one message; the kernel is cut off beyond
 GRACE_S = 5.0  # for a cell that was interrupted, before the kernel is ended
-# Before the first cell: the same random numbers in each grading.
-BEGIN = "import random as _r, numpy as _n\n_r.seed({0})\n_n.random.seed({0})\ndel _r, _n"
+# Before the first cell: the same random numbers in each grading; and `exit` ends nothing, or the
+# cells that come after it would have no kernel.
+BEGIN = """
+import random as _r, numpy as _n
+_r.seed({0})
+_n.random.seed({0})
+exit = quit = lambda *_: print("The kernel goes on while you are graded.")
+del _r, _n
+"""
 
 
 class KernelGone(Exception):
@@ -62,6 +75,8 @@ class Kernel:
         self.peak_memory_bytes = 0
         self.cpu_s: dict[int, float] = {}  # of each process
         self.written_bytes = 0
+        self._inside: list[int] = []  # processes in the box
+        self._attempts = 0
 
     def __enter__(self) -> Kernel:
         self._log = (self._places.connection / "log.txt").open("wb")
@@ -76,7 +91,7 @@ class Kernel:
         environment = kernel_environment(self._places, self._seed, boxed=self._boxed)
         try:
             self._manager.start_kernel(
-                cwd=str(self._places.scratch), env=environment, stdout=self._log, stderr=self._log
+                cwd=str(self._places.work), env=environment, stdout=self._log, stderr=self._log
             )
             self._client = self._manager.client()
             self._client.context.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE)
@@ -133,6 +148,7 @@ class Kernel:
                     memory += process.memory_info().rss
                     times = process.cpu_times()
                     self.cpu_s[process.pid] = times.user + times.system
+            self._inside = [process.pid for process in processes[1:]]
             self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
             rounds += 1
             if rounds % 5 == 0:
@@ -148,6 +164,16 @@ class Kernel:
                     for process in processes:
                         with contextlib.suppress(psutil.Error):
                             process.kill()
+
+    def network_attempts(self) -> int | None:
+        """Return how often it wanted to reach a computer; None where nothing counts that."""
+        if not self._boxed:
+            return None
+        for process in self._inside:
+            with contextlib.suppress(OSError, ValueError):
+                self._attempts = network_attempts(process)
+                break
+        return self._attempts
 
     def run(
         self, source: str, seconds: float, keep: Callable[[dict[str, Any]], None] | None = None

@@ -3,11 +3,12 @@
 `encode` turns a value into JSON, in the student's kernel; `decode` turns it back, in the deciding
 process. The kernel may send whatever it likes, so `decode` accepts a closed list and nothing else:
 
-- None, truth values, whole and decimal numbers, text
-- lists, tuples, sets and dictionaries of these
-- NumPy arrays and scalars of truth values, numbers or text
+- None, truth values, whole and decimal numbers (fractions and `decimal`, too), text
+- lists, tuples, sets and dictionaries of these, and what is as good as a list (a range, a deque)
+- NumPy arrays and scalars of truth values, numbers or text; arrays of other libraries, such as JAX,
+  arrive as arrays of NumPy
 - tables and columns (pandas), frames (`ase.Atoms`: elements, positions, cell, periodicity)
-- the name of a file in the student's folder
+- the name of a file in the student's folder, as a path or as text
 - an object of any other type (a function, a model, a figure) as a number; `decode` hands the number
   to `remote`, and what comes back can be asked, one attribute or call after the other, for values
   of this list
@@ -17,10 +18,15 @@ There is no pickle, and no name of a class or a module.
 
 from __future__ import annotations
 
+import array
 import base64
+import decimal
+import fractions
 import math
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, ItemsView, KeysView, Mapping, ValuesView
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
@@ -61,13 +67,19 @@ def encode(value: Any, keep: Callable[[Any], int], *, depth: int = 0) -> Any:
 
     if depth > DEEPEST:
         raise PlainError("Lists are nested too deeply", expected=f"at most {DEEPEST} levels")
+    if type(value) is str and value.startswith(_folder() + os.sep):
+        return {"name": _relative(Path(value))}
     if value is None or type(value) in (bool, int, float, str):
         return value
+    if isinstance(value, (decimal.Decimal, fractions.Fraction)):
+        return float(value)
+    if isinstance(value, complex):
+        value = np.complex128(value)
     if isinstance(value, np.generic):
         return {"scalar": _array(np.asarray(value), keep, depth)}
     if isinstance(value, np.ndarray):
         return {"array": _array(value, keep, depth)}
-    for kind, name in ((list, "list"), (tuple, "tuple"), (set, "set"), (frozenset, "set")):
+    for kind, name in _SEQUENCES:
         if isinstance(value, kind):
             return {name: [encode(one, keep, depth=depth + 1) for one in value]}
     if isinstance(value, dict):
@@ -87,7 +99,9 @@ def _array(value: Any, keep: Callable[[Any], int], depth: int) -> dict[str, Any]
     shape = list(value.shape)
     if isinstance(value, np.ma.MaskedArray):
         value = value.filled(math.nan) if value.dtype.kind in "fc" else value.filled()
-    if value.dtype.kind in "biufc" and value.dtype.itemsize <= 16:
+    if value.dtype in (np.longdouble, np.clongdouble):
+        value = value.astype(np.float64 if value.dtype.kind == "f" else np.complex128)
+    if value.dtype.kind in "biufc":
         little = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
         text = base64.b64encode(little.tobytes()).decode()
         return {"dtype": little.dtype.str, "shape": shape, "base64": text}
@@ -96,12 +110,28 @@ def _array(value: Any, keep: Callable[[Any], int], depth: int) -> dict[str, Any]
     return {"dtype": kind, "shape": shape, "items": items}
 
 
+_SEQUENCES = (
+    (list, "list"),
+    (tuple, "tuple"),
+    (set, "set"),
+    (frozenset, "set"),
+    (range, "list"),
+    (deque, "list"),
+    (array.array, "list"),
+    (KeysView, "list"),
+    (ValuesView, "list"),
+    (ItemsView, "list"),
+)
+
+
+def _folder() -> str:
+    """Return the folder of the notebook, in which the student's kernel began."""
+    return os.environ.get("MLMD_WORK") or os.getcwd()
+
+
 def _relative(path: PurePath) -> str:
-    here = Path.cwd()
-    try:
-        return PurePosixPath(Path(path).absolute().relative_to(here)).as_posix()
-    except ValueError:
-        return "elsewhere"
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(_folder()))
+    return "elsewhere" if inside.startswith("..") else PurePath(inside).as_posix()
 
 
 def _from_libraries(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
@@ -114,7 +144,7 @@ def _from_libraries(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
         parts = (value.numbers, value.positions, value.cell.array, value.pbc)
         return {"frame": [inside(part) for part in parts]}
     if pd is None:
-        return {"object": keep(value)}
+        return _from_array(value, keep, depth)
     if isinstance(value, pd.Index):
         return {"index": inside(value.tolist()), "names": inside(list(value.names))}
     if isinstance(value, pd.Series):
@@ -126,6 +156,18 @@ def _from_libraries(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
     if isinstance(value, pd.DataFrame):
         columns = [inside(_values(value.iloc[:, i])) for i in range(value.shape[1])]
         return {"table": columns, "columns": inside(value.columns), "rows": inside(value.index)}
+    return _from_array(value, keep, depth)
+
+
+def _from_array(value: Any, keep: Callable[[Any], int], depth: int) -> Any:
+    """Return an array of another library (JAX, for instance) as one of NumPy."""
+    import numpy as np
+
+    if all(hasattr(type(value), name) for name in ("__array__", "shape", "dtype")):
+        try:
+            return {"array": _array(np.asarray(value), keep, depth)}
+        except (TypeError, ValueError, RuntimeError):  # it has no values yet, or lies on a GPU
+            pass
     return {"object": keep(value)}
 
 
@@ -248,10 +290,15 @@ def _open_object(data: dict, _inside: Callable, remote: Callable[[int], Any], _:
 
 
 def _open_file(data: dict, _inside: Callable, _remote: Callable, folder: Path) -> Any:
-    name = PurePosixPath(str(data["file"]))
+    (text,) = data.values()
+    name = PurePosixPath(str(text))
     if name.is_absolute() or ".." in name.parts:
         return folder / "elsewhere"
     return folder / name
+
+
+def _open_name(data: dict, inside: Callable, remote: Callable, folder: Path) -> str:
+    return str(_open_file(data, inside, remote, folder))
 
 
 _KINDS: Mapping[str, Callable[..., Any]] = {
@@ -267,4 +314,5 @@ _KINDS: Mapping[str, Callable[..., Any]] = {
     "frame": _open_frame,
     "object": _open_object,
     "file": _open_file,
+    "name": _open_name,
 }

@@ -88,6 +88,31 @@ class Records:
             return dict(json.loads(self.path(lesson, student).read_text(encoding="utf-8")))
         return None
 
+    def entered(self, lesson: str, student: str) -> dict[str, Any]:
+        """Return what the gradebook was last given of a student; empty if nothing yet.
+
+        Keys are ``lesson``, ``answers`` and ``marks``; and ``by_hand``, as
+        `helpers.grading.gradebook.Marks.by_hand`, if a grading was stopped in between.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(self._entered(lesson, student).read_text(encoding="utf-8")))
+        return {}
+
+    def enter(self, lesson: str, student: str, content: dict[str, Any]) -> None:
+        """Keep what `entered` returns.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        path = self._entered(lesson, student)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(content))
+
+    def _entered(self, lesson: str, student: str) -> Path:
+        return self.grading / "entered" / lesson / f"{student}.json"
+
     def examine(self, lesson: Lesson, student: str, notebook: Any) -> Examination:
         """Return what is known about a rebuilt notebook; examine it if nothing is.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def answer(number: int) -> None:
 
 def _reply(request: dict[str, Any]) -> dict[str, Any]:
     if "names" in request:
-        return {"values": _values(request["names"])}
+        return {"values": _values(request["names"]), "folder": encode(Path.cwd(), _keep)}
     thing = _objects[request["object"]]
     step = request["step"]
     arguments = [_argument(one, request) for one in request.get("arguments", [])]
@@ -59,7 +60,9 @@ def _values(names: list[str]) -> dict[str, Any]:
     for name in names:
         if name in namespace:
             try:
-                values[name] = encode(namespace[name], _keep)
+                with warnings.catch_warnings():  # the notebook may have made errors of them
+                    warnings.simplefilter("ignore")
+                    values[name] = encode(namespace[name], _keep)
             except Exception as error:
                 values[name] = {"untold": f"{type(error).__name__}: {error}"[:200]}
     return values

@@ -63,6 +63,19 @@ def test_names_that_are_understood(grading, send):
             "02_train_gap.ipynb": "another lesson",
         },
     )
+    send("Hana 01 First Look.ipynb", "hana")
+    send("ida_01_first_look.ipynb.txt", "ida")  # some browsers add it
+    send("Jan  Novak_Copy of 01_first_look.ipynb", "jan")
+    send("\u0915\u093f\u0930\u0923_01_first_look.IPYNB", "kiran")
+    send(
+        "lu.zip",
+        {"kit/notebooks/01_first_look.ipynb": "lu", "kit/solutions/01_first_look.ipynb": ""},
+    )
+    send("of Monday.zip", {"mia_01_first_look.ipynb": "mia", "a/nils_01-first-look.ipynb": "nils"})
+    for name, text in (("olga/01_first_look.ipynb", "olga"), ("olga/gap.xml", "no notebook")):
+        path = grading / "downloaded" / LESSON / "archive" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     send(".DS_Store", "not from a student")
     assert collect(grading, LESSON).problems == {}
     assert submitted(grading) == {
@@ -74,6 +87,14 @@ def test_names_that_are_understood(grading, send):
         "emil": "emil",
         "fred": "fred",
         "gina": "gina",
+        "Hana": "hana",
+        "ida": "ida",
+        "Jan Novak": "jan",
+        "\u0915\u093f\u0930\u0923": "kiran",
+        "lu": "lu",
+        "mia": "mia",
+        "nils": "nils",
+        "olga": "olga",
     }
 
 
@@ -117,6 +138,15 @@ def test_what_cannot_be_assigned_is_told_and_stops_nobody(grading, send, name, c
     with pytest.raises(AssertionError, match=why):
         raise AssertionError(problems[who])
     assert submitted(grading) == {"ben": "ben"}
+
+
+def test_whose_notebook_lies_in_a_folder_is_not_guessed(grading, send):
+    folder = grading / "downloaded" / LESSON / "archive" / "Lesson 1"
+    folder.mkdir()
+    (folder / "anna_01_first_look.ipynb").write_text("anna")
+    problem = collect(grading, LESSON).problems["Lesson 1"]
+    assert "A folder called Lesson 1 holds the notebook of anna" in problem
+    assert submitted(grading) == {}
 
 
 def test_of_two_files_that_differ_none_is_taken(grading, send):

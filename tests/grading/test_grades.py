@@ -1,13 +1,13 @@
-"""What an instructor may type wrongly, what stops a grading, and the tables that it writes."""
+"""What an instructor may type wrongly, who cannot be graded, and the tables that are written."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pandas as pd
@@ -16,9 +16,9 @@ from probes.course import LESSON, hand_in, new_course
 from probes.hand_ins import HandIn
 
 from helpers.grading import grade, grades
+from helpers.grading.box import why_no_box
 from helpers.grading.course import Course, GradingError
 from helpers.grading.exports import exports
-from helpers.grading.records import Records
 from helpers.grading.roster import Roster
 
 
@@ -47,50 +47,78 @@ def test_nbgrader_does_not_hide_that_it_was_stopped():
         Course().step("autograde", "01_first_look", "anna", api=api)
 
 
+@contextlib.contextmanager
+def not_as_root():
+    """Let this thread heed the permissions of files, even if it is root's."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        yield
+        return
+    library, header = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0)
+    rights = (ctypes.c_uint32 * 6)()  # of Linux's capabilities, 1 and 2 overrule permissions
+    assert library.capget(header, rights) == 0
+    rights[0] &= ~0b110
+    assert library.capset(header, rights) == 0
+    try:
+        yield
+    finally:
+        rights[0] |= 0b110
+        assert library.capset(header, rights) == 0
+
+
+@pytest.fixture
+def no_bubblewrap(monkeypatch, tmp_path):
+    """A machine on which bubblewrap is not installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    why_no_box.cache_clear()
+    yield
+    why_no_box.cache_clear()
+
+
+@pytest.mark.slow
+def test_without_a_box_it_says_first_what_is_not_protected_or_refuses(
+    tmp_path, no_bubblewrap, capsys
+):
+    course = new_course(tmp_path)
+    hand_in(course, HandIn("anna"))
+    with pytest.raises(GradingError, match="cannot be put into a box.*bubblewrap"):
+        grade(course, LESSON, require_box=True, progress=False)
+    assert not (course.grading / f"{LESSON}.csv").exists()
+    capsys.readouterr()
+    table = grade(course, LESSON, progress=False)
+    assert table["score"].tolist() == [10]
+    said = capsys.readouterr().err
+    assert said.startswith("Without a box (bubblewrap") and "runs with your rights" in said
+
+
 @pytest.mark.slow
 def test_who_cannot_be_graded_has_a_row_and_no_old_feedback(tmp_path):
     course = new_course(tmp_path)
     hand_in(course, HandIn("anna", write=lambda _: b"{half a noteb"))
     hand_in(course, HandIn("ben", write=lambda _: b"[" * 100_000))
     hand_in(course, HandIn("carl", write=lambda _: b'{"cells": [{"source": "x"}]}'))
+    hand_in(course, HandIn("dora")).chmod(0)
+    of_another_lesson = {"nbgrader": {"grade_id": "ex2-1", "solution": True}}
+    more = [{"cell_type": "code", "source": "x = 1", "metadata": of_another_lesson}]
+    cells = json.loads((course.root / "notebooks" / LESSON / f"{LESSON}.ipynb").read_text())
+    cells["cells"] = [*cells["cells"][:2], *more]
+    hand_in(course, HandIn("emil", write=lambda _: json.dumps(cells).encode()))
     page = course.grading / "feedback" / "anna" / LESSON / f"{LESSON}.html"
     page.parent.mkdir(parents=True)
     page.write_text("14 of 16")
     archive = course.grading / "downloaded" / LESSON / "archive"
     archive.mkdir(parents=True)
     (archive / "nobody.rar").touch()
-    table = grade(course, LESSON, progress=False).set_index("student")
+    unreadable = archive / f"fred_{LESSON}.ipynb"
+    unreadable.touch(0)
+    with not_as_root():
+        table = grade(course, LESSON, progress=False).set_index("student")
     assert set(table["status"]) == {"failed"} and not page.exists()
-    assert list(table.index) == ["anna", "ben", "carl", "nobody.rar"]
-    told = ["damaged or not a notebook", "nested too deeply", "no answer cell", "whose it is"]
+    names = ["anna", "ben", "carl", "dora", "emil", "fred", "nobody.rar"]
+    assert list(table.index) == names
+    told = ["damaged or not a notebook", "nested too deeply", "no answer cell", "denied"]
+    told += ["no answer cell", "denied", "whose it is"]
     for problem, part in zip(table["problem"], told, strict=True):
         assert part in problem
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_grading_that_was_stopped_goes_on_where_it_was(tmp_path, how):
-    """The table keeps the rows so far; who was examined is not examined again."""
-    course = new_course(tmp_path)
-    waits = {"ex1-3": "import time\ntime.sleep(2)"}
-    for one in (HandIn("anna"), HandIn("ben", waits), HandIn("carl", waits)):
-        hand_in(course, one)
-    command = [sys.executable, "-m", "helpers.grading.grades", "grade", LESSON, "--jobs", "1"]
-    process = subprocess.Popen(
-        [*command, "--course", str(course.root)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
-    records = Records.of(course.root)
-    end = time.monotonic() + 120
-    while not records.path(LESSON, "anna").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    os.kill(process.pid, how)
-    said = process.communicate(timeout=60)[1].decode()
-    if how == signal.SIGINT:
-        assert process.returncode == 130 and "same command again does the rest" in said
-    before = records.path(LESSON, "anna").stat().st_mtime_ns
-    table = grade(course, LESSON, jobs=2, progress=False).set_index("student")
-    assert table["score"].to_dict() == {"anna": 10, "ben": 8, "carl": 8}
-    assert records.path(LESSON, "anna").stat().st_mtime_ns == before
 
 
 def test_tables_for_other_systems_leave_open_what_is_not_final(tmp_path):

@@ -10,15 +10,29 @@ import pandas as pd
 import psutil
 import pytest
 from probes.course import LESSON, hand_in, new_course
-from probes.hand_ins import CLAIMS, FULL, HONEST, UNLUCKY, probes
+from probes.hand_ins import CLAIMS, FILES, FULL, HONEST, UNLUCKY, HandIn, probes
 
 from helpers.grading import grade
 from helpers.grading.box import why_no_box
 from helpers.grading.build import build
 from helpers.grading.course import Course
+from helpers.grading.rebuild import rebuild
 from helpers.grading.records import Records
 
-PROBES = ["looks", "looks around", "network", "stays"]
+# A policy as in nbgrader's manual: a point for each hour.
+POLICY = """
+from nbgrader.plugins import BasePlugin
+
+
+class Hours(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return round(total_seconds_late / 3600)
+
+
+c.AssignLatePenalties.plugin_class = Hours
+"""
+LATE = "Lesson 1_late_attempt_2026-03-02-08-00-00_homework.ipynb"  # as Blackboard names it
+PROBES = ["looks", "network", "stays"]
 needs_box = pytest.mark.skipif(why_no_box() is not None, reason=f"no box: {why_no_box()}")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hand-ins")]
 
@@ -40,6 +54,15 @@ def graded(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("MLMD_BAIT", "secret")
     course = new_course(tmp_path_factory.mktemp("class"))
+    with (course.root / "nbgrader_config.py").open("a") as settings:
+        settings.write(POLICY)
+    course = Course(course.root)
+    course.generate(LESSON, database=True)
+    with course.api().gradebook as gradebook:
+        gradebook.update_or_create_assignment(LESSON, duedate="2026-03-02 06:00 UTC")
+    archive = course.grading / "downloaded" / LESSON / "archive"
+    archive.mkdir(parents=True)
+    shutil.copy(hand_in(course, HandIn("late"), folder="elsewhere"), archive / LATE)
     bait = {
         "a file of the instructor": tmp_path_factory.mktemp("home") / "letter.txt",
         "another hand-in": course.grading / "submitted" / "right" / LESSON / f"{LESSON}.ipynb",
@@ -53,8 +76,14 @@ def graded(tmp_path_factory):
         server.settimeout(0.1)
         places = {name: str(path) for name, path in bait.items()}
         looking = probes(places, server.getsockname()[1])
-        members = [*HONEST, *UNLUCKY, *CLAIMS, *(looking if why_no_box() is None else [])]
-        for one in members:
+        members = [
+            HandIn("late"),
+            *HONEST,
+            *UNLUCKY,
+            *CLAIMS,
+            *(looking if why_no_box() is None else []),
+        ]
+        for one in members[1:]:
             hand_in(course, one)
         table = grade(course, LESSON, progress=False).set_index("student")
         try:
@@ -79,6 +108,25 @@ def test_each_gets_the_points_of_the_answers_and_no_others(graded, one):
     assert one.told in row["problem"]
     if not one.told:
         assert row["problem"] == ""
+
+
+def test_a_late_policy_subtracts_points_and_says_so(graded):
+    row = graded.table.loc["late"]
+    assert row["score"] == 8 and row["problem"] == "late: 2 of 10 points are subtracted"
+    page = graded.course.grading / "feedback" / "late" / LESSON / f"{LESSON}.html"
+    assert "Late submission penalty (Score: -2.0)" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("one", FILES, ids=lambda one: one.name)
+def test_an_odd_file_with_the_right_answers_is_rebuilt_as_the_right_one(graded, one):
+    """All that is graded is the rebuilt notebook, so it gets the same marks."""
+    release = Records.of(graded.course.root).lesson(LESSON).release
+    right, odd = (
+        rebuild(hand_in(graded.course, it, folder="odd").read_bytes(), release)
+        for it in (HandIn("plain"), one)
+    )
+    assert right.notes == [] and odd.notebook.cells == right.notebook.cells
+    assert one.told in "; ".join(odd.notes) and bool(one.told) == bool(odd.notes)
 
 
 @needs_box
@@ -107,7 +155,8 @@ def test_outputs_of_students_are_kept_short(graded):
 def test_the_second_grading_runs_nobody_again_and_a_mended_test_everybody(graded):
     """Nothing changes then; and when a test is mended, the table says whose marks did."""
     course = graded.course
-    keep = ["right", "an object", "stub"]
+    keep = ["right", "not a number", "errors"]
+    shutil.rmtree(course.grading / "downloaded")
     for name in set(graded.members) - set(keep):
         shutil.rmtree(course.grading / "submitted" / name)
     before = {name: Records.of(course.root).path(LESSON, name).stat().st_mtime_ns for name in keep}
@@ -122,6 +171,6 @@ def test_the_second_grading_runs_nobody_again_and_a_mended_test_everybody(graded
     source.write_text(text.replace("float(total) == 5050", "float(total) == 5051"), "utf-8")
     build([LESSON], course)
     table = grade(course, LESSON, progress=False).set_index("student")
-    assert table["score"].to_dict() == {"right": 8, "an object": 8, "stub": 8}
+    assert table["score"].to_dict() == {"right": 8, "not a number": 8, "errors": 3}
     assert table.loc["right", "problem"] == "the tests were changed: test1-1 2 → 0"
-    assert "tests were changed" not in table.loc["stub", "problem"]
+    assert "tests were changed" not in table.loc["errors", "problem"]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import nbformat
 import pytest
+from probes.course import LESSON, LIMITS, hand_in, new_course
+from probes.hand_ins import FULL, RIGHT, HandIn
 
+from helpers.grading.examine import examine
 from helpers.grading.judge import Judge
-from helpers.grading.lesson import HiddenTest
+from helpers.grading.lesson import HiddenTest, Lesson
+from helpers.grading.rebuild import rebuild
 
 GIVEN = "from pathlib import Path\nLIMIT = 10"
 
@@ -120,3 +126,57 @@ else:
     raise AssertionError
 """
     assert decide(judge, source)[0].error == ""
+
+
+NOTED = """
+import sys as _sys
+_ran = []
+_sys.addaudithook(lambda event, given: _ran.append((event, str(given[:2])))
+                  if event in ("compile", "exec", "import") else None)
+"""
+LOOK = """
+import os as _os
+assert any("<test>" in text for event, text in _ran if event == "exec")
+_not_ours = [text for _, text in _ran if "of_the" "_student" in text or _os.getcwd() in text]
+assert not _not_ours, _not_ours
+"""
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    """The right answers, each with a mark in its text; and the lesson."""
+    course = new_course(tmp_path_factory.mktemp("handed-in"))
+    mark = "\nof_the_student = None  # of_the_student"
+    path = hand_in(course, HandIn("anna", {name: text + mark for name, text in RIGHT.items()}))
+    solution, release = (
+        nbformat.read(course.root / folder / LESSON / f"{LESSON}.ipynb", as_version=4)
+        for folder in ("solutions", "notebooks")
+    )
+    notebook = rebuild(path.read_bytes(), release).notebook
+    return notebook, Lesson.split(LESSON, solution, release)
+
+
+@pytest.mark.slow
+def test_when_the_time_of_a_hand_in_is_over_the_rest_gives_nothing(handed_in):
+    found = examine(*handed_in, limits=replace(LIMITS, total_s=0.01))
+    assert found.marks == dict.fromkeys(FULL, 0.0)
+    assert found.problems[0].endswith(": the time for a hand-in was over")
+    assert "the rest was not run" in found.problems
+
+
+@pytest.mark.slow
+def test_no_line_of_a_hand_in_reaches_the_process_that_decides(handed_in, monkeypatch):
+    """All that is written to it is kept, and all that it compiles, imports and runs."""
+    notebook, lesson = handed_in
+    tests = {name: replace(test, source=LOOK + test.source) for name, test in lesson.tests.items()}
+    written, write = [], Judge._write
+
+    def note(self, message):
+        written.append(json.dumps(message))
+        write(self, message)
+
+    monkeypatch.setattr(Judge, "_write", note)
+    lesson = replace(lesson, tests=tests, given=lesson.given + NOTED)
+    assert examine(notebook, lesson, limits=LIMITS).marks == FULL
+    assert len(written) > len(FULL)
+    assert not [text for text in written if "of_the_student" in text]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from array import array
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +72,42 @@ def test_arrays_arrive_as_they_were(array):
     arrived = crossed(array)
     assert arrived.dtype.kind == array.dtype.kind and arrived.shape == array.shape
     np.testing.assert_array_equal(arrived, array)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Fraction(1, 4), 0.25),
+        (Decimal("0.5"), 0.5),
+        (1 + 2j, 1 + 2j),
+        (range(3), [0, 1, 2]),
+        (deque([1, 2]), [1, 2]),
+        ({"a": 1}.values(), [1]),
+        (array("d", [0.5]), [0.5]),
+        (np.longdouble(0.5), 0.5),
+        (np.arange(2, dtype=np.longdouble), [0.0, 1.0]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_as_good_as_a_number_or_a_list_arrives_as_one(value, expected):
+    np.testing.assert_array_equal(crossed(value), expected)
+
+
+def test_an_array_of_another_library_arrives_as_one_of_numpy():
+    jnp = pytest.importorskip("jax.numpy")
+    arrived = crossed({"mean": jnp.float32(0.5), "all": jnp.arange(3)})
+    assert float(arrived["mean"]) == 0.5 and type(arrived["all"]) is np.ndarray
+    np.testing.assert_array_equal(arrived["all"], [0, 1, 2])
+
+
+def test_names_of_files_lead_to_the_copies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("a")
+    Path("b.txt").symlink_to("a.txt")
+    for value in (Path("a.txt"), tmp_path / "a.txt", Path("b.txt")):
+        assert crossed(value) == Path("copies/a.txt")
+    assert crossed(str(tmp_path / "x" / "a.txt")) == "copies/x/a.txt"
+    assert crossed("a.txt") == "a.txt" and crossed(Path("..")) == Path("copies/elsewhere")
 
 
 def test_tables_columns_and_frames_arrive_as_they_were():

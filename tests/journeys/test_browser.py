@@ -33,13 +33,17 @@ TOKEN = "for-this-test"
 # marking asks the second for MathJax, and shows formulas as they were typed without it.
 NOT_NEEDED = ("https://plausible.io/", "https://cdnjs.cloudflare.com/ajax/libs/mathjax/")
 # What a browser would run if it were not shown as text.
-PROBE = """<img src="nothing" onerror="document.title = 'reached'">"""
+PROBE = (
+    """<img src="nothing" onerror="document.title = 'reached'; document.cookie = 'reached=1';"""
+    """ fetch('/reached')">"""
+)
+STUDENTS = ("anna", "ben")
 PATIENCE = 300_000  # ms: machines that run tests are busy
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A copy of the course, in which one student handed in an answer to the free-text question."""
+    """A copy of the course, in which students handed in what a browser might run."""
     root = tmp_path_factory.mktemp("desk")
     shutil.copy(OWN.root / "nbgrader_config.py", root)
     for folder in ("notebooks", "solutions"):
@@ -50,9 +54,10 @@ def course(tmp_path_factory):
             cell.source = f"It is noise of the *grid*: $a<b$. {PROBE}"
         elif cell.id == "ex1-1":
             cell.source = f"from IPython.display import HTML, display\ndisplay(HTML({PROBE!r}))"
-    path = root / "grading" / "submitted" / "anna" / FIRST / f"{FIRST}.ipynb"
-    path.parent.mkdir(parents=True)
-    nbformat.write(notebook, path)
+    for student in STUDENTS:
+        path = root / "grading" / "submitted" / student / FIRST / f"{FIRST}.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
     grade(Course(root), FIRST, progress=False)
     return Course(root)
 
@@ -209,6 +214,8 @@ def test_the_sliders_of_the_explorer_move_with_the_keyboard(page, lab):
 
 
 def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{lab}/lab?reset&token={TOKEN}")
     page.get_by_role("menuitem", name="Nbgrader").click()
     page.get_by_text("Formgrader", exact=True).first.click()
@@ -220,16 +227,36 @@ def test_an_instructor_marks_an_answer_in_formgrader(page, lab, course):
     for place in (f"gradebook/{FIRST}", f"gradebook/{FIRST}/{FIRST}"):  # lesson, its notebook
         frame.locator(f"a[href$='{place}']").last.click()
     frame.get_by_role("link", name="Submission #1").click()
-    frame.get_by_text("<img src=").first.wait_for()  # shown as text
-    assert frame.locator("img[src=nothing]").count() == 0
-    assert "reached" not in [one.title() for one in page.frames] + [page.title()]
     score = frame.locator("input.score.needs_manual_grade#text1-6")  # once the page knows marks
     score.fill("1.5")
     score.press("Tab")
+    marks = until_marked(course)
+    assert sorted(marks.values(), key=str) == [1.5, None]
+    for student, mark in marks.items():
+        with course.api().gradebook as gradebook:
+            number = gradebook.find_submission_notebook(FIRST, FIRST, student).id
+        page.goto(f"{lab}/formgrader/submissions/{number}/?index=0")
+        page.get_by_text("<img src=").first.wait_for()  # shown as text
+        page.wait_for_function(
+            "mark => document.querySelector('input.score#text1-6').value === mark",
+            arg="" if mark is None else "1.5",
+        )
+        assert page.locator("img[src=nothing]").count() == 0
+        assert "reached" not in [one.title() for one in page.frames]
+    assert "reached" not in {cookie["name"] for cookie in page.context.cookies()}
+    assert len(asked) > 20 and [url for url in asked if "reached" in url] == []
+
+
+def until_marked(course):
+    """Return the marks for the free-text question, once one is in the gradebook."""
     for _ in range(60):
         with course.api().gradebook as gradebook:
-            if gradebook.find_grade("text1-6", FIRST, FIRST, "anna").manual_score == 1.5:
-                return
+            marks = {
+                student: gradebook.find_grade("text1-6", FIRST, FIRST, student).manual_score
+                for student in STUDENTS
+            }
+        if any(mark is not None for mark in marks.values()):
+            return marks
         time.sleep(0.5)
     raise AssertionError("the mark did not reach the gradebook")
 
@@ -243,6 +270,7 @@ def test_a_feedback_page_shows_formulas_and_runs_nothing(browser, course):
     opened.goto(path.as_uri())
     opened.get_by_text("<img src=").first.wait_for()
     assert opened.title() != "reached" and opened.locator("script").count() == 0
+    assert context.cookies() == [] and opened.evaluate("document.cookie") == ""
     formulas = opened.eval_on_selector_all(
         "img[src^='data:image/svg']", "all => all.map(one => [one.alt, one.naturalWidth])"
     )
