@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +62,32 @@ def progress_bar(
     return tqdm(
         total=total, desc=description, unit=unit, disable=not show, file=sys.stderr, **options
     )
+
+
+@contextlib.contextmanager
+def dropped_if_it_fails() -> Iterator[None]:
+    """Hold back what is written to the error stream; drop it if an exception leaves the block.
+
+    Compiled libraries write there past Python: a panic of Rust shows itself although the exception
+    that it becomes is handled. What they write is passed on if nothing fails. The whole process is
+    concerned: use it for moments, and in one thread at a time.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or not there
+        sys.stderr.flush()
+    try:
+        stream = os.dup(2)
+    except OSError:  # a process without an error stream
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        try:
+            os.dup2(held.fileno(), 2)
+            yield
+            held.seek(0)
+            os.write(stream, held.read())
+        finally:
+            os.dup2(stream, 2)
+            os.close(stream)
 
 
 def run_guarded(

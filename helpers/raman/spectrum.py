@@ -49,7 +49,8 @@ def raman_spectrum(
     Parameters
     ----------
     polarizabilities : array-like of shape (n_times, 3, 3) or (n_runs, n_times, 3, 3)
-        In any unit. Nine numbers may stand for each matrix; a DataFrame has nine columns.
+        In any unit. Nine numbers may stand for each matrix; a DataFrame has nine columns. Also a
+        generator, or a list of DataFrames, one for each run.
     interval_fs : float
         Time between two of them: 4 fs at most.
     temperature_K : float
@@ -270,6 +271,15 @@ def _series(polarizabilities: Any) -> np.ndarray:
         return as_tensors(polarizabilities, name="polarizabilities")[None]
     if isinstance(polarizabilities, Iterable) and not hasattr(polarizabilities, "__len__"):
         polarizabilities = list(polarizabilities)
+    if isinstance(polarizabilities, (list, tuple)):
+        if any(isinstance(x, pd.Series) and x.dtype != object for x in polarizabilities):
+            return as_tensors(polarizabilities, name="polarizabilities")[None]  # rows of a table
+        polarizabilities = [
+            as_tensors(run, name=f"polarizabilities of run {number}")
+            if isinstance(run, (pd.DataFrame, pd.Series))
+            else run
+            for number, run in enumerate(polarizabilities, start=1)
+        ]
     array = checks.real_numbers(polarizabilities, "The series of polarizabilities", expected)
     if array.ndim < 2 or array.size == 0 or array.shape[-2:] != (3, 3) and array.shape[-1] != 9:
         raise DataError(

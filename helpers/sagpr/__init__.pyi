@@ -1,6 +1,6 @@
+from .frame_input import frame_array as frame_array
 from .lambda_soap import LambdaSoap as LambdaSoap
 from .lambda_soap import environments as environments
-from .lambda_soap import frame_array as frame_array
 from .model_file import load_model as load_model
 from .model_file import save_model as save_model
 from .model_selection import halving_search as halving_search

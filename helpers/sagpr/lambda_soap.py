@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ase import Atom, Atoms
+from ase import Atoms
 from ase.data import atomic_numbers
 
 from helpers import checks
+from helpers.boundaries import periodic_directions
 from helpers.errors import ConfigError, DataError
+from helpers.sagpr.frame_input import all_or_none_periodic, as_frames
+from helpers.terminal import dropped_if_it_fails
 
 BATCH_SIZE = 25  # frames whose features are in memory at the same time
 
@@ -126,7 +130,7 @@ Selection = Mapping[tuple[str, int], np.ndarray]  # columns by (element, λ)
 
 
 def environments(
-    frames: Sequence[Atoms],
+    frames: Any,
     settings: LambdaSoap,
     lambdas: Sequence[int],
     *,
@@ -136,7 +140,7 @@ def environments(
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
+    frames : iterable of ase.Atoms, or one of them
         Their features are in memory at once: cut long lists with `batches`.
     settings : LambdaSoap
     lambdas : sequence of int
@@ -150,6 +154,7 @@ def environments(
     ConfigError
         If a λ cannot be used.
     """
+    frames = as_frames(frames)
     check_frames(frames, settings)
     expansion = _expand(frames, settings)
     return {
@@ -167,54 +172,11 @@ def environments(
     }
 
 
-def as_frames(frames: Any) -> list[Atoms]:
-    """Return frames as a list: one frame alone, an iterable, or the array of `frame_array`.
-
-    Raises
-    ------
-    DataError
-        If something else is among them.
-    """
-    if isinstance(frames, Atoms):
-        return [frames]
-    if isinstance(frames, np.ndarray) and frames.ndim == 2 and frames.shape[1] == 1:
-        frames = frames[:, 0]
-    if isinstance(frames, str) or not isinstance(frames, Iterable):
-        raise DataError(f"{frames!r:.60} cannot be used", expected="a list of ase.Atoms")
-    frames = list(frames)
-    for number, atoms in enumerate(frames, start=1):
-        if isinstance(atoms, np.ndarray) and atoms.size and isinstance(atoms.flat[0], Atom):
-            raise DataError(
-                f"Frame {number} was taken apart into an array of its atoms",
-                expected="ase.Atoms",
-                fix="numpy does that to a list of frames, also inside meta-estimators of "
-                "scikit-learn such as BaggingRegressor: give them frame_array(frames)",
-            )
-        if not isinstance(atoms, Atoms):
-            raise DataError(
-                f"Frame {number} is {type(atoms).__name__}", expected="ase.Atoms", fix="load_frames"
-            )
-    return frames
-
-
-def frame_array(frames: Iterable[Atoms]) -> np.ndarray:
-    """Return frames as an array of objects, shape (n_frames, 1).
-
-    Where scikit-learn turns its input into an array, as `BaggingRegressor` does, NumPy would take a
-    list of frames apart into their atoms.
-    """
-    frames = as_frames(frames)
-    array = np.empty((len(frames), 1), object)
-    for row, atoms in zip(array, frames, strict=True):
-        row[0] = atoms
-    return array
-
-
 def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
     """Raise `DataError` unless each frame can be described with these settings.
 
     Refused are no frames at all, unknown elements, none of the centers, positions or cells that are
-    not finite numbers, and a periodic frame without a whole cell.
+    not finite numbers, and boundary conditions that `boundaries.periodic_directions` refuses.
     """
     if len(frames) == 0:
         raise DataError("There are no frames", expected="at least one")
@@ -235,12 +197,12 @@ def check_frames(frames: Sequence[Atoms], settings: LambdaSoap) -> None:
             raise DataError(
                 f"Frame {number} holds none of the centers", expected=", ".join(settings.centers)
             )
-        if atoms.pbc.any() and not (atoms.pbc.all() and abs(atoms.cell.volume) > 0):
+        try:
+            periodic_directions(atoms.cell.array, atoms.pbc)
+        except DataError as error:
             raise DataError(
-                f"Frame {number} is periodic without a whole cell",
-                expected="three cell vectors and pbc along all of them, or pbc=False",
-                found=f"cell {atoms.cell.lengths().round(3).tolist()}, pbc {atoms.pbc.tolist()}",
-            )
+                f"Frame {number}: {error.problem}", found=error.found, fix=error.fix
+            ) from None
 
 
 def batches(n_frames: int) -> list[slice]:
@@ -280,7 +242,9 @@ def _expand(
     neighbor_types = np.array([atomic_numbers[x] for x in settings.elements], np.int32)
     with _calculator(settings) as calculator:
         try:
-            coefficients = calculator.compute(list(frames))
+            coefficients = calculator.compute(
+                [all_or_none_periodic(atoms, settings.cutoff_A) for atoms in frames]
+            )
         except Exception as error:  # featomic tells no kinds apart
             raise _refusal(settings, error) from error
     coefficients = coefficients.keys_to_properties(
@@ -338,18 +302,32 @@ def _calculator(settings: LambdaSoap) -> Iterator[Any]:
     """Lend a calculator of featomic, which changes as it computes: to one thread at a time."""
     from featomic import SphericalExpansion
 
+    _try_settings(settings)
     if len(_idle_calculators) > 8:
         _idle_calculators.clear()
     idle = _idle_calculators.setdefault(settings, [])
     try:
         calculator = idle.pop()
     except IndexError:
-        try:
-            calculator = SphericalExpansion(**expansion_settings(settings))
-        except Exception as error:
-            raise _refusal(settings, error) from error
+        calculator = SphericalExpansion(**expansion_settings(settings))
     yield calculator
     idle.append(calculator)
+
+
+_one_at_a_time = threading.Lock()
+
+
+@functools.lru_cache(maxsize=64)
+def _try_settings(settings: LambdaSoap) -> None:
+    """Let featomic compute one environment, or raise `ConfigError`: settings fail at the first."""
+    from featomic import SphericalExpansion
+
+    pair = Atoms(settings.centers[:1] * 2, [[0, 0, 0], [0, 0, min(1.0, settings.cutoff_A / 2)]])
+    with _one_at_a_time, dropped_if_it_fails():
+        try:
+            SphericalExpansion(**expansion_settings(settings)).compute([pair])
+        except Exception as error:  # featomic tells no kinds apart
+            raise _refusal(settings, error) from error
 
 
 def _refusal(settings: LambdaSoap, error: Exception) -> ConfigError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,8 @@ from sklearn.base import clone
 from helpers import checks
 from helpers.errors import ConfigError, DataError, nearest
 from helpers.sagpr.feature_map import select_features
+from helpers.sagpr.frame_input import as_frames
 from helpers.sagpr.kernel_ridge import check_groups
-from helpers.sagpr.lambda_soap import as_frames
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
 from helpers.sagpr.tensors import LAMBDAS, check_tensors, component_errors
 from helpers.terminal import progress_bar
@@ -67,6 +67,8 @@ def train_test_split(
         If ``n_test`` or the seed is not a whole number that fits.
     """
     checks.seed(seed)
+    if n_frames < 3:
+        raise DataError(f"{n_frames} frames are too few to hold some out", expected="3 or more")
     checks.whole("n_test", n_test, 1, n_frames - 2)
     rng = np.random.default_rng(seed)
     order = rng.permutation(n_frames)
@@ -89,18 +91,19 @@ def train_test_split(
 
 
 def split_by_trajectory(
-    frames: Sequence[Atoms], n_test: int, seed: int
+    frames: Iterable[Atoms], n_test: int, seed: int
 ) -> tuple[list[Atoms], list[Atoms]]:
     """Return training and test frames, each in their own order, that share no trajectory.
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
+    frames : iterable of ase.Atoms
         ``info["trajectory"]`` says where each comes from.
     n_test : int
         So many are held out, or a few more: trajectories stay whole.
     seed : int
     """
+    frames = as_frames(frames)
     names = [atoms.info["trajectory"] for atoms in frames]
     training, test = train_test_split(len(frames), n_test, seed, names)
     return [frames[i] for i in sorted(training)], [frames[i] for i in sorted(test)]
@@ -108,8 +111,8 @@ def split_by_trajectory(
 
 def held_out_errors(
     model: SymmetryAdaptedKernelRidge,
-    frames: Sequence[Atoms],
-    tensors: np.ndarray,
+    frames: Any,
+    tensors: Any,
     *,
     trajectories: Sequence | np.ndarray | None = None,
     sizes: Sequence[int] | None = None,
@@ -123,8 +126,8 @@ def held_out_errors(
     ----------
     model : SymmetryAdaptedKernelRidge
         Its settings are used.
-    frames : sequence of ase.Atoms
-    tensors : ndarray of shape (n_frames, 3, 3)
+    frames : iterable of ase.Atoms
+    tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
     trajectories : sequence, optional
         Hold out whole trajectories, and let each fit choose its regularization by leaving out
         trajectories, too; by default single frames at random.
@@ -175,8 +178,8 @@ def held_out_errors(
 
 def cross_validate_splits(
     model: SymmetryAdaptedKernelRidge,
-    frames: Sequence[Atoms],
-    tensors: np.ndarray,
+    frames: Any,
+    tensors: Any,
     trajectories: Sequence | np.ndarray,
     *,
     at_random: bool = True,
@@ -198,6 +201,8 @@ def cross_validate_splits(
     DataFrame
         That of `held_out_errors`, and ``held_out``: ``"frames"`` or ``"trajectories"``.
     """
+    frames = as_frames(frames)
+    tensors = check_tensors(tensors, len(frames), threshold=model.threshold)
     groups = {"frames": None} if at_random else {}
     return pd.concat(
         [
@@ -219,8 +224,8 @@ def summary(errors: pd.DataFrame) -> pd.DataFrame:
 
 def compare_features(
     model: SymmetryAdaptedKernelRidge,
-    frames: Sequence[Atoms],
-    tensors: np.ndarray,
+    frames: Any,
+    tensors: Any,
     *,
     numbers: Sequence[int | None] = (200, 500, None),
     **settings: Any,
@@ -243,6 +248,8 @@ def compare_features(
         ``percent_2`` (mean over seeds), ``MB_0``, ``MB_2``.
     """
     rows = []
+    frames = as_frames(frames)
+    tensors = check_tensors(tensors, len(frames), threshold=model.threshold)
     n_centers = sum(symbol in model.centers for atoms in frames for symbol in atoms.symbols)
     for number in numbers:
         candidate = clone(model).set_params(n_features=number)
@@ -276,8 +283,8 @@ class SearchResult:
 
 
 def halving_search(
-    frames: Sequence[Atoms],
-    tensors: np.ndarray,
+    frames: Any,
+    tensors: Any,
     *,
     trajectories: Sequence | np.ndarray | None = None,
     grid: Mapping[str, Sequence] = GRID,
@@ -293,8 +300,8 @@ def halving_search(
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
-    tensors : array-like of shape (n_frames, 3, 3)
+    frames : iterable of ase.Atoms
+    tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
         The training set, and nothing else.
     trajectories : sequence of n_frames names, optional
         What is left out together; by default single frames.

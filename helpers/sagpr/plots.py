@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from helpers.plots.style import (
     new_axes,
     style,
 )
-from helpers.sagpr.tensors import SPHERICAL, component_errors, to_spherical
+from helpers.sagpr.tensors import SPHERICAL, as_tensors, component_errors, to_spherical
 
 COMPONENT_COLORS = {"xx": BLUE, "xy": ORANGE, "yx": GREEN, "λ=0": SKY, "λ=2": RED}
 COMPONENT_MARKERS = {"xx": "o", "xy": "s", "yx": "x", "λ=0": "^", "λ=2": "D"}
@@ -31,8 +32,8 @@ M_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE)
 
 
 def plot_tensor_parity(
-    tensors: np.ndarray,
-    predictions: np.ndarray,
+    tensors: Any,
+    predictions: Any,
     lambda_: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -40,9 +41,11 @@ def plot_tensor_parity(
 
     Parameters
     ----------
-    tensors, predictions : ndarray of shape (n, 3, 3), Å³
+    tensors, predictions : array-like of shape (n, 3, 3) or (n, 9), Å³
     lambda_ : 0 or 2
     """
+    tensors = as_tensors(tensors)
+    predictions = as_tensors(predictions, len(tensors), "predictions")
     true, predicted = to_spherical(tensors)[lambda_], to_spherical(predictions)[lambda_]
     error = component_errors(tensors, predictions).set_index("component").loc[f"λ={lambda_}"]
     with style():
@@ -118,7 +121,7 @@ def plot_component_curves(
 def plot_ellipsoids(
     atoms: Atoms,
     centers: np.ndarray,
-    tensors: np.ndarray,
+    tensors: Any,
     ax: Axes | None = None,
     *,
     size_A: float = 0.9,
@@ -137,6 +140,7 @@ def plot_ellipsoids(
     """
     import matplotlib.pyplot as plt
 
+    tensors = as_tensors(tensors, len(centers))
     mean = np.trace(tensors, axis1=1, axis2=2).mean() / 3
     with style():
         ax = ax or plt.figure().add_subplot(projection="3d")

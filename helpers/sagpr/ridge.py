@@ -14,6 +14,7 @@ from helpers import checks
 from helpers.errors import DataError
 from helpers.jax_setup import one_thread
 from helpers.sagpr.feature_map import MIXING, N_SCALARS, FeatureMap, in_batches
+from helpers.sagpr.frame_input import as_frames
 from helpers.sagpr.kernel_ridge import (
     N_SAMPLES,
     REGULARIZATIONS,
@@ -22,7 +23,7 @@ from helpers.sagpr.kernel_ridge import (
     check_groups,
     posterior_weights,
 )
-from helpers.sagpr.lambda_soap import LambdaSoap, as_frames, check_frames
+from helpers.sagpr.lambda_soap import LambdaSoap, check_frames
 from helpers.sagpr.tensors import (
     BASIS,
     LAMBDAS,
@@ -151,7 +152,7 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        frames : iterable of ase.Atoms, or `lambda_soap.frame_array`
+        frames : iterable of ase.Atoms, or `frame_input.frame_array`
             Sizes may differ: tensors grow with the number of atoms.
         tensors : array-like of shape (n_frames, 3, 3) or (n_frames, 9)
             Of whole frames, in any unit: predictions have the same, and the same shape; the scorers
@@ -295,10 +296,15 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
         batches = in_batches(frames, tensors, self.n_jobs, progress=progress)
         return np.moveaxis(np.concatenate(list(batches)), 3, 0)
 
-    def predict_centers(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    def predict_centers(self, atoms: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the contributions of the centers to the tensor of a frame.
 
         Only the sum was learned: how it is shared out is the model's own choice.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+            One frame, also as the only one of a list.
 
         Returns
         -------
@@ -313,7 +319,11 @@ class SymmetryAdaptedKernelRidge(RegressorMixin, BaseEstimator):
             If the frame cannot be described; see `lambda_soap.check_frames`.
         """
         check_is_fitted(self)
-        check_frames([atoms], self.feature_map_.soap)
+        frames = as_frames(atoms)
+        if len(frames) != 1:
+            raise DataError(f"{len(frames)} frames cannot be shared out", expected="one frame")
+        (atoms,) = frames
+        check_frames(frames, self.feature_map_.soap)
         features = self.feature_map_.atom_features(atoms)
         n_centers = len(features[0])
         components = {

@@ -9,7 +9,7 @@ Order of m = −2 … 2: xy, yz, 3z² − r², xz, x² − y².
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from helpers import checks
 from helpers.errors import DataError
 from helpers.evaluation import rmse
 from helpers.frames import label, load_frames
+from helpers.sagpr.frame_input import as_frames
 
 POLARIZABILITY_NAME = "Polarizability"
 LAMBDAS = (0, 2)
@@ -53,12 +54,13 @@ BASIS = {
 }
 
 
-def to_spherical(tensors: np.ndarray) -> dict[int, np.ndarray]:
-    """Return the components {0: (n, 1), 2: (n, 5)} of tensors of shape (n, 3, 3).
+def to_spherical(tensors: Any) -> dict[int, np.ndarray]:
+    """Return the components {0: (n, 1), 2: (n, 5)} of tensors, in any form of `as_tensors`.
 
     What is antisymmetric has no component here: see `antisymmetric_rms`.
     """
-    return {k: np.einsum("mij,nij->nm", basis, tensors) for k, basis in BASIS.items()}
+    array = as_tensors(tensors)
+    return {k: np.einsum("mij,nij->nm", basis, array) for k, basis in BASIS.items()}
 
 
 def to_cartesian(components: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -67,19 +69,23 @@ def to_cartesian(components: Mapping[int, np.ndarray]) -> np.ndarray:
     return np.sum(parts, axis=0)
 
 
-def antisymmetric_rms(tensors: np.ndarray) -> float:
-    """Return the RMS of the entries of (α − αᵀ)/2, in the unit of the tensors."""
-    return float(np.sqrt(np.mean((tensors - tensors.transpose(0, 2, 1)) ** 2) / 4))
+def antisymmetric_rms(tensors: Any) -> float:
+    """Return the RMS of the entries of (α − αᵀ)/2, in the unit of the tensors.
+
+    They are taken in any form of `as_tensors`.
+    """
+    array = as_tensors(tensors)
+    return float(np.sqrt(np.mean((array - array.transpose(0, 2, 1)) ** 2) / 4))
 
 
 def read_tensors(
-    frames: Sequence[Atoms], name: str = POLARIZABILITY_NAME, *, threshold: float | None = None
+    frames: Any, name: str = POLARIZABILITY_NAME, *, threshold: float | None = None
 ) -> np.ndarray:
     """Return the tensors that frames carry in ``info[name]``, shape (n, 3, 3).
 
     Parameters
     ----------
-    frames : sequence of ase.Atoms
+    frames : iterable of ase.Atoms, or one of them
     name : str
         Of the property.
     threshold : float, optional
@@ -92,7 +98,7 @@ def read_tensors(
     ConfigError
         If the threshold is not a number of at least 0.
     """
-    tensors = []
+    frames, tensors = as_frames(frames), []
     for number, atoms in enumerate(frames, start=1):
         value = label(atoms, name)
         if value is None:
@@ -190,9 +196,9 @@ def as_tensors(tensors: Any, n_frames: int | None = None, name: str = "tensors")
     Parameters
     ----------
     tensors : array, DataFrame, Series, or iterable
-        Of n tensors of shape (3, 3) or (9,), in the order xx xy xz yx yy yz zx zy zz. The columns
-        of a DataFrame may have these names, and then any order. With ``n_frames=1`` the tensor
-        alone.
+        Of n tensors of shape (3, 3) or (9,), in the order xx xy xz yx yy yz zx zy zz, or one tensor
+        alone. The columns of a DataFrame, or the index of a Series of nine numbers, may have these
+        names, and then any order.
     n_frames : int, optional
         How many there must be.
     name : str
@@ -212,12 +218,16 @@ def as_tensors(tensors: Any, n_frames: int | None = None, name: str = "tensors")
     if not hasattr(tensors, "__len__"):
         tensors = list(tensors)
     with contextlib.suppress(ValueError):  # ragged: told below
-        if n_frames == 1 and np.shape(tensors) in ((9,), (3, 3)):
+        if n_frames in (None, 1) and np.shape(tensors) in ((9,), (3, 3)):
             tensors = [tensors]
     if n_frames is not None and len(tensors) != n_frames:
         raise DataError(
             f"{len(tensors)} tensors do not fit {n_frames} frames", expected="one for each frame"
         )
+    if isinstance(tensors, np.ndarray) and tensors.shape[1:] in ((9,), (3, 3)):
+        if tensors.dtype.kind in "iuf" and not np.ma.isMaskedArray(tensors):
+            if np.isfinite(tensors).all():  # if not, it is told below which of them is not
+                return tensors.astype(float).reshape(-1, 3, 3)
     checked = [_nine_numbers(x, f"{name!r} of frame {k}") for k, x in enumerate(tensors, start=1)]
     return np.array(checked).reshape(-1, 3, 3)
 
@@ -231,6 +241,8 @@ def is_flat(tensors: Any) -> bool:
 
 def _nine_numbers(value: Any, name: str) -> np.ndarray:
     """Return one tensor, or raise `DataError`."""
+    if isinstance(value, pd.Series) and set(CARTESIAN) == set(value.index):
+        value = value[list(CARTESIAN)]
     numbers = checks.real_numbers(value, name, NINE)
     if numbers.shape not in ((9,), (3, 3)):
         six = numbers.size == 6

@@ -280,5 +280,9 @@ def test_nine_columns_and_frames_of_pandas_are_the_same_series():
     flat = series.reshape(-1, 9)
     names = ["xx", "xy", "xz", "yx", "yy", "yz", "zx", "zy", "zz"]
     table = pd.DataFrame(flat, columns=names)
-    for given in (flat, flat[None], table, table[names[::-1]], (row for row in flat)):
+    mixed = table[names[::-1]]
+    for given in (
+        flat, flat[None], table, mixed, (row for row in flat), [mixed], [pd.Series(list(series))],
+        [row for _, row in mixed.iterrows()],
+    ):  # fmt: skip
         pd.testing.assert_frame_equal(raman_spectrum(given, 2.0), expected)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from helpers.errors import ConfigError, DataError
@@ -141,10 +142,34 @@ def test_frames_that_cannot_be_described(water):
         environments([molecule("H2")], LambdaSoap(centers=("O",)), [0])
     flat = water[0][0]
     flat.set_cell([9, 9, 0])
-    with pytest.raises(DataError, match="periodic without a whole cell.*pbc=False"):
+    with pytest.raises(DataError, match="Frame 1: The periodic cell is flat.*pbc = False"):
         environments([flat], SMALL, [0])
     with pytest.raises(DataError, match="There are no frames"):
         environments([], SMALL, [0])
+
+
+@pytest.mark.parametrize("pbc", [(1, 1, 1), (1, 1, 0), (1, 0, 1), (0, 0, 1)])
+def test_boundary_conditions_are_obeyed(pbc):
+    """In a skewed cell, smaller than the cutoff: as among copies that stand beside each other."""
+    cell = [[4, 0, 0], [1.5, 4.2, 0], [0.7, -1.1, 4.5]]
+    atoms = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]], cell=cell, pbc=pbc)
+    repeats = [5 if periodic else 1 for periodic in pbc]
+    many = Atoms(atoms.repeat(repeats), cell=None, pbc=False)
+    middle = np.prod(repeats) // 2
+    for order in (0, 2):
+        in_cell = environments(atoms, SMALL, [order])["O", order].values[0]
+        among_copies = environments(many, SMALL, [order])["O", order].values[middle]
+        np.testing.assert_allclose(in_cell, among_copies, atol=1e-12 * abs(among_copies).max())
+
+
+def test_a_molecule_has_no_cell(recwarn):
+    atoms = Atoms("OH2", [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    values = [
+        environments(Atoms(atoms, cell=cell, pbc=pbc), SMALL, [0])["O", 0].values
+        for cell, pbc in ((None, False), (None, True), ([9, 9, 9], False))
+    ]
+    assert np.array_equal(values[0], values[1]) and np.array_equal(values[0], values[2])
+    assert len(recwarn) == 0  # featomic warns of a cell that is not used
 
 
 def test_any_rotation(water, turned):

@@ -149,7 +149,7 @@ def test_searches_that_cannot_be_made(water, change, message):
         halving_search(water[0][:10], **given)
 
 
-def test_a_candidate_that_cannot_be_computed_is_left_out_and_told(water):
+def test_a_candidate_that_cannot_be_computed_is_left_out_and_told(water, capfd):
     frames, tensors, _ = water
     shared = {"n_candidates": 2, "model": SymmetryAdaptedKernelRidge(n_max=3, l_max=3)}
     with pytest.warns(UserWarning, match="'sigma_A': 1e-06} was left out: featomic cannot compute"):
@@ -163,3 +163,4 @@ def test_a_candidate_that_cannot_be_computed_is_left_out_and_told(water):
         ),
     ):
         halving_search(frames[:6], tensors[:6], grid={"sigma_A": (1e-6, 2e-6)}, **shared)
+    assert "panicked" not in capfd.readouterr().err

@@ -10,9 +10,15 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from helpers import SymmetryAdaptedKernelRidge
 from helpers.errors import ConfigError, DataError
-from helpers.sagpr.lambda_soap import frame_array
+from helpers.sagpr.frame_input import frame_array
 from helpers.sagpr.model_selection import train_test_split
-from helpers.sagpr.tensors import CARTESIAN, component_errors
+from helpers.sagpr.tensors import (
+    CARTESIAN,
+    antisymmetric_rms,
+    component_errors,
+    read_tensors,
+    to_spherical,
+)
 
 SMALL = {"n_max": 3, "l_max": 3, "cutoff_A": 4.0}
 KINDS = {
@@ -317,11 +323,30 @@ def test_one_shape_everywhere(water, form):
     np.testing.assert_allclose(model.predict(frames[0])[0], predicted[0])
     np.testing.assert_allclose(model.predict(frame_array(frames[:2])), predicted)
     if form != "generator":
+        np.testing.assert_allclose(to_spherical(given)[2], to_spherical(tensors)[2])
+        assert antisymmetric_rms(given) == pytest.approx(antisymmetric_rms(tensors))
         assert model.score(frames, given) == pytest.approx(model.score(frames, tensors))
         pd.testing.assert_frame_equal(
             component_errors(given, predicted.repeat(4, 0)),
             component_errors(tensors, predicted.repeat(4, 0)),
         )
+
+
+def test_frames_in_any_form_and_one_frame(water):
+    frames, tensors, _ = water
+    frames, tensors = frames[:6], tensors[:6]
+    model = SymmetryAdaptedKernelRidge(**SMALL).fit(frames, tensors)
+    expected = model.predict(frames)
+    for given in (
+        (atoms for atoms in frames), frame_array(frames), pd.Series(frames, index=range(7, 13)),
+        pd.DataFrame({"atoms": frames}),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(model.predict(given), expected)
+    np.testing.assert_array_equal(read_tensors(frames[0]), tensors[:1])
+    _, parts = model.predict_centers(iter(frames[:1]))
+    np.testing.assert_allclose(parts.sum(0), expected[0])
+    with pytest.raises(DataError, match="2 frames cannot be shared out.*one frame"):
+        model.predict_centers(frames[:2])
 
 
 def test_nothing_changes(water):

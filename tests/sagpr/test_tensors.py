@@ -1,12 +1,15 @@
 """Cartesian tensors and their spherical components."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.errors import DataError
 from helpers.sagpr.tensors import (
     BASIS,
+    CARTESIAN,
     antisymmetric_rms,
+    as_tensors,
     check_tensors,
     read_tensors,
     to_cartesian,
@@ -112,6 +115,13 @@ def test_whole_numbers_are_numbers_and_objects_are_not():
         np.testing.assert_array_equal(check_tensors(given, 1), whole[None].astype(float))
     with pytest.raises(DataError, match="of frame 1 cannot be used.*objects of type object"):
         check_tensors(np.array([whole], object), 1)
+
+
+def test_rows_of_a_table_are_read_by_name():
+    table = pd.DataFrame(np.arange(18.0).reshape(2, 9), columns=list(CARTESIAN))
+    rows = [row for _, row in table[list(CARTESIAN[::-1])].iterrows()]
+    np.testing.assert_array_equal(as_tensors(rows), np.arange(18.0).reshape(2, 3, 3))
+    np.testing.assert_array_equal(as_tensors(rows[1]), np.arange(9.0, 18.0).reshape(1, 3, 3))
 
 
 def test_a_missing_or_misnamed_property(water):

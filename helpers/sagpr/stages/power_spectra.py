@@ -216,14 +216,16 @@ def _prepare(
 
 
 def _with_boundaries(atoms: Atoms, number: int, periodic: bool) -> Atoms:
+    """Return atoms without a cell, or periodic: along all vectors unless the file names some."""
     if not periodic:
         return Atoms(atoms.numbers, atoms.positions)
-    if abs(atoms.cell.volume) < 1e-6:
+    some = atoms.pbc.any() and not atoms.pbc.all()
+    if not some and abs(atoms.cell.volume) < 1e-6:
         raise DataError(
             f"Frame {number} has no cell, but -p says that it is periodic",
             fix="leave -p out for molecules, or add the Lattice to the frames",
         )
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc if some else True)
 
 
 def _select(
