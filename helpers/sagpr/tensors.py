@@ -9,7 +9,7 @@ Order of m = −2 … 2: xy, yz, 3z² − r², xz, x² − y².
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -213,8 +213,12 @@ def as_tensors(tensors: Any, n_frames: int | None = None, name: str = "tensors")
         tensors = tensors[list(CARTESIAN)]
     if isinstance(tensors, pd.DataFrame):
         tensors = tensors.to_numpy()
-    if not isinstance(tensors, Iterable) or (hasattr(tensors, "ndim") and tensors.ndim == 0):
-        raise DataError(f"{name!r} cannot be used", expected=NINE, found=repr(tensors)[:60])
+    if isinstance(tensors, np.matrix):
+        tensors = np.asarray(tensors)
+    no_sequence = isinstance(tensors, (str, bytes, Set, Mapping)) or hasattr(tensors, "nnz")
+    if no_sequence or not isinstance(tensors, Iterable) or getattr(tensors, "ndim", 1) == 0:
+        short = " ".join(repr(tensors).split())[:60]
+        raise DataError(f"{name!r} cannot be used", expected=NINE, found=short)
     if not hasattr(tensors, "__len__"):
         tensors = list(tensors)
     with contextlib.suppress(ValueError):  # ragged: told below

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from helpers.errors import DataError
 from helpers.sagpr.tensors import (
@@ -102,6 +103,9 @@ def spoilt(value):
         (spoilt([[20, 0, 0], [0, 20], [0]]), "frame 3 cannot be used.*9 numbers"),
         (spoilt(np.eye(3)[None]), r"9 numbers of shape \(1, 3, 3\)"),
         (np.float64(3.0), "'tensors' cannot be used.*9 numbers"),
+        (csr_array(np.ones((4, 9))), "'tensors' cannot be used.*9 numbers.*sparse"),
+        ("four", "'tensors' cannot be used.*9 numbers.*'four'"),
+        ({1.0, 2.0, 3.0, 4.0}, "'tensors' cannot be used.*9 numbers"),
     ],
 )
 def test_what_is_no_polarizability_is_refused(tensors, message):
