@@ -330,6 +330,18 @@ def test_molecules_without_a_cell(water, tmp_path, command, monkeypatch):
     assert np.abs(np.load("PS0.npy") - np.load("P0.npy")).max() > 1e-3
 
 
+def test_a_slab_stays_a_slab_with_p(water, tmp_path, command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    slab = water[0][0].copy()
+    slab.pbc, height = (True, True, False), slab.cell[2, 2]
+    write("slab.xyz", slab, format="extxyz")
+    slab.cell[2, 2], slab.pbc = 3 * height, True  # so much space that no environment crosses it
+    write("space.xyz", slab, format="extxyz")
+    for name in ("slab", "space"):
+        assert command("get_PS", f"-f {name}.xyz -p {FLAGS} -o {name}")[0] == 0
+    np.testing.assert_allclose(np.load("slab.npy"), np.load("space.npy"), atol=1e-10)
+
+
 @pytest.mark.parametrize("name", ["get_PS", "get_kernel", "train", "prediction"])
 def test_each_command_explains_itself(command, capsys, name):
     with pytest.raises(SystemExit) as end:
