@@ -21,7 +21,7 @@ def measured():
     ("preset", "config", "most"),  # meV/atom, meV/Å, MB
     [
         ("GapConfig()", GapConfig(), (1.35, 78, 1000)),
-        ("GapConfig.accurate()", GapConfig.accurate(), (0.9, 66, 8000)),
+        ("GapConfig.accurate()", GapConfig.accurate(), (1.0, 66, 8000)),
     ],
     ids=["default", "accurate"],
 )

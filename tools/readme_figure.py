@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from helpers import GapConfig, evaluate, fit_gap, load_frames
+from helpers import GapConfig, evaluate, fit_gap, load_frames, load_potential
 from helpers.plots.parity import plot_energy_parity, plot_force_parity
 from helpers.plots.style import style
 
@@ -21,9 +21,10 @@ TARGET = Path(__file__).parents[1] / "docs" / "accuracy.png"
 def main() -> None:
     """Train, evaluate, draw."""
     with tempfile.TemporaryDirectory() as folder:
-        fit = fit_gap(GapConfig(), output=Path(folder, "gap.xml"))
-        training = evaluate(fit.model_path, load_frames("water", "train", 100))
-        validation = evaluate(fit.model_path, load_frames("water", "validate"))
+        fit = fit_gap(GapConfig(), output=Path(folder, "gap.xml"), engine="jax")
+        potential = load_potential(fit.model_path, engine="jax")
+        training = evaluate(potential, load_frames("water", "train", 100))
+        validation = evaluate(potential, load_frames("water", "validate"))
     with style():
         figure = Figure(figsize=(11, 5))
         left, right = figure.subplots(1, 2)
@@ -31,7 +32,7 @@ def main() -> None:
         plot_force_parity(validation, right, title="Forces, validation frames")
     TARGET.parent.mkdir(exist_ok=True)
     figure.savefig(TARGET, dpi=110, metadata={"Software": None})
-    print(f"{TARGET}: validation {validation}")
+    print(f"{TARGET}: training {training}; validation {validation}")
 
 
 if __name__ == "__main__":

@@ -364,14 +364,14 @@ Markdown(
 # and why may they differ? Name at least two reasons, and say of each whether machine learning is to blame.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-8a", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# The bend comes out near experiment, the stretch several per cent too low; that the bend is weak and the
-# stretch strong and broad is right. Reasons for differences: (1) the density functional: PBE makes O–H
-# bonds too soft, and the stretch lies too low; the models can only be as good as their labels. (2) Classical
+# Bend and stretch come out near experiment; that the bend is weak and the stretch strong and broad is
+# right. Reasons why they may differ: (1) the density functional: a GGA such as revPBE makes O–H
+# bonds too soft, which lowers the stretch; the models can only be as good as their labels. (2) Classical
 # nuclei: hydrogen has a zero-point energy that softens the anharmonic stretch; a classical run is
-# missing that, which raises the frequency. (3) A box of 16 molecules and 20 ps: noise, and no long
+# missing that, which raises the frequency. These two errors cancel in part, so that the agreement is no
+# proof. (3) A box of 16 molecules and 20 ps: noise, and no long
 # waves. (4) Errors of the potential, and of the polarizability: these two are from machine learning, and can be
-# measured against DFT on validation frames, but only for the kind of structure that those frames hold; and the
-# trace shows that the run moves to structures with a higher polarizability than theirs.
+# measured against DFT on validation frames, but only for the kind of structure that those frames hold.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: compares numbers of both bands with the experiment.
@@ -406,10 +406,10 @@ Markdown(
     f"{bend_per_cm:.0f} and {band_maximum_per_cm(vibrations, 'bend'):.0f}. The error band is about "
     f"{100 * noise:.0f} % of the height of the stretch, so that humps lower than this mean nothing. "
     "Look at the trace, too: in the last 10 ps it lies "
-    f"{(along[-5000:].mean() - known.mean()) / known.std():.1f} standard deviations above that of the DFT "
-    "frames. Left to itself the box settles into a structure that the short runs behind the frames "
-    "never reached. There both models extrapolate: before such a spectrum is published, some frames "
-    "of the long run have to be computed with DFT, and learned. "
+    f"{(along[-5000:].mean() - known.mean()) / known.std():.1f} standard deviations from that of the DFT "
+    "frames. If it lay far above or below, the run would have found structures that the frames do not "
+    "hold, and both models would extrapolate. Before such a spectrum is published, some frames "
+    "of the long run have to be computed with DFT, too. "
     "The whole spectrum was computed from 200 DFT frames; the only experimental input is the density."
 )
 
