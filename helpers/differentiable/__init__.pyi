@@ -45,4 +45,6 @@ from .losses import velocity_autocorrelation as velocity_autocorrelation
 from .losses import vibrational_spectrum as vibrational_spectrum
 from .losses import weighted_sum as weighted_sum
 from .pair_interactions import MixedLennardJones as MixedLennardJones
+from .plots import plot_angle_gradients as plot_angle_gradients
+from .plots import plot_two_sweeps as plot_two_sweeps
 from .reversible import simulate_reversibly as simulate_reversibly

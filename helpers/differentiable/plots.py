@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLACK, BLUE, ORANGE, RED, new_axes, style
+from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style
 
 
 def plot_descent(
@@ -51,4 +53,34 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
         ax.plot(table["angle_deg"], slope, color=ORANGE, marker="o", ms=3, ls="")
         ax.set(xlabel="θ₀, degrees", ylabel="gradient, nm/radian")
         ax.legend()
+    return ax
+
+
+def plot_two_sweeps(ax: Axes | None = None) -> Axes:
+    """Draw a simulation as a chain of steps, and how differentiation goes along it."""
+    with style():
+        ax = ax or new_axes()
+    columns = (0.0, 1.0, 2.2, 3.2)
+    names = ("$z_0$", "$z_1$", "$z_{n-1}$", "$z_n$")
+    box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": BLACK}
+    for x, name in zip(columns, names, strict=True):
+        ax.text(x, 0, name, ha="center", va="center", fontsize=15, bbox=box)
+    ax.text(4.2, 0, "$L$", ha="center", va="center", fontsize=15, bbox=box)
+    stops = [*columns, 4.2]
+
+    def arrow(start: tuple, end: tuple, color: str, dashes: str = "-") -> None:
+        shape = {"arrowstyle": "->", "color": color, "lw": 2, "ls": dashes}
+        ax.annotate("", xy=end, xytext=start, arrowprops=shape)
+
+    for left, right in pairwise(stops):
+        dashes = ":" if left == 1.0 else "-"
+        arrow((left + 0.2, 0), (right - 0.2, 0), BLACK, dashes)
+        arrow((left + 0.1, 0.42), (right - 0.1, 0.42), BLUE, dashes)
+        arrow((right - 0.1, -0.42), (left + 0.1, -0.42), ORANGE, dashes)
+    for left, right in pairwise(columns):
+        ax.text((left + right) / 2, 0.1, "$p$", ha="center", fontsize=12, color=PURPLE)
+    ax.text(2.1, 0.55, "forward: $dz/dp$, with the simulation", ha="center", color=BLUE)
+    ax.text(2.1, -0.68, "reverse: $dL/dz$, from the end", ha="center", color=ORANGE)
+    ax.set(xlim=(-0.4, 4.6), ylim=(-0.85, 0.8), title="A simulation is a chain of steps")
+    ax.axis("off")
     return ax
