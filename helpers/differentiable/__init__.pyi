@@ -21,6 +21,9 @@ from .examples import fit_sigma as fit_sigma
 from .examples import fit_triangle as fit_triangle
 from .examples import triangle_run as triangle_run
 from .examples import triangle_sides_nm as triangle_sides_nm
+from .flexible_water import SPC_FW as SPC_FW
+from .flexible_water import SPC_FW_MASSES as SPC_FW_MASSES
+from .flexible_water import flexible_water as flexible_water
 from .implicit_solvent import GeneralizedBorn as GeneralizedBorn
 from .interactions import Reparametrized as Reparametrized
 from .interactions import Sum as Sum
