@@ -1,4 +1,4 @@
-"""Memory and time of a gradient through up to 100,000 steps, run backwards: long_run.csv, long_run.png.
+"""Memory and time of a gradient through up to 100,000 steps, run backwards: long_run.csv, .png.
 
     .venv/bin/python benchmarks/through_simulations/long_run.py   # two minutes
 

@@ -1,7 +1,9 @@
 """SPC/Fw water of the kit against OpenMM: energy, forces, vibrations: spcfw_openmm.json, .png.
 
     python -m venv VENV; VENV/bin/pip install openmm numpy
-    .venv/bin/python benchmarks/through_simulations/spcfw_openmm.py VENV/bin/python   # five minutes
+    .venv/bin/python benchmarks/through_simulations/spcfw_openmm.py prepare FOLDER   # two minutes
+    VENV/bin/python benchmarks/through_simulations/spcfw_openmm.py openmm FOLDER     # two minutes
+    .venv/bin/python benchmarks/through_simulations/spcfw_openmm.py compare FOLDER
 
 Sixteen molecules. Energy and forces of one frame, tight Ewald summation on both sides (OpenMM:
 platform Reference, double precision, the same switch, no dispersion correction). Then two runs of 8
@@ -12,9 +14,7 @@ does, but their density of states must be the same within its noise.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -91,25 +91,23 @@ def openmm_side(folder: Path) -> None:
     np.savez(folder / "openmm.npz", velocities=np.array(runs), **found)
 
 
-def kit_side(python: str) -> None:
+def prepare(folder: Path) -> None:
+    """Make the starts and the kit's own runs."""
     import jax
-    import jax.numpy as jnp
-    from ase import units
 
     from helpers import load_frames
-    from helpers.differentiable import SPC_FW, SPC_FW_MASSES, flexible_water, vibrational_spectrum
+    from helpers.differentiable.flexible_water import SPC_FW, SPC_FW_MASSES, flexible_water
     from helpers.jax_setup import double_precision
     from helpers.md.integrators import make_integrator, maxwell_boltzmann
     from helpers.md.simulate import initialize, simulate
 
     atoms = load_frames("water", "validate")[0]
     masses = np.array([SPC_FW_MASSES[symbol] for symbol in atoms.symbols])
-    cell = jnp.asarray(atoms.cell.array)
-    cutoff_A = 0.499 * float(cell[0, 0])
+    cutoff_A = 0.499 * float(atoms.cell.array[0, 0])
     parameters = dict(SPC_FW)
 
     def run(field, x, v, thermostat, steps, key, every):
-        at = {"parameters": parameters, "cell": cell}
+        at = {"parameters": parameters, "cell": atoms.cell.array}
         integrator = make_integrator(
             thermostat, len(masses), timestep_fs=TIMESTEP_FS, temperature_K=300.0
         )
@@ -119,7 +117,7 @@ def kit_side(python: str) -> None:
             field, start, integrator, steps, record=record, record_every=every, **at
         ).records
 
-    with double_precision(), tempfile.TemporaryDirectory() as folder:
+    with double_precision():
         field = flexible_water(atoms, cutoff_A=cutoff_A)
         thermal = maxwell_boltzmann(
             masses, 300.0, np.random.default_rng(1).standard_normal((len(masses), 3))
@@ -132,14 +130,37 @@ def kit_side(python: str) -> None:
             lambda x, v: run(field, x, v, "none", STEPS, jax.random.key(0), EVERY)[1]
         )
         ours = np.array([constant(x, v) for x, v in zip(*settled, strict=True)])
-        start = {"frame": atoms.positions, "positions": settled[0], "velocities": settled[1]}
-        np.savez(Path(folder) / "start.npz", length_A=cell[0, 0], cutoff_A=cutoff_A, **start)
-        subprocess.run([python, __file__, "--openmm", folder], check=True)
-        theirs = dict(np.load(Path(folder) / "openmm.npz"))
+    np.savez_compressed(
+        folder / "start.npz",
+        frame=atoms.positions,
+        positions=settled[0],
+        velocities=settled[1],
+        length_A=atoms.cell.array[0, 0],
+        cutoff_A=cutoff_A,
+        ours=ours.astype(np.float32),
+    )
+
+
+def compare(folder: Path) -> None:
+    """Compare energies, forces and densities of states."""
+    import jax.numpy as jnp
+    from ase import Atoms, units
+
+    from helpers.differentiable.flexible_water import SPC_FW, SPC_FW_MASSES, flexible_water
+    from helpers.differentiable.losses import vibrational_spectrum
+    from helpers.jax_setup import double_precision
+
+    start, theirs = (dict(np.load(folder / f"{name}.npz")) for name in ("start", "openmm"))
+    n_molecules = len(start["frame"]) // 3
+    length_A, cutoff_A = float(start["length_A"]), float(start["cutoff_A"])
+    atoms = Atoms("OH2" * n_molecules, start["frame"], cell=[length_A] * 3, pbc=True)
+    masses = np.array([SPC_FW_MASSES[symbol] for symbol in atoms.symbols])
+    with double_precision():
         tight = flexible_water(atoms, cutoff_A=cutoff_A, tolerance=1e-9)
-        energy, forces = tight(parameters, jnp.asarray(atoms.positions), cell, None)
+        at = dict(SPC_FW), jnp.asarray(atoms.positions), jnp.asarray(atoms.cell.array), None
+        energy, forces = tight(*at)
         spectra = {}
-        for name, runs in (("kit", ours), ("OpenMM", theirs["velocities"])):
+        for name, runs in (("kit", start["ours"]), ("OpenMM", theirs["velocities"])):
             each = [vibrational_spectrum(jnp.asarray(v), masses, TIMESTEP_FS * EVERY) for v in runs]
             spectra[name] = np.mean([np.asarray(one[1]) for one in each], axis=0)
         wavenumbers = np.asarray(each[0][0])
@@ -156,7 +177,7 @@ def kit_side(python: str) -> None:
     result = {
         "openmm": str(theirs["version"]),
         "positions_A": atoms.positions.tolist(),
-        "length_A": float(cell[0, 0]),
+        "length_A": length_A,
         "cutoff_A": cutoff_A,
         "energy_kJ_per_mol": float(theirs["energy"]),
         "forces_kJ_per_mol_nm": theirs["forces"].tolist(),
@@ -195,7 +216,4 @@ def draw_figure(wavenumbers, smooth):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--openmm"]:
-        openmm_side(Path(sys.argv[2]))
-    else:
-        kit_side(sys.argv[1])
+    {"prepare": prepare, "openmm": openmm_side, "compare": compare}[sys.argv[1]](Path(sys.argv[2]))
