@@ -6,7 +6,7 @@ Four residues of glycine (heavy atoms, hydrogens united with them; bonds, angles
 Lennard-Jones parameters of the AMBER kind) in implicit solvent (generalized Born, OBC2), Langevin
 at 300 K. Two torsion parameters make the reference: φ and ψ, k (1 + cos(φ − φ₀)) with k = 4 and 6
 kJ/mol. The fit starts from 0 for both and sees only the distribution of the end-to-end distance of
-32 replicas, which go on from epoch to epoch; gradients go back through the last 0.6 ps before each
+16 replicas, which go on from epoch to epoch; gradients go back through the last 0.4 ps before each
 record. In the end the distribution is compared in a longer run with other random numbers.
 """
 
@@ -37,8 +37,8 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 from helpers.md.simulate import initialize, simulate
 
 HERE = Path(__file__).parent
-RESIDUES, REPLICAS, EPOCHS = 4, 32, 40
-STEPS, EVERY, WINDOW, LONG = 900, 300, 300, 20_000  # of 2 fs
+RESIDUES, REPLICAS, EPOCHS = 4, 16, 30
+STEPS, EVERY, WINDOW, LONG = 600, 200, 200, 10_000  # of 2 fs
 KCAL, KJ = units.kcal / units.mol, units.kJ / units.mol
 TRUE = {"phi": 4.0, "psi": 6.0}  # kJ/mol
 GRID_A = np.arange(2.0, 16.0, 0.25)

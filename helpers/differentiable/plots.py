@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from helpers.files import atomic_writer
 from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style
 
 
@@ -54,6 +57,89 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
         ax.set(xlabel="θ₀, degrees", ylabel="gradient, nm/radian")
         ax.legend()
     return ax
+
+
+def plot_structure(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw g(r) before and after a fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `structure_before_and_after`.
+    """
+    with style():
+        ax = ax or new_axes()
+        for name, color in (("before", ORANGE), ("after", BLUE)):
+            ax.plot(table["r_nm"], table[name], color=color, label=name)
+        ax.set(xlabel="r, nm", ylabel="g(r)", ylim=(0, None))
+        ax.legend()
+    return ax
+
+
+def plot_triangle(motion: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw three atoms at the start, and where they end before and after training.
+
+    Parameters
+    ----------
+    motion : array of shape (2, n_frames, 3, 2), nm
+        Of `triangle_before_and_after`.
+    """
+    with style():
+        ax = ax or new_axes()
+        shown = (
+            (motion[0, 0], BLACK, ":", "start"),
+            (motion[0, -1], ORANGE, "--", "end, not trained"),
+            (motion[1, -1], BLUE, "-", "end, trained"),
+        )
+        for corners, color, dashes, label in shown:
+            x, y = corners[[0, 1, 2, 0]].T
+            ax.plot(x, y, color=color, ls=dashes, marker="o", label=label)
+        ax.set(xlabel="x, nm", ylabel="y, nm", aspect="equal")
+        ax.legend()
+    return ax
+
+
+def animate_triangle(motion: np.ndarray, path: Path) -> Path:
+    """Write an animation (GIF) of three atoms before and after training.
+
+    Parameters
+    ----------
+    motion : array of shape (2, n_frames, 3, 2), nm
+        Of `triangle_before_and_after`.
+    path : Path
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    import io
+
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    pictures = []
+    low, high = motion.min((0, 1, 2)) - 0.15, motion.max((0, 1, 2)) + 0.15
+    for moment in np.moveaxis(motion, 1, 0):
+        with style():
+            figure = Figure(figsize=(7, 3.6), dpi=80)
+            axes = figure.subplots(1, 2, sharey=True)
+        for ax, corners, color, title in zip(
+            axes, moment, (ORANGE, BLUE), ("not trained", "trained"), strict=True
+        ):
+            x, y = corners[[0, 1, 2, 0]].T
+            ax.plot(x, y, color=color, marker="o")
+            ax.set(title=title, xlabel="x, nm", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+            ax.set_aspect("equal")
+        axes[0].set_ylabel("y, nm")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80)
+        pictures.append(Image.open(buffer).convert("P"))
+    with atomic_writer(path) as file:
+        pictures[0].save(
+            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
+        )
+    return path
 
 
 def plot_two_sweeps(ax: Axes | None = None) -> Axes:

@@ -122,9 +122,7 @@ nearest_in_nm = nearest_nm
 nearest_nm = lambda x, length: 10 * nearest_in_nm(x, length)  # noqa: E731
 
 # %% test9-6 | 2 | a table that was made up
-import pandas as pd
-
-descent_table = pd.DataFrame({"sigma": np.linspace(0.5345, 0.445, 15), "gradient.sigma": 1.0})
+descent_table = descent_table.assign(**{"sigma": np.linspace(0.5345, 0.445, 15)})
 
 # %% test9-optional | 0 | a list of floats
 sides_nm = [float(side) for side in sides_nm]
