@@ -7,8 +7,8 @@
 
 Sixteen molecules. Energy and forces of one frame, tight Ewald summation on both sides (OpenMM:
 platform Reference, double precision, the same switch, no dispersion correction). Then two runs of 3
-ps at constant energy from the same starts, 0.5 fs: they part after a picosecond, as chaotic motion
-does, but their density of states must be the same within its noise.
+ps at constant energy from the same starts, 0.5 fs: they part, as chaotic motion does, but their
+density of states must be the same within its noise.
 """
 
 from __future__ import annotations
