@@ -74,7 +74,7 @@ def conditions():
 
 
 def remedies():
-    """Return the table: what each remedy makes of the gradients of 32 starts."""
+    """Return the table: what each remedy makes of the gradients of 16 starts."""
     seeds = range(16)
 
     def nearest(fluid, **options):
@@ -123,24 +123,13 @@ def remedies():
     add("mean of signs", np.sign(full), true, "16 starts", "no size")
     back = slopes(plain, simulation=simulate_reversibly)
     add("reversible", back, true, "0.9", "memory constant; explodes all the same")
-    for window in (20, 50, 100):
-        short = slopes(
-            plain, checkpoint_every=1, record_every=plain.steps, window=window,
-        )  # fmt: skip
+    for window in (20, 50):
+        short = slopes(plain, checkpoint_every=1, record_every=plain.steps, window=window)
         add(f"last {window} steps only", short, true, "less", "biased: lacks what takes longer")
-    shorter = replace(plain, steps=150)
-    add(
-        "150 steps", slopes(shorter, checkpoint_every=1), truth(shorter), "0.15", "another question"
-    )
-    for name, fs in (
-        ("langevin", 200.0),
-        ("langevin", 50.0),
-        ("rescaling", 200.0),
-        ("bussi", 200.0),
-    ):
-        fluid = replace(plain, thermostat=name, relaxation_fs=fs)
+    for name in ("bussi", "langevin"):
+        fluid = replace(plain, thermostat=name)
         values = slopes(fluid, checkpoint_every=1)
-        add(f"{name}, {fs:g} fs", values, truth(fluid), "1", "another motion")
+        add(f"{name}, 200 fs", values, truth(fluid), "1", "another motion")
     cold = replace(plain, thermostat="rescaling", temperature_K=1.0)
     add("rescaling to 1 K", slopes(cold, checkpoint_every=1), truth(cold), "1", "another state")
     return pd.DataFrame(rows)

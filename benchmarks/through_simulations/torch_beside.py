@@ -1,4 +1,4 @@
-"""The fluid of lesson 09 in PyTorch, eager, beside the kit: time of simulation and gradient.
+"""The fluid of lesson 09 in PyTorch, eager, beside the kit: CPU time of simulation and gradient.
 
     python benchmarks/through_simulations/torch_beside.py   # needs torch and the kit, one core
 
@@ -56,9 +56,9 @@ def in_torch(sigma_nm, steps=500):
 def shortest(function, n=3):
     times = []
     for _ in range(n):
-        begun = time.perf_counter()
+        begun = time.process_time()
         value = function()
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return 1000 * min(times), value
 
 

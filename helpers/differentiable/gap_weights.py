@@ -74,6 +74,7 @@ class GapWeights:
         by_settings: dict[Any, list[Any]] = {}
         for term, of_term in zip(self._terms, weights, strict=True):
             settings = term_settings(term)
+            assert isinstance(settings, SoapSettings)
             rows = by_settings.setdefault(settings, [])
             fixed = self._fixed.soaps[list(by_settings).index(settings)][len(rows)]
             if isinstance(fixed, QuadraticParameters):
