@@ -2,18 +2,17 @@
 
     .venv/bin/python benchmarks/through_simulations/water.py   # ten minutes of one idle core
 
-The target: g(OO), g(OH), g(HH) of the kit's GAP, trained on 100 frames with revPBE-D3 labels
-(data/water/generate/labels), 16 molecules at 300 K. The model: `flexible_water`, in the same cell
-at the same temperature, from SPC/Fw on. Four replicas go on from epoch to epoch; each epoch is 0.15
-ps, and gradients go back through the last 50 fs before each record (truncated: biased towards what
-happens fast; the bias is looked at by doubling the window). The judge is a longer run with other
-random numbers: structure, density of states, diffusion, before and after.
+The target: g(OO), g(OH), g(HH) of the stored GAP (revPBE-D3), 16 molecules at 300 K. The model:
+`flexible_water`, in the same cell at the same temperature, from SPC/Fw on. Four replicas go on from
+epoch to epoch; each epoch is 0.15 ps, and gradients go back through the last 50 fs before each
+record (truncated: biased towards what happens fast; the bias is looked at by doubling the window).
+The judge is a longer run with other random numbers: structure, density of states, diffusion, before
+and after.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import jax
@@ -21,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
-from ase.io import read
 
 from helpers.differentiable.flexible_water import SPC_FW, flexible_water
 from helpers.differentiable.losses import radial_distribution, vibrational_spectrum
@@ -38,20 +36,6 @@ FITTED = ("epsilon_eV", "sigma_A", "charge_O_e", "bond_length_A", "angle")
 R_A = np.arange(0.8, 3.9, 0.05)
 
 
-def labeled_frames(n_frames):
-    """Return frames with revPBE-D3 labels, as far as there are labels."""
-    folder = data_folder() / "water" / "generate" / "labels"
-    frames = read(folder / "train_gap1.xyz", ":")
-    labeled = []
-    for line in (folder / "train_gap1.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        atoms = frames[row["frame"]]
-        atoms.info["dft_energy"] = row["energy"]
-        atoms.arrays["dft_forces"] = np.array(row["forces"])
-        labeled.append(atoms)
-    return labeled[:n_frames]
-
-
 def curves(positions, cell, oxygen, hydrogen):
     """Return g(OO), g(OH), g(HH), the mean over frames, with peaks of the molecule itself."""
     pairs = ((oxygen, oxygen), (oxygen, hydrogen), (hydrogen, hydrogen))
@@ -65,30 +49,21 @@ def curves(positions, cell, oxygen, hydrogen):
     )  # fmt: skip
 
 
-def target(n_frames=100, steps=8_000):
-    """Return the curves of a GAP trained on revPBE-D3, density of states and D, and the end."""
-    from helpers import GapConfig, fit_gap, load_potential
+def target(steps=8_000):
+    """Return atoms, positions and velocities of the GAP's runs, and why some stopped."""
+    from helpers import load_frames, load_potential
     from helpers.md import run_replicas
 
-    frames = labeled_frames(n_frames)
-    with tempfile.TemporaryDirectory() as folder:
-        from ase.io import write
-
-        path = Path(folder) / "frames.xyz"
-        write(path, frames, format="extxyz")
-        names = {"energy_parameter_name": "dft_energy", "force_parameter_name": "dft_forces"}
-        model = Path(folder) / "gap.xml"
-        fit_gap(GapConfig(**names), path, output=model, engine="jax")
-        potential = load_potential(model, engine="jax")
-        starts = [frames[k] for k in range(REPLICAS)]
-        runs = run_replicas(
-            potential, starts, seeds=range(REPLICAS), steps=steps, timestep_fs=TIMESTEP_FS,
-            temperature_K=300.0, thermostat="langevin", relaxation_fs=200.0, record_every=4,
-        )  # fmt: skip
+    potential = load_potential(data_folder() / "stored" / "gap_dynamics.xml", engine="jax")
+    starts = load_frames("water", "validate")[:REPLICAS]
+    runs = run_replicas(
+        potential, starts, seeds=range(REPLICAS), steps=steps, timestep_fs=TIMESTEP_FS,
+        temperature_K=300.0, thermostat="langevin", relaxation_fs=200.0, record_every=4,
+    )  # fmt: skip
     stopped = [run.stopped for run in runs if run.stopped]
     positions = np.array([run.positions_A[len(run.positions_A) // 4 :] for run in runs])
     velocities = np.array([run.velocities_A_per_fs[len(run.positions_A) // 4 :] for run in runs])
-    return frames[0], positions, velocities, stopped
+    return starts[0], positions, velocities, stopped
 
 
 def summary(positions, velocities, atoms, interval_fs):
