@@ -3,10 +3,11 @@
     .venv/bin/python benchmarks/through_simulations/gap_weights.py   # ten minutes of one idle core
 
 First the check: the derivative of where atoms are after 20 steps with respect to the weights of the
-sparse points, against central differences. Then the fit: the stored GAP (revPBE-D3) and the maximum and first minimum of g(OO) of liquid water, 2.50 at 2.79 Å and 0.80 at
-3.39 Å (Soper, ISRN Phys. Chem. 2013, 279463). Sixteen molecules, two replicas at 300 K that go on
-from epoch to epoch; gradients through the 30 fs of an epoch. Told afterwards,
-from longer runs: g(OO), and by how much the errors on the DFT validation frames have grown.
+sparse points, against central differences. Then the fit: the stored GAP (revPBE-D3) and the maximum
+and first minimum of g(OO) of liquid water, 2.50 at 2.79 Å and 0.80 at 3.39 Å (Soper, ISRN Phys.
+Chem. 2013, 279463). Sixteen molecules, two replicas at 300 K that go on from epoch to epoch;
+gradients through the 30 fs of an epoch. Told afterwards, from longer runs: g(OO), and by how much
+the errors on the DFT validation frames have grown.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 The target: g(OO), g(OH), g(HH) of the stored GAP (revPBE-D3), 16 molecules at 300 K. The model:
 `flexible_water`, in the same cell at the same temperature, from SPC/Fw on. Four replicas go on from
-epoch to epoch; each epoch is 0.15 ps, and gradients go back through the last 50 fs before each
+epoch to epoch; each epoch is 0.1 ps, and gradients go back through the last 50 fs before each
 record (truncated: biased towards what happens fast; the bias is looked at by doubling the window).
 The judge is a longer run with other random numbers: structure, density of states, diffusion, before
 and after.
