@@ -19,8 +19,14 @@ from .examples import angle_loss as angle_loss
 from .examples import fit_angle as fit_angle
 from .examples import fit_sigma as fit_sigma
 from .examples import fit_triangle as fit_triangle
+from .examples import structure_before_and_after as structure_before_and_after
+from .examples import triangle_before_and_after as triangle_before_and_after
 from .examples import triangle_run as triangle_run
 from .examples import triangle_sides_nm as triangle_sides_nm
+from .flexible_water import SPC_FW as SPC_FW
+from .flexible_water import SPC_FW_MASSES as SPC_FW_MASSES
+from .flexible_water import flexible_water as flexible_water
+from .gap_weights import GapWeights as GapWeights
 from .implicit_solvent import GeneralizedBorn as GeneralizedBorn
 from .interactions import Reparametrized as Reparametrized
 from .interactions import Sum as Sum
@@ -45,4 +51,7 @@ from .losses import velocity_autocorrelation as velocity_autocorrelation
 from .losses import vibrational_spectrum as vibrational_spectrum
 from .losses import weighted_sum as weighted_sum
 from .pair_interactions import MixedLennardJones as MixedLennardJones
+from .plots import animate_triangle as animate_triangle
+from .plots import plot_angle_gradients as plot_angle_gradients
+from .plots import plot_two_sweeps as plot_two_sweeps
 from .reversible import simulate_reversibly as simulate_reversibly

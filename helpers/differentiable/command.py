@@ -64,6 +64,7 @@ def run_differentiable_job(
     folder = make_folder(folder)
 
     from helpers.differentiable import examples
+    from helpers.differentiable.plots import animate_triangle
     from helpers.differentiable.report import DescentFindings, differentiable_section
     from helpers.report.sections import add_section
 
@@ -75,13 +76,18 @@ def run_differentiable_job(
     triangle = examples.fit_triangle(seed=seed, **some)
     say(f"side of the triangle: {triangle.table['side_nm'].iloc[-1]:.3f} nm; 1 was asked for")
     gradients = examples.angle_gradients(range(3, 181, 3))
+    first, last = sigma.table["sigma_nm"].iloc[[0, -1]]
+    structure = examples.structure_before_and_after(first, last, seed=seed)
+    motion = examples.triangle_before_and_after(triangle.parameters, seed=seed)
     tables = {
         "sigma": sigma.table,
         "angle": angle.table,
         "triangle": triangle.table,
         "angle_gradients": gradients,
+        "structure": structure,
     }
     for name, table in tables.items():
         write_table(folder / f"differentiable_{name}.csv", table)
-    found = DescentFindings(sigma, angle, triangle, gradients)
+    animate_triangle(motion, folder / "differentiable_triangle.gif")
+    found = DescentFindings(sigma, angle, triangle, gradients, structure, motion)
     return CommandResult(found, add_section(differentiable_section(found), folder))

@@ -147,6 +147,38 @@ def fit_sigma(
         return descend(loss, start, optax.sgd(rate), draws, steps=fluid.steps, units=names)
 
 
+def structure_before_and_after(
+    before_nm: float, after_nm: float, *, seed: int = 0, n_runs: int = 4, fluid: Fluid | None = None
+) -> pd.DataFrame:
+    """Return g(r) at the end of simulations with two diameters, the mean over some runs.
+
+    Parameters
+    ----------
+    before_nm, after_nm : float
+        σ before and after a fit.
+    seed, n_runs : int
+    fluid : Fluid, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns ``r_nm``, ``before`` and ``after``; distances count as Gaussians 0.03 nm wide.
+    """
+    fluid = fluid or Fluid()
+    r_A = np.arange(0.25, 5 * fluid.length_nm, 0.25)
+    with double_precision():
+        draws = [fluid.draw(1000 * checks.seed(seed) + run) for run in range(n_runs)]
+        draws = jax.tree.map(lambda *rows: jnp.stack(rows), *draws)
+
+        def g(sigma_nm: Any, draw: Any) -> Any:
+            end = fluid.run(sigma_nm, draw).state.positions
+            return losses.radial_distribution(end, jnp.asarray(fluid.cell), r_A, width_A=0.3)
+
+        mean = jax.jit(lambda sigma: jax.vmap(lambda draw: g(sigma, draw))(draws).mean(0))
+        curves = {"before": np.asarray(mean(before_nm)), "after": np.asarray(mean(after_nm))}
+    return pd.DataFrame({"r_nm": r_A / 10} | curves)
+
+
 def place_atoms(
     n_atoms: int, length_A: float, apart_A: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -384,3 +416,24 @@ def fit_triangle(*, seed: int = 0, epochs: int = 20, rate: Any = 0.02) -> Descen
         result = descend(loss, arrays, optax.adam(rate), [()] * epochs, steps=400, units=names)
         trained = equinox.combine(result.parameters, rest)
     return Descent(trained, result.table, result.units, result.steps_per_second)
+
+
+def triangle_before_and_after(trained: Any, *, seed: int = 0) -> np.ndarray:
+    """Return the motion of three atoms with a new network and with a trained one.
+
+    Parameters
+    ----------
+    trained : equinox.Module
+        `parameters` of `fit_triangle`.
+    seed : int
+        The one that `fit_triangle` was given.
+
+    Returns
+    -------
+    ndarray of shape (2, n_frames, 3, 2), nm
+        x and y of the atoms: before training, after it.
+    """
+    with double_precision():
+        networks = (triangle_network(jax.random.key(checks.seed(seed))), trained)
+        runs = [triangle_run(network).records.positions for network in networks]
+    return np.asarray(runs)[..., :2] / 10

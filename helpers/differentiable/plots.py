@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLACK, BLUE, ORANGE, RED, new_axes, style
+from helpers.files import atomic_writer
+from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style
 
 
 def plot_descent(
@@ -51,4 +56,117 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
         ax.plot(table["angle_deg"], slope, color=ORANGE, marker="o", ms=3, ls="")
         ax.set(xlabel="θ₀, degrees", ylabel="gradient, nm/radian")
         ax.legend()
+    return ax
+
+
+def plot_structure(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw g(r) before and after a fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `structure_before_and_after`.
+    """
+    with style():
+        ax = ax or new_axes()
+        for name, color in (("before", ORANGE), ("after", BLUE)):
+            ax.plot(table["r_nm"], table[name], color=color, label=name)
+        ax.set(xlabel="r, nm", ylabel="g(r)", ylim=(0, None))
+        ax.legend()
+    return ax
+
+
+def plot_triangle(motion: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw three atoms at the start, and where they end before and after training.
+
+    Parameters
+    ----------
+    motion : array of shape (2, n_frames, 3, 2), nm
+        Of `triangle_before_and_after`.
+    """
+    with style():
+        ax = ax or new_axes()
+        shown = (
+            (motion[0, 0], BLACK, ":", "start"),
+            (motion[0, -1], ORANGE, "--", "end, not trained"),
+            (motion[1, -1], BLUE, "-", "end, trained"),
+        )
+        for corners, color, dashes, label in shown:
+            x, y = corners[[0, 1, 2, 0]].T
+            ax.plot(x, y, color=color, ls=dashes, marker="o", label=label)
+        ax.set(xlabel="x, nm", ylabel="y, nm", aspect="equal")
+        ax.legend()
+    return ax
+
+
+def animate_triangle(motion: np.ndarray, path: Path) -> Path:
+    """Write an animation (GIF) of three atoms before and after training.
+
+    Parameters
+    ----------
+    motion : array of shape (2, n_frames, 3, 2), nm
+        Of `triangle_before_and_after`.
+    path : Path
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    import io
+
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    pictures = []
+    low, high = motion.min((0, 1, 2)) - 0.15, motion.max((0, 1, 2)) + 0.15
+    for moment in np.moveaxis(motion, 1, 0):
+        with style():
+            figure = Figure(figsize=(7, 3.6), dpi=80)
+            axes = figure.subplots(1, 2, sharey=True)
+        for ax, corners, color, title in zip(
+            axes, moment, (ORANGE, BLUE), ("not trained", "trained"), strict=True
+        ):
+            x, y = corners[[0, 1, 2, 0]].T
+            ax.plot(x, y, color=color, marker="o")
+            ax.set(title=title, xlabel="x, nm", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+            ax.set_aspect("equal")
+        axes[0].set_ylabel("y, nm")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80)
+        pictures.append(Image.open(buffer).convert("P"))
+    with atomic_writer(path) as file:
+        pictures[0].save(
+            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
+        )
+    return path
+
+
+def plot_two_sweeps(ax: Axes | None = None) -> Axes:
+    """Draw a simulation as a chain of steps, and how differentiation goes along it."""
+    with style():
+        ax = ax or new_axes()
+    columns = (0.0, 1.0, 2.2, 3.2)
+    names = ("$z_0$", "$z_1$", "$z_{n-1}$", "$z_n$")
+    box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": BLACK}
+    for x, name in zip(columns, names, strict=True):
+        ax.text(x, 0, name, ha="center", va="center", fontsize=15, bbox=box)
+    ax.text(4.2, 0, "$L$", ha="center", va="center", fontsize=15, bbox=box)
+    stops = [*columns, 4.2]
+
+    def arrow(start: tuple, end: tuple, color: str, dashes: str = "-") -> None:
+        shape = {"arrowstyle": "->", "color": color, "lw": 2, "ls": dashes}
+        ax.annotate("", xy=end, xytext=start, arrowprops=shape)
+
+    for left, right in pairwise(stops):
+        dashes = ":" if left == 1.0 else "-"
+        arrow((left + 0.2, 0), (right - 0.2, 0), BLACK, dashes)
+        arrow((left + 0.1, 0.42), (right - 0.1, 0.42), BLUE, dashes)
+        arrow((right - 0.1, -0.42), (left + 0.1, -0.42), ORANGE, dashes)
+    for left, right in pairwise(columns):
+        ax.text((left + right) / 2, 0.1, "$p$", ha="center", fontsize=12, color=PURPLE)
+    ax.text(2.1, 0.55, "forward: $dz/dp$, with the simulation", ha="center", color=BLUE)
+    ax.text(2.1, -0.68, "reverse: $dL/dz$, from the end", ha="center", color=ORANGE)
+    ax.set(xlim=(-0.4, 4.6), ylim=(-0.85, 0.8), title="A simulation is a chain of steps")
+    ax.axis("off")
     return ax

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from helpers.differentiable import plots
@@ -14,12 +15,25 @@ from helpers.report.sections import ReportTable, Section, draw_figure
 
 @dataclass(frozen=True)
 class DescentFindings:
-    """What ``mlmd lab differentiable`` found: three descents, and the gradient of many angles."""
+    """What ``mlmd lab differentiable`` found.
+
+    Attributes
+    ----------
+    sigma, angle, triangle : Descent
+    gradients : DataFrame
+        Of `angle_gradients`.
+    structure : DataFrame
+        Of `structure_before_and_after`.
+    motion : ndarray
+        Of `triangle_before_and_after`.
+    """
 
     sigma: Descent
     angle: Descent
     triangle: Descent
     gradients: pd.DataFrame
+    structure: pd.DataFrame
+    motion: np.ndarray
 
 
 def differentiable_section(found: DescentFindings) -> Section:
@@ -67,6 +81,12 @@ def differentiable_section(found: DescentFindings) -> Section:
                 "σ, nm",
             ),
             draw_figure(
+                "g(r) of the fluid with the first and the last σ: the first peak moves.",
+                "g(r) before and after the fit",
+                plots.plot_structure,
+                found.structure,
+            ),
+            draw_figure(
                 "The angle at which outer atoms are 1 nm apart.",
                 "Angle against the epoch",
                 plots.plot_descent,
@@ -76,8 +96,8 @@ def differentiable_section(found: DescentFindings) -> Section:
                 "θ₀, degrees",
             ),
             draw_figure(
-                "The gradient has the right sign on both sides of the right angle, and little "
-                "information in its size.",
+                "The gradient has the right sign on both sides of the right angle, and a size that "
+                "does not tell how far it is.",
                 "Gradient against the angle",
                 plots.plot_angle_gradients,
                 found.gradients,
@@ -91,6 +111,13 @@ def differentiable_section(found: DescentFindings) -> Section:
                 "side_nm",
                 1.0,
                 "mean side, nm",
+            ),
+            draw_figure(
+                "The triangle at the start, and after 400 steps with a new and with the trained "
+                "network (differentiable_triangle.gif shows it moving).",
+                "The triangle before and after training",
+                plots.plot_triangle,
+                found.motion,
             ),
         ),
         tables=(ReportTable(table, "Three fits through simulations", "{:.3f}"),),

@@ -121,14 +121,47 @@ class PairSearch:
     def update(self, neighbors: PairList, positions: Any, cell: Any) -> PairList:
         """Return a new list if an atom moved by half the skin, otherwise the old one.
 
-        For ``simulate(..., update_neighbors=search.update)``.
+        For ``simulate(..., update_neighbors=search.update)``. A list that lacked room stays, so
+        that the end of a simulation tells of it: see `run_with_room`.
         """
         moved = ((positions - neighbors.reference) ** 2).sum(-1).max()
+        complete = neighbors.n_pairs <= len(neighbors.first)
         return jax.lax.cond(
-            moved >= (self.skin_A / 2) ** 2,
+            complete & (moved >= (self.skin_A / 2) ** 2),
             lambda: self.build(positions, cell, len(neighbors.first)),
             lambda: neighbors,
         )
+
+
+def run_with_room(
+    run: Callable[[PairList], tuple[Any, PairList]],
+    build: Callable[[int | None], PairList],
+    capacity: int | None = None,
+) -> Any:
+    """Run a simulation, again and with longer lists if they had no room for all pairs.
+
+    Parameters
+    ----------
+    run : function of PairList → (result, PairList at the end)
+        A compiled simulation, or its gradient.
+    build : function of the capacity → PairList
+        Of the start; None: its own choice.
+    capacity : int, optional
+        Pairs to begin with.
+
+    Returns
+    -------
+    result
+        Of the first run whose lists were complete all the way.
+    """
+    lists = build(capacity)
+    while True:
+        result, end = run(lists)
+        room = lists.first.shape[-1]
+        needed = max(int(jnp.max(lists.n_pairs)), int(jnp.max(end.n_pairs)))
+        if needed <= room:
+            return result
+        lists = build(math.ceil(1.2 * needed))
 
 
 def pairs_of(positions: Any, cell: Any, neighbors: PairList | None) -> Pairs:

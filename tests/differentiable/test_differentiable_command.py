@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from helpers.cli import main
 
@@ -17,7 +18,9 @@ def test_the_lab_writes_tables_and_a_report(tmp_path, capsys):
     for name in ("sigma", "angle", "triangle"):
         assert len(pd.read_csv(folder / f"differentiable_{name}.csv")) == 2
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "Gradients through simulations" in page and page.count("<img") == 4
+    assert "Gradients through simulations" in page and page.count("<img") == 6
+    with Image.open(folder / "differentiable_triangle.gif") as animation:
+        assert animation.n_frames == 40
 
 
 def test_what_cannot_be_used_ends_with_one_line(tmp_path, capsys):

@@ -12,6 +12,7 @@ from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
 from helpers.md.integrators import METHODS, kinetic_energy, make_integrator, maxwell_boltzmann
 from helpers.md.lennard_jones import ARGON, LennardJones
+from helpers.md.pairs import run_with_room
 from helpers.md.simulate import (
     Limits,
     Segment,
@@ -227,6 +228,17 @@ def test_lists_are_renewed_inside_the_loop_before_they_are_too_old(argon):
     short = field.neighbors(positions, cell, capacity=20)
     overflow = run(neighbors=short, update_neighbors=field.update)
     assert overflow.neighbors.n_pairs > 20 and np.isnan(overflow.state.energy)
+
+    capacities = []
+
+    def go(lists):
+        capacities.append(len(lists.first))
+        done = run(neighbors=lists, update_neighbors=field.update)
+        return done.state.positions, done.neighbors
+
+    repeated = run_with_room(go, lambda n: field.neighbors(positions, cell, n), 20)
+    assert len(capacities) == 2 and capacities[1] > int(lists.n_pairs)
+    np.testing.assert_allclose(repeated, all_pairs.state.positions, atol=1e-9)
 
 
 def replicas_of(argon, integrator, field, n=3):
