@@ -150,7 +150,8 @@ def main() -> None:
         print(f"\n{column}, {options.students} students, {len(each)} lessons")
         print((each / options.students).round(1).to_string())
         print(f"kit / plain on one core: {whole['kit'] / whole['plain']:.2f}")
-        print(f"one job / two jobs: {whole['kit'] / whole['kit, two jobs']:.2f}")
+        if column == "clock_s":
+            print(f"one job / two jobs: {whole['kit'] / whole['kit, two jobs']:.2f}")
 
 
 if __name__ == "__main__":

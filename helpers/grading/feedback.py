@@ -75,7 +75,8 @@ def finish_page(made: Path, path: Path) -> None:
     Parameters
     ----------
     made : Path
-        As nbgrader made it; it is removed.
+        As nbgrader made it; its folder is removed. What else lies in it, such as the time of the
+        hand-in, which nbgrader's exchange needs, goes to the page.
     path : Path
         Where students and instructors find it.
 
@@ -87,5 +88,8 @@ def finish_page(made: Path, path: Path) -> None:
     page = _FONT.sub("", _SCRIPT.sub("", made.read_text(encoding="utf-8")))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     path.parent.mkdir(parents=True, exist_ok=True)
+    for beside in made.parent.iterdir():
+        if beside != made and beside.is_file():
+            write_atomic(path.with_name(beside.name), beside.read_bytes())
     write_atomic(path, page.replace("<head>", f"<head>\n{policy}", 1))
     shutil.rmtree(made.parent)

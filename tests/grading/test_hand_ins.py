@@ -115,6 +115,7 @@ def test_a_late_policy_subtracts_points_and_says_so(graded):
     assert row["score"] == 8 and row["problem"] == "late: 2 of 10 points are subtracted"
     page = graded.course.grading / "feedback" / "late" / LESSON / f"{LESSON}.html"
     assert "Late submission penalty (Score: -2.0)" in page.read_text("utf-8")
+    assert page.with_name("timestamp.txt").is_file(), "for nbgrader's exchange"
 
 
 @pytest.mark.parametrize("one", FILES, ids=lambda one: one.name)
