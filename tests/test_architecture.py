@@ -17,7 +17,7 @@ HELPERS = KIT / "helpers"
 GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbors", "jax_setup"]
 GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman", "differentiable"]
+ROOMS = ["datasets", "gap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman", "differentiable"]
 ROOMS += ["coarse_grained"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
@@ -26,10 +26,10 @@ TOP = {"doctor", "cli", "grading", "lab", "pipeline"}  # they may import anythin
 ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"coarse_grained", "differentiable", "gap", "md", "jax_setup"},
+    "jax": {"coarse_grained", "differentiable", "gap", "md", "neural", "jax_setup"},
     "diffrax": {"coarse_grained"},
-    "optax": {"coarse_grained", "differentiable"},
-    "equinox": {"differentiable"},
+    "optax": {"coarse_grained", "differentiable", "neural"},
+    "equinox": {"differentiable", "neural"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
     "featomic": {"sagpr"},

@@ -1,0 +1,14 @@
+from .behler_parrinello import BehlerParrinelloSettings as BehlerParrinelloSettings
+from .calculator import NeuralCalculator as NeuralCalculator
+from .graphs import Graph as Graph
+from .graphs import GraphBatch as GraphBatch
+from .graphs import batch_of as batch_of
+from .neural_potential import ARCHITECTURES as ARCHITECTURES
+from .neural_potential import NeuralPotential as NeuralPotential
+from .neural_potential import PotentialSettings as PotentialSettings
+from .neural_potential import load_neural as load_neural
+from .neural_potential import neural_force_field as neural_force_field
+from .neural_potential import new_potential as new_potential
+from .neural_potential import save_neural as save_neural
+from .painn import PaiNNSettings as PaiNNSettings
+from .schnet import SchNetSettings as SchNetSettings
