@@ -11,4 +11,9 @@ from .neural_potential import neural_force_field as neural_force_field
 from .neural_potential import new_potential as new_potential
 from .neural_potential import save_neural as save_neural
 from .painn import PaiNNSettings as PaiNNSettings
+from .pretrain_config import PretrainConfig as PretrainConfig
+from .pretrain_config import read_pretrain_config as read_pretrain_config
+from .pretraining import Pretraining as Pretraining
+from .pretraining import PretrainResult as PretrainResult
 from .schnet import SchNetSettings as SchNetSettings
+from .training_frames import training_frames as training_frames

@@ -45,7 +45,8 @@ class NeuralCalculator(PotentialCalculator):
     engine : str
         ``"neural"``.
     potential, path
-        As given.
+        As given. Another potential for the same elements may be put in place: runs of the
+        compiled engine go on with it.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]
@@ -79,7 +80,7 @@ class NeuralCalculator(PotentialCalculator):
 
     def replicas(self, numbers: np.ndarray, n_replicas: int, skin_A: float) -> NeuralReplicas:
         """Return what the compiled engine of molecular dynamics asks of a potential."""
-        return NeuralReplicas(self.potential, numbers, n_replicas, skin_A)
+        return NeuralReplicas(self, numbers, n_replicas, skin_A)
 
     def _predict(self, atoms: Atoms, properties: Sequence[str] = ()) -> dict[str, Any]:
         energy, forces = self._predict_batch([atoms])[0]
@@ -115,7 +116,8 @@ class NeuralReplicas:
 
     Parameters
     ----------
-    potential : NeuralPotential
+    calculator : NeuralCalculator
+        Whose potential is used: the one that it has at the time.
     numbers : int ndarray of shape (n_atoms,)
         Atomic numbers.
     n_replicas : int
@@ -124,24 +126,29 @@ class NeuralReplicas:
 
     Attributes
     ----------
-    parameters : NeuralPotential
-    energy_offset_eV : float
-        Energy of the atoms alone.
     order : int ndarray of shape (n_atoms,)
         The atoms stay as they are.
     """
 
     def __init__(
-        self, potential: NeuralPotential, numbers: np.ndarray, n_replicas: int, skin_A: float
+        self, calculator: NeuralCalculator, numbers: np.ndarray, n_replicas: int, skin_A: float
     ) -> None:
-        atoms = Atoms(numbers)
-        self.parameters = potential
-        self.energy_offset_eV = potential.atoms_energy(atoms)
+        self._calculator, self._atoms = calculator, Atoms(numbers)
         self.order = np.arange(len(numbers))
-        self._species = species_of(atoms, potential.settings.elements)
-        self._reach_A = potential.cutoff_A + skin_A
+        self._species = species_of(self._atoms, self.parameters.settings.elements)
+        self._reach_A = self.parameters.cutoff_A + skin_A
         self._graphs: list[Graph | None] = [None] * n_replicas
         self._capacity = 0
+
+    @property
+    def parameters(self) -> NeuralPotential:
+        """The potential."""
+        return self._calculator.potential
+
+    @property
+    def energy_offset_eV(self) -> float:
+        """Energy of the atoms alone."""
+        return self.parameters.atoms_energy(self._atoms)
 
     def build(self, replica: int, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the list of one replica; see `helpers.md.compiled_engine.ReplicaPotential`."""
@@ -152,10 +159,8 @@ class NeuralReplicas:
         graphs = [graph for graph in self._graphs if graph is not None]
         longest = max(graph.neighbors.shape[1] for graph in graphs)
         if longest > self._capacity:  # compiles anew
-            most = max(len(self._species) - 1, longest)
-            self._capacity = rounded(int(ROOM * longest))
-            if longest <= len(self._species) - 1:  # a molecule: never more than the other atoms
-                self._capacity = min(self._capacity, most)
+            others, room = len(self._species) - 1, rounded(int(ROOM * longest))
+            self._capacity = min(room, others) if longest <= others else room
         return neural_force_field, stack_graphs(graphs, capacity=self._capacity)
 
 

@@ -14,6 +14,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import teacher
 from ase import Atoms
 from ase.build import molecule
@@ -32,6 +33,7 @@ SPACING = round(INTERVAL_FS / TIMESTEP_FS)
 # Split → how many trajectories, of how many frames. No two splits share a trajectory.
 RUNS = {"train": (4, 250), "validate": (2, 50), "test": (2, 100)}
 TRAINING_SIZES = (100, 1000)
+SEED = 20261128  # of the order of frames
 WAYS = {"ethanol": lambda: molecule("CH3CH2OH"), "aspirin": lambda: read(HERE / "aspirin.xyz")}
 LOOSE = Monitor(0.1, 9.0, 0.1, 5000.0, 1e6)  # the limits are those of water
 
@@ -83,11 +85,11 @@ def assemble(name: str, parts: dict[str, list[list[Atoms]]], folder: Path) -> No
     folder.mkdir(exist_ok=True)
     sets = []
     for split, runs in parts.items():
-        # First frames of all runs in turn: any first n are a fair sample, in the order of time
-        frames = [run[k] for k in range(len(runs[0])) for run in runs]
+        in_time = [frame for frames_of_run in runs for frame in frames_of_run]
+        # A random permutation: any first n frames are a fair sample
+        frames = [in_time[k] for k in np.random.default_rng(SEED).permutation(len(in_time))]
         for size in TRAINING_SIZES if split == "train" else (len(frames),):
-            spread = frames[:: len(frames) // size]
-            sets.append((split, size, f"{split}_{size}.xyz.gz", spread))
+            sets.append((split, size, f"{split}_{size}.xyz.gz", frames[:size]))
     files, sums = [], []
     for split, size, file, frames in sets:
         content = packed(frames)
