@@ -18,7 +18,7 @@ GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbo
 GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
 ROOMS = ["datasets", "gap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman", "differentiable"]
-ROOMS += ["coarse_grained"]
+ROOMS += ["coarse_grained", "stability"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
@@ -26,7 +26,7 @@ TOP = {"doctor", "cli", "grading", "lab", "pipeline"}  # they may import anythin
 ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"coarse_grained", "differentiable", "gap", "md", "neural", "jax_setup"},
+    "jax": {"coarse_grained", "differentiable", "gap", "md", "neural", "stability", "jax_setup"},
     "diffrax": {"coarse_grained"},
     "optax": {"coarse_grained", "differentiable", "neural"},
     "equinox": {"differentiable", "neural"},

@@ -1,0 +1,12 @@
+from .boltzmann import BoltzmannEstimator as BoltzmannEstimator
+from .boltzmann import LossGradient as LossGradient
+from .boltzmann import block_error as block_error
+from .boltzmann import effective_sample_size as effective_sample_size
+from .boltzmann import reweighting_sample_size as reweighting_sample_size
+from .criteria import BondStretch as BondStretch
+from .criteria import Chirality as Chirality
+from .criteria import Contact as Contact
+from .criteria import Heat as Heat
+from .criteria import find_bonds as find_bonds
+from .simulator import Simulator as Simulator
+from .simulator import Window as Window
