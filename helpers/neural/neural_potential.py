@@ -123,6 +123,15 @@ class NeuralPotential(eqx.Module):
         atomic = jnp.where(graph.present, atomic.astype(positions.dtype), 0.0)
         return self.settings.energy_scale_eV * atomic.sum(), layers
 
+    def atomic_energies(self, positions: Any, cell: Any, graph: Graph) -> Any:
+        """Return what each atom contributes to `energy`, shape (n_atoms,), eV; 0 for padding.
+
+        Only the sum was trained: how it is shared out is the network's choice.
+        """
+        atomic = self.layers(positions, cell, graph)[1]["atomic_energy"][:, 0]
+        atomic = jnp.where(graph.present, atomic.astype(positions.dtype), 0.0)
+        return self.settings.energy_scale_eV * atomic
+
     def atoms_energy(self, atoms: Atoms) -> float:
         """Return the sum of the energies of the atoms alone, eV: what `energy` leaves out."""
         table = dict(zip(self.settings.elements, self.settings.atomic_energies_eV, strict=True))

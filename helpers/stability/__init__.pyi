@@ -8,5 +8,10 @@ from .criteria import Chirality as Chirality
 from .criteria import Contact as Contact
 from .criteria import Heat as Heat
 from .criteria import find_bonds as find_bonds
+from .observables import BondLengths as BondLengths
+from .observables import DistanceDistribution as DistanceDistribution
+from .observables import frame_energy as frame_energy
+from .observables import neighborhood_energy as neighborhood_energy
+from .observables import reference_average as reference_average
 from .simulator import Simulator as Simulator
 from .simulator import Window as Window

@@ -16,9 +16,9 @@ with differentiable Boltzmann estimators, TMLR (2025), arXiv 2402.13984, eqs. 4 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +28,7 @@ from ase import units
 
 from helpers import checks
 from helpers.errors import ConfigError, DataError
+from helpers.jax_setup import double_precision
 
 METHODS = ("pool", "minibatch", "split")
 
@@ -73,7 +74,8 @@ class BoltzmannEstimator:
     Notes
     -----
     Samples are pytrees of arrays with an axis for samples in front. Both functions must be
-    traceable by JAX, and the same objects from call to call, or they are compiled each time.
+    traceable by JAX, and the same objects from call to call, or they are compiled each time. Sums
+    are taken in 64 bit.
     """
 
     energy: Callable[[Any, Any], Any]
@@ -98,10 +100,11 @@ class BoltzmannEstimator:
         DataError
             If there are no samples, or a value is not finite.
         """
-        parts = [
-            np.asarray(_values(self, parameters, chunk))[counts > 0]
-            for chunk, counts, _ in self._chunks(samples)
-        ]
+        with double_precision():
+            parts = [
+                np.asarray(_values(self, parameters, chunk))[counts > 0]
+                for chunk, counts, _ in self._chunks(samples)
+            ]
         values = np.concatenate(parts)
         if values.ndim != 2:
             raise ConfigError(
@@ -147,13 +150,14 @@ class BoltzmannEstimator:
         cotangent = np.asarray(cotangent)
         along = (values - values.mean(0)) @ cotangent
         weights = -self.beta_per_eV * along / (n_samples - 1)
-        total = jax.tree.map(jnp.zeros_like, parameters)
-        for chunk, counts, rows in self._chunks(samples):
-            part = _surrogate_gradient(
-                self, parameters, chunk, weights[rows] * counts, counts / n_samples, cotangent
+        with double_precision():
+            parts = (
+                _surrogate_gradient(
+                    self, parameters, chunk, weights[rows] * counts, counts / n_samples, cotangent
+                )
+                for chunk, counts, rows in self._chunks(samples)
             )
-            total = jax.tree.map(jnp.add, total, part)
-        return total
+            return _sum(parts)
 
     def loss_gradient(
         self,
@@ -213,12 +217,17 @@ class BoltzmannEstimator:
             assert batch_size is not None
             starts = range(0, n_samples - batch_size + 1, batch_size)  # samples left over wait
             parts = [(indices[k : k + batch_size],) * 2 for k in starts]
-        total = jax.tree.map(jnp.zeros_like, parameters)
-        for for_mean, for_covariance in parts:
-            cotangent = 2 * (values[for_mean].mean(0) - target) / len(parts)
-            chosen = jax.tree.map(lambda rows, which=for_covariance: rows[which], samples)
-            part = self.mean_gradient(parameters, chosen, cotangent, values[for_covariance])
-            total = jax.tree.map(jnp.add, total, part)
+        with double_precision():
+            gradients = (
+                self.mean_gradient(
+                    parameters,
+                    jax.tree.map(lambda rows, which=for_covariance: rows[which], samples),
+                    2 * (values[for_mean].mean(0) - target) / len(parts),
+                    values[for_covariance],
+                )
+                for for_mean, for_covariance in parts
+            )
+            total = _sum(gradients)
         return LossGradient(float(((mean - target) ** 2).sum()), total, mean, n_samples)
 
     def _chunks(self, samples: Any) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
@@ -295,6 +304,11 @@ def effective_sample_size(values: np.ndarray, n_blocks: int = 10) -> np.ndarray:
     """
     variance = values.reshape(-1, *values.shape[2:]).var(0, ddof=1)
     return variance / block_error(values, n_blocks) ** 2
+
+
+def _sum(trees: Iterable[Any]) -> Any:
+    """Return the sum of pytrees, one after the other."""
+    return reduce(lambda a, b: jax.tree.map(jnp.add, a, b), trees)
 
 
 @partial(jax.jit, static_argnums=0)

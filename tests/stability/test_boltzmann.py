@@ -6,7 +6,6 @@ import pytest
 from ase import units
 
 from helpers.errors import ConfigError, DataError
-from helpers.jax_setup import double_precision
 from helpers.stability import (
     BoltzmannEstimator,
     block_error,
@@ -37,12 +36,6 @@ ESTIMATOR = BoltzmannEstimator(energy, moments, TEMPERATURE_K, chunk_size=4096)
 def positions(n, seed=0):
     rng = np.random.default_rng(seed)
     return CENTER + np.sqrt(KT / STIFFNESS) * rng.standard_normal(n)
-
-
-@pytest.fixture(autouse=True)
-def sixty_four_bits():
-    with double_precision():
-        yield
 
 
 def test_gradients_of_averages_are_the_exact_ones():
