@@ -31,8 +31,8 @@ ROOM = 1.15  # neighbor lists of dynamics grow: some places are left free
 class NeuralCalculator(PotentialCalculator):
     """ASE calculator of a neural potential.
 
-    Distances are computed in 64 bit, the network in the precision of its weights: with 32 bit,
-    forces differ by about 1e-3 meV/Å between batches of different sizes.
+    Distances are computed in 64 bit, the network in the precision of its weights. With 32 bit,
+    energies of tens of eV differ by about 1e-6 eV between batches of different shapes.
 
     Parameters
     ----------
