@@ -40,8 +40,14 @@ from helpers.terminal import progress_bar
 
 STEPS_PER_CALL = 50  # after so many steps at the latest Python may show progress or stop
 STANDARDIZED_WITH = 100  # frames
-HISTORY = ("epoch", "learning_rate", "train_loss", "validation_loss")
-HISTORY += ("validation_rmse_energy_meV_per_atom", "validation_rmse_forces_meV_per_A")
+HISTORY = (
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "validation_loss",
+    "validation_rmse_energy_meV_per_atom",
+    "validation_rmse_forces_meV_per_A",
+)
 
 
 class LabeledBatch(NamedTuple):

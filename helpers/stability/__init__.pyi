@@ -13,5 +13,9 @@ from .observables import DistanceDistribution as DistanceDistribution
 from .observables import frame_energy as frame_energy
 from .observables import neighborhood_energy as neighborhood_energy
 from .observables import reference_average as reference_average
+from .plots import plot_criterion as plot_criterion
+from .plots import plot_survival as plot_survival
 from .simulator import Simulator as Simulator
 from .simulator import Window as Window
+from .survival import median_survival_fs as median_survival_fs
+from .survival import survival_curve as survival_curve

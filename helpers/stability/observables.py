@@ -17,7 +17,7 @@ from ase import Atoms
 from helpers import checks
 from helpers.errors import DataError
 from helpers.jax_setup import double_precision
-from helpers.neural.graphs import GraphBatch
+from helpers.neural.graphs import Graph, GraphBatch
 from helpers.neural.neural_potential import NeuralPotential
 
 
@@ -117,5 +117,6 @@ def reference_average(observable: Any, frames: Sequence[Atoms]) -> np.ndarray:
     if not frames or any(len(atoms) != len(frames[0]) for atoms in frames):
         raise DataError("A reference needs frames of the same atoms", expected="one at least")
     with double_precision():
-        values = [observable(None, GraphBatch(atoms.positions, None, None)) for atoms in frames]
+        no_graph = Graph(*(None,) * 5)  # observables of positions need none
+        values = [observable(None, GraphBatch(a.positions, None, no_graph)) for a in frames]
     return np.asarray(np.mean(np.asarray(values), axis=0))

@@ -132,12 +132,12 @@ class Simulator:
         violated[BLOWN_UP] = blown_up
         stable = ~np.logical_or.accumulate(np.any(list(violated.values()), axis=0), axis=0)
         rows = []
-        for replica in np.flatnonzero(~stable[-1]):
+        for replica in map(int, np.flatnonzero(~stable[-1])):
             first = int(np.argmin(stable[:, replica]))
             name = next(n for n, where in violated.items() if where[first, replica])
             time_fs = float(records.steps[first] * self.settings.timestep_fs)
-            rows.append({"replica": int(replica), "time_fs": time_fs, "criterion": name})
-            self._first_failures.setdefault(int(replica), (time_fs, name))
+            rows.append({"replica": replica, "time_fs": time_fs, "criterion": name})
+            self._first_failures.setdefault(replica, (time_fs, name))
         window = Window(
             records, stable, pd.DataFrame(rows, columns=["replica", "time_fs", "criterion"])
         )
