@@ -12,6 +12,7 @@ STEP_FS = 0.5
 ACCELERATION = units.fs**2  # (eV/Å)/u in Å/fs²
 
 
+@pytest.mark.slow  # two functions are compiled for each case
 @pytest.mark.parametrize(
     ("name", "dtype", "frame", "tolerance"),
     [("schnet", "float64", 1, 1e-6), ("painn", "float32", 0, 2e-5)],

@@ -1,5 +1,7 @@
 """Pretraining: it learns, goes on where it was, stops where it must; settings are checked."""
 
+from pathlib import Path
+
 import equinox as eqx
 import numpy as np
 import pytest
@@ -91,6 +93,7 @@ def test_numbers_that_are_not_finite_stop_it_and_the_state_is_kept(labeled_frame
     assert np.isfinite(weights).all() and again.epoch == 0
 
 
+@pytest.mark.slow  # a second architecture is compiled
 def test_weights_of_the_standardization_are_not_trained(labeled_frames, tmp_path):
     config = config_of("behler_parrinello", optimizer="adamw", weight_decay=0.1, epochs=2)
     training = Pretraining(config, labeled_frames[:20], labeled_frames[20:], tmp_path)
@@ -142,6 +145,13 @@ def test_every_key_is_checked(text, message, tmp_path):
         read_pretrain_config(path)
 
 
+def test_shipped_configs_can_be_used():
+    paths = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
+    assert {path.stem for path in paths} == set(NETWORKS)
+    for path in paths:
+        assert read_pretrain_config(path).architecture == path.stem
+
+
 def test_a_written_config_is_read_again(tmp_path):
     path = tmp_path / "config.yml"
     for name in NETWORKS:
@@ -152,6 +162,7 @@ def test_a_written_config_is_read_again(tmp_path):
     assert read_pretrain_config(path, epochs=7) == PretrainConfig("schnet", epochs=7)
 
 
+@pytest.mark.slow  # compiled anew for frames that went through a file
 def test_the_command_trains_on_frames_of_a_file(labeled_frames, tmp_path, capsys):
     from ase.io import write
 
