@@ -176,7 +176,7 @@ def architecture(name: Any) -> tuple[Any, Any]:
     ConfigError
         If there is none of this name.
     """
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise ConfigError(
             f"There is no architecture {name!r}", fix=nearest(str(name), ARCHITECTURES)
         )

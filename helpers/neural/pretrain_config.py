@@ -89,7 +89,7 @@ class PretrainConfig(checks.Settings):
 
     def __post_init__(self) -> None:
         settings_class = architecture(self.architecture)[0]
-        if isinstance(self.network, Mapping):
+        if isinstance(self.network, Mapping) and all(isinstance(k, str) for k in self.network):
             object.__setattr__(self, "network", settings_class(**self.network))
         if not isinstance(self.network, settings_class):
             checks.refuse("network", self.network, f"settings of {self.architecture!r}")

@@ -133,6 +133,8 @@ def test_frames_that_cannot_be_learned_are_refused(labeled_frames, tmp_path):
         ("architecture: schnet\nepochs: many", "epochs='many'.*whole number"),
         ("architecture: schnet\nema: 1.0", "ema=1.0.*below 1"),
         ("architecture: schnet\nweight_decay: 1e-3", "'adam' has no weight_decay"),
+        ("architecture: [schnet]", r"no architecture .*mean 'schnet'"),
+        ("architecture: schnet\nnetwork: {1: 2}", "network={1: 2}.*settings of 'schnet'"),
         ("epochs: 3", "names no architecture"),
         ("- schnet", "no configuration"),
         ("a: [", "is not YAML"),
