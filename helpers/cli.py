@@ -49,6 +49,10 @@ COMMANDS = {
         "helpers.raman.command:raman_arguments",
         "Raman spectrum from molecular dynamics with a potential",
     ),
+    "pretrain": (
+        "helpers.neural.command:pretrain_arguments",
+        "train a neural potential on energies and forces",
+    ),
     "lab": ("helpers.lab:lab_arguments", "one of the labs, such as differentiable"),
     "coarse-data": (
         "helpers.coarse_grained.command:coarse_data_arguments",

@@ -17,8 +17,8 @@ HELPERS = KIT / "helpers"
 GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbors", "jax_setup"]
 GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["datasets", "gap", "evaluation", "sweeps", "md", "sagpr", "raman", "differentiable"]
-ROOMS += ["coarse_grained"]
+ROOMS = ["datasets", "gap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman", "differentiable"]
+ROOMS += ["coarse_grained", "stability"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
@@ -26,10 +26,10 @@ TOP = {"doctor", "cli", "grading", "lab", "pipeline"}  # they may import anythin
 ALL_COMMANDS = "pipeline"  # strings the commands of all rooms together
 HEAVY = {
     "quippy": {"gap"},
-    "jax": {"coarse_grained", "differentiable", "gap", "md", "jax_setup"},
+    "jax": {"coarse_grained", "differentiable", "gap", "md", "neural", "stability", "jax_setup"},
     "diffrax": {"coarse_grained"},
-    "optax": {"coarse_grained", "differentiable"},
-    "equinox": {"differentiable"},
+    "optax": {"coarse_grained", "differentiable", "neural"},
+    "equinox": {"differentiable", "neural"},
     "nbgrader": {"grading"},
     "distributed": {"sweeps"},
     "featomic": {"sagpr"},

@@ -1,0 +1,8 @@
+"""Lessons 10 and 11: neural potentials, their training, and what makes them run in simulations.
+
+The names that `__init__.pyi` lists are imported when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
