@@ -24,8 +24,8 @@ from helpers.differentiable.gap_weights import GapWeights
 from helpers.differentiable.losses import radial_distribution
 from helpers.frames import data_folder
 from helpers.jax_setup import double_precision
+from helpers.md import initialize, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
-from helpers.md.simulate import initialize, simulate
 
 HERE = Path(__file__).parent
 REPLICAS, EPOCHS, STEPS, EVERY, SKIN_A, LONG = 2, 12, 60, 60, 2.4, 4_000

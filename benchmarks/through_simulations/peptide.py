@@ -33,8 +33,8 @@ from helpers.differentiable import (
 )
 from helpers.differentiable.coulomb import Coulomb
 from helpers.jax_setup import double_precision
+from helpers.md import initialize, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
-from helpers.md.simulate import initialize, simulate
 
 HERE = Path(__file__).parent
 RESIDUES, REPLICAS, EPOCHS = 4, 16, 30

@@ -107,8 +107,8 @@ def prepare(folder: Path) -> None:
     from helpers import load_frames
     from helpers.differentiable.flexible_water import SPC_FW, SPC_FW_MASSES, flexible_water
     from helpers.jax_setup import double_precision
+    from helpers.md import initialize, simulate
     from helpers.md.integrators import make_integrator, maxwell_boltzmann
-    from helpers.md.simulate import initialize, simulate
 
     atoms = load_frames("water", "validate")[0]
     masses = np.array([SPC_FW_MASSES[symbol] for symbol in atoms.symbols])

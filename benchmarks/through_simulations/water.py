@@ -25,8 +25,8 @@ from helpers.differentiable.flexible_water import SPC_FW, flexible_water
 from helpers.differentiable.losses import radial_distribution, vibrational_spectrum
 from helpers.frames import data_folder
 from helpers.jax_setup import double_precision
+from helpers.md import initialize, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
-from helpers.md.simulate import initialize, simulate
 
 HERE = Path(__file__).parent
 REPLICAS, EPOCHS, STEPS, EVERY, WINDOW, LONG = 4, 20, 200, 100, 100, 6_000

@@ -1,7 +1,7 @@
 """Dynamics of rigid bodies: a symplectic step on quaternions, at constant energy or in a heat bath.
 
 As in `helpers.md.integrators` a method is a function (state, force, integrator) → state, composed
-of `kick`, `drift` and `ornstein_uhlenbeck`; `helpers.md.simulate.simulate` runs it as it is, with
+of `kick`, `drift` and `ornstein_uhlenbeck`; `helpers.md.simulate` runs it as it is, with
 checkpoints, records and neighbor lists.
 
 Orientations are quaternions, angular momenta L are those in the body's frame. The free turn is
@@ -32,7 +32,7 @@ from helpers.coarse_grained.bodies import Body, RigidTrajectory
 from helpers.coarse_grained.quaternions import body_torque, check_unit, turn_about_axis
 from helpers.errors import ConfigError, DataError, nearest
 from helpers.jax_setup import double_precision
-from helpers.md.simulate import bind, simulate
+from helpers.md.simulation import bind, simulate
 
 Force: TypeAlias = Callable[[Any], tuple[Any, Any]]  # poses → energy, forces and torques
 
@@ -309,7 +309,7 @@ def run_bodies(
     seed : int
         Of the heat bath.
     parameters, cell, neighbors, update_neighbors
-        As in `helpers.md.simulate.simulate`.
+        As in `helpers.md.simulate`.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from helpers import checks
 from helpers.differentiable.interactions import parameter_names
 from helpers.errors import ConfigError, DataError
 from helpers.md.integrators import Integrator, State
-from helpers.md.simulate import ForceField
+from helpers.md.simulation import ForceField
 from helpers.terminal import progress_bar
 
 CLOSEST_A = 0.3  # two atoms closer than this lie on top of each other

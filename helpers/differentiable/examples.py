@@ -25,7 +25,7 @@ from helpers.differentiable.pair_interactions import MixedLennardJones
 from helpers.errors import DataError
 from helpers.jax_setup import double_precision
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
-from helpers.md.simulate import initialize, simulate
+from helpers.md.simulation import initialize, simulate
 
 KJ = units.kJ / units.mol  # eV
 MASS = 10.0  # u, of all atoms here

@@ -21,7 +21,7 @@ import numpy as np
 
 from helpers import checks
 from helpers.errors import ConfigError, nearest
-from helpers.md.simulate import ForceField
+from helpers.md.simulation import ForceField
 
 
 class Interaction:

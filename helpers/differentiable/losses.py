@@ -22,7 +22,7 @@ from helpers import checks
 from helpers.differentiable.bonded import safe_sqrt
 from helpers.errors import ConfigError, nearest
 from helpers.md.pairs import to_nearest_image
-from helpers.md.simulate import ForceField
+from helpers.md.simulation import ForceField
 from helpers.md.vibrations import PER_CM_PER_FS
 
 # ---------------------------------------------------------------------------------------------

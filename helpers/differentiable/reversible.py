@@ -37,7 +37,7 @@ from helpers import checks
 from helpers.errors import ConfigError
 from helpers.md import integrators as md
 from helpers.md.integrators import Integrator, State
-from helpers.md.simulate import ForceField, Frame, Simulation
+from helpers.md.simulation import ForceField, Frame, Simulation
 
 POSITION_A = 2.0**-40
 VELOCITY_A_PER_FS = 2.0**-55

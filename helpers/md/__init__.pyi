@@ -26,6 +26,9 @@ from .runs import run_nvt as run_nvt
 from .runs import run_replicas as run_replicas
 from .runs import snapshot as snapshot
 from .settings import RunSettings as RunSettings
+from .simulation import ForceField as ForceField
+from .simulation import initialize as initialize
+from .simulation import simulate as simulate
 from .structure import first_peak_A as first_peak_A
 from .structure import radial_distributions as radial_distributions
 from .trajectory import A_PER_FS as A_PER_FS

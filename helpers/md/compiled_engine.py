@@ -20,7 +20,7 @@ from helpers.jax_setup import double_precision
 from helpers.md.engine import initial_atoms
 from helpers.md.integrators import make_integrator, new_state
 from helpers.md.settings import RunSettings
-from helpers.md.simulate import ForceField, Limits, Segment, simulate_segment
+from helpers.md.simulation import ForceField, Limits, Segment, simulate_segment
 from helpers.md.trajectory import A_PER_FS, Records
 
 STEPS_PER_CALL = 100  # after so many steps at the latest Python may show progress or stop

@@ -23,7 +23,7 @@ from helpers.differentiable import (
 from helpers.errors import ConfigError, DataError
 from helpers.jax_setup import double_precision
 from helpers.md.integrators import make_integrator
-from helpers.md.simulate import initialize
+from helpers.md.simulation import initialize
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from helpers.differentiable import GapWeights
 from helpers.errors import PredictionError
 from helpers.jax_setup import double_precision
 from helpers.md.integrators import make_integrator
-from helpers.md.simulate import initialize, simulate
+from helpers.md.simulation import initialize, simulate
 
 
 @pytest.mark.slow  # compiles a GAP's dynamics with its gradient: 15 s

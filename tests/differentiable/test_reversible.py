@@ -20,7 +20,7 @@ from helpers.md.integrators import (
     maxwell_boltzmann,
 )
 from helpers.md.lennard_jones import ARGON, LennardJones
-from helpers.md.simulate import from_energy, initialize, simulate
+from helpers.md.simulation import from_energy, initialize, simulate
 
 STEP_FS, FRICTION_FS = 8.6, 2150.0  # 0.004 and 1 in reduced units of argon
 

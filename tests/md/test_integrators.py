@@ -27,7 +27,7 @@ from helpers.md.integrators import (
     update_forces,
 )
 from helpers.md.lennard_jones import ARGON, LennardJones
-from helpers.md.simulate import from_energy, initialize, simulate
+from helpers.md.simulation import from_energy, initialize, simulate
 
 CANONICAL = [name for name, method in METHODS.items() if method.canonical]
 THERMOSTATS = [name for name in METHODS if name != "none"]

@@ -15,7 +15,7 @@ from helpers.jax_setup import double_precision
 from helpers.md.integrators import kinetic_energy, make_integrator, maxwell_boltzmann, temperature
 from helpers.md.lennard_jones import ARGON, LennardJones
 from helpers.md.pairs import TRUNCATIONS
-from helpers.md.simulate import initialize, simulate
+from helpers.md.simulation import initialize, simulate
 
 EPSILON, SIGMA = ARGON
 MASS = 39.948

@@ -14,7 +14,7 @@ from helpers.gap.jax.verlet_list import VerletList
 
 @dataclass(frozen=True)
 class GapForceField:
-    """Energy and forces of a GAP (see `md.simulate.ForceField`).
+    """Energy and forces of a GAP (see `md.simulation.ForceField`).
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from helpers.jax_setup import double_precision
 from helpers.md.integrators import METHODS, kinetic_energy, make_integrator, maxwell_boltzmann
 from helpers.md.lennard_jones import ARGON, LennardJones
 from helpers.md.pairs import run_with_room
-from helpers.md.simulate import (
+from helpers.md.simulation import (
     Limits,
     Segment,
     from_energy,
