@@ -40,6 +40,8 @@ FACES = {
     "helpers.sagpr": "Polarizabilities",
     "helpers.raman": "Raman spectra",
     "helpers.differentiable": "Gradients through simulations",
+    "helpers.neural": "Neural potentials",
+    "helpers.stability": "Stable simulations with them",
     "helpers.coarse_grained": "Coarse-grained bodies",
     "helpers.plots": "Figures",
     "helpers.report": "Report",
