@@ -137,7 +137,8 @@ def build_manifest(
                 "nested_in": larger,
             }
         )
-    special = {"dimer.xyz", "frozen.xyz"} & set(names)
+    both = {"frozen.xyz", "liquid.xyz"} & set(names)
+    special = both | ({"dimer.xyz"} & set(names))
     return {
         "dataset": dataset,
         "system": "liquid water: 16 H2O in a periodic cube of 7.8302 Å, at "
@@ -147,7 +148,7 @@ def build_manifest(
         "level_of_theory": level_of_theory(functional),
         "regenerate_with": "data/water/generate",
         "units": {**UNITS, **(EXTRA_UNITS if special else {})},
-        "labels": {**LABELS, **(PBE_LABELS if "frozen.xyz" in special else {})},
+        "labels": {**LABELS, **(PBE_LABELS if both else {})},
         "files": files,
     }
 
