@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import evaluate, load_frames, load_potential
-from helpers.frames import data_folder
+from helpers.frames import data_folder, read_frames
 from helpers.sagpr.tensors import read_tensors
 
 STORED = data_folder() / "stored"
@@ -84,3 +84,20 @@ def test_polarizabilities_are_those_of_liquid_water():
     dft = read_tensors(load_frames("water", "train", 200))
     mean = np.trace(tensors, axis1=1, axis2=2).mean()
     assert mean == pytest.approx(np.trace(dft, axis1=1, axis2=2).mean(), rel=0.02)
+
+
+def test_dft_drives_the_molecules_of_the_failing_run_apart():
+    """Energies rise along it, and where it ends the closest two oxygens repel each other."""
+    frames = read_frames(STORED / "failing_run.xyz")
+    assert frames[0].info["time_fs"] == 0 and frames[0] == load_frames("water", "validate")[0]
+    energies = [atoms.info["dft_energy"] for atoms in frames]
+    assert energies == sorted(energies)
+    last = frames[-1]
+    oxygens = np.flatnonzero(last.numbers == 8)
+    distances = last.get_all_distances(mic=True)[np.ix_(oxygens, oxygens)]
+    np.fill_diagonal(distances, np.inf)
+    first, second = oxygens[list(np.unravel_index(distances.argmin(), distances.shape))]
+    along = last.get_distance(first, second, mic=True, vector=True)
+    assert np.linalg.norm(along) < 2.11
+    forces = last.arrays["dft_forces"]
+    assert (forces[second] - forces[first]) @ along / np.linalg.norm(along) > 6  # eV/Å

@@ -5,22 +5,27 @@ Example: python tools/store_results.py potential settings
 
 Writes tables and a potential into data/stored/, with provenance.json beside them: for each file the
 command, what it holds, what it took, versions and SHA-256. Without names it computes everything,
-which takes about half an hour on one core. Fits go through the same cache as the lessons' own;
-most are made by the kit's own engine, which needs a tenth of gap_fit's time.
+which takes about half an hour on one core (failing_run also needs CP2K). Fits go through the same
+cache as the lessons' own; most are made by the kit's own engine, which needs a tenth of gap_fit's
+time.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
+from ase.io import write
 
 from helpers import GapConfig, evaluate, fit_gap, learning_curve, load_frames, sweep
 from helpers.files import write_atomic
@@ -38,6 +43,8 @@ SETTINGS = {
     "n_max": [3, 4, 6, 8],
     "l_max": [0, 1, 2, 4],
 }
+# Of the run that fails: which snapshots are labeled.
+BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 
 
@@ -132,8 +139,6 @@ def potential(workers: int) -> dict[str, str]:
 
 def trajectory(workers: int) -> dict[str, str]:
     """Polarizabilities along 20 ps of dynamics, and the vibrations of the same run."""
-    import io
-
     import numpy as np
 
     from helpers import SymmetryAdaptedKernelRidge, run_nvt
@@ -161,6 +166,50 @@ def trajectory(workers: int) -> dict[str, str]:
     vibrations = vibrational_density_of_states(run)
     write_atomic(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
     return what_the_trajectory_is()
+
+
+def failing_run(workers: int) -> dict[str, str]:
+    """Snapshots of a run of hot water that fails, labeled with DFT (CP2K, minutes each)."""
+    import numpy as np
+
+    from helpers import read_frames, run_nvt
+
+    folder = Path("results") / "failing_run"
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = load_frames("water", "train", 50)[:20]
+    fit = fit_gap(CLASSROOM, frames, output=folder / "gap.xml", engine="jax")
+    start = load_frames("water", "validate")[0]
+    run = run_nvt(fit.model_path, start, steps=1000, temperature_K=600, seed=1)
+    assert run.stopped, "It reached its end: try another seed."
+    snapshots = []
+    for before_fs in BEFORE_THE_END_FS:
+        atoms = start.copy()
+        atoms.positions = run.positions_A[
+            np.abs(run.times_fs - run.times_fs[-1] + before_fs).argmin()
+        ]
+        atoms.arrays.pop("dft_forces")
+        atoms.info = {"time_fs": float(run.times_fs[-1]) - before_fs}
+        snapshots.append(atoms)
+    write(folder / "unlabeled.xyz", snapshots, format="extxyz")
+    label = Path(__file__).resolve().parents[1] / "data" / "water" / "generate" / "label.py"
+    paths = [folder / "unlabeled.xyz", "--labels", folder / "labels"]
+    paths += ["--output", folder / "labeled.xyz", "--workers", workers]
+    subprocess.run([sys.executable, label, *map(str, paths)], check=True)
+    labeled = read_frames(folder / "labeled.xyz")
+    for atoms, snapshot in zip(labeled, snapshots, strict=True):
+        atoms.info = {
+            "time_fs": snapshot.info["time_fs"],
+            "dft_energy": atoms.info["dft_energy"],
+        }
+    start.info = {"time_fs": 0.0, "dft_energy": start.info["dft_energy"]}
+    labeled = sorted([start, *labeled], key=lambda atoms: atoms.info["time_fs"])
+    text = io.StringIO()
+    write(text, labeled, format="extxyz")
+    write_atomic(STORED / "failing_run.xyz", text.getvalue())
+    return {
+        "failing_run.xyz": "snapshots of a run at 600 K with GapConfig(n_sparse=100) on 20 frames "
+        f'(engine="jax"), stopped by the monitor: {run.stopped}; labeled as data/water is'
+    }
 
 
 def what_the_trajectory_is() -> dict[str, str]:
@@ -207,6 +256,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "settings": settings,
     "sigmas": sigmas,
     "trajectory": trajectory,
+    "failing_run": failing_run,
     "learning_curve_classroom": learning_curve_classroom,
     "learning_curve_default": learning_curve_default,
 }

@@ -1,4 +1,8 @@
 from .command import error_script as error_script
+from .committee import Committee as Committee
+from .committee import calibration_factor as calibration_factor
+from .committee import carried_into_average as carried_into_average
+from .committee import fit_committee as fit_committee
 from .config import CLASSROOM as CLASSROOM
 from .config import GapConfig as GapConfig
 from .config import Soap as Soap
@@ -7,6 +11,7 @@ from .defaults import Suggestion as Suggestion
 from .defaults import suggest_config as suggest_config
 from .fit import FitResult as FitResult
 from .fit import fit_gap as fit_gap
+from .jax.calculator import JaxCalculator as JaxCalculator
 from .jax.design_matrix import design_matrix as design_matrix
 from .potential import load_potential as load_potential
 from .regularization_path import isolated_energies as isolated_energies

@@ -12,6 +12,7 @@ from .monitor import Monitor as Monitor
 from .phase import Phase as Phase
 from .phase import judge_phase as judge_phase
 from .phase import tetrahedral_order as tetrahedral_order
+from .plots import plot_close_contact as plot_close_contact
 from .plots import plot_cost as plot_cost
 from .plots import plot_energies as plot_energies
 from .plots import plot_radial_distribution as plot_radial_distribution
@@ -29,6 +30,9 @@ from .settings import RunSettings as RunSettings
 from .simulation import ForceField as ForceField
 from .simulation import initialize as initialize
 from .simulation import simulate as simulate
+from .short_range import find_pes_hole as find_pes_hole
+from .short_range import scan_close_contact as scan_close_contact
+from .short_range import with_core_repulsion as with_core_repulsion
 from .structure import first_peak_A as first_peak_A
 from .structure import radial_distributions as radial_distributions
 from .trajectory import A_PER_FS as A_PER_FS
