@@ -27,12 +27,12 @@ from .runs import run_nvt as run_nvt
 from .runs import run_replicas as run_replicas
 from .runs import snapshot as snapshot
 from .settings import RunSettings as RunSettings
-from .simulation import ForceField as ForceField
-from .simulation import initialize as initialize
-from .simulation import simulate as simulate
 from .short_range import find_pes_hole as find_pes_hole
 from .short_range import scan_close_contact as scan_close_contact
 from .short_range import with_core_repulsion as with_core_repulsion
+from .simulation import ForceField as ForceField
+from .simulation import initialize as initialize
+from .simulation import simulate as simulate
 from .structure import first_peak_A as first_peak_A
 from .structure import radial_distributions as radial_distributions
 from .trajectory import A_PER_FS as A_PER_FS
