@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -188,6 +189,8 @@ def own_data_stages(
 
     def train(folder: Path) -> None:
         run_main_job(config, folder, frames=split, engine=engine, progress=progress)
+        for ensemble in ("nve", "nvt"):  # a run that was interrupted is none of this model
+            shutil.rmtree(folder / f"{ensemble}.parts", ignore_errors=True)
 
     def learning(folder: Path) -> None:
         run_learning_curve_job(

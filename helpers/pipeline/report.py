@@ -105,7 +105,8 @@ def own_overview_section(data: Any) -> Section:
         title="What was simulated",
         paragraphs=(
             f"{len(frames)} frames of {size} atoms of {', '.join(elements)}, {boundaries}. The "
-            f"frame from which the dynamics began holds {len(start)} atoms; bonds {bonds}.{density}",
+            f"frame from which the dynamics began holds {len(start)} atoms; bonds {bonds}."
+            f"{density}",
             "Energies and forces of the frames were computed before, by a method that the files do "
             "not have to tell: what is compared with them are the labels that they carry. A "
             "Gaussian approximation potential learned the labels, and then moved the atoms in "
