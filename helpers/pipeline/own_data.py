@@ -48,6 +48,8 @@ class OwnData:
 
     Attributes
     ----------
+    everything : Dataset
+        All frames in the order of the files.
     split : Split
     config : GapConfig
     reasons : DataFrame
@@ -57,6 +59,7 @@ class OwnData:
     timestep_fs : float
     """
 
+    everything: Dataset = field(repr=False)
     split: Split = field(repr=False)
     config: GapConfig
     reasons: pd.DataFrame = field(repr=False)
@@ -65,7 +68,7 @@ class OwnData:
 
     @property
     def frames(self) -> list[Atoms]:
-        """All frames."""
+        """All frames, those of training first."""
         return [*self.split.training, *self.split.validation]
 
 
@@ -101,9 +104,16 @@ def prepare(
             "an energy is one",
             fix="compute them, or name them: --label forces=NAME",
         )
+    everything = dataset
     if validation is None:
         split = split_dataset(dataset)
     else:
+        everything = replace(
+            dataset,
+            frames=[*dataset.frames, *validation.frames],
+            sources=[*dataset.sources, *validation.sources],
+            notes=tuple(dict.fromkeys((*dataset.notes, *validation.notes))),
+        )
         _check_apart(dataset, validation)
         files = sorted({source.rpartition(":")[0] for source in validation.sources})
         how = f"validated on the {len(validation)} frames of {', '.join(files)}"
@@ -137,7 +147,7 @@ def prepare(
     start = start.copy()
     start.set_constraint()
     hydrogen = any(1 in atoms.numbers for atoms in (*split.training, *split.validation))
-    return OwnData(split, chosen, reasons, start, 0.5 if hydrogen else 1.0)
+    return OwnData(everything, split, chosen, reasons, start, 0.5 if hydrogen else 1.0)
 
 
 def own_data_stages(
@@ -175,12 +185,7 @@ def own_data_stages(
     no_tensors = _no_tensors(tensors)
 
     def look(folder: Path) -> None:
-        everything = replace(
-            split.training,
-            frames=data.frames,
-            sources=[*split.training.sources, *split.validation.sources],
-        )
-        run_look_job(everything, folder)
+        run_look_job(data.everything, folder)
         print(f"{split.how[0].upper()}{split.how[1:]}.")
         write_dataset(split.training, folder / TRAINING_FILE)
         write_dataset(split.validation, folder / VALIDATION_FILE)
@@ -356,8 +361,9 @@ def _digest(frames: Sequence[Atoms], *, labels: bool = True) -> str:
         parts += [atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc]
         if labels:
             for name, value in sorted({**atoms.info, **atoms.arrays}.items()):
-                numeric = np.asarray(value).dtype.kind in "fiub"
-                parts += [str(name), np.asarray(value) if numeric else str(value)]
+                array = np.asarray(value)
+                numeric = array.dtype.kind in "fiub"
+                parts += [str(name), array if numeric else repr(array.tolist())]
     return digest(*parts)
 
 

@@ -241,7 +241,7 @@ def _accuracy(folder: Path, ready: set[str]) -> dict[str, str] | None:
     half = (force["rmse_high"] - force["rmse_low"]) / 2
     return _row(
         "error of a force component on new frames",
-        f"{force['rmse']:.0f} ± {half:.0f} meV/Å",
+        f"{force['rmse']:.0f} {'' if np.isnan(half) else f'± {half:.0f} '}meV/Å",
         f"{100 * force['rmse'] / force['spread']:.1f} % of the spread of the forces; up to "
         f"{100 * GOOD_FORCE_ERROR:.0f} % is usual for such models (energies: "
         f"{energy['rmse']:.2f} meV/atom)",
