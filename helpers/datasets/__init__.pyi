@@ -1,4 +1,5 @@
 from .composition import find_molecules as find_molecules
+from .composition import is_water as is_water
 from .composition import least_squares_e0 as least_squares_e0
 from .composition import molecule_counts as molecule_counts
 from .export import write_dataset as write_dataset

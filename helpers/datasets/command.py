@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from helpers.datasets.look import look_at
@@ -23,10 +23,12 @@ def look_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_look)
 
 
-def dataset_arguments(parser: argparse.ArgumentParser) -> None:
+def dataset_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the arguments that say which frames to read and how; `dataset_from` reads them."""
     parser.add_argument(
-        "frames", nargs="+", help="files, patterns or folders: extended XYZ, OUTCAR, .traj, …"
+        "frames",
+        nargs="+" if required else "*",
+        help="files, patterns or folders: extended XYZ, OUTCAR, .traj, …",
     )
     parser.add_argument(
         "--label",
@@ -51,11 +53,24 @@ def dataset_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lammps-units", help="metal or real, for LAMMPS dumps")
 
 
-def dataset_from(options: argparse.Namespace) -> Dataset:
-    """Read the frames that the arguments of `dataset_arguments` name."""
+def dataset_from(
+    options: argparse.Namespace,
+    paths: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Read the frames that the arguments of `dataset_arguments` name, or others in the same way.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    paths : sequence of str, optional
+        Of other frames.
+    labels : mapping of str to str, optional
+        Names of labels where ``--label`` gives none.
+    """
     return read_dataset(
-        options.frames,
-        labels=_pairs("--label", options.label),
+        options.frames if paths is None else paths,
+        labels={**(labels or {}), **_pairs("--label", options.label)},
         units=_pairs("--unit", options.unit),
         elements=options.elements,
         lammps_units=options.lammps_units,

@@ -92,3 +92,9 @@ def molecule_counts(atoms: Atoms) -> dict[str, int]:
         for indices in find_molecules(atoms)
     ]
     return dict(Counter(names).most_common())
+
+
+def is_water(atoms: Atoms) -> bool:
+    """Tell whether atoms are water: two molecules or more, by their bonds, and all of them H2O."""
+    counts = molecule_counts(atoms)
+    return set(counts) == {"H2O"} and counts["H2O"] > 1

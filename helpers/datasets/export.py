@@ -80,8 +80,11 @@ def _write_xyz(names: tuple[str, str, str]) -> Callable[[list[Atoms], Path], Pat
                     words.append(f'{name}="{_numbers(atoms.info[key])}"')
             if POLARIZABILITY in atoms.info:
                 words.append(f'{POLARIZABILITY}="{_numbers(atoms.info[POLARIZABILITY])}"')
-            if "trajectory" in atoms.info:
-                words.append(f"trajectory={atoms.info['trajectory']}")
+            words += [
+                f"{key}={atoms.info[key]}"
+                for key in ("trajectory", "config_type")
+                if key in atoms.info
+            ]
             words.append(f'pbc="{" ".join("T" if axis else "F" for axis in atoms.pbc)}"')
             lines += [str(len(atoms)), " ".join(words)]
             lines += [f"{s} {_numbers(row)}" for s, row in zip(atoms.symbols, rows, strict=True)]

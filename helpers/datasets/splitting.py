@@ -66,7 +66,7 @@ def split_dataset(dataset: Dataset, *, fraction: float = 0.2, seed: int = 1) -> 
             expected="at least five",
             fix="give validation frames of their own",
         )
-    groups, kind = _groups(dataset, movable)
+    groups, kind = frame_groups(dataset.select(movable))
     aside: list[int] = []
     names = list(dict.fromkeys(groups))
     for number in rng.permutation(len(names)):
@@ -82,13 +82,13 @@ def split_dataset(dataset: Dataset, *, fraction: float = 0.2, seed: int = 1) -> 
     )
 
 
-def _groups(dataset: Dataset, indices: list[int]) -> tuple[list[Hashable], str]:
+def frame_groups(dataset: Dataset) -> tuple[list[Hashable], str]:
     """Return for each frame the trajectory, file or block that it belongs to; what these are."""
-    trajectories: list[Hashable] = [dataset[k].info.get("trajectory") for k in indices]
-    files: list[Hashable] = [dataset.sources[k].rpartition(":")[0] for k in indices]
+    trajectories: list[Hashable] = [atoms.info.get("trajectory") for atoms in dataset]
+    files: list[Hashable] = [source.rpartition(":")[0] for source in dataset.sources]
     for groups, kind in ((trajectories, "trajectories"), (files, "files")):
         if None not in groups and len(set(groups)) >= FEWEST_GROUPS:
             return groups, kind
-    blocks = np.array_split(np.arange(len(indices)), min(N_BLOCKS, len(indices)))
+    blocks = np.array_split(np.arange(len(dataset)), min(N_BLOCKS, len(dataset)))
     numbers: list[Hashable] = [n for n, block in enumerate(blocks) for _ in block]
     return numbers, "blocks of frames that follow each other"

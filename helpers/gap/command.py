@@ -12,6 +12,7 @@ from typing import Any
 
 from ase import Atoms
 
+from helpers.datasets import Split
 from helpers.errors import ConfigError
 from helpers.evaluation import Evaluation, evaluate
 from helpers.files import check_writable, make_folder, write_atomic, write_table
@@ -118,6 +119,7 @@ def run_main_job(
     config: GapConfig,
     folder: str | os.PathLike = "results",
     *,
+    frames: Split | None = None,
     engine: str = "gap_fit",
     progress: bool = True,
 ) -> CommandResult:
@@ -132,6 +134,9 @@ def run_main_job(
         The settings; ``config.gap_file`` names the model inside `folder`.
     folder : path
         Made if its parent exists.
+    frames : Split, optional
+        Training and validation frames of your own; by default those that the config names, and the
+        shipped validation frames.
     engine : str
         ``"gap_fit"`` or ``"jax"``, as for `fit_gap`.
     progress : bool
@@ -153,24 +158,30 @@ def run_main_job(
     from helpers.report.sections import add_section
 
     folder = make_folder(folder)
-    frames_file = find_frames_file(config.atoms_filename)
-    training_frames = read_frames(frames_file)
-    validation_frames = load_frames("water", "validate")
-    config.replace(atoms_filename=os.path.relpath(frames_file, folder)).write(
-        folder / "gap_config.cfg"
-    )
-    print(f"Training on the {len(training_frames)} frames of {frames_file.name} …")
+    training_frames: Sequence[Atoms]
+    validation_frames: Sequence[Atoms]
+    if frames is None:
+        frames_file = find_frames_file(config.atoms_filename)
+        training_frames = read_frames(frames_file)
+        validation_frames = load_frames("water", "validate")
+        source, in_folder = f"frames of {frames_file.name}", os.path.relpath(frames_file, folder)
+    else:
+        training_frames, validation_frames = frames.training, frames.validation
+        source, in_folder = "training frames", config.atoms_filename
+    config.replace(atoms_filename=in_folder).write(folder / "gap_config.cfg")
+    print(f"Training on the {len(training_frames)} {source} …")
     fit = fit_gap(
         config,
-        frames_file,
+        frames_file if frames is None else training_frames,
         output=folder / Path(config.gap_file).name,
         engine=engine,
         progress=progress,
     )
     print(f"  {fit}")
-    print("Comparing with DFT …")
+    print("Comparing with DFT …" if frames is None else "Comparing with the labels …")
     training = evaluate(fit.model_path, training_frames, progress=progress, **config.label_names)
-    validation = evaluate(fit.model_path, validation_frames, progress=progress)
+    names = {} if frames is None else config.label_names
+    validation = evaluate(fit.model_path, validation_frames, progress=progress, **names)
     print(f"  training    {training}")
     print(f"  validation  {validation}")
     training.to_csv(folder / "train_errors.csv")
@@ -179,12 +190,13 @@ def run_main_job(
     summary = pd.concat(
         [result.summary(trajectories_of(f)).assign(set=name) for name, (result, f) in sets.items()]
     )
-    names = ("engine", "n_frames", "n_sparse", "wall_seconds", "cpu_seconds", "peak_memory_MB")
-    cost = pd.DataFrame([{name: getattr(fit, name) for name in names}])
+    columns = ("engine", "n_frames", "n_sparse", "wall_seconds", "cpu_seconds", "peak_memory_MB")
+    cost = pd.DataFrame([{name: getattr(fit, name) for name in columns}])
     write_table(folder / "training_cost.csv", cost)
     write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
     add_section(settings_section(fit), folder)
-    report_path = add_section(accuracy_section(fit, training, validation), folder)
+    how = None if frames is None else frames.how
+    report_path = add_section(accuracy_section(fit, training, validation, how), folder)
     return CommandResult(TrainingFindings(fit, training, validation), report_path)
 
 

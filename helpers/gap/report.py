@@ -27,9 +27,25 @@ from helpers.report.sections import (
 PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 
 
-def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluation) -> Section:
-    """Return the section on the accuracy of the potential, with parity plots."""
+def accuracy_section(
+    fit: FitResult, training: Evaluation, validation: Evaluation, how: str | None = None
+) -> Section:
+    """Return the section on the accuracy of the potential, with parity plots.
+
+    Parameters
+    ----------
+    fit : FitResult
+    training, validation : Evaluation
+    how : str, optional
+        How validation frames were chosen; by default they are of other trajectories.
+    """
     n_frames = len(validation.energies)
+    chosen = (
+        f"{n_frames} frames of other trajectories, the validation frames. Errors are GAP − DFT."
+        if how is None
+        else f"{n_frames} validation frames. {how[0].upper()}{how[1:]}. Errors are predictions "
+        "less labels; where a figure says DFT, it means the labels, whatever method they come from."
+    )
     return Section(
         name="accuracy",
         order=10,
@@ -41,10 +57,9 @@ def accuracy_section(fit: FitResult, training: Evaluation, validation: Evaluatio
             (f"{fit.cpu_seconds:.0f} s", f"to train, {fit.peak_memory_MB:.0f} MB"),
         ),
         paragraphs=(
-            f"The potential was trained on {fit.n_frames} frames and tested on {n_frames} frames "
-            "of other trajectories, the validation frames. Errors are GAP − DFT. The validation "
-            "error is the one to quote; if it is much larger than the training error, the model "
-            "is overfitted: it has memorized its training frames.",
+            f"The potential was trained on {fit.n_frames} frames and tested on "
+            f"{chosen} The validation error is the one to quote; if it is much larger than the "
+            "training error, the model is overfitted: it has memorized its training frames.",
         ),
         figures=_figures(training, validation),
         tables=(

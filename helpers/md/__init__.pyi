@@ -8,6 +8,7 @@ from .lammps import LammpsWithCalculator as LammpsWithCalculator
 from .lammps import write_quip_input as write_quip_input
 from .lennard_jones import ARGON as ARGON
 from .lennard_jones import LennardJones as LennardJones
+from .monitor import GeneralMonitor as GeneralMonitor
 from .monitor import Monitor as Monitor
 from .phase import Phase as Phase
 from .phase import judge_phase as judge_phase

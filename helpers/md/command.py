@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
+from helpers.datasets import is_water
 from helpers.errors import ConfigError, DataError
 from helpers.files import make_folder, write_table
 from helpers.frames import load_frames
+from helpers.md.monitor import GeneralMonitor
 from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import Trajectory
 from helpers.terminal import EXIT_INTERRUPTED, CommandResult
@@ -102,7 +106,8 @@ def run_md_job(
     folder: str | os.PathLike = "results",
     *,
     ensemble: str = "nve",
-    snapshot: int = 0,
+    snapshot: int | Atoms = 0,
+    frames: Sequence[Atoms] | None = None,
     training_frames: int | None = None,
     training_seconds: float = 0.0,
     progress: bool = True,
@@ -122,8 +127,10 @@ def run_md_job(
         Made if its parent exists.
     ensemble : str
         ``"nve"`` or ``"nvt"``.
-    snapshot : int
-        Number of the validation snapshot to start from.
+    snapshot : int or ase.Atoms
+        Number of the validation snapshot to start from, or where to start.
+    frames : sequence of ase.Atoms, optional
+        Labeled frames to compare with; by default the shipped ones.
     training_frames : int, optional
         How many frames the model was trained on. With it the cost is told, and the break-even.
     training_seconds : float
@@ -131,7 +138,8 @@ def run_md_job(
     say : callable
         Takes one line of news at a time.
     **options
-        Those of `run_nve` or `run_nvt`.
+        Those of `run_nve` or `run_nvt`. The monitor of a start that is no water is by default a
+        `GeneralMonitor`.
 
     Returns
     -------
@@ -146,6 +154,8 @@ def run_md_job(
     if ensemble not in runs:
         raise ConfigError(f"There is no ensemble {ensemble!r}", expected="nve or nvt")
     folder = make_folder(folder)
+    if isinstance(snapshot, Atoms) and not is_water(snapshot):
+        options.setdefault("monitor", GeneralMonitor())
     run = runs[ensemble](model, snapshot, output=folder / ensemble, progress=progress, **options)
     if run.interrupted:
         return CommandResult(run, None)
@@ -153,15 +163,35 @@ def run_md_job(
     if not run.stable:
         say(f"  stopped: {run.stopped}")
     say(f"  {folder / ensemble}.log, .xyz, .traj")
-    found = findings(model, run, training_frames=training_frames, training_seconds=training_seconds)
-    for name in ("quality", "structure", "peaks", "vibrations", "displacement", "uncertainty"):
-        if (table := getattr(found, name)) is not None:
-            write_table(folder / f"{ensemble}_{name}.csv", table)
-    if found.cost is not None:
-        write_table(folder / f"{ensemble}_cost.csv", found.cost.table())
-    if found.phase is not None:
-        row = {**vars(found.phase), "verdict": found.phase.verdict}
-        write_table(folder / f"{ensemble}_phase.csv", pd.DataFrame([row]))
+    found = findings(
+        model,
+        run,
+        frames=frames,
+        training_frames=training_frames,
+        training_seconds=training_seconds,
+    )
+    names = (
+        "quality",
+        "structure",
+        "peaks",
+        "vibrations",
+        "displacement",
+        "closest",
+        "uncertainty",
+    )
+    tables = {name: getattr(found, name) for name in names}
+    tables["cost"] = None if found.cost is None else found.cost.table()
+    tables["phase"] = (
+        None
+        if found.phase is None
+        else pd.DataFrame([{**vars(found.phase), "verdict": found.phase.verdict}])
+    )
+    for name, table in tables.items():
+        path = folder / f"{ensemble}_{name}.csv"
+        if table is None:
+            path.unlink(missing_ok=True)  # of an earlier run
+        else:
+            write_table(path, table)
     if found.quality is not None:
         say(found.quality.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
     if found.cost is not None:
@@ -177,74 +207,132 @@ def findings(
     model: str | os.PathLike,
     run: Trajectory,
     *,
+    frames: Sequence[Atoms] | None = None,
     training_frames: int | None = None,
     training_seconds: float = 0.0,
 ) -> Any:
-    """Return everything that the report says about a run, as `md.report.Findings`."""
-    from helpers.gap.jax.calculator import JaxCalculator
+    """Return everything that the report says about a run, as `md.report.Findings`.
+
+    What only water has is looked for where the start is water, by its bonds.
+    """
     from helpers.gap.potential import jax_calculator
-    from helpers.md import cost, diffusion, phase, quality, short_range, structure, vibrations
+    from helpers.md import cost, diffusion, phase, quality, structure, vibrations
     from helpers.md.report import Findings
 
-    calculator = jax_calculator(model)
-    frames = load_frames("water", "train") + load_frames("water", "validate")
-    reference = structure.radial_distributions(frames)
+    shipped = frames is None
+    if frames is None:
+        frames = load_frames("water", "train") + load_frames("water", "validate")
+    water = shipped or is_water(run.start)
+    element = "O" if water else Counter(run.start.symbols).most_common(1)[0][0]
+    pairs = structure.PAIRS if water else _pairs_of_elements(run.start)
+    comparable = frames if shipped else [a for a in frames if _alike(a, run.start)]
     settled = run.after(0.1 * run.times_fs[-1])
     parts: dict[str, Any] = {}
     notes = []
     for name, compute in (
+        ("reference", lambda: structure.radial_distributions(comparable, pairs)),
         ("quality", lambda: quality.summarize_run(settled)),
-        ("structure", lambda: structure.radial_distributions(settled)),
-        ("peaks", lambda: structure.compare_structure(parts["structure"], reference)),
+        ("structure", lambda: structure.radial_distributions(settled, pairs)),
         ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
         ("velocity_autocorrelation", lambda: vibrations.velocity_autocorrelation(settled)),
-        ("displacement", lambda: diffusion.mean_square_displacement(settled)),
-        ("phase", lambda: phase.judge_phase(settled)),
+        ("displacement", lambda: diffusion.mean_square_displacement(settled, element)),
+        *(
+            (
+                (
+                    "peaks",
+                    lambda: structure.compare_structure(parts["structure"], parts["reference"]),
+                ),
+                ("phase", lambda: phase.judge_phase(settled)),
+            )
+            if water
+            else (("closest", lambda: structure.closest_distances(run)),)
+        ),
     ):
+        if name == "peaks" and not {"structure", "reference"} <= parts.keys():
+            continue
         try:
             parts[name] = compute()
         except DataError as error:
-            notes.append(f"No {name}: {error}")
+            if name != "reference":
+                notes.append(f"No {name}: {error}")
+    if water:
+        try:
+            found = diffusion.diffusion_coefficient(settled)
+            notes.append(f"Diffusion coefficient of O: {found} × 10⁻⁹ m²/s.")
+        except DataError as error:
+            notes.append(f"No diffusion coefficient: {error}")
+        parts |= _close_contact(model, run, frames)
     try:
-        found = diffusion.diffusion_coefficient(settled)
-        notes.append(f"Diffusion coefficient of O: {found} × 10⁻⁹ m²/s.")
-    except DataError as error:
-        notes.append(f"No diffusion coefficient: {error}")
-    bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
-    repulsive = JaxCalculator(short_range.with_core_repulsion(calculator.model))
-    apart = short_range.scan_close_contact(calculator, bare)
-    if training_frames is None:
+        dft_seconds = cost.recorded_dft_seconds(frames)
+    except DataError:
         notes.append(
-            "A gap.xml does not record the cost of data and training: give --training-frames and "
-            "--training-seconds to see when the potential is cheaper than DFT."
+            'The frames do not record what a label took (info["dft_seconds"]), so the cost of the '
+            "potential cannot be compared with it."
         )
     else:
-        parts["cost"] = cost.Cost(
-            cost.step_cost(run),
-            cost.recorded_dft_seconds(frames),
-            training_frames,
-            training_seconds,
-        )
+        if training_frames is None:
+            notes.append(
+                "A gap.xml does not record the cost of data and training: give --training-frames "
+                "and --training-seconds to see when the potential is cheaper than DFT."
+            )
+        else:
+            step = cost.step_cost(run)
+            parts["cost"] = cost.Cost(step, dft_seconds, training_frames, training_seconds)
     return Findings(
         run=run,
-        reference=reference,
-        closest_A=_closest_oxygens_A(frames),
-        approaches={
-            "in the liquid": short_range.scan_close_contact(calculator, run.start),
-            "two bare O atoms": apart,
-            "the same, with a repulsive core": short_range.scan_close_contact(repulsive, bare),
-        },
-        pes_hole=short_range.find_pes_hole(apart),
-        uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
+        shipped=shipped,
+        element=element,
+        pairs=tuple(pairs),
+        uncertainty=quality.uncertainty_along(run, jax_calculator(model), VARIANCE_TIMES),
         notes=tuple(notes),
         **parts,
     )
 
 
-def _closest_oxygens_A(frames: list[Atoms]) -> float:
+def _close_contact(
+    model: str | os.PathLike, run: Trajectory, frames: Sequence[Atoms]
+) -> dict[str, Any]:
+    """Return what happens when two O atoms approach, in water and alone."""
+    from helpers.gap.jax.calculator import JaxCalculator
+    from helpers.gap.potential import jax_calculator
+    from helpers.md import short_range
+
+    calculator = jax_calculator(model)
+    bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
+    repulsive = JaxCalculator(short_range.with_core_repulsion(calculator.model))
+    apart = short_range.scan_close_contact(calculator, bare)
+    return {
+        "closest_A": _closest_oxygens_A(frames),
+        "approaches": {
+            "in the liquid": short_range.scan_close_contact(calculator, run.start),
+            "two bare O atoms": apart,
+            "the same, with a repulsive core": short_range.scan_close_contact(repulsive, bare),
+        },
+        "pes_hole": short_range.find_pes_hole(apart),
+    }
+
+
+def _pairs_of_elements(atoms: Atoms) -> list[tuple[str, str]]:
+    """Return the pairs of elements that atoms hold, the commonest three elements at most."""
+    counts = dict(Counter(atoms.symbols).most_common(3))
+    pairs = combinations_with_replacement(sorted(counts), 2)
+    return [(one, other) for one, other in pairs if one != other or counts[one] > 1]
+
+
+def _alike(atoms: Atoms, start: Atoms) -> bool:
+    """Tell whether a frame has the composition and the cell of a run."""
+    return (
+        np.array_equal(np.sort(atoms.numbers), np.sort(start.numbers))
+        and np.array_equal(atoms.pbc, start.pbc)
+        and bool(np.allclose(atoms.cell.array, start.cell.array, atol=1e-3))
+    )
+
+
+def _closest_oxygens_A(frames: Sequence[Atoms]) -> float:
     closest = []
     for atoms in frames:
         oxygens = atoms[atoms.numbers == 8]
-        distances = oxygens.get_all_distances(mic=True)
-        closest.append(distances[distances > 0].min())
-    return float(np.min(closest))
+        if len(oxygens) > 1:
+            distances = oxygens.get_all_distances(mic=True)
+            closest.append(distances[distances > 0].min())
+    return float(np.min(closest, initial=np.inf))

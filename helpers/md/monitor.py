@@ -1,4 +1,4 @@
-"""Stability criteria for liquid water: limits that stop a run, with the reason."""
+"""Limits that stop a run, with the reason: for liquid water and for any atoms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
+from ase.data import covalent_radii
 from ase.geometry import complete_cell, find_mic
 
 from helpers.boundaries import with_boundaries
@@ -15,6 +16,7 @@ from helpers.errors import ConfigError, PredictionError
 from helpers.gap.calculator import check_atoms
 from helpers.md.integrators import kinetic_energy
 from helpers.md.trajectory import Records
+from helpers.neighbors import find_pairs
 from helpers.water import bonds, oxygen_pairs
 
 OVERLAP_A = 0.5  # no two nuclei come closer in any molecule
@@ -48,12 +50,35 @@ class Monitor(Settings):
             number(name, value)
 
 
-class ReplicaMonitor:
-    """A `Monitor` at work on one replica.
+@dataclass(frozen=True)
+class GeneralMonitor(Settings):
+    """Limits inside which a run of any atoms is credible.
 
     Parameters
     ----------
-    monitor : Monitor
+    closest_ratio : float
+        Shortest distance of two atoms, relative to the sum of their covalent radii. Bonds are
+        near 1, and hardly any falls below 0.8.
+    highest_temperature_K : float
+    largest_jump_meV_per_atom : float
+        Change of the total energy between two records. With a thermostat it is some kT/N.
+    """
+
+    closest_ratio: float = 0.6
+    highest_temperature_K: float = 5000.0
+    largest_jump_meV_per_atom: float = 200.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            number(name, value)
+
+
+class ReplicaMonitor:
+    """A `Monitor` or `GeneralMonitor` at work on one replica.
+
+    Parameters
+    ----------
+    monitor : Monitor or GeneralMonitor
     start : ase.Atoms
         The bonds are those that are there: each H belongs to its nearest atom, if that is an O.
         O atoms that are bonded to each other, as in O2, may stay so.
@@ -62,13 +87,17 @@ class ReplicaMonitor:
     timestep_fs : float
     """
 
-    def __init__(self, monitor: Monitor, start: Atoms, n_dof: int, timestep_fs: float) -> None:
+    def __init__(
+        self, monitor: Monitor | GeneralMonitor, start: Atoms, n_dof: int, timestep_fs: float
+    ) -> None:
         self.monitor, self.timestep_fs = monitor, timestep_fs
         start = with_boundaries(start)
         self._cell, self._pbc = start.cell, start.pbc
         self._masses, self._n_dof = start.get_masses(), n_dof
-        self._oo = oxygen_pairs(start)
-        self._oh = bonds(start)
+        self._radii = covalent_radii[start.numbers]
+        if isinstance(monitor, Monitor):
+            self._oo = oxygen_pairs(start)
+            self._oh = bonds(start)
         self._last_eV: float | None = None
         self._periodic_cell = np.where(self._pbc[:, None], self._cell.array, 0.0)
         self._inverse_cell = np.where(
@@ -93,14 +122,8 @@ class ReplicaMonitor:
         before = np.concatenate([[total[0] if self._last_eV is None else self._last_eV], total])
         self._last_eV = float(total[-1])
         jump = 1000 * np.abs(np.diff(before)) / len(self._masses)
-        bond = self._lengths(positions, self._oh, np.inf)
-        contact = self._lengths(positions, self._oo, m.closest_OO_A)
-        longest, shortest = bond.max(1, initial=0.0), bond.min(1, initial=np.inf)
-        closest = contact.min(1, initial=np.inf)
         limits = (
-            (closest < m.closest_OO_A, closest, "two O atoms at {:.2f} Å", m.closest_OO_A, "Å"),
-            (longest > m.longest_OH_A, longest, "an O–H bond of {:.2f} Å", m.longest_OH_A, "Å"),
-            (shortest < m.shortest_OH_A, shortest, "an O–H bond of {:.2f} Å", m.shortest_OH_A, "Å"),
+            *self._limits_of_distances(positions),
             (
                 temperature > m.highest_temperature_K,
                 temperature,
@@ -124,6 +147,29 @@ class ReplicaMonitor:
         time_fs = records.steps[first] * self.timestep_fs
         return first, f"{words.format(values[first])} at {time_fs:g} fs (limit {limit:g} {unit})"
 
+    def _limits_of_distances(self, positions: np.ndarray) -> tuple[tuple, ...]:
+        """Return where distances are outside, their values, words, limit and unit."""
+        m = self.monitor
+        if isinstance(m, GeneralMonitor):
+            ratio = np.array([self._closest_ratio(each) for each in positions])
+            words = "two atoms at {:.2f} of the sum of their covalent radii"
+            return ((ratio < m.closest_ratio, ratio, words, m.closest_ratio, "of it"),)
+        bond = self._lengths(positions, self._oh, np.inf)
+        contact = self._lengths(positions, self._oo, m.closest_OO_A)
+        longest, shortest = bond.max(1, initial=0.0), bond.min(1, initial=np.inf)
+        closest = contact.min(1, initial=np.inf)
+        return (
+            (closest < m.closest_OO_A, closest, "two O atoms at {:.2f} Å", m.closest_OO_A, "Å"),
+            (longest > m.longest_OH_A, longest, "an O–H bond of {:.2f} Å", m.longest_OH_A, "Å"),
+            (shortest < m.shortest_OH_A, shortest, "an O–H bond of {:.2f} Å", m.shortest_OH_A, "Å"),
+        )
+
+    def _closest_ratio(self, positions: np.ndarray) -> float:
+        """Return the shortest distance relative to the sum of covalent radii; infinite if far."""
+        pairs = find_pairs(positions, self._cell.array, self._pbc, 2 * float(self._radii.max()))
+        sums = self._radii[pairs.first] + self._radii[pairs.second]
+        return float((pairs.distance / sums).min(initial=np.inf))
+
     def _lengths(self, positions: np.ndarray, pairs: np.ndarray, limit_A: float) -> np.ndarray:
         """Return distances (n_times, n_pairs) in Å, to the nearest periodic image.
 
@@ -143,7 +189,7 @@ class ReplicaMonitor:
         return lengths.reshape(len(positions), -1)
 
 
-def check_start(atoms: Atoms, monitor: Monitor, calculator: Any) -> None:
+def check_start(atoms: Atoms, monitor: Monitor | GeneralMonitor, calculator: Any) -> None:
     """Raise `PredictionError` if a run cannot begin here.
 
     The positions are not finite, the calculator cannot be asked about the elements, or atoms

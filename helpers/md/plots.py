@@ -69,19 +69,32 @@ def plot_temperature(
 
 
 def plot_radial_distribution(
-    tables: Mapping[str, pd.DataFrame], pair: str = "OO", ax: Axes | None = None
+    tables: Mapping[str, pd.DataFrame],
+    pair: str | tuple[str, str] = "OO",
+    ax: Axes | None = None,
+    *,
+    beyond_A: float | None = None,
 ) -> Axes:
-    """g(r) of one pair of elements from several sources; the one called ``"DFT frames"`` dashed.
+    """g(r) of one pair of elements from several sources; that of frames with labels dashed.
 
-    Pairs inside molecules, whose peaks are far higher, are left out.
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Of `structure.radial_distributions`; dashed is ``"DFT frames"`` or ``"labeled frames"``.
+    pair : str or (str, str)
+        Two elements, such as ``"OO"`` or ``("Cu", "Al")``.
+    beyond_A : float, optional
+        Where to begin; by default beyond the pairs inside molecules of water, whose peaks are far
+        higher.
     """
     with style():
         ax = ax or new_axes()
-        beyond, tallest = {"OH": 1.3, "HH": 1.8}.get(pair, 2.0), 0.0
+        column, tallest = "".join(pair), 0.0
+        beyond = {"OH": 1.3, "HH": 1.8}.get(column, 2.0) if beyond_A is None else beyond_A
         for color, (name, table) in zip(LINES, tables.items(), strict=False):
-            looks = DFT_STYLE if name == "DFT frames" else {"color": color}
-            ax.plot(table["r_A"], table[pair], label=name, **looks)
-            tallest = max(tallest, float(table[pair][table["r_A"] > beyond].max()))
+            looks = DFT_STYLE if name in ("DFT frames", "labeled frames") else {"color": color}
+            ax.plot(table["r_A"], table[column], label=name, **looks)
+            tallest = max(tallest, float(table[column][table["r_A"] > beyond].max()))
         ax.axhline(1, color=BLACK, lw=0.5)
         first, second = pair[0], pair[1]
         ax.set(
@@ -95,8 +108,13 @@ def plot_radial_distribution(
     return ax
 
 
-def plot_vibrations(spectrum: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Vibrational density of states of the elements, against the wavenumber."""
+def plot_vibrations(
+    spectrum: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    bands_per_cm: Mapping[str, tuple[float, float]] = WATER_BANDS_PER_CM,
+) -> Axes:
+    """Vibrational density of states of the elements, against the wavenumber; bands are shaded."""
     with style():
         ax = ax or new_axes()
         for element in [name for name in spectrum if name not in ("wavenumber_per_cm", "all")]:
@@ -104,7 +122,7 @@ def plot_vibrations(spectrum: pd.DataFrame, ax: Axes | None = None) -> Axes:
             ax.plot(
                 spectrum["wavenumber_per_cm"], 1000 * spectrum[element], color=color, label=element
             )
-        for name, (low, high) in WATER_BANDS_PER_CM.items():
+        for name, (low, high) in bands_per_cm.items():
             ax.axvspan(low, high, color=BLACK, alpha=0.05, lw=0)
             ax.text((low + high) / 2, 0.97, name, ha="center", va="top", **_inside(ax))
         ax.set(
@@ -136,13 +154,23 @@ def plot_velocity_autocorrelation(table: pd.DataFrame, ax: Axes | None = None) -
     return ax
 
 
-def plot_displacement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Mean square displacement against time."""
+def plot_displacement(table: pd.DataFrame, ax: Axes | None = None, *, element: str = "O") -> Axes:
+    """Mean square displacement of an element against time."""
     with style():
         ax = ax or new_axes()
         ax.plot(table["lag_fs"] / 1000, table["msd_A2"], color=RED)
-        ax.set(title="How far O atoms get", xlabel="time apart, ps", ylabel="⟨|Δr|²⟩, Å²")
+        ax.set(title=f"How far {element} atoms get", xlabel="time apart, ps", ylabel="⟨|Δr|²⟩, Å²")
         ax.set_xlim(0, None)
+        ax.set_ylim(0, None)
+    return ax
+
+
+def plot_closest(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Shortest distance of two atoms against time, of `structure.closest_distances`."""
+    with style():
+        ax = ax or new_axes()
+        ax.plot(table["time_fs"] / 1000, table["closest_A"], color=GREEN, lw=1.5)
+        ax.set(title="Closest pair of atoms", xlabel="time, ps", ylabel="distance, Å")
         ax.set_ylim(0, None)
     return ax
 

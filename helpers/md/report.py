@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -24,8 +25,12 @@ class Findings:
     run : Trajectory
     quality : DataFrame
         Of `quality.summarize_run`.
+    shipped : bool
+        Whether the run is compared with the shipped water frames.
+    element, pairs : str, tuple of (str, str)
+        Of whose displacement and g(r) the tables tell.
     structure, reference : DataFrame
-        g(r) of the run and of the DFT frames.
+        g(r) of the run and of the labeled frames.
     peaks : DataFrame
         Of `structure.compare_structure`.
     vibrations, velocity_autocorrelation, displacement : DataFrame
@@ -39,17 +44,23 @@ class Findings:
     pes_hole : PesHole
         Of two bare O atoms.
     closest_A : float
-        Shortest O–O distance of the DFT frames.
+        Shortest O–O distance of the DFT frames. With `approaches` and `pes_hole` for water only.
+    closest : DataFrame
+        Of `structure.closest_distances`, for what is no water.
     cost : Cost
     notes : tuple of str
         What could not be computed, and why.
     """
 
     run: Trajectory
-    reference: pd.DataFrame
-    closest_A: float
-    approaches: Mapping[str, pd.DataFrame]
-    pes_hole: PesHole
+    shipped: bool
+    element: str
+    pairs: tuple[tuple[str, str], ...]
+    reference: pd.DataFrame | None = None
+    closest_A: float = float("nan")
+    approaches: Mapping[str, pd.DataFrame] | None = None
+    pes_hole: PesHole | None = None
+    closest: pd.DataFrame | None = None
     structure: pd.DataFrame | None = None
     peaks: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
@@ -73,16 +84,6 @@ def dynamics_section(found: Findings) -> Section:
         if run.stable
         else f"The run was stopped: {run.stopped}. Everything recorded before is kept."
     )
-    pes_hole = found.pes_hole
-    short_range = (
-        "The energy of two isolated O atoms rises as they approach each other, as it should."
-        if pes_hole.depth_eV == 0
-        else "The energy of two approaching isolated O atoms has a maximum at "
-        f"{pes_hole.edge_A:.2f} Å and falls by {pes_hole.depth_eV:.1f} eV: a hole in the potential "
-        "energy surface of the GAP, which has no data there. The DFT frames have no pair closer "
-        f"than {found.closest_A:.2f} Å. A monitor stops such a run, and a repulsive core "
-        "(helpers.md.short_range.with_core_repulsion) prevents it."
-    )
     return Section(
         name=f"dynamics-{'nve' if nve else 'nvt'}",
         order=40 if nve else 41,
@@ -93,13 +94,40 @@ def dynamics_section(found: Findings) -> Section:
             f"initial velocities at {run.target_temperature_K:g} K, seed {run.seed}, "
             f"{run.engine} engine. {verdict}",
             "The first tenth of the run counts as equilibration and is left out of structure, "
-            "spectra and averages. The DFT frames come from runs of another GAP at 300 to 450 K.",
+            "spectra and averages."
+            + (
+                " The DFT frames come from runs of another GAP at 300 to 450 K."
+                if found.shipped
+                else ""
+            ),
             *([found.phase.sentence] if found.phase else []),
-            short_range,
+            *([_short_range(found.pes_hole, found.closest_A)] if found.pes_hole else []),
+            *([_closest(found.closest)] if found.closest is not None else []),
             *found.notes,
         ),
         figures=_figures(found),
         tables=_tables(found),
+    )
+
+
+def _closest(table: pd.DataFrame) -> str:
+    least, first = table["closest_A"].min(), table["closest_A"].iloc[0]
+    return (
+        f"The closest two atoms of the run came to {least:.2f} Å; at the start they were "
+        f"{first:.2f} Å apart. Where a potential has no data it may pull atoms together: "
+        "such a run is stopped at 0.6 of the sum of the covalent radii."
+    )
+
+
+def _short_range(pes_hole: PesHole, closest_A: float) -> str:
+    return (
+        "The energy of two isolated O atoms rises as they approach each other, as it should."
+        if pes_hole.depth_eV == 0
+        else "The energy of two approaching isolated O atoms has a maximum at "
+        f"{pes_hole.edge_A:.2f} Å and falls by {pes_hole.depth_eV:.1f} eV: a hole in the potential "
+        "energy surface of the GAP, which has no data there. The DFT frames have no pair closer "
+        f"than {closest_A:.2f} Å. A monitor stops such a run, and a repulsive core "
+        "(helpers.md.short_range.with_core_repulsion) prevents it."
     )
 
 
@@ -127,6 +155,7 @@ def _headline(found: Findings) -> tuple[tuple[str, str], ...]:
 def _figures(found: Findings) -> tuple[ReportFigure, ...]:
     run, log = found.run, found.run.log()
     bath = None if run.thermostat == "none" else run.target_temperature_K
+    water = found.approaches is not None
     made = [
         draw_figure(
             "At constant energy the total energy should not drift.",
@@ -144,21 +173,26 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
         ),
     ]
     if found.structure is not None:
-        tables = {"this run": found.structure, "DFT frames": found.reference}
+        name = "DFT frames" if found.shipped else "labeled frames"
+        tables = {"this run": found.structure}
+        if found.reference is not None:
+            tables[name] = found.reference
         made += [
             draw_figure(
                 f"Radial distribution of {pair[0]}–{pair[1]} pairs, relative to an ideal gas.",
-                f"Radial distribution of {pair[0]}–{pair[1]} pairs, run and DFT frames",
+                f"Radial distribution of {pair[0]}–{pair[1]} pairs, {' and '.join(tables)}",
                 plots.plot_radial_distribution,
                 tables,
                 pair,
+                beyond_A=None if water else 0.5,
             )
-            for pair in ("OO", "OH", "HH")
+            for pair in found.pairs
+            if found.structure["".join(pair)].any()
         ]
     for table, plot, caption, alt in (
         (
             found.vibrations,
-            plots.plot_vibrations,
+            plots.plot_vibrations if water else partial(plots.plot_vibrations, bands_per_cm={}),
             "Vibrational density of states: motion of the atoms by wavenumber.",
             "Vibrational density of states",
         ),
@@ -166,13 +200,19 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
             found.velocity_autocorrelation,
             plots.plot_velocity_autocorrelation,
             "Velocity autocorrelation: for how long an atom keeps its velocity.",
-            "Velocity autocorrelation of O and H",
+            "Velocity autocorrelation of each element",
         ),
         (
             found.displacement,
-            plots.plot_displacement,
+            partial(plots.plot_displacement, element=found.element),
             "The slope at long times is six times the diffusion coefficient.",
-            "Mean square displacement of O",
+            f"Mean square displacement of {found.element}",
+        ),
+        (
+            found.closest,
+            plots.plot_closest,
+            "Atoms that come too close end a run.",
+            "Shortest distance of two atoms along the run",
         ),
         (
             found.uncertainty,
@@ -193,15 +233,16 @@ def _figures(found: Findings) -> tuple[ReportFigure, ...]:
                 found.cost.break_even_steps,
             )
         )
-    made.append(
-        draw_figure(
-            "Without training frames (shaded), the energies of a GAP are an extrapolation.",
-            "Energy against the O–O distance",
-            plots.plot_close_contact,
-            found.approaches,
-            closest_A=found.closest_A,
+    if found.approaches is not None:
+        made.append(
+            draw_figure(
+                "Without training frames (shaded), the energies of a GAP are an extrapolation.",
+                "Energy against the O–O distance",
+                plots.plot_close_contact,
+                found.approaches,
+                closest_A=found.closest_A,
+            )
         )
-    )
     return tuple(made)
 
 

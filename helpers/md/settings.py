@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from helpers.checks import Settings, number, whole
 from helpers.errors import ConfigError, nearest
 from helpers.md.integrators import METHODS, degrees_of_freedom
-from helpers.md.monitor import Monitor
+from helpers.md.monitor import GeneralMonitor, Monitor
 
 THERMOSTATS = tuple(METHODS)
 LONGEST_STEP_FS = 5.0  # an O–H bond vibrates in 9 fs
@@ -34,8 +34,8 @@ class RunSettings(Settings):
     record_every : int
         Steps between two records; the start is recorded too. A spectrum needs a record every
         4 fs at least.
-    monitor : Monitor
-        When to stop.
+    monitor : Monitor or GeneralMonitor
+        When to stop; the first knows water, the second suits any atoms.
     skin_A : float
         How much further than the cutoffs the neighbor lists of the compiled engine reach.
 
@@ -52,7 +52,7 @@ class RunSettings(Settings):
     relaxation_fs: float = 100.0
     keep_velocities: bool = False
     record_every: int = 4
-    monitor: Monitor = field(default_factory=Monitor)
+    monitor: Monitor | GeneralMonitor = field(default_factory=Monitor)
     skin_A: float = 0.6
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from scipy.signal import find_peaks
 from helpers.boundaries import require_bulk
 from helpers.errors import DataError
 from helpers.md.trajectory import Trajectory
+from helpers.neighbors import find_pairs
 
 PAIRS = (("O", "O"), ("O", "H"), ("H", "H"))
 # Beyond these distances two atoms of water belong to different molecules.
@@ -102,6 +103,31 @@ def compare_structure(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
         rows.append((pair, peak, peak_DFT, count, count_DFT))
     columns = ["pair", "peak_A", "peak_DFT_A", "neighbors", "neighbors_DFT"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def closest_distances(run: Trajectory, *, n_times: int = 200) -> pd.DataFrame:
+    """Return the shortest distance of two atoms along a run, with periodic images.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``time_fs`` and ``closest_A``.
+
+    Raises
+    ------
+    DataError
+        If at some time no two atoms are within 10 Å.
+    """
+    rows = []
+    for k in np.unique(np.linspace(0, len(run.times_fs) - 1, n_times).astype(int)):
+        for reach_A in (3.0, 10.0):
+            pairs = find_pairs(run.positions_A[k], run.start.cell.array, run.start.pbc, reach_A)
+            if len(pairs.distance):
+                break
+        else:
+            raise DataError("No two atoms are near each other", expected="some within 10 Å")
+        rows.append((run.times_fs[k], pairs.distance.min()))
+    return pd.DataFrame(rows, columns=["time_fs", "closest_A"])
 
 
 def _first_shell(table: pd.DataFrame, pair: str, above_A: float) -> tuple[float, float]:

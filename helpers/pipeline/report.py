@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
+from helpers.datasets import molecule_counts
 from helpers.files import digest
 from helpers.frames import data_folder, load_frames
 from helpers.md.diffusion import water_diffusion_m2_per_s
@@ -24,6 +28,18 @@ GOOD_FORCE_ERROR = 0.10  # of the spread of the forces
 GOOD_DRIFT_meV_PER_ATOM_PS = 1.0
 GOOD_DIFFUSION = 0.4  # relative deviation from experiment
 GOOD_BAND_PER_CM = 60.0
+PERIODICITY = (
+    "without periodicity",
+    "periodic along one axis",
+    "periodic along two axes",
+    "periodic along all axes",
+)
+SECTIONS = {  # of each stage in the report, where they are not called as it is
+    "potential": ("accuracy", "settings"),
+    "sigmas": ("sweep",),
+    "nve": ("dynamics-nve",),
+    "nvt": ("dynamics-nvt",),
+}
 
 
 def overview_section(folder: Path) -> Section:
@@ -56,9 +72,87 @@ def overview_section(folder: Path) -> Section:
     )
 
 
+def own_overview_section(data: Any) -> Section:
+    """Return what was simulated, for frames of a user, in words and a picture.
+
+    Parameters
+    ----------
+    data : own_data.OwnData
+    """
+    frames, start = data.frames, data.start
+    n_atoms = [len(atoms) for atoms in frames]
+    size = (
+        f"{min(n_atoms)}" if min(n_atoms) == max(n_atoms) else f"{min(n_atoms)} to {max(n_atoms)}"
+    )
+    elements = sorted({symbol for atoms in frames for symbol in atoms.symbols})
+    kinds = Counter(int(atoms.pbc.sum()) for atoms in frames)
+    boundaries = " and ".join(
+        PERIODICITY[n] + (f" ({count} frames)" if len(kinds) > 1 else "")
+        for n, count in kinds.most_common()
+    )
+    molecules = molecule_counts(start)
+    listed = ", ".join(f"{count} × {name}" for name, count in molecules.items())
+    bonds = "connect all of them" if sum(molecules.values()) == 1 else f"make of them {listed}"
+    density = (
+        f" The density of the frame from which the dynamics began is "
+        f"{start.get_masses().sum() / 0.602214076 / start.get_volume():.2f} g/cm³."
+        if start.pbc.all()
+        else ""
+    )
+    return Section(
+        name="overview",
+        order=1,
+        title="What was simulated",
+        paragraphs=(
+            f"{len(frames)} frames of {size} atoms of {', '.join(elements)}, {boundaries}. The "
+            f"frame from which the dynamics began holds {len(start)} atoms; bonds {bonds}."
+            f"{density}",
+            "Energies and forces of the frames were computed before, by a method that the files do "
+            "not have to tell: what is compared with them are the labels that they carry. A "
+            "Gaussian approximation potential learned the labels, and then moved the atoms in "
+            "place of that method.",
+        ),
+        figures=(
+            draw_figure(
+                f"The frame from which the dynamics began: {start.get_chemical_formula()}.",
+                f"{len(start)} atoms, seen along z",
+                plot_snapshot,
+                start,
+            ),
+        ),
+    )
+
+
+def choices_section(how: str, reasons: pd.DataFrame, start: Atoms, timestep_fs: float) -> Section:
+    """Return how frames of a user were divided, and the settings with their reasons."""
+    light = "hydrogen moves fast" if timestep_fs < 1 else "there is no hydrogen"
+    return Section(
+        name="choices",
+        order=6,
+        title="What was chosen for these frames, and why",
+        paragraphs=(
+            f"{how[0].upper()}{how[1:]}. The two sets stand in training.xyz and validation.xyz.",
+            f"Molecular dynamics starts from the first validation frame, "
+            f"{start.get_chemical_formula()}, without constraints, at 300 K, in steps of "
+            f"{timestep_fs:g} fs ({light}).",
+            "The settings of the potential are a start: mlmd sweep tells which others are better.",
+        ),
+        tables=(ReportTable(reasons, "Settings of the potential"),),
+    )
+
+
+def drop_sections(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """Remove from the report what an earlier run wrote of stages that have no result now."""
+    for outcome in outcomes:
+        if outcome.state in ("failed", "not possible", "no basis"):
+            for name in SECTIONS.get(outcome.stage, (outcome.stage,)):
+                for path in (folder / "sections").glob(f"[0-9][0-9]-{name}.html"):
+                    path.unlink()
+
+
 def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
     """Return the summary: up to five numbers, each with its error, a yardstick and a verdict."""
-    makers = (_accuracy, _stability, _liquid, _cost, _spectrum)
+    makers = (_accuracy, _stability, _liquid, _temperature, _cost, _spectrum)
     ready = {outcome.stage for outcome in outcomes if outcome.ok}
     rows = [row for make in makers if (row := make(folder, ready)) is not None]
     failed = [o for o in outcomes if o.state in ("failed", "not possible")]
@@ -68,20 +162,39 @@ def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
         order=0,
         title="In short: is it good?",
         headline=tuple((row["number"], row["question"]) for row in rows),
-        paragraphs=tuple(f"No result of {o.stage}: {o.reason}" for o in failed),
+        paragraphs=(
+            *(f"No result of {o.stage}: {o.reason}" for o in failed),
+            *(f"Left out, {o.stage}: {o.reason}" for o in outcomes if o.state == "no basis"),
+        ),
         tables=(
             ReportTable(pd.DataFrame(rows, columns=columns), "Each number beside what to expect"),
         ),
     )
 
 
-def closing_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
-    """Return provenance, the time of each stage, and what to do next."""
+def closing_section(outcomes: Sequence[Outcome], files: Sequence[Path] | None = None) -> Section:
+    """Return provenance, the time of each stage, and what to do next.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    files : sequence of Path, optional
+        What was read; by default the shipped frames.
+    """
+    own = files is not None
     versions = [("Python", platform.python_version())]
     versions += [(name, version_of(name)) for name in PACKAGES]
     versions.append(("System", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"))
-    files = sorted((data_folder() / "water").glob("*.xyz"))
-    digests = [(path.name, digest(path.read_bytes())[:16]) for path in files]
+    if files is None:
+        files = sorted((data_folder() / "water").glob("*.xyz"))
+    files = [
+        one for path in files for one in (sorted(path.rglob("*")) if path.is_dir() else [path])
+    ]
+    digests = [
+        (str(path) if own else path.name, digest(path.read_bytes())[:16])
+        for path in files
+        if path.is_file()
+    ]
     times = pd.DataFrame(
         [(o.stage, o.state, o.seconds) for o in outcomes], columns=["stage", "state", "seconds"]
     )
@@ -93,9 +206,15 @@ def closing_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
             "All random numbers have fixed seeds: the same command gives the same numbers. The "
             "settings of the potential stand above and in gap_config.cfg, every table as a CSV "
             "file beside this page.",
-            "What next? Try mlmd run --accurate for smaller errors; change a setting in "
-            "gap_config.cfg and run mlmd fit; work through the lessons (make lab), which ask why "
-            "each number is what it is; or train on frames of your own (mlmd look, mlmd fit).",
+            "What next? Try mlmd run --accurate for "
+            f"{'longer runs' if own else 'smaller errors'}; change a setting in "
+            f"gap_config.cfg and run {'the same command with --config' if own else 'mlmd fit'}; "
+            "work through the lessons (make lab), which ask why each number is what it is"
+            + (
+                "; or use gap.xml in ASE and LAMMPS (README)."
+                if own
+                else "; or train on frames of your own (mlmd run my_frames.xyz)."
+            ),
         ),
         tables=(
             ReportTable(times, "Time of each stage", "{:.0f}"),
@@ -122,7 +241,7 @@ def _accuracy(folder: Path, ready: set[str]) -> dict[str, str] | None:
     half = (force["rmse_high"] - force["rmse_low"]) / 2
     return _row(
         "error of a force component on new frames",
-        f"{force['rmse']:.0f} ± {half:.0f} meV/Å",
+        f"{force['rmse']:.0f} {'' if np.isnan(half) else f'± {half:.0f} '}meV/Å",
         f"{100 * force['rmse'] / force['spread']:.1f} % of the spread of the forces; up to "
         f"{100 * GOOD_FORCE_ERROR:.0f} % is usual for such models (energies: "
         f"{energy['rmse']:.2f} meV/atom)",
@@ -162,6 +281,19 @@ def _liquid(folder: Path, ready: set[str]) -> dict[str, str] | None:
         f"{found:.2f} Å²/ps",
         f"experiment at 300 K: {measured:.2f} Å²/ps; box of finite size corrected",
         phase["verdict"] == "liquid" and abs(found / measured - 1) <= GOOD_DIFFUSION,
+    )
+
+
+def _temperature(folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / "nvt_quality.csv"
+    if "nvt" not in ready or not path.exists() or (folder / "nvt_phase.csv").exists():
+        return None
+    kelvin = pd.read_csv(path).set_index("quantity").loc["mean temperature"]
+    return _row(
+        "mean temperature at constant temperature",
+        f"{kelvin['value']:.0f} ± {kelvin['error']:.0f} K",
+        f"the bath: {kelvin['expected']:.0f} K",
+        bool(abs(kelvin["value"] - kelvin["expected"]) <= 3 * kelvin["error"]),
     )
 
 

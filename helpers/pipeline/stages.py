@@ -39,6 +39,8 @@ class Stage:
         The files in the folder that it leaves.
     seconds : float
         What it takes on two cores, about: its share of the progress bar until it is measured.
+    no_basis : str
+        What it would need and the data do not give. Then it is left out, with this line.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Stage:
     reads: tuple[Path, ...] = ()
     writes: tuple[str, ...] = ()
     seconds: float = 1.0
+    no_basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,12 @@ class Outcome:
     stage : str
     state : str
         ``"done"``, ``"kept"`` (done before, and nothing that it depends on has changed),
-        ``"failed"``, ``"left out"`` (by ``--skip`` or ``--only``) or ``"not possible"`` (a stage
-        that it needs has no results).
+        ``"failed"``, ``"left out"`` (by ``--skip`` or ``--only``), ``"no basis"`` (the data do
+        not give what it needs) or ``"not possible"`` (a stage that it needs has no results).
     seconds : float
         Wall time; of the run that made the results.
     reason : str
-        Why it failed or was not possible.
+        Why it failed, has no basis or was not possible.
     """
 
     stage: str
@@ -167,12 +170,18 @@ def _do(
     record_path = folder / RECORDS / f"{stage.name}.json"
     if stage.name not in wanted:
         return Outcome(stage.name, "left out")
+    if stage.no_basis:
+        record_path.unlink(missing_ok=True)
+        say(f"{stage.title}: left out, {stage.no_basis}")
+        return Outcome(stage.name, "no basis", reason=stage.no_basis)
     for outcome in before:
         stands = (
             outcome.state == "left out" and (folder / RECORDS / f"{outcome.stage}.json").exists()
         )
         if outcome.stage in stage.needs and not (outcome.ok or stands):
-            words = {"failed": "failed"}.get(outcome.state, f"is {outcome.state}")
+            words = {"failed": "failed", "no basis": "has no basis"}.get(
+                outcome.state, f"is {outcome.state}"
+            )
             reason = f"it needs the stage {outcome.stage}, which {words}"
             say(f"{stage.title}: not possible, {reason}")
             return Outcome(stage.name, "not possible", reason=reason)

@@ -134,7 +134,7 @@ def _errors(table: pd.DataFrame) -> np.ndarray:
 
 def _running_median(x: np.ndarray, y: np.ndarray, n_bins: int = 12) -> tuple[Any, Any]:
     """Return medians of `y` in bins of `x` that hold equally many points."""
-    order = np.array_split(np.argsort(x), n_bins)
+    order = np.array_split(np.argsort(x), min(n_bins, len(x)))
     return [np.median(x[part]) for part in order], [np.median(y[part]) for part in order]
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from ase import Atoms
 from sklearn.utils.validation import check_is_fitted
 
 from helpers import checks
+from helpers.datasets import is_water
+from helpers.errors import DataError
 from helpers.files import check_writable, make_folder, write_array, write_table
 from helpers.frames import load_frames
-from helpers.md.phase import judge_phase
+from helpers.md.phase import Phase, judge_phase
+from helpers.md.trajectory import Trajectory
 from helpers.raman.dynamics import (
     INTERVAL_FS,
     TIMESTEP_FS,
@@ -95,6 +101,7 @@ def run_raman_job(
     replicas: int = 4,
     resolution_per_cm: float = 30.0,
     seed: int = 0,
+    starts: Sequence[Atoms] | None = None,
     progress: bool = True,
 ) -> CommandResult:
     """Run molecular dynamics, predict polarizabilities along it, and write its Raman spectrum.
@@ -117,6 +124,9 @@ def run_raman_job(
         Distance of points of the spectrum, 1/cm: bands twice as far apart are told apart.
     seed : int
         Of the first run.
+    starts : sequence of ase.Atoms, optional
+        Frames of your own to start from; by default the validation snapshots of water. Bands and
+        phase are looked for where they are water, by their bonds.
     progress : bool
         Show bars.
 
@@ -143,15 +153,17 @@ def run_raman_job(
     folder = make_folder(folder)
     check_writable(folder / "raman.csv")
     calculator = jax_calculator(potential)
+    water = starts is None or is_water(starts[0])
     fitted = _load_or_train(model)
     check_is_fitted(fitted)
-    check_frames(load_frames("water", "validate"), fitted.feature_map_.soap)
+    check_frames(starts or load_frames("water", "validate"), fitted.feature_map_.soap)
     start = time.perf_counter()
     runs = thermal_runs(
         calculator,
         steps=steps,
         temperature_K=temperature_K,
         seeds=range(seed, seed + replicas),
+        starts=starts,
         progress=progress,
     )
     seconds = {"dynamics": time.perf_counter() - start}
@@ -174,15 +186,29 @@ def run_raman_job(
     )
     write_table(folder / "raman.csv", spectrum)
     vibrations = mean_vibrations(runs, resolution_per_cm)
-    bands = compare_bands(spectrum, vibrations)
-    write_table(folder / "raman_bands.csv", bands)
-    print(bands.to_string(index=False, float_format="{:.0f}".format, na_rep="–"))
-    phases = tuple(judge_phase(run) for run in runs)
+    bands: pd.DataFrame | None = None
+    phases: tuple[Phase, ...] = ()
+    if not water:
+        (folder / "raman_bands.csv").unlink(missing_ok=True)  # of an earlier run
+    else:
+        bands = compare_bands(spectrum, vibrations)
+        write_table(folder / "raman_bands.csv", bands)
+        print(bands.to_string(index=False, float_format="{:.0f}".format, na_rep="–"))
+        phases = _phases(runs)
     for number, phase in enumerate(phases):
         if number == 0 or phase.verdict != phases[0].verdict:
             print(f"Run {number}: {phase.sentence}")
     findings = RamanFindings(runs, samples[0], spectrum, vibrations, bands, phases, seconds)
     return CommandResult(findings, add_section(raman_section(findings), folder))
+
+
+def _phases(runs: Sequence[Trajectory]) -> tuple[Phase, ...]:
+    """Return the phase of each run of water; none if it cannot be judged."""
+    try:
+        return tuple(judge_phase(run) for run in runs)
+    except DataError as error:
+        print(f"No phase: {error}")
+        return ()
 
 
 def _load_or_train(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from ase import Atoms
 
 from helpers import checks
+from helpers.datasets import is_water
 from helpers.errors import DataError
 from helpers.frames import load_frames
+from helpers.md.monitor import GeneralMonitor, Monitor
 from helpers.md.trajectory import Trajectory
 from helpers.md.vibrations import vibrational_density_of_states
 from helpers.raman.spectrum import raman_segments
@@ -48,6 +52,7 @@ def thermal_runs(
     steps: int,
     temperature_K: float = 300.0,
     seeds: range = range(4),
+    starts: Sequence[Atoms] | None = None,
     progress: bool = True,
 ) -> tuple[Trajectory, ...]:
     """Return runs from validation snapshots at a temperature, equilibrated for a picosecond before.
@@ -64,6 +69,9 @@ def thermal_runs(
     temperature_K : float
     seeds : range
         One run for each.
+    starts : sequence of ase.Atoms, optional
+        Frames to start from, of the same elements in the same order; by default the validation
+        snapshots.
     progress : bool
         Show bars.
 
@@ -74,8 +82,9 @@ def thermal_runs(
     """
     from helpers.md.runs import run_replicas
 
-    snapshots = load_frames("water", "validate")
+    snapshots = load_frames("water", "validate") if starts is None else starts
     shared: dict[str, Any] = {
+        "monitor": Monitor() if starts is None or is_water(starts[0]) else GeneralMonitor(),
         "temperature_K": temperature_K,
         "timestep_fs": TIMESTEP_FS,
         "progress": progress,

@@ -25,6 +25,7 @@ def plot_raman(
     ax: Axes | None = None,
     *,
     literature_per_cm: Mapping[str, float] | None = None,
+    title: str = "Raman spectrum of water",
 ) -> Axes:
     """Raman intensities against the wavenumber, with their standard errors as bands.
 
@@ -36,6 +37,7 @@ def plot_raman(
         Columns to show.
     literature_per_cm : mapping of str to float, optional
         Measured positions of bands, by name, to mark.
+    title : str
     """
     with style():
         ax = ax or new_axes()
@@ -59,7 +61,7 @@ def plot_raman(
                 transform=ax.get_xaxis_transform(),
             )
         ax.set(
-            title="Raman spectrum of water",
+            title=title,
             xlabel="wavenumber, cm⁻¹",
             ylabel="intensity, 10⁻³ cm",
             xlim=(0, 4200),

@@ -14,17 +14,23 @@ def raman_section(findings: RamanFindings) -> Section:
     """Return the section: spectra, bands beside the measured ones, and what it took."""
     runs = findings.runs
     length_ps = sum(run.times_fs[-1] for run in runs) / 1000
-    bands = findings.bands.set_index("band")
+    bands = findings.bands
     n_polarizabilities = findings.polarizabilities[..., 0, 0].size
     peak = findings.spectrum.iloc[int(findings.spectrum["VV"].argmax())]
     figures = (
         draw_figure(
-            "Light polarized as the laser (VV) and across it (VH); dotted: bands as measured "
+            "Light polarized as the laser (VV) and across it (VH)."
+            if bands is None
+            else "Light polarized as the laser (VV) and across it (VH); dotted: bands as measured "
             "(Brooker and others 1989; Carey, Korenowski 1998), H bonds and libration very broad.",
-            "Raman spectrum of water, VV and VH",
+            "Raman spectrum, VV and VH" if bands is None else "Raman spectrum of water, VV and VH",
             plots.plot_raman,
             findings.spectrum,
-            literature_per_cm=LITERATURE_PER_CM,
+            **(
+                {"title": "Raman spectrum"}
+                if bands is None
+                else {"literature_per_cm": LITERATURE_PER_CM}
+            ),
         ),
         draw_figure(
             "A vibration that does not change the polarizability scatters no light.",
@@ -42,16 +48,18 @@ def raman_section(findings: RamanFindings) -> Section:
             (f"{length_ps:.0f} ps", "of dynamics by the potential"),
             (f"{n_polarizabilities}", "polarizabilities by the model"),
             (f"{sum(findings.seconds.values()):.0f} s", "for both, wall time"),
-            (_wavenumber(bands["VV"]["stretch"]), "O–H stretch, VV"),
+            *(
+                ()
+                if bands is None
+                else ((_wavenumber(bands.set_index("band")["VV"]["stretch"]), "O–H stretch, VV"),)
+            ),
         ),
         paragraphs=(
-            _phases(findings),
+            *([_phases(findings)] if findings.phases else []),
             "The power spectrum of the polarizability along molecular dynamics, times "
             "(ν_laser − ν)⁴ (532 nm), and times x/(1 − exp(−x)), x = hν/kT: the quantum correction "
-            "of classical amplitudes that is exact for harmonic vibrations. With classical nuclei "
-            "the stretch lies too high, because the anharmonic zero-point motion that would lower "
-            "it is missing; the GGA revPBE makes it too low. Agreement with experiment is partly "
-            "an accident, therefore: compare with DFT first.",
+            "of classical amplitudes that is exact for harmonic vibrations. The orientations of "
+            "molecules are taken to be random, as in a liquid or a gas. " + _caution(bands is None),
             f"Shaded: standard error from blocks of {len(runs)} runs. At the highest point of VV "
             f"it is {100 * peak['VV_error'] / peak['VV']:.0f} %; the uncertainty of the model of "
             f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %. The latter is the "
@@ -59,7 +67,22 @@ def raman_section(findings: RamanFindings) -> Section:
             "own integral, and is itself known to about a quarter.",
         ),
         figures=figures,
-        tables=(ReportTable(findings.bands, "Highest points of bands, cm⁻¹", "{:.0f}"),),
+        tables=()
+        if bands is None
+        else (ReportTable(bands, "Highest points of bands, cm⁻¹", "{:.0f}"),),
+    )
+
+
+def _caution(general: bool) -> str:
+    if general:
+        return (
+            "With classical nuclei, stretches of light atoms lie too high, because the anharmonic "
+            "zero-point motion that would lower them is missing."
+        )
+    return (
+        "With classical nuclei the stretch lies too high, because the anharmonic zero-point motion "
+        "that would lower it is missing; GGAs such as revPBE make it too low. Agreement with "
+        "experiment is partly an accident, therefore: compare with DFT first."
     )
 
 

@@ -194,9 +194,9 @@ class RamanFindings:
     vibrations : DataFrame
         Of `vibrational_density_of_states`, the mean of the runs.
     bands : DataFrame
-        Of `compare_bands`.
+        Of `compare_bands`; None if it is not water.
     phases : tuple of Phase
-        Of each run: is it a liquid whose spectrum this is?
+        Of each run: is it a liquid whose spectrum this is? Empty where that cannot be judged.
     seconds : dict of str to float
         Wall time of dynamics and polarizabilities.
     """
@@ -205,7 +205,7 @@ class RamanFindings:
     polarizabilities: np.ndarray = field(repr=False)
     spectrum: pd.DataFrame = field(repr=False)
     vibrations: pd.DataFrame = field(repr=False)
-    bands: pd.DataFrame
+    bands: pd.DataFrame | None
     phases: tuple[Phase, ...]
     seconds: dict[str, float]
 

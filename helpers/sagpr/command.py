@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from ase import Atoms
 from sklearn.base import clone
 
 from helpers import checks
@@ -25,7 +27,7 @@ from helpers.sagpr.model_selection import (
 )
 from helpers.sagpr.report import polarizability_section
 from helpers.sagpr.ridge import SymmetryAdaptedKernelRidge
-from helpers.sagpr.tensors import labeled_frames
+from helpers.sagpr.tensors import labeled_frames, read_tensors
 from helpers.terminal import CommandResult
 
 MODEL_NAME = "polarizability.npz"
@@ -80,9 +82,11 @@ def run_polarizability_job(
     model: SymmetryAdaptedKernelRidge | None = None,
     search: bool = False,
     seeds: Sequence[int] = range(5),
+    frames: Sequence[Atoms] | None = None,
+    trajectories: Sequence[Hashable] = (),
     progress: bool = True,
 ) -> CommandResult:
-    """Learn the polarizability of water and write everything into `folder`.
+    """Learn the polarizability of water or of frames of your own; write all into `folder`.
 
     Writes the model, ``polarizability.npz``, tables of errors, and a section of ``report.html``.
 
@@ -97,6 +101,10 @@ def run_polarizability_job(
         before, by the first of the seeds, and only they judge the settings.
     seeds : sequence of int
         One split into training and test frames for each.
+    frames : sequence of ase.Atoms, optional
+        Frames of your own, all with a polarizability; by default the shipped ones.
+    trajectories : sequence
+        Trajectory or block of each of them.
     progress : bool
         Show bars.
 
@@ -114,30 +122,35 @@ def run_polarizability_job(
         If the folder cannot be written to.
     """
     folder = make_folder(folder)
-    frames, tensors, trajectories = labeled_frames()
+    own = frames is not None
+    if frames is None:
+        frames, tensors, names = labeled_frames()
+    else:
+        # Of names only their equality counts.
+        known = list(dict.fromkeys(trajectories))
+        tensors, names = read_tensors(frames), np.array([known.index(t) for t in trajectories])
+    n_test = min(N_TEST, len(frames) // 4)
     model = model or SymmetryAdaptedKernelRidge()
     search_table, groups = None, None
     if search:
-        seeds, groups = seeds[:1], trajectories
-        training, _ = train_test_split(len(frames), N_TEST, seeds[0], groups)
+        seeds, groups = seeds[:1], names
+        training, _ = train_test_split(len(frames), n_test, seeds[0], groups)
         print(f"Searching for better settings on {len(training)} frames: trajectories left out …")
         search_result = halving_search(
             [frames[i] for i in training],
             tensors[training],
-            trajectories=trajectories[training],
+            trajectories=names[training],
             model=model,
             progress=progress,
         )
         model, search_table = clone(search_result.best), search_result.table
         write_table(folder / "polarizability_search.csv", search_table)
-    final = clone(model).fit(frames, tensors, groups=trajectories)
+    final = clone(model).fit(frames, tensors, groups=names)
     path = save_model(final, folder / MODEL_NAME)
     print(f"  {path}: trained on {len(frames)} frames")
     print("Evaluating frames held out …")
-    shared: dict[str, Any] = {"seeds": seeds, "n_test": N_TEST, "progress": progress}
-    errors = cross_validate_splits(
-        model, frames, tensors, trajectories, at_random=not search, **shared
-    )
+    shared: dict[str, Any] = {"seeds": seeds, "n_test": n_test, "progress": progress}
+    errors = cross_validate_splits(model, frames, tensors, names, at_random=not search, **shared)
     shared["trajectories"] = groups
     features = compare_features(model, frames, tensors, **shared)
     shared["seeds"] = seeds[:3]
@@ -149,4 +162,4 @@ def run_polarizability_job(
     findings = PolarizabilityFindings(
         final, frames[0], tensors, errors, curve, features, search_table
     )
-    return CommandResult(findings, add_section(polarizability_section(findings), folder))
+    return CommandResult(findings, add_section(polarizability_section(findings, own=own), folder))

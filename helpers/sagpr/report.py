@@ -10,8 +10,15 @@ from helpers.sagpr.model_selection import PolarizabilityFindings
 from helpers.sagpr.tensors import LAMBDAS
 
 
-def polarizability_section(findings: PolarizabilityFindings) -> Section:
-    """Return the section: how good, does more data help, how many features, what it looks like."""
+def polarizability_section(findings: PolarizabilityFindings, *, own: bool = False) -> Section:
+    """Return the section: how good, does more data help, how many features, what it looks like.
+
+    Parameters
+    ----------
+    findings : PolarizabilityFindings
+    own : bool
+        Whether the frames are other ones than the shipped.
+    """
     percent = findings.errors.groupby(["held_out", "component"])["percent"].mean()
     model = findings.model
     regularization = ", ".join(
@@ -22,10 +29,11 @@ def polarizability_section(findings: PolarizabilityFindings) -> Section:
         "a part that rotates like the spherical harmonics of order 2 (λ = 2, five numbers). Each "
         "is learned with an equivariant kernel, so that the prediction of a rotated frame is the "
         f"rotated prediction. The antisymmetric part, {model.antisymmetric_rms_:.2g} Å³ RMS, is "
-        "the noise of DFT and is not learned.",
+        f"{'noise' if own else 'the noise of DFT'} and is not learned.",
         "Errors are in % of the standard deviation of what is predicted. Frames of one trajectory "
-        "are 30 fs apart and resemble each other: held out at random, a frame has siblings among "
-        "the training frames. With whole trajectories held out it has none, as in real use.",
+        f"{'or block' if own else 'are 30 fs apart and'} resemble each other: held out at "
+        "random, a frame has siblings among the training frames. With whole trajectories held out "
+        "it has none, as in real use.",
         f"The regularization, {regularization}, was chosen by leaving out one trajectory after the "
         "other, in closed form; the same residuals set the uncertainty. "
         "Diagonal components (xx) are sums of λ = 0 and λ = 2, others (xy, and yx, which equals "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,10 +208,14 @@ class OwnFrames:
     training, validation : sequence of ase.Atoms
         With the labels that the config names. Smaller training sets are drawn from `training`;
         single atoms, whose energies a fit may need, are in all of them.
+    groups : sequence, optional
+        Trajectory or block of each training frame: smaller sets are made of whole ones, but for
+        the last. By default frames are drawn singly.
     """
 
     training: Sequence[Atoms] = field(repr=False)
     validation: Sequence[Atoms] = field(repr=False)
+    groups: Sequence[Hashable] | None = field(default=None, repr=False)
 
     def subset(self, size: int, repeat: int) -> list[Atoms]:
         """Return a training set of this many frames, which for repeat 1 holds all smaller ones.
@@ -229,8 +233,12 @@ class OwnFrames:
                 expected=f"{len(alone) + 1} to {len(self.training)}",
                 found=f"{len(others)} frames and {len(alone)} single atoms",
             )
-        order = np.random.default_rng(repeat).permutation(len(others))[: size - len(alone)]
-        return [self.training[k] for k in sorted([*alone, *(others[i] for i in order)])]
+        groups = range(len(self.training)) if self.groups is None else self.groups
+        names = list(dict.fromkeys(groups[k] for k in others))
+        drawn = np.random.default_rng(repeat).permutation(len(names))
+        place = {names[name]: rank for rank, name in enumerate(drawn)}
+        order = sorted(others, key=lambda k: place[groups[k]])[: size - len(alone)]
+        return [self.training[k] for k in sorted([*alone, *order])]
 
 
 @dataclass

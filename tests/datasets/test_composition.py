@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from helpers import load_frames
-from helpers.datasets import find_molecules, least_squares_e0, molecule_counts
+from helpers.datasets import find_molecules, is_water, least_squares_e0, molecule_counts
 
 
 def test_least_squares_energies_are_the_exact_ones_where_atoms_do_not_interact():
@@ -44,3 +44,11 @@ def test_a_crystal_is_one_molecule_and_atoms_far_apart_are_many():
     assert len(find_molecules(bulk("Cu", cubic=True))) == 1
     gas = Atoms("Ar3", np.arange(9.0).reshape(3, 3) * 2)
     assert molecule_counts(gas) == {"Ar": 3}
+
+
+def test_water_is_known_by_its_bonds():
+    two = molecule("H2O") + molecule("H2O")
+    assert not is_water(molecule("H2O")) and not is_water(molecule("H2O2") + molecule("H2"))
+    two.positions[3:] += 3.0
+    assert is_water(two) and is_water(load_frames("water", "validate")[0])
+    assert not is_water(two + Atoms("Ar", [[9.0, 9.0, 9.0]]))

@@ -10,7 +10,7 @@ from ase.constraints import FixAtoms
 
 from helpers.errors import ConfigError, PredictionError
 from helpers.md.integrators import maxwell_boltzmann
-from helpers.md.monitor import Monitor, ReplicaMonitor, check_start
+from helpers.md.monitor import GeneralMonitor, Monitor, ReplicaMonitor, check_start
 from helpers.md.trajectory import Records
 from helpers.water import bonds, oxygen_pairs
 
@@ -162,3 +162,19 @@ def test_lengths_are_those_of_the_nearest_images_in_a_skewed_cell(pbc):
         problem = look(atoms, records, longest_OH_A=0.9, shortest_OH_A=0.1)
         longest = max(expected, moved.get_distance(0, 2, mic=True))
         assert problem is not None and f"an O–H bond of {longest:.2f} Å" in problem[1]
+
+
+def test_any_atoms_may_not_come_too_close_to_each_other_or_to_an_image():
+    """Covalent radii of Cu: 1.32 Å; 0.6 of two of them is 1.58 Å."""
+    atoms = Atoms("Cu2", [[0, 0, 0], [3, 0, 0]], cell=[6, 6, 6], pbc=True)
+    positions = np.repeat(atoms.positions[None, None], 4, 0)
+    positions[:, 0, 1, 0] = [3.0, 2.0, 1.6, 1.5]
+    still = np.zeros_like(positions)
+    records = Records(np.arange(4), positions, still, np.zeros((4, 1)), np.zeros((4, 1)))
+    general = GeneralMonitor()
+    first, words = ReplicaMonitor(general, atoms, 3, 1.0).problem(records)
+    assert first == 3 and words.startswith("two atoms at 0.57 of the sum of their covalent radii")
+    positions[:, 0, 1, 0] = [3.0, 4.0, 4.4, 4.5]  # as far from the image
+    assert ReplicaMonitor(general, atoms, 3, 1.0).problem(records)[0] == 3
+    with pytest.raises(PredictionError, match="two atoms at 0.38 of the sum"):
+        check_start(Atoms("Cu2", [[0, 0, 0], [1, 0, 0]]), GeneralMonitor(), None)

@@ -178,6 +178,17 @@ def test_training_sets_of_your_own_frames_are_nested():
         own.subset(12, 1)
 
 
+def test_smaller_training_sets_are_made_of_whole_trajectories():
+    frames = [*alloy(9), Atoms("Cu")]
+    groups = [*"aaabbbccc", "z"]
+    own = OwnFrames(frames, frames[:2], groups)
+    members = [
+        {k for k in range(9) if any(frames[k] is a for a in own.subset(n, 1))} for n in (4, 7)
+    ]
+    assert members[0] < members[1]
+    assert [len({groups[k] for k in some}) for some in members] == [1, 2]
+
+
 def test_points_with_virials_are_fitted_one_by_one():
     """One K_NM holds no rows for virials: its models would be others than those of gap_fit."""
     own = OwnFrames(alloy(4, virial=True), alloy(2, seed=3))
