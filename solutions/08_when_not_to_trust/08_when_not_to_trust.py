@@ -907,11 +907,13 @@ _one = _load_frames("water", "validate")[0]
 _oxygens = [_k for _k in range(len(_one)) if _one.numbers[_k] == 8]
 _table = _one.get_all_distances(mic=True)
 _pair = min(((_i, _j) for _i in _oxygens for _j in _oxygens if _i < _j), key=lambda _p: _table[_p])
-for _distance in (2.2, 1.9):
+for _distance in (2.6, 1.9):
     _pushed = _one.copy()
     _pushed.set_distance(*_pair, _distance, fix=0, mic=True)
-    _energy.append(float(walled.predict_frames([_pushed])[0][0]))
-assert _energy[1] > _energy[0] + 1, "The energy should rise between 2.2 and 1.9 Å: a wall?"
+    _with, _without = (float(_p.predict_frames([_pushed])[0][0]) for _p in (walled, potential))
+    _energy.append(_with - _without)
+assert abs(_energy[0]) < 0.01, "The wall should end at 2.35 Å."
+assert _energy[1] > 1, "At 1.9 Å the wall should add more than 1 eV: with_core_repulsion?"
 ### END HIDDEN TESTS
 
 # %% tags=["discussion"]
