@@ -30,7 +30,8 @@ from helpers.terminal import EXIT_PROBLEM, CommandResult
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``mlmd run``."""
     parser.epilog = (
-        "Examples: mlmd run --skip learning-curve,sigmas; mlmd run my_frames.xyz --output mine"
+        "Example: mlmd run --skip learning-curve,sigmas --output results, or for your own frames: "
+        "mlmd run my_frames.xyz --output mine"
     )
     dataset_arguments(parser, required=False)
     parser.add_argument(

@@ -59,7 +59,8 @@ def raman_section(findings: RamanFindings) -> Section:
             "The power spectrum of the polarizability along molecular dynamics, times "
             "(ν_laser − ν)⁴ (532 nm), and times x/(1 − exp(−x)), x = hν/kT: the quantum correction "
             "of classical amplitudes that is exact for harmonic vibrations. The orientations of "
-            "molecules are taken to be random, as in a liquid or a gas. " + _caution(bands is None),
+            "molecules are taken to be random, as in a liquid, a gas or a powder. "
+            + _caution(bands is None),
             f"Shaded: standard error from blocks of {len(runs)} runs. At the highest point of VV "
             f"it is {100 * peak['VV_error'] / peak['VV']:.0f} %; the uncertainty of the model of "
             f"polarizabilities adds {100 * peak['VV_model'] / peak['VV']:.0f} %. The latter is the "

@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from ase import Atoms
 from ase.build import molecule
 from ase.io import read, write
 from own_frames import SMALL, alloy, clusters, labeled, slabs
@@ -110,7 +111,7 @@ def test_slabs_from_frames_to_dynamics(mlmd, tmp_path):
 
 @pytest.mark.slow
 def test_clusters_of_many_sizes_with_isolated_atoms(mlmd, tmp_path):
-    folder, alone = tmp_path / "results", [labeled(molecule(symbol)) for symbol in ("Cu", "Al")]
+    folder, alone = tmp_path / "results", [labeled(Atoms(symbol)) for symbol in ("Cu", "Al")]
     write(tmp_path / "clusters.xyz", [*clusters(18), *alone])
     done = mlmd(
         *("run", tmp_path / "clusters.xyz", "--quick", "--no-progress", "--output", folder),
