@@ -42,6 +42,8 @@ CONDA_NAMES = {"vesin": "python-vesin"}
 IMPORT_NAMES = {
     "ipython": "IPython",
     "metatensor-core": "metatensor",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
     "pyzmq": "zmq",
     "quippy-ase": "quippy",
     "scikit-learn": "sklearn",
@@ -238,7 +240,7 @@ def test_readme_and_makefile_name_the_same_two_commands():
     assert "make workshop" in readme and "make test" in readme
     assert "mlmd run" in targets["workshop"]
     assert "pytest" in targets["test"]
-    assert '-m "not slow"' in targets["quick"]
+    assert '-m "not slow and not long"' in targets["quick"]
     assert "make test" in read(".ci/run")
     # In running text "make" is a verb; in code it is a command.
     code = re.findall(r"```.*?```|`[^`]+`", readme, re.DOTALL)
