@@ -186,6 +186,11 @@ def run_md_job(
         if found.phase is None
         else pd.DataFrame([{**vars(found.phase), "verdict": found.phase.verdict}])
     )
+    tables["stopped"] = (
+        None
+        if run.stable
+        else pd.DataFrame({"time_fs": run.times_fs[-1:], "reason": [run.stopped]})
+    )
     for name, table in tables.items():
         path = folder / f"{ensemble}_{name}.csv"
         if table is None:
@@ -266,8 +271,8 @@ def findings(
         dft_seconds = cost.recorded_dft_seconds(frames)
     except DataError:
         notes.append(
-            'The frames do not record what a label took (info["dft_seconds"]), so the cost of the '
-            "potential cannot be compared with it."
+            'No frame records what energy and forces alone took (info["dft_seconds"]), so the cost '
+            "of the potential cannot be compared with it."
         )
     else:
         if training_frames is None:

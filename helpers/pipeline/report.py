@@ -7,6 +7,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ def drop_sections(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
     """Return the summary: up to five numbers, each with its error, a yardstick and a verdict."""
-    makers = (_accuracy, _stability, _liquid, _temperature, _cost, _spectrum)
+    stops = (partial(_stopped, "nve"), partial(_stopped, "nvt"))
+    makers = (_accuracy, *stops, _stability, _liquid, _temperature, _cost, _spectrum)
     ready = {outcome.stage for outcome in outcomes if outcome.ok}
     rows = [row for make in makers if (row := make(folder, ready)) is not None]
     failed = [o for o in outcomes if o.state in ("failed", "not possible")]
@@ -246,6 +248,19 @@ def _accuracy(folder: Path, ready: set[str]) -> dict[str, str] | None:
         f"{100 * GOOD_FORCE_ERROR:.0f} % is usual for such models (energies: "
         f"{energy['rmse']:.2f} meV/atom)",
         bool(force["rmse"] <= GOOD_FORCE_ERROR * force["spread"]),
+    )
+
+
+def _stopped(ensemble: str, folder: Path, ready: set[str]) -> dict[str, str] | None:
+    path = folder / f"{ensemble}_stopped.csv"
+    if ensemble not in ready or not path.exists():
+        return None
+    stop = pd.read_csv(path).iloc[0]
+    return _row(
+        f"the {ensemble.upper()} run was stopped",
+        f"after {stop['time_fs'] / 1000:.3g} ps",
+        str(stop["reason"]),
+        good=False,
     )
 
 

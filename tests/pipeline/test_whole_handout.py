@@ -89,6 +89,10 @@ def test_the_summary_tells_what_is_there_and_what_failed(tmp_path):
     assert section.paragraphs == ("No result of nve: it broke",)
     outcomes[1] = Outcome("nve", "kept")
     assert len(summary_section(tmp_path, outcomes).tables[0].table) == 2
+    stop = pd.DataFrame({"time_fs": [84.0], "reason": ["it blew up"]})
+    stop.to_csv(tmp_path / "nve_stopped.csv")
+    row = summary_section(tmp_path, outcomes).tables[0].table.iloc[1]
+    assert row["number"] == "after 0.084 ps" and row["verdict"] == "look closer"
 
 
 def test_a_stage_that_does_not_exist(mlmd_refuses, tmp_path):
