@@ -90,14 +90,14 @@ def settings(workers: int) -> dict[str, str]:
     """Errors of the small potential while one setting after the other is varied."""
     tables = []
     for setting, values in SETTINGS.items():
-        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers, "engine": "jax"}
+        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers}
         table = sweep({setting: values}, sizes=[50], **options)
         table.insert(0, "setting", setting)
         tables.append(table.rename(columns={setting: "value"}))
     write_table(pd.concat(tables), "settings.csv")
     return {
         "settings.csv": "sweeps over cutoff, atom_sigma, n_max and l_max, one at a time, of "
-        'GapConfig(n_sparse=100) on 50 frames, engine="jax"'
+        "GapConfig(n_sparse=100) on 50 frames, gap_fit as in lesson 04"
     }
 
 
@@ -109,12 +109,11 @@ def sigmas(workers: int) -> dict[str, str]:
         config=CLASSROOM,
         cache=CACHE,
         workers=workers,
-        engine="jax",
     )
     write_table(table, "sigmas.csv")
     return {
         "sigmas.csv": "sweep over the sigma of the energies of GapConfig(n_sparse=100) on 100 and "
-        '200 frames, engine="jax"'
+        "200 frames, gap_fit as in lesson 04"
     }
 
 

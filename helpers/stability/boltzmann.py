@@ -39,7 +39,7 @@ class LossGradient(NamedTuple):
     Attributes
     ----------
     loss : float
-        |ḡ − g*|², summed over the values of the observable.
+        (ḡ − g*)², summed over the values of the observable.
     gradient : pytree like the parameters
     mean : ndarray of shape (n_values,)
         ḡ over all samples.
@@ -168,7 +168,7 @@ class BoltzmannEstimator:
         method: str = "pool",
         batch_size: int | None = None,
     ) -> LossGradient:
-        """Return the gradient of |⟨g⟩ − g*|².
+        """Return the gradient of (⟨g⟩ − g*)².
 
         Parameters
         ----------
@@ -298,7 +298,7 @@ def block_error(values: np.ndarray, n_blocks: int = 10) -> np.ndarray:
 
 
 def effective_sample_size(values: np.ndarray, n_blocks: int = 10) -> np.ndarray:
-    """Return how many independent samples have the error of these: variance/`block_error`².
+    """Return how many independent samples have the error of these: variance over error squared.
 
     Parameters are those of `block_error`. It is known to about √(2/number of blocks).
     """

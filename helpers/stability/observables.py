@@ -84,7 +84,7 @@ class DistanceDistribution:
         return heights / (self.width_A * np.sqrt(2 * np.pi))
 
     def mean_error(self, first: np.ndarray, second: np.ndarray) -> float:
-        """Return ∫ |h₁ − h₂| dr: 0 for the same distribution, 2 for two that share nothing."""
+        """Return ∫ abs(h₁ − h₂) dr: 0 for the same distribution, 2 for two that share nothing."""
         return float(np.abs(np.asarray(first) - np.asarray(second)).sum() * self.spacing_A)
 
 
