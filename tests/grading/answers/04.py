@@ -38,7 +38,7 @@ best_cutoff = 3.0
 wide = stored_settings.query("set == 'validation'").pivot(
     index="value", columns="setting", values=FORCES
 )
-best, effect = wide.idxmax().to_dict(), (wide.max() / wide.min()).to_dict()
+best, effect = wide.idxmin().to_dict(), (wide.max() / wide.min()).to_dict()
 most_important = str(wide.max().div(wide.min()).idxmax())
 
 # %% test2-3-3b | 2 | the least important
