@@ -80,7 +80,7 @@ def _water_of_the_job():
     from helpers.sagpr.tensors import labeled_frames
 
     frames, tensors, trajectories = labeled_frames()
-    assert len(np.unique(trajectories)) == 25
+    assert len(np.unique(trajectories)) == 45
     return frames, tensors
 
 

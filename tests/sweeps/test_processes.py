@@ -37,8 +37,9 @@ def slow_config(tiny_config):
 
 @pytest.fixture(autouse=True)
 def only_own_workers(monkeypatch):
-    """Leave out of `workers` those which earlier tests of this process have left."""
-    monkeypatch.setattr(sys.modules[__name__], "EARLIER", set(workers()))
+    """Leave out what earlier tests of this process have left."""
+    earlier = set(psutil.Process().children(recursive=True))
+    monkeypatch.setattr(sys.modules[__name__], "EARLIER", earlier)
 
 
 def test_the_estimate_grows_with_the_training_set(frames10, tiny_config):
@@ -102,7 +103,7 @@ def test_a_worker_computes_in_one_thread(task, slow_config):
 def test_what_is_not_wanted_any_more_ends_at_once(task, slow_config):
     outcomes = run_here([task("small"), *(task(f"slow {i}", slow_config) for i in "ab")], workers=2)
     assert next(outcomes).key == "small"
-    family = psutil.Process().children(recursive=True)
+    family = set(psutil.Process().children(recursive=True)) - EARLIER
     outcomes.close()
     assert workers() == []
     mine = [one for one in family if "tracker" not in " ".join(one.cmdline() if lives(one) else [])]

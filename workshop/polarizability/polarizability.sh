@@ -22,5 +22,5 @@ sagpr_get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o kernel2
 
 # 3. Training on 150 random frames; the other 50 are predicted. Without -reg, the regularization with
 #    the smallest leave-one-out error is used.
-sagpr_train -r 2 -p Polarizability -t 0.01 -f $frames -k kernel0.npy kernel2.npy \
+sagpr_train -r 2 -p Polarizability -t 0.02 -f $frames -k kernel0.npy kernel2.npy \
     -reg 3e-6 1e-3 -rdm 150 -ftr 1.0 -pr -w weights
