@@ -85,7 +85,12 @@ class LambdaSoap(checks.Settings):
 
     def pairs(self, lambda_: int) -> list[tuple[int, int]]:
         """Return the pairs l₁ ≤ l₂ that couple to a true tensor of order λ: even l₁ + l₂ + λ."""
-        checks.whole("lambda_", lambda_, 0, 2 * self.l_max)
+        checks.whole("lambda_", lambda_, 0)
+        if lambda_ > 2 * self.l_max:
+            raise ConfigError(
+                f"l_max={self.l_max} cannot describe tensors of lambda_={lambda_}",
+                expected=f"l_max of at least {(lambda_ + 1) // 2}",
+            )
         return [
             (l1, l2)
             for l1 in range(self.l_max + 1)

@@ -129,7 +129,7 @@ def test_settings_that_make_no_sense(change, message):
 
 
 def test_lambda_is_checked(water):
-    with pytest.raises(ConfigError, match="lambda_=7"):
+    with pytest.raises(ConfigError, match="l_max=3 cannot describe.*lambda_=7.*at least 4"):
         environments(water[0][:1], SMALL, [7])
 
 
