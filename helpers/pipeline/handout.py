@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,11 @@ from helpers.sagpr.command import MODEL_NAME, run_polarizability_job
 from helpers.sweeps.command import run_learning_curve_job, run_sweep_job
 
 TIMESTEP_FS = 0.5
+ENSEMBLES = {"nve": "energy", "nvt": "temperature"}  # and what is constant
+POTENTIAL_FILES = (
+    *("gap.xml", "gap_config.cfg", "summary.csv", "training_cost.csv"),
+    *("train_errors.csv", "validation_errors.csv"),
+)
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,11 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
     """
     config = preset.config
     validation = _files("validate")
-    steps = round(1000 * preset.dynamics_ps / TIMESTEP_FS)
+    stage = partial(make_stage, preset)
     potential = {"config": config.to_cfg(), "engine": engine}
 
     def train(folder: Path) -> None:
-        run_main_job(config, folder, engine=engine, progress=progress)
+        train_potential(config, folder, engine=engine, progress=progress)
 
     def learning(folder: Path) -> None:
         run_learning_curve_job(
@@ -122,36 +128,8 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
         size = n_training_frames(config)
         run_sweep_job(over, config, folder, sizes=[size], engine=engine, progress=progress)
 
-    def dynamics(ensemble: str, folder: Path) -> None:
-        cost = pd.read_csv(folder / "training_cost.csv").iloc[0]
-        run_md_job(
-            folder / "gap.xml",
-            folder,
-            ensemble=ensemble,
-            steps=steps,
-            timestep_fs=TIMESTEP_FS,
-            training_frames=int(cost["n_frames"]),
-            training_seconds=float(cost["wall_seconds"]),
-            resume=(folder / f"{ensemble}.parts").exists(),
-            progress=progress,
-        )
-
     def polarizability(folder: Path) -> None:
         run_polarizability_job(folder, seeds=range(preset.seeds), progress=progress)
-
-    def raman(folder: Path) -> None:
-        run_raman_job(
-            folder / "gap.xml",
-            folder,
-            model=folder / MODEL_NAME,
-            picoseconds=preset.raman_ps,
-            replicas=preset.replicas,
-            resolution_per_cm=preset.resolution_per_cm,
-            progress=progress,
-        )
-
-    def stage(name: str, title: str, work: Callable[[Path], None], **options: Any) -> Stage:
-        return Stage(name, title, work, seconds=preset.seconds.get(name, 10.0), **options)
 
     frames_file = find_frames_file(config.atoms_filename)
     return [
@@ -161,10 +139,7 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
             train,
             settings=potential,
             reads=(frames_file, *validation),
-            writes=(
-                *("gap.xml", "gap_config.cfg", "summary.csv", "training_cost.csv"),
-                *("train_errors.csv", "validation_errors.csv"),
-            ),
+            writes=POTENTIAL_FILES,
         ),
         stage(
             "learning-curve",
@@ -182,17 +157,7 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
             reads=(frames_file, *validation),
             writes=("sweep.csv",),
         ),
-        *(
-            stage(
-                ensemble,
-                f"Dynamics at constant {what}",
-                partial(dynamics, ensemble),
-                settings={"steps": steps},
-                needs=("potential",),
-                writes=(f"{ensemble}.log", f"{ensemble}.xyz", f"{ensemble}.traj"),
-            )
-            for ensemble, what in (("nve", "energy"), ("nvt", "temperature"))
-        ),
+        *dynamics_stages(preset, progress=progress),
         stage(
             "polarizability",
             "Polarizabilities",
@@ -201,19 +166,106 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
             reads=_files("train"),
             writes=(MODEL_NAME, "polarizability_errors.csv", "polarizability_curve.csv"),
         ),
-        stage(
-            "raman",
-            "Raman spectrum",
-            raman,
-            settings={
-                "ps": preset.raman_ps,
-                "replicas": preset.replicas,
-                "resolution": preset.resolution_per_cm,
-            },
-            needs=("potential", "polarizability"),
+        raman_stage(
+            preset,
             writes=("raman.csv", "raman_bands.csv", "raman_polarizabilities.npy"),
+            progress=progress,
         ),
     ]
+
+
+def make_stage(
+    preset: Preset, name: str, title: str, work: Callable[[Path], None], **options: Any
+) -> Stage:
+    """Return a stage that takes the time that the preset says."""
+    return Stage(name, title, work, seconds=preset.seconds.get(name, 10.0), **options)
+
+
+def train_potential(config: GapConfig, folder: Path, **options: Any) -> None:
+    """Train and evaluate; options are those of `run_main_job`."""
+    run_main_job(config, folder, **options)
+    for ensemble in ENSEMBLES:  # a run that was interrupted is none of this model
+        shutil.rmtree(folder / f"{ensemble}.parts", ignore_errors=True)
+
+
+def dynamics_stages(
+    preset: Preset,
+    *,
+    timestep_fs: float = TIMESTEP_FS,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> list[Stage]:
+    """Return the stages of molecular dynamics with the trained potential.
+
+    Parameters
+    ----------
+    preset : Preset
+    timestep_fs : float
+    settings : mapping, optional
+        What else the runs depend on.
+    **options
+        Those of `run_md_job`.
+    """
+    steps = round(1000 * preset.dynamics_ps / timestep_fs)
+
+    def run(ensemble: str, folder: Path) -> None:
+        cost = pd.read_csv(folder / "training_cost.csv").iloc[0]
+        run_md_job(
+            folder / "gap.xml",
+            folder,
+            ensemble=ensemble,
+            steps=steps,
+            timestep_fs=timestep_fs,
+            training_frames=int(cost["n_frames"]),
+            training_seconds=float(cost["wall_seconds"]),
+            resume=(folder / f"{ensemble}.parts").exists(),
+            **options,
+        )
+
+    return [
+        make_stage(
+            preset,
+            ensemble,
+            f"Dynamics at constant {what}",
+            partial(run, ensemble),
+            settings={**(settings or {}), "steps": steps},
+            needs=("potential",),
+            writes=(f"{ensemble}.log", f"{ensemble}.xyz", f"{ensemble}.traj"),
+        )
+        for ensemble, what in ENSEMBLES.items()
+    ]
+
+
+def raman_stage(
+    preset: Preset, *, writes: tuple[str, ...], no_basis: str = "", **options: Any
+) -> Stage:
+    """Return the stage of the Raman spectrum; options are those of `run_raman_job`."""
+
+    def run(folder: Path) -> None:
+        run_raman_job(
+            folder / "gap.xml",
+            folder,
+            model=folder / MODEL_NAME,
+            picoseconds=preset.raman_ps,
+            replicas=preset.replicas,
+            resolution_per_cm=preset.resolution_per_cm,
+            **options,
+        )
+
+    return make_stage(
+        preset,
+        "raman",
+        "Raman spectrum",
+        run,
+        settings={
+            "ps": preset.raman_ps,
+            "replicas": preset.replicas,
+            "resolution": preset.resolution_per_cm,
+        },
+        needs=("potential", "polarizability"),
+        writes=writes,
+        no_basis=no_basis,
+    )
 
 
 def n_training_frames(config: GapConfig) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,13 +19,18 @@ from helpers.errors import DataError
 from helpers.files import digest, write_table
 from helpers.frames import FORCES_NAME
 from helpers.gap import suggest_config
-from helpers.gap.command import quick_config, run_main_job
+from helpers.gap.command import quick_config
 from helpers.gap.config import GapConfig
-from helpers.md.command import run_md_job
-from helpers.pipeline.handout import PRESETS
+from helpers.pipeline.handout import (
+    POTENTIAL_FILES,
+    PRESETS,
+    dynamics_stages,
+    make_stage,
+    raman_stage,
+    train_potential,
+)
 from helpers.pipeline.report import choices_section
 from helpers.pipeline.stages import Stage
-from helpers.raman.command import run_raman_job
 from helpers.report.sections import add_section
 from helpers.sagpr import SymmetryAdaptedKernelRidge
 from helpers.sagpr.command import MODEL_NAME, run_polarizability_job
@@ -170,17 +174,17 @@ def own_data_stages(
         Whether the stages show bars of their own.
     """
     amount = PRESETS[preset]()
+    stage = partial(make_stage, amount)
     split, config = data.split, data.config
     training = OwnFrames(split.training, split.validation, frame_groups(split.training)[0])
     mark = _digest(data.frames)
     potential = {"frames": mark, "how": split.how, "config": config.to_cfg(), "engine": engine}
-    steps = round(1000 * amount.dynamics_ps / data.timestep_fs)
     alone = sum(len(atoms) == 1 for atoms in split.training)
     several = len(split.training) - alone
     sizes = sorted({alone + max(2, several // part) for part in PARTS[preset]})
     factors = FACTORS.get(preset, USUAL_FACTORS)
     sigmas = [float(f"{factor * config.default_sigma[0]:.3g}") for factor in factors]
-    sweepable = _sweepable(split)
+    unsweepable = _unsweepable(split)
     tensors = [atoms for atoms in data.frames if POLARIZABILITY_NAME in atoms.info]
     no_tensors = _no_tensors(tensors)
 
@@ -193,9 +197,7 @@ def own_data_stages(
         add_section(choices_section(split.how, data.reasons, data.start, data.timestep_fs), folder)
 
     def train(folder: Path) -> None:
-        run_main_job(config, folder, frames=split, engine=engine, progress=progress)
-        for ensemble in ("nve", "nvt"):  # a run that was interrupted is none of this model
-            shutil.rmtree(folder / f"{ensemble}.parts", ignore_errors=True)
+        train_potential(config, folder, frames=split, engine=engine, progress=progress)
 
     def learning(folder: Path) -> None:
         run_learning_curve_job(
@@ -220,22 +222,6 @@ def own_data_stages(
             progress=progress,
         )
 
-    def dynamics(ensemble: str, folder: Path) -> None:
-        cost = pd.read_csv(folder / "training_cost.csv").iloc[0]
-        run_md_job(
-            folder / "gap.xml",
-            folder,
-            ensemble=ensemble,
-            snapshot=data.start,
-            frames=data.frames,
-            steps=steps,
-            timestep_fs=data.timestep_fs,
-            training_frames=int(cost["n_frames"]),
-            training_seconds=float(cost["wall_seconds"]),
-            resume=(folder / f"{ensemble}.parts").exists(),
-            progress=progress,
-        )
-
     def polarizability(folder: Path) -> None:
         elements = tuple(sorted({symbol for atoms in tensors for symbol in atoms.symbols}))
         run_polarizability_job(
@@ -246,21 +232,6 @@ def own_data_stages(
             trajectories=_tensor_groups(split),
             progress=progress,
         )
-
-    def raman(folder: Path) -> None:
-        run_raman_job(
-            folder / "gap.xml",
-            folder,
-            model=folder / MODEL_NAME,
-            picoseconds=amount.raman_ps,
-            replicas=amount.replicas,
-            resolution_per_cm=amount.resolution_per_cm,
-            starts=_starts(data),
-            progress=progress,
-        )
-
-    def stage(name: str, title: str, work: Callable[[Path], None], **options: Any) -> Stage:
-        return Stage(name, title, work, seconds=amount.seconds.get(name, 10.0), **options)
 
     return [
         stage(
@@ -275,10 +246,7 @@ def own_data_stages(
             "Training the potential",
             train,
             settings=potential,
-            writes=(
-                *("gap.xml", "gap_config.cfg", "summary.csv", "training_cost.csv"),
-                *("train_errors.csv", "validation_errors.csv"),
-            ),
+            writes=POTENTIAL_FILES,
         ),
         stage(
             "learning-curve",
@@ -286,7 +254,7 @@ def own_data_stages(
             learning,
             settings={**potential, "sizes": sizes, "repeats": amount.repeats},
             writes=("learning_curve.csv",),
-            no_basis=sweepable
+            no_basis=unsweepable
             or (
                 f"{several} training frames are too few for a learning curve (at least "
                 f"{FEWEST_FOR_CURVE})"
@@ -300,18 +268,15 @@ def own_data_stages(
             regularization,
             settings={**potential, "sigmas": sigmas},
             writes=("sweep.csv",),
-            no_basis=sweepable,
+            no_basis=unsweepable,
         ),
-        *(
-            stage(
-                ensemble,
-                f"Dynamics at constant {what}",
-                partial(dynamics, ensemble),
-                settings={"frames": mark, "steps": steps},
-                needs=("potential",),
-                writes=(f"{ensemble}.log", f"{ensemble}.xyz", f"{ensemble}.traj"),
-            )
-            for ensemble, what in (("nve", "energy"), ("nvt", "temperature"))
+        *dynamics_stages(
+            amount,
+            timestep_fs=data.timestep_fs,
+            settings={"frames": mark},
+            snapshot=data.start,
+            frames=data.frames,
+            progress=progress,
         ),
         stage(
             "polarizability",
@@ -321,18 +286,12 @@ def own_data_stages(
             writes=(MODEL_NAME, "polarizability_errors.csv", "polarizability_curve.csv"),
             no_basis=no_tensors,
         ),
-        stage(
-            "raman",
-            "Raman spectrum",
-            raman,
-            settings={
-                "ps": amount.raman_ps,
-                "replicas": amount.replicas,
-                "resolution": amount.resolution_per_cm,
-            },
-            needs=("potential", "polarizability"),
+        raman_stage(
+            amount,
             writes=("raman.csv", "raman_polarizabilities.npy"),
             no_basis=no_tensors,
+            starts=_starts(data),
+            progress=progress,
         ),
     ]
 
@@ -367,7 +326,7 @@ def _digest(frames: Sequence[Atoms], *, labels: bool = True) -> str:
     return digest(*parts)
 
 
-def _sweepable(split: Split) -> str:
+def _unsweepable(split: Split) -> str:
     """Return why several potentials cannot be trained and judged together; empty if they can."""
     for name, frames in (("training", split.training), ("validation", split.validation)):
         lacking = sum(FORCES_NAME not in atoms.arrays for atoms in frames)
