@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -232,41 +233,42 @@ def findings(
     pairs = structure.PAIRS if water else _pairs_of_elements(run.start)
     comparable = frames if shipped else [a for a in frames if _alike(a, run.start)]
     settled = run.after(0.1 * run.times_fs[-1])
+    calculator = jax_calculator(model)
     parts: dict[str, Any] = {}
     notes = []
-    for name, compute in (
-        ("reference", lambda: structure.radial_distributions(comparable, pairs)),
-        ("quality", lambda: quality.summarize_run(settled)),
-        ("structure", lambda: structure.radial_distributions(settled, pairs)),
-        ("vibrations", lambda: vibrations.vibrational_density_of_states(settled)),
-        ("velocity_autocorrelation", lambda: vibrations.velocity_autocorrelation(settled)),
-        ("displacement", lambda: diffusion.mean_square_displacement(settled, element)),
-        *(
-            (
-                (
-                    "peaks",
-                    lambda: structure.compare_structure(parts["structure"], parts["reference"]),
-                ),
-                ("phase", lambda: phase.judge_phase(settled)),
-            )
-            if water
-            else (("closest", lambda: structure.closest_distances(run)),)
-        ),
-    ):
-        if name == "peaks" and not {"structure", "reference"} <= parts.keys():
-            continue
+
+    def attempt(name: str, compute: Callable[[], Any]) -> None:
         try:
             parts[name] = compute()
         except DataError as error:
-            if name != "reference":
-                notes.append(f"No {name}: {error}")
+            notes.append(f"No {name}: {error}")
+
+    with contextlib.suppress(DataError):  # no frame of this composition and cell
+        parts["reference"] = structure.radial_distributions(comparable, pairs)
+    tables: dict[str, Callable[[], Any]] = {
+        "quality": lambda: quality.summarize_run(settled),
+        "structure": lambda: structure.radial_distributions(settled, pairs),
+        "vibrations": lambda: vibrations.vibrational_density_of_states(settled),
+        "velocity_autocorrelation": lambda: vibrations.velocity_autocorrelation(settled),
+        "displacement": lambda: diffusion.mean_square_displacement(settled, element),
+    }
+    if water:
+        tables["phase"] = lambda: phase.judge_phase(settled)
+    else:
+        tables["closest"] = lambda: structure.closest_distances(run)
+    for name, compute in tables.items():
+        attempt(name, compute)
+    if water and {"structure", "reference"} <= parts.keys():
+        attempt(
+            "peaks", lambda: structure.compare_structure(parts["structure"], parts["reference"])
+        )
     if water:
         try:
             found = diffusion.diffusion_coefficient(settled)
             notes.append(f"Diffusion coefficient of O: {found} × 10⁻⁹ m²/s.")
         except DataError as error:
             notes.append(f"No diffusion coefficient: {error}")
-        parts |= _close_contact(model, run, frames)
+        parts |= _close_contact(calculator, run, frames)
     try:
         dft_seconds = cost.recorded_dft_seconds(frames)
     except DataError:
@@ -288,21 +290,17 @@ def findings(
         shipped=shipped,
         element=element,
         pairs=tuple(pairs),
-        uncertainty=quality.uncertainty_along(run, jax_calculator(model), VARIANCE_TIMES),
+        uncertainty=quality.uncertainty_along(run, calculator, VARIANCE_TIMES),
         notes=tuple(notes),
         **parts,
     )
 
 
-def _close_contact(
-    model: str | os.PathLike, run: Trajectory, frames: Sequence[Atoms]
-) -> dict[str, Any]:
+def _close_contact(calculator: Any, run: Trajectory, frames: Sequence[Atoms]) -> dict[str, Any]:
     """Return what happens when two O atoms approach, in water and alone."""
     from helpers.gap.jax.calculator import JaxCalculator
-    from helpers.gap.potential import jax_calculator
     from helpers.md import short_range
 
-    calculator = jax_calculator(model)
     bare = Atoms("OO", [[0, 0, 0], [3, 0, 0]], cell=[20, 20, 20], pbc=True)
     repulsive = JaxCalculator(short_range.with_core_repulsion(calculator.model))
     apart = short_range.scan_close_contact(calculator, bare)
