@@ -26,7 +26,7 @@ WATER = REPOSITORY / "data" / "water"
 WATER_PBE = REPOSITORY / "data" / "water_pbe"
 GENERATE = WATER / "generate"
 LABELS = GENERATE / "labels"
-STORED_MODEL = REPOSITORY / "data" / "stored" / "gap_dynamics.xml"
+STORED_MODEL = REPOSITORY / "data" / "stored" / "gap.xml"
 FIXTURES = Path(__file__).resolve().parent / "fixtures" / "cp2k"
 
 sys.path.insert(0, str(GENERATE))

@@ -21,7 +21,7 @@ def test_every_file_says_where_it_comes_from():
     readme = (STORED / "README.md").read_text(encoding="utf-8")
     for row in FILES:
         assert row["command"].startswith("python tools/store_results.py ") and row["what"]
-        assert row["file"] in readme or row["file"] == "gap_dynamics.csv"
+        assert row["file"] in readme or row["file"] == "gap.csv"
 
 
 @pytest.mark.parametrize("row", FILES, ids=lambda row: row["file"])
@@ -64,8 +64,8 @@ def test_sigmas_go_from_overfitted_to_underfitted_on_both_sizes():
 
 
 def test_the_potential_has_the_errors_that_are_stored_with_it():
-    told = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]
-    found = evaluate(load_potential(STORED / "gap_dynamics.xml"), load_frames("water", "validate"))
+    told = pd.read_csv(STORED / "gap.csv").iloc[0]
+    found = evaluate(load_potential(STORED / "gap.xml"), load_frames("water", "validate"))
     assert found.rmse_energy_meV_per_atom == pytest.approx(
         told["rmse_energy_meV_per_atom"], rel=1e-5
     )

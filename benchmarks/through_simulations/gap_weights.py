@@ -36,7 +36,7 @@ STEP = 0.002  # of the norm of all weights, in one epoch, at the start
 
 
 def main():
-    potential = load_potential(data_folder() / "stored" / "gap_dynamics.xml", engine="jax")
+    potential = load_potential(data_folder() / "stored" / "gap.xml", engine="jax")
     frames = load_frames("water", "validate")
     atoms = frames[0]
     with double_precision():

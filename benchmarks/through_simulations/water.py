@@ -54,7 +54,7 @@ def target(steps=8_000):
     from helpers import load_frames, load_potential
     from helpers.md import run_replicas
 
-    potential = load_potential(data_folder() / "stored" / "gap_dynamics.xml", engine="jax")
+    potential = load_potential(data_folder() / "stored" / "gap.xml", engine="jax")
     starts = load_frames("water", "validate")[:REPLICAS]
     runs = run_replicas(
         potential, starts, seeds=range(REPLICAS), steps=steps, timestep_fs=TIMESTEP_FS,

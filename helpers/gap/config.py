@@ -58,8 +58,8 @@ class TwoBody(checks.Settings):
         Å; range over which the term fades out before the cutoff.
     """
 
-    cutoff: float = 6.0
-    n_sparse: int = 25
+    cutoff: float = 7.5
+    n_sparse: int = 35
     delta: float = 0.5
     theta_uniform: float = 0.5
     covariance_type: str = "ard_se"
@@ -92,13 +92,13 @@ class Soap(checks.Settings):
 
     atom_sigma: float = 0.4
     l_max: int = 2
-    n_max: int = 6
-    cutoff: float = 3.5
-    cutoff_transition_width: float = 2.0
+    n_max: int = 8
+    cutoff: float = 4.0
+    cutoff_transition_width: float = 2.5
     delta: float = 0.2
     covariance_type: str = "dot_product"
     zeta: float = 2
-    n_sparse: int = 1000
+    n_sparse: int = 800
     sparse_method: str = "cur_points"
 
     def __post_init__(self) -> None:
@@ -236,11 +236,11 @@ class GapConfig(checks.Settings):
     """
 
     atoms_filename: str = "gap_input_100.xyz"
-    cutoff: float = 3.5
+    cutoff: float = 4.0
     atom_sigma: float = 0.4
-    n_max: int = 6
+    n_max: int = 8
     l_max: int = 2
-    n_sparse: int = 1000
+    n_sparse: int = 800
     delta: float = 0.2
     zeta: float = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
@@ -250,7 +250,7 @@ class GapConfig(checks.Settings):
     e0_method: str | None = "average"
     e0: Mapping[str, float] | float | None = None
     sparse_jitter: float = 1e-8
-    cutoff_transition_width: float = 2.0
+    cutoff_transition_width: float = 2.5
     covariance_type: str = "dot_product"
     sparse_method: str = "cur_points"
     energy_parameter_name: str = "dft_energy"
@@ -289,15 +289,8 @@ class GapConfig(checks.Settings):
 
     @classmethod
     def accurate(cls) -> GapConfig:
-        """Return the preset for accuracy: 400 frames, more sparse points, minutes instead."""
-        return cls(
-            atoms_filename="gap_input_400.xyz",
-            cutoff=4.0,
-            cutoff_transition_width=2.5,
-            n_max=8,
-            n_sparse=800,
-            two_body=TwoBody(cutoff=7.5, n_sparse=35),
-        )
+        """Return the preset for accuracy: 400 frames, a finer SOAP, more sparse points."""
+        return cls(atoms_filename="gap_input_400.xyz", n_max=10, l_max=3, n_sparse=1000)
 
     @classmethod
     def from_data(cls, frames: Sequence[Atoms], **names: str) -> GapConfig:

@@ -44,7 +44,7 @@ warnings.filterwarnings("ignore")
 
 STORED = data_folder() / "stored"
 # Stored result: a potential trained on 200 frames (data/stored).
-MODEL = STORED / "gap_dynamics.xml"
+MODEL = STORED / "gap.xml"
 potential = load_potential(MODEL)
 START = load_frames("water", "validate")[0]  # a snapshot that was not used for training
 N_ATOMS = len(START)
@@ -176,7 +176,7 @@ assert not nve.stopped, f"The run was stopped: {nve.stopped}"
 _steps = float(nve.times_fs[-1]) / float(nve.timestep_fs)
 _run = round(_steps) == 200 and abs(float(nve.timestep_fs) - 0.5) < 1e-9 and len(nve.times_fs) > 100
 # Energies of two of its frames, asked for again: was it this potential, or another good one?
-_asked = _load_potential(_data_folder() / "stored" / "gap_dynamics.xml")
+_asked = _load_potential(_data_folder() / "stored" / "gap.xml")
 _made = []
 for _k in (0, -1):
     _atoms = nve.start.copy()
@@ -422,7 +422,7 @@ with_alt_text(
 #   **with** its training frames and its training, has cost less than DFT would have. (3 points: 1 and 2.)
 
 # %% tags=["measured"]
-made = pd.read_csv(STORED / "gap_dynamics.csv").iloc[0]  # stored with the potential
+made = pd.read_csv(STORED / "gap.csv").iloc[0]  # stored with the potential
 dft_s = recorded_dft_seconds(load_frames("water", "train"))
 step_s = step_cost(long_run).clock_s
 n_training_frames = int(made["n_frames"])
@@ -466,7 +466,7 @@ _seconds = [
     a.info["dft_seconds"] for a in _load_frames("water", "train") if "Polarizability" not in a.info
 ]
 _dft, _step = float(min(_seconds)), float(step_s)
-_made = _pd.read_csv(_data_folder() / "stored" / "gap_dynamics.csv").iloc[0]
+_made = _pd.read_csv(_data_folder() / "stored" / "gap.csv").iloc[0]
 _even = (_made["n_frames"] * _dft + _made["fit_cpu_seconds"]) / (_dft - _step)
 _fast = abs(float(speed_up) * _step / _dft - 1) < 0.02
 # Training costs less than one step of DFT: who forgets it is off by more than half a step.

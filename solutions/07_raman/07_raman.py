@@ -29,7 +29,7 @@ from helpers.sagpr import read_tensors
 warnings.filterwarnings("ignore")
 
 STORED = data_folder() / "stored"
-MODEL = STORED / "gap_dynamics.xml"  # stored result: a potential trained on 200 frames
+MODEL = STORED / "gap.xml"  # stored result: a potential trained on 200 frames
 START = load_frames("water", "validate")[0]
 
 # %% [markdown]

@@ -26,7 +26,7 @@ QUIET = {"progress": False}
 
 @pytest.fixture(scope="session")
 def potential():
-    return load_potential(data_folder() / "stored" / "gap_dynamics.xml", engine="jax")
+    return load_potential(data_folder() / "stored" / "gap.xml", engine="jax")
 
 
 @pytest.fixture(scope="session")  # most of a minute: once
