@@ -8,6 +8,7 @@ from .gap.fit import fit_gap as fit_gap
 from .gap.potential import load_potential as load_potential
 from .md.runs import run_nve as run_nve
 from .md.runs import run_nvt as run_nvt
+from .own_models import own_or_stored as own_or_stored
 from .raman.spectrum import raman_spectrum as raman_spectrum
 from .sagpr.ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
 from .sweeps.explorer import explore_sigmas as explore_sigmas

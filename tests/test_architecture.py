@@ -18,7 +18,7 @@ GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbo
 GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
 ROOMS = ["datasets", "gap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman"]
-ROOMS += ["differentiable", "coarse_grained", "stability"]
+ROOMS += ["own_models", "differentiable", "coarse_grained", "stability"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]
 SHARED = {"plots", "report"}  # figures and report pages that several rooms share
