@@ -9,10 +9,16 @@ from .config import Soap as Soap
 from .config import TwoBody as TwoBody
 from .defaults import Suggestion as Suggestion
 from .defaults import suggest_config as suggest_config
+from .environments import neighborhood as neighborhood
+from .environments import soap_vectors as soap_vectors
+from .explorer import explore_curve as explore_curve
 from .fit import FitResult as FitResult
 from .fit import fit_gap as fit_gap
 from .jax.calculator import JaxCalculator as JaxCalculator
 from .jax.design_matrix import design_matrix as design_matrix
+from .one_dimension import fit_curve as fit_curve
+from .plots import plot_neighborhood as plot_neighborhood
+from .plots import plot_similarity as plot_similarity
 from .potential import load_potential as load_potential
 from .regularization_path import isolated_energies as isolated_energies
 from .regularization_path import sigma_family as sigma_family

@@ -1,6 +1,7 @@
 from .frames import plot_curve_and_slope as plot_curve_and_slope
 from .frames import plot_distribution as plot_distribution
 from .frames import plot_snapshot as plot_snapshot
+from .frames import plot_strips as plot_strips
 from .frames import plot_tensor as plot_tensor
 from .parity import plot_error_histogram as plot_error_histogram
 from .parity import plot_force_residuals as plot_force_residuals

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle, Polygon
 
 from helpers.boundaries import with_boundaries
 from helpers.plots.style import (
@@ -20,23 +22,75 @@ from helpers.plots.style import (
     new_axes,
     style,
 )
+from helpers.water import bonds
 
 _OTHER_COLORS = (BLUE, GREEN, ORANGE, PURPLE)
 
 
 def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
-    """Draw the atoms of one frame in their cell, seen along z; positions in Å."""
-    from ase.visualize.plot import plot_atoms
+    """Draw the atoms of one frame with their cell, seen along z; positions in Å.
+
+    Atoms have the usual (CPK) colors. A hydrogen is drawn at the image that is nearest to its
+    oxygen, so that molecules of water are whole; some then reach out of the cell.
+    """
+    from ase.data import covalent_radii
+    from ase.data.colors import jmol_colors
 
     with style():
         ax = ax or new_axes()
-        colors = [ELEMENT_COLORS.get(symbol, PURPLE) for symbol in atoms.symbols]
-        cell = 2 if with_boundaries(atoms).pbc.any() else 0  # a molecule has none to draw
-        plot_atoms(atoms, ax, radii=0.9, colors=colors, show_unit_cell=cell)
+        atoms = with_boundaries(atoms)
+        positions, bonded = _whole_molecules(atoms)
+        for oxygen, hydrogen in bonded:
+            x, y, z = positions[[oxygen, hydrogen]].T
+            ax.plot(x, y, color="dimgray", lw=5, zorder=float(z.min()), solid_capstyle="round")
+        for number, (x, y, z) in zip(atoms.numbers, positions, strict=True):
+            circle = Circle((x, y), 0.65 * covalent_radii[number], zorder=z + 0.3)
+            circle.set(facecolor=jmol_colors[number], edgecolor=BLACK, linewidth=1)
+            ax.add_patch(circle)
+        if atoms.pbc.any():  # a molecule has no cell to draw
+            corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]) @ atoms.cell.array
+            behind = float(positions[:, 2].min()) - 1
+            ax.add_patch(Polygon(corners[:, :2], fill=False, ls="--", zorder=behind))
         for element in sorted(set(atoms.symbols)):
-            ax.plot([], [], "o", ms=9, color=ELEMENT_COLORS.get(element, PURPLE), label=element)
+            color = jmol_colors[atomic_numbers[element]]
+            ax.plot([], [], "o", ms=11, color=color, mec=BLACK, label=element)
         ax.set(title=f"{len(atoms)} atoms, seen along z", xlabel="x, Å", ylabel="y, Å")
+        ax.set_aspect("equal")
+        ax.autoscale_view()
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def plot_strips(sets: Mapping[str, Any], *, title: str, label: str, ax: Axes | None = None) -> Axes:
+    """Draw every value of a few groups as a point, with a box over each group.
+
+    The box spans the middle half of the values, its line is the median.
+
+    Parameters
+    ----------
+    sets : mapping of str to array-like
+        Values by the name of the group, drawn from bottom to top.
+    title, label : str
+        Title of the figure; the quantity with its unit.
+    """
+    rng = np.random.default_rng(0)
+    values = [np.ravel(numbers) for numbers in sets.values()]
+    with style():
+        ax = ax or new_axes()
+        places = np.arange(len(values))
+        ax.boxplot(
+            values,
+            positions=places,
+            orientation="horizontal",
+            widths=0.6,
+            showfliers=False,
+            medianprops={"color": BLACK, "lw": 2},
+        )
+        for place, numbers in zip(places, values, strict=True):
+            height = place + rng.uniform(-0.15, 0.15, len(numbers))
+            ax.plot(numbers, height, "o", ms=5, alpha=0.6, color=BLUE, mec="none", zorder=3)
+        ax.set_yticks(places, [str(name) for name in sets])
+        ax.set(title=title, xlabel=label)
     return ax
 
 
@@ -109,3 +163,13 @@ def plot_tensor(matrix: Any, *, title: str, unit: str, ax: Axes | None = None) -
         ax.set_xticklabels("xyz")
         ax.set_yticklabels("xyz")
     return ax
+
+
+def _whole_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions inside the cell with each H beside its O, and the pairs (O, H)."""
+    pairs = bonds(atoms)
+    positions = atoms.get_positions(wrap=True)
+    for oxygen, hydrogen in pairs:
+        vector = atoms.get_distance(oxygen, hydrogen, mic=True, vector=True)
+        positions[hydrogen] = positions[oxygen] + vector
+    return positions, pairs

@@ -22,7 +22,7 @@ from helpers.errors import DataError
 # Colors that color-blind readers can tell apart: Okabe, Ito (2008), "Color Universal Design".
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-ELEMENT_COLORS = {"O": RED, "H": BLUE}
+ELEMENT_COLORS = {"O": RED, "H": BLUE}  # of curves and points; atoms are drawn in CPK colors
 SET_COLORS = {"training": SKY, "validation": ORANGE}
 RC_PARAMS = {
     "figure.figsize": (6.4, 4.8),

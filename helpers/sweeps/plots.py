@@ -191,7 +191,7 @@ def _draw_law(ax: Axes, table: pd.DataFrame, law: PowerLaw) -> None:
     sizes = np.geomspace(table["n_frames"].min(), 2 * table["n_frames"].max(), 50)
     middle, low, high = np.array([law.predict(size) for size in sizes]).T
     color = SET_COLORS["validation"]
-    label = f"n$^{{-a}}$, a = {law.exponent:.2f} ± {law.exponent_error:.2f}"
+    label = f"a n$^{{-b}}$, b = {law.exponent:.2f} ± {law.exponent_error:.2f}"
     ax.plot(sizes, middle, "--", color=color, label=label)
     ax.fill_between(
         sizes, low, high, color=color, alpha=0.2, lw=0, label="95 % prediction interval"

@@ -1,4 +1,4 @@
-"""Does more data still help? A power law through a learning curve, and where it leads.
+"""Does more data still help? A power law through a learning curve, and what its last step brought.
 
 Source: learning curves of kernel models fall as a power of the training-set size, Cortes, Jackel,
 Solla, Vapnik, Denker, Advances in Neural Information Processing Systems 6, 327 (1993); the bounds
@@ -15,10 +15,12 @@ import pandas as pd
 from helpers.errors import DataError
 from helpers.sweeps.table import ENERGY, rows_of, unit_of
 
+WORTH_IT = 0.05  # twice the frames should lower the error by this part, or they hardly help
+
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """A learning curve ``error = prefactor · n_frames^(−exponent)``, with its uncertainty.
+    """A learning curve ε = a n^(−b), with its uncertainty: error, prefactor, frames, exponent.
 
     Attributes
     ----------
@@ -62,6 +64,8 @@ def fit_power_law(
 ) -> PowerLaw:
     """Fit a power law to a learning curve: a straight line through log error and log size.
 
+    Give it the sizes at which the curve is straight: ``table[table["n_frames"] <= 100]``.
+
     Parameters
     ----------
     table : DataFrame
@@ -102,52 +106,108 @@ def fit_power_law(
 
 @dataclass(frozen=True)
 class MoreData:
-    """Whether twice the largest training set would still help.
+    """What the last step of a learning curve brought, and so what the next may bring.
 
     Attributes
     ----------
-    law : PowerLaw
-        The fitted curve.
-    n_frames : int
-        The largest size in the table; the forecast is for twice as many.
-    error_now : float
-        The curve at `n_frames`.
-    error_then, low, high : float
-        The forecast, and its 95 % bounds.
+    quantity : str
+        The column of errors.
+    n_before, n_frames : int
+        The two largest sizes.
+    error_before, error_now : float
+        The validation errors at these sizes, geometric means over repeats.
+    scatter : float
+        Standard error of ln(error_before / error_now), from the repeats; where there are none,
+        from the distances of all points to a power law.
+    n_free : int
+        Degrees of freedom of the scatter.
     """
 
-    law: PowerLaw
+    quantity: str
+    n_before: int
     n_frames: int
+    error_before: float
     error_now: float
-    error_then: float
-    low: float
-    high: float
+    scatter: float = field(repr=False)
+    n_free: int = field(repr=False)
+
+    @property
+    def exponent(self) -> float:
+        """The exponent b of the last step."""
+        return self._log_ratio / float(np.log(self.n_frames / self.n_before))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """95 % bounds of the exponent."""
+        from scipy.stats import t
+
+        steps = float(np.log(self.n_frames / self.n_before))
+        reach = float(t.ppf(0.975, self.n_free)) * self.scatter / steps
+        return self.exponent - reach, self.exponent + reach
+
+    @property
+    def error_then(self) -> float:
+        """The error of twice the largest size, if the curve goes on as in its last step."""
+        return float(self.error_now * 2**-self.exponent)
 
     @property
     def helps(self) -> bool | None:
-        """True or False where the exponent is that certain (95 %), otherwise None."""
-        from scipy.stats import t
+        """Whether twice the frames lower the error by 5 % or more; None where it is uncertain."""
+        low, high = self.bounds
+        worth_it = -float(np.log2(1 - WORTH_IT))
+        if high < worth_it:
+            return False
+        return True if low > 0 and self.exponent >= worth_it else None
 
-        reach = t.ppf(0.975, self.law.n_points - 2) * self.law.exponent_error
-        if abs(self.law.exponent) <= reach:
-            return None
-        return self.law.exponent > 0
+    @property
+    def _log_ratio(self) -> float:
+        return float(np.log(self.error_before / self.error_now))
 
     def __str__(self) -> str:
-        verdict = {True: "more data still helps", False: "more data does not help"}.get(
+        verdict = {True: "more data helps", False: "more data hardly helps"}.get(
             self.helps,  # type: ignore[arg-type]
-            "the points do not tell whether more data helps",
+            "the points do not show whether more data helps",
         )
+        change = self.error_now / self.error_before - 1
         return (
-            f"{verdict}: error ~ n^-({self.law.exponent:.2f} ± {self.law.exponent_error:.2f}); "
-            f"from {self.n_frames} to {2 * self.n_frames} frames "
-            f"{self.error_now:.2f} → {self.error_then:.2f} "
-            f"(95 %: {self.low:.2f} to {self.high:.2f}) {unit_of(self.law.quantity)}"
+            f"{verdict}: from {self.n_before} to {self.n_frames} frames {self.error_before:.3g} → "
+            f"{self.error_now:.3g} {unit_of(self.quantity)} "
+            f"({100 * change:+.0f} ± {100 * self.scatter:.0f} %)"
         )
 
 
 def does_more_data_help(table: pd.DataFrame, quantity: str = ENERGY) -> MoreData:
-    """Extrapolate the validation error of a learning curve to twice its largest size."""
+    """Compare the last step of a learning curve with the scatter of its points.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `learning_curve` returns.
+    quantity : str
+        A column of errors.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than three fits or two sizes.
+    """
     law = fit_power_law(table, quantity)
-    largest = int(rows_of(table, quantity, "validation")["n_frames"].max())
-    return MoreData(law, largest, law.predict(largest)[0], *law.predict(2 * largest))
+    logs = rows_of(table, quantity, "validation").copy()
+    logs[quantity] = np.log(logs[quantity])
+    by_size = logs.groupby("n_frames")[quantity]
+    means, counts = by_size.mean(), by_size.count()
+    n_free = int((counts - 1).sum())
+    if n_free:
+        variance = float((by_size.var(ddof=0) * counts).sum()) / n_free
+    else:
+        n_free, variance = law.n_points - 2, law._variance
+    before, now = (int(n) for n in means.index[-2:])
+    return MoreData(
+        quantity=quantity,
+        n_before=before,
+        n_frames=now,
+        error_before=float(np.exp(means[before])),
+        error_now=float(np.exp(means[now])),
+        scatter=float(np.sqrt(variance * (1 / counts[before] + 1 / counts[now]))),
+        n_free=n_free,
+    )

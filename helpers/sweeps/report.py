@@ -23,7 +23,7 @@ from helpers.sweeps.plots import (
     plot_setting,
     plot_sigma_curve,
 )
-from helpers.sweeps.power_law import MoreData, does_more_data_help
+from helpers.sweeps.power_law import MoreData, does_more_data_help, fit_power_law
 from helpers.sweeps.table import ENERGY, FORCES, settings_of, unit_of
 
 ERRORS = {
@@ -42,7 +42,7 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
     figures, sentences, headline = [], [], []
     for quantity in (ENERGY, FORCES):
         verdict = _more_data(table, quantity)
-        law = None if verdict is None else verdict.law
+        law = fit_power_law(table, quantity) if verdict is not None and verdict.helps else None
         alt = f"Training and validation {quantity} against the number of training frames"
         figures.append(
             draw_figure(
@@ -58,10 +58,13 @@ def learning_curve_section(table: pd.DataFrame) -> Section:
             continue
         kind = "energies" if quantity == ENERGY else "forces"
         sentences.append(f"For {kind}, {verdict}.")
-        expected = f"{verdict.error_then:.2f} {unit_of(quantity)}"
-        headline.append((expected, f"expected for {2 * verdict.n_frames} frames, {kind}"))
+        if verdict.helps:
+            expected = f"{verdict.error_then:.2f} {unit_of(quantity)}"
+            headline.append((expected, f"expected for {2 * verdict.n_frames} frames, {kind}"))
     if not sentences:
-        sentences.append("There are too few points for a power law: add sizes or repeats.")
+        sentences.append(
+            "There are too few points to say whether more data helps: add sizes or repeats."
+        )
     return Section(
         name="learning-curve",
         order=20,

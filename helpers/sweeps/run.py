@@ -101,7 +101,7 @@ def sweep(
         Values to try for each setting, such as ``{"cutoff": [3.0, 3.5]}``: see
         `helpers.sweeps.grid.make_grid`.
     sizes : sequence of int
-        Training-set sizes that ship.
+        Training-set sizes, at most that of the largest set that ships.
     repeats : int
         Fits of each point. The first uses the shipped training set; the others draw as many
         frames from the largest one, with their own seeds, which also seed gap_fit.
@@ -183,18 +183,28 @@ def sweep(
 
 
 def training_frames(dataset: str | OwnFrames, size: int, repeat: int) -> list[Atoms]:
-    """Return the training set of this size, or for later repeats frames drawn at random.
+    """Return the first frames of the largest training set, for later repeats a random draw from it.
 
-    They are drawn without replacement from the largest training set, with the repeat as the seed;
-    of the largest size there is only one set, and repeats differ in gap_fit's seed alone. The sets
-    of the first repeat are nested.
+    Frames are drawn without replacement, with the repeat as the seed; of the largest size there is
+    only one set, and repeats differ in gap_fit's seed alone. The sets of the first repeat are
+    nested: 50, 100 and 200 frames are the sets that ship.
+
+    Raises
+    ------
+    DataError
+        If there are not so many frames.
     """
     if not isinstance(dataset, str):
         return dataset.subset(size, repeat)
-    shipped = load_frames(dataset, "train", size)
-    if repeat == 1:
-        return shipped
     largest = load_frames(dataset, "train")
+    if size > len(largest):
+        raise DataError(
+            f"{dataset!r} has no training set of {size} frames",
+            expected=f"at most {len(largest)}",
+            fix="choose a smaller size",
+        )
+    if repeat == 1:
+        return largest[:size]
     indices = np.random.default_rng([repeat, size]).choice(len(largest), size, replace=False)
     return [largest[i] for i in sorted(indices)]
 

@@ -4,8 +4,9 @@
 # **You will learn**
 # - to use a terminal, and to change a file with an editor,
 # - to open snapshots with ASE, and what each of them contains, with units,
+# - where the snapshots of this course come from,
 # - that a force is the negative slope of the energy, and how to check it,
-# - to look at data before you trust it.
+# - to compare data with what you know already, before you trust it.
 #
 # **Time:** 60 minutes. **Before you start:** a little Python (lists, functions, NumPy arrays). No
 # lesson comes before this one.
@@ -15,6 +16,12 @@
 # *Shift + Tab* explains it, *Ctrl + Shift + C* finds every other command. No mouse is needed. Write
 # where it says `YOUR CODE HERE` or `YOUR ANSWER HERE`, and delete the line
 # `raise NotImplementedError()`. **Validate**, above, shows whether the visible tests pass.
+#
+# **How an exercise works.** First make a *prediction*, and write it down: a wrong prediction teaches
+# more than none. Then compute, and look at the check below your answer. Hints and *What you should
+# have seen* are folded; open them when you are stuck, or when you have finished. Exercises marked
+# *optional* carry no points. If you leave one out, delete its line `raise NotImplementedError()`, or
+# *Run All* stops there; *Validate* names its test all the same.
 
 # %%
 import warnings
@@ -30,6 +37,7 @@ from helpers.plots import (
     plot_curve_and_slope,
     plot_distribution,
     plot_snapshot,
+    plot_strips,
     plot_tensor,
     with_alt_text,
 )
@@ -72,11 +80,17 @@ print(file)
 # %% [markdown]
 # ## Exercise 1.1: count (2 points)
 #
-# *Why:* a file that was cut off while it was copied is the most common cause of strange results.
+# *Why:* before you use a file, check that it is complete. Counting takes a second.
 #
-# With `wc -l` and `grep -c`, in a terminal or here, find for `gap_input_50.xyz`
+# **Predict.** Each snapshot in this file has 48 atoms. How many lines should one snapshot take?
+#
+# **Do.** With `wc -l` and `grep -c`, in a terminal or here, find for `gap_input_50.xyz`
 # - `n_lines`: how many lines it has (a whole number, 1 point),
 # - `n_snapshots`: how many snapshots (a whole number, 1 point). Every snapshot has one `dft_energy`.
+#
+# <details><summary>Hint</summary>Copy the path that is printed above, and type
+# <code>wc -l PATH</code> in the terminal. In a notebook cell:
+# <code>!wc -l "{file}"</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # n_lines = …
@@ -111,11 +125,17 @@ if _score < 2:
 float(_score)
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# A snapshot takes 50 lines: one with the number of atoms, one for what belongs to all of them, and one
+# for each atom. The file is complete if its lines are a multiple of that.
+#
+# </details>
+
 # %% [markdown] tags=["discussion"]
-# **Discussion.** 2500 lines are 50 snapshots of 50 lines: one with the number of atoms, one for
-# what belongs to all of them, and one for each of 48 atoms. A file whose lines are no multiple of
-# 50 was cut off. `gap_fit` would drop the last snapshot of such a file and say nothing;
-# `load_frames` compares a checksum first.
+# **Discussion.** A file whose lines are no multiple of 50 was cut off. `gap_fit` would drop the last
+# snapshot of such a file without a message; `load_frames` compares a checksum first.
 
 # %% [markdown]
 # ## Exercise 1.2: change a setting with an editor (optional)
@@ -126,8 +146,11 @@ float(_score)
 # copy with `nano` (or by a double click in the file browser on the left), and set the cutoff of the
 # `soap` term to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
 #
-# If you used an editor, or skip this, delete the line with `raise` below, or *Run All* stops there.
-# (If you skip it, *Validate* will name its test. You lose no points.)
+# If you used an editor, only delete the line with `raise` below.
+#
+# <details><summary>Hint</summary>The term <code>soap</code> stands behind the term
+# <code>distance_2b</code>, which has a cutoff of its own. In Python,
+# <code>text.split("soap", 1)</code> takes the text apart there.</details>
 
 # %%
 GapConfig().write(HERE / "gap_config.cfg")
@@ -147,17 +170,25 @@ my_config = HERE / "my_config.cfg"  # leave this line: the next cell reads the f
 if my_config.is_file():
     print(f"cutoff {GapConfig().cutoff} Å before, {GapConfig.read(my_config).cutoff} Å now")
 else:
-    print("There is no my_config.cfg beside this notebook: it was left out, or is elsewhere.")
+    print("There is no my_config.cfg in the folder of this notebook.")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-2", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
 # Optional: the copy has a cutoff of 4 Å, and can be read.
-assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy beside gap_config.cfg."
+assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy, in the folder of gap_config.cfg."
 ### BEGIN HIDDEN TESTS
 from helpers import GapConfig as _GapConfig
 
 _config = _GapConfig.read(HERE / "my_config.cfg")
 assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 Å."
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The check prints the cutoff before and after. If the second number has not changed, you changed the
+# cutoff of the pair term, or saved the file under another name.
+#
+# </details>
 
 # %% [markdown] tags=["discussion"]
 # **Discussion.** `gap_fit` stops if `cutoff` is missing or misspelled, because it is a mandatory
@@ -168,8 +199,23 @@ assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 
 # %% [markdown]
 # ## Part 2 · What a snapshot holds
 #
-# ASE, the Atomic Simulation Environment, keeps a snapshot in an object `Atoms`. `load_frames` gives
-# a list of them. All come from density functional theory (DFT), one calculation for each.
+# ASE, the [Atomic Simulation Environment](https://doi.org/10.1088/1361-648X/aa680e), keeps a snapshot
+# in an object `Atoms`. `load_frames` gives a list of them.
+#
+# **Where do they come from?** They were made in two steps.
+#
+# 1. *Structures.* Molecular dynamics moved the molecules, at temperatures from 300 to 450 K, in many
+#    independent runs (*trajectories*). The forces came from an earlier machine-learned potential of
+#    this kit, a GAP as you will train one in lesson 02. From each trajectory a few snapshots were kept,
+#    half a picosecond or more apart.
+# 2. *Labels.* For each snapshot the program [CP2K](https://doi.org/10.1063/5.0007045) computed the
+#    energy, the forces and the polarizability with density functional theory (DFT), with the functional
+#    revPBE and the [dispersion correction D3](https://doi.org/10.1063/1.3382344). One snapshot took
+#    about half a minute of a processor core.
+#
+# So the *labels* are DFT's, but the *structures* are those that a GAP visited. They look like water, and
+# a potential can be trained on them. But they are not a simulation with DFT: do not take averages over
+# them for what DFT predicts for water.
 
 # %%
 frames = load_frames("water", "train", 100)
@@ -184,8 +230,9 @@ print("for each atom ", sorted(atoms.arrays))
 # %%
 with_alt_text(
     plot_snapshot(atoms),
-    f"One snapshot seen along z: {len(atoms)} atoms of water, oxygen with two hydrogens each, in a "
-    f"square cell of {atoms.cell.lengths()[0]:.2f} Å; some molecules reach across its edge.",
+    f"One snapshot seen along z: {len(atoms)} atoms of water, oxygen (red) with two hydrogens "
+    f"(white) each, in a square cell of {atoms.cell.lengths()[0]:.2f} Å; molecules are drawn whole, "
+    "so that some reach out of the cell.",
 )
 
 # %% [markdown]
@@ -201,29 +248,43 @@ bare = [
 chemiscope.show(bare, mode="structure", settings={"structure": [{"unitCell": True}]})
 
 # %% [markdown]
-# ## Exercise 1.3: what is in the box (3 points)
+# ## Exercise 1.3: what is in the box (4 points)
 #
 # *Why:* a wrong cell or a missing molecule spoils every later number, and looks harmless.
 #
-# From `atoms`, compute
+# **Predict.** Count the molecules in the picture above. Is the density that of water in a glass?
+#
+# **Do.** From `atoms`, compute
 # - `n_molecules`: the number of water molecules (1 point),
 # - `density_g_per_cm3`: the mass density (2 points). `atoms.get_masses()` is in atomic mass units
-#   and `atoms.get_volume()` in Å³; 1 u = 1.66054 · 10⁻²⁴ g and 1 Å³ = 10⁻²⁴ cm³.
+#   and `atoms.get_volume()` in Å³; 1 u = 1.66054 · 10⁻²⁴ g and 1 Å³ = 10⁻²⁴ cm³;
+#
+# and from all 100 `frames`
+# - `n_trajectories`: how many different trajectories they come from (a whole number, 1 point). Each
+#   frame has the number of its own in `info["trajectory"]`.
+#
+# <details><summary>Hint 1</summary>Every molecule has one oxygen atom:
+# <code>atoms.symbols == "O"</code>.</details>
+# <details><summary>Hint 2</summary>The factors 10⁻²⁴ cancel. A Python <code>set</code> holds every
+# number once.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # n_molecules = …
 # density_g_per_cm3 = …
+# n_trajectories = …
 ### BEGIN SOLUTION
 n_molecules = int((atoms.symbols == "O").sum())
 mass_g = atoms.get_masses().sum() * 1.66054e-24
 density_g_per_cm3 = mass_g / (atoms.get_volume() * 1e-24)
+n_trajectories = len({one.info["trajectory"] for one in frames})
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-3-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"{n_molecules} molecules, {density_g_per_cm3:.3f} g/cm³. Water in a glass: 0.997 g/cm³.")
+print(f"{len(frames)} frames from {n_trajectories} trajectories")
 
-# %% nbgrader={"grade": true, "grade_id": "test1-3", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Molecules and density of the cell
+# %% nbgrader={"grade": true, "grade_id": "test1-3", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# Molecules and density of the cell, and the number of independent trajectories
 assert 0 < n_molecules < len(atoms), "a molecule has more than one atom"
 assert 0 < density_g_per_cm3 < 20, "no liquid is that dense: check the units of mass and volume"
 ### BEGIN HIDDEN TESTS
@@ -231,23 +292,40 @@ from helpers import load_frames as _load_frames
 
 _box = _load_frames("water", "train", 50)[0]
 _density = _box.get_masses().sum() * 1.66053907 / _box.get_volume()
+_runs = {_frame.info["trajectory"] for _frame in _load_frames("water", "train", 100)}
 _score = (int(n_molecules) == 16) + 2 * (abs(float(density_g_per_cm3) / _density - 1) < 0.002)
-if _score < 3:
-    print(f"Expected: one oxygen for each molecule; mass in g / volume in cm³ = {_density:.4f}.")
+_score += int(n_trajectories) == len(_runs)
+if _score < 4:
+    print(f"Expected: one oxygen for each molecule; mass in g / volume in cm³ = {_density:.4f};")
+    print(f"{len(_runs)} different numbers in info['trajectory'] of the 100 frames.")
 float(_score)
 ### END HIDDEN TESTS
 
-# %% [markdown] tags=["discussion"]
-# **Discussion.** 16 molecules at the density of the real liquid. The cell repeats in all
-# directions, so no molecule sees a surface, but each sees its own images 7.8 Å away: small enough
-# for DFT to be affordable, and too small for slow, long-ranged motion.
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The density is that of the real liquid, because the size of the cell was chosen so. There are fewer
+# trajectories than frames: frames of one trajectory resemble each other, so 100 frames teach somewhat
+# less than 100 independent ones would.
+#
+# </details>
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** {n_molecules} molecules at the density of the real liquid. The cell repeats in "
+    "all directions, so no molecule sees a surface, but each sees its own images "
+    f"{atoms.cell.lengths()[0]:.1f} Å away. The cell is small enough for DFT to be affordable, and too "
+    "small for motions that extend further than that. How independent the frames are will matter "
+    "twice: for error bars (lesson 02) and for learning curves (lesson 03)."
+)
 
 # %% [markdown]
 # ## Energies
 #
-# The zero of a DFT energy is that of ion cores and valence electrons infinitely far apart, so it is a
-# large negative number without meaning of its own. Only differences mean something: between
-# snapshots, per atom, in meV. At room temperature $k_\mathrm{B}T$ is:
+# A DFT energy is counted from ion cores and valence electrons that are infinitely far apart. It is
+# therefore a large negative number, which says little by itself. What matters are differences between
+# snapshots; they are usually given per atom, in meV. A natural scale for them is the thermal energy
+# $k_\mathrm{B}T$:
 
 # %%
 print(f"energy of the first snapshot: {atoms.info['dft_energy']:.3f} eV")
@@ -258,9 +336,14 @@ print(f"k_B T at 300 K: {1000 * units.kB * 300:.1f} meV;  1 eV = {units.mol / un
 #
 # *Why:* errors of potentials are quoted in meV per atom; you need to know what they compare with.
 #
-# Make `relative_energies_meV_per_atom`, an array with one number for each of the 100 `frames`: the
-# energy per atom minus the mean of that over the frames, in meV. The snapshots come from simulations
-# at 300, 330, 360, 400 and 450 K; the check below draws the energies for each of them.
+# **Predict.** The snapshots come from simulations at 300, 330, 360, 400 and 450 K. How does the energy
+# depend on the temperature? Will two temperatures overlap?
+#
+# **Do.** Make `relative_energies_meV_per_atom`, an array with one number for each of the 100 `frames`:
+# the energy per atom minus the mean of that over the frames, in meV. The check below draws them.
+#
+# <details><summary>Hint</summary>First an array of <code>info["dft_energy"] / len(one)</code> over all
+# <code>one</code> of the frames; then subtract its mean, and multiply by 1000.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # relative_energies_meV_per_atom = …
@@ -275,13 +358,10 @@ temperatures = np.array([one.info["temperature_K"] for one in frames])
 by_temperature = {f"{T:.0f} K": relative[temperatures == T] for T in np.unique(temperatures)}
 means = ", ".join(f"{name} {values.mean():.1f}" for name, values in by_temperature.items())
 with_alt_text(
-    plot_distribution(
-        by_temperature,
-        title="Energies of 100 snapshots",
-        label="energy − mean, meV per atom",
-        n_bins=12,
+    plot_strips(
+        by_temperature, title="Energies of 100 snapshots", label="energy − mean, meV per atom"
     ),
-    f"Histogram of the energies of 100 snapshots by temperature; means in meV per atom: {means}.",
+    f"Energies of 100 snapshots, one row for each temperature; means in meV per atom: {means}.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test1-4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -301,29 +381,42 @@ _np.testing.assert_allclose(
 )
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The mean energy rises with temperature, and energies of neighboring temperatures overlap: in a small
+# cell the energy fluctuates widely, even at a constant temperature.
+#
+# </details>
+
 # %% tags=["discussion"]
+slope_meV_per_K = np.polyfit(temperatures, relative, 1)[0]
 Markdown(
-    "**Discussion.** The warmer, the higher: the means rise with temperature, and the distributions "
-    f"overlap. The standard deviation over all snapshots is {relative.std():.1f} meV per atom. A "
-    "potential is useful where its error is much smaller than that."
+    "**Discussion.** The mean energy rises by "
+    f"{1000 * slope_meV_per_K:.0f} meV per atom for 1000 K. In a classical harmonic solid it would be "
+    f"$\\tfrac32 k_B$, {1e6 * 1.5 * units.kB:.0f} meV for 1000 K; a liquid stores more, because its "
+    "hydrogen bonds break. The standard deviation over all snapshots is "
+    f"{relative.std():.1f} meV per atom: a potential is useful where its error is much smaller than "
+    "that. (The potential energies are DFT's, the temperatures those of the runs that sampled the "
+    "structures.)"
 )
 
 # %% [markdown]
 # ## Forces
 #
-# The force on an atom tells how the energy changes when it moves:
+# Think of the energy as a landscape over the positions of all atoms. The force on an atom points
+# downhill, and is as large as the slope is steep. As an equation:
 #
 # $$\mathbf{F}_i = -\frac{\partial E}{\partial \mathbf{r}_i}, \qquad
 # F_{i\alpha} \approx -\frac{E(r_{i\alpha} + h) - E(r_{i\alpha} - h)}{2h}$$
 #
 # Here $E$ is the energy (eV), $\mathbf{r}_i$ the position of atom $i$ (Å), $\alpha$ one of x, y, z,
-# and $h$ a small step (Å), so forces are in eV/Å. Whoever gives energies and forces must obey the
-# first equation, be it DFT or a machine-learned potential; the second, a *central difference*, checks
-# it. A snapshot has one energy, but three force components for each atom: that is why forces teach a
-# potential so much.
+# and $h$ a small step (Å), so forces are in eV/Å. The first equation holds for DFT and must hold for
+# every machine-learned potential; the second, a *central difference*, checks it. A snapshot has one
+# energy, but three force components for each atom: that is why forces teach a potential so much.
 #
 # To practice, take two argon atoms and a simple potential, Lennard-Jones. An ASE *calculator*
-# attached to `Atoms` gives energies and forces; later your own potential will take its place.
+# attached to `Atoms` gives energies and forces; later your own potential will replace it.
 
 # %%
 from ase.calculators.lj import LennardJones
@@ -336,11 +429,20 @@ print(f"force on the second atom {pair.get_forces()[1]} eV/Å")
 # %% [markdown]
 # ## Exercise 1.5: a force is a negative slope (3 points)
 #
-# *Why:* with this check you can trust forces, whoever wrote the code.
+# *Why:* this check needs no knowledge of the code that computes the forces, so it works for any code.
 #
-# Write `numerical_force(atoms, index, axis, step_A=1e-3)`. It returns the force (eV/Å) on atom `index`
+# **Predict.** The energy of the pair is lowest near 3.8 Å, and the atoms are 4.2 Å apart. Which sign has
+# the force on the second atom?
+#
+# **Do.** Write `numerical_force(atoms, index, axis, step_A=1e-3)`. It returns the force (eV/Å) on atom `index`
 # along `axis` (0, 1, 2 for x, y, z) by the central difference, from energies alone, for any `atoms`
 # with a calculator (2 points), and leaves `atoms` as they were (1 point).
+#
+# <details><summary>Hint 1</summary>Move a copy, so that the original stays where it is. A copy of
+# <code>Atoms</code> has no calculator: give it that of the original.</details>
+# <details><summary>Hint 2</summary><code>moved = atoms.copy(); moved.calc = atoms.calc;
+# moved.positions[index, axis] += step_A; moved.get_potential_energy()</code>, and the same with
+# the opposite sign.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-5", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -359,7 +461,7 @@ def numerical_force(atoms, index, axis, step_A=1e-3):
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-5-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 slope = -numerical_force(pair, 1, 0)
-print(f"your force {-slope:.6f} eV/Å; the calculator says {pair.get_forces()[1, 0]:.6f} eV/Å")
+print(f"your force {-slope:.6f} eV/Å; the calculator's {pair.get_forces()[1, 0]:.6f} eV/Å")
 distances = np.linspace(3.4, 7.0, 100)
 curve = []
 for distance in distances:
@@ -403,25 +505,39 @@ for _i, _a in _np.ndindex(4, 3):
         break
 _score += _score > 0 and _kept
 if _score < 3:
-    print("Tried on four atoms with a Morse potential that tells energies alone: forces must be")
+    print("Tried on four atoms with a Morse potential that gives energies alone: forces must be")
     print("right for every atom and axis, and the positions must be the same afterwards.")
 float(_score)
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# Your force and the calculator's agree to about six digits, and the tangent with the negative of your
+# force as its slope touches the curve.
+#
+# </details>
+
 # %% [markdown] tags=["discussion"]
 # **Discussion.** The atoms of the example are further apart than at the energy minimum near 3.8 Å.
 # The energy therefore rises with the distance, and the force on the second atom is negative: it points
-# back to the first atom. A step of 10⁻³ Å is a compromise: with a larger one the change of the curvature shows
-# (the error grows as $h^2$), a much smaller one subtracts numbers that agree in nearly all digits.
+# back to the first atom. A step of 10⁻³ Å is a compromise: with a larger one the change of the curvature
+# shows (the error grows as $h^2$), a much smaller one subtracts numbers that agree in nearly all digits.
 
 # %% [markdown]
 # ## Exercise 1.6: the forces of water (4 points)
 #
 # *Why:* whether an error of 50 meV/Å is small depends on the size of the forces.
 #
-# From `one.arrays["dft_forces"]` of all 100 `frames`, compute the root mean square (RMS) of the force
+# **Predict.** Which element feels the larger forces? An oxygen atom is pulled by two bonds, a hydrogen
+# atom by one.
+#
+# **Do.** From `one.arrays["dft_forces"]` of all 100 `frames`, compute the root mean square (RMS) of the force
 # *components*, in eV/Å: `rms_force_O` over the oxygen atoms and `rms_force_H` over the hydrogen atoms
-# (2 points). `one.symbols == "O"` picks atoms.
+# (2 points).
+#
+# <details><summary>Hint</summary><code>one.arrays["dft_forces"][one.symbols == "O"]</code> has one row
+# for each oxygen atom. Square all numbers of all frames, take their mean, then the root.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # rms_force_O = …
@@ -476,20 +592,29 @@ net = np.array([one.arrays["dft_forces"].sum(axis=0) for one in frames])
 print(f"net force, RMS of its components: {np.sqrt(np.mean(net**2)):.4f} eV/Å")
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). The net force is small, but not zero. Where does it come
-# from, and what does it tell about how accurate a potential trained on these forces can become?
+# **Question** (2 points, marked by hand). The net force is small compared with the forces, but not zero.
+# Where does it come from, and what does it imply for the accuracy that a potential can reach if it is
+# trained on these forces?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text1-6", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # DFT is solved approximately: on a grid of finite fineness (the plane-wave cutoff), iterated until
 # changes fall below a threshold. Moving all atoms together relative to the grid changes the energy a
 # little, so the forces do not cancel exactly. The net force is a measure of the noise in the labels. A
-# potential cannot learn noise, and should not: its force error against these labels cannot get
-# (reliably) below that noise, a few meV/Å per component, however many snapshots there are.
+# potential cannot learn noise, and should not: its force error against these labels cannot fall
+# below that noise, about ten meV/Å per component, however many snapshots there are.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: names a numerical cause in the DFT calculation (finite grid or cutoff, incomplete convergence), not a physical one
 # - 1 point: concludes that it is noise in the labels, which limits the error of any potential from below
 # === END MARK SCHEME ===
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# Oxygen feels the larger forces, by a factor of about 1.4. The net force on a whole cell is a few
+# percent of the force on a single atom.
+#
+# </details>
 
 # %% tags=["discussion"]
 Markdown(
@@ -503,68 +628,109 @@ Markdown(
 # %% [markdown]
 # ## Polarizability
 #
-# A field $\boldsymbol{\mathcal{E}}$ shifts electrons and induces a dipole
+# An electric field $\boldsymbol{\mathcal{E}}$ shifts the electrons and so induces a dipole:
 # $\mu_\alpha = \sum_\beta \alpha_{\alpha\beta}\, \mathcal{E}_\beta$. The nine numbers
-# $\alpha_{\alpha\beta}$ are the polarizability of the whole cell, here as a volume, in Å³, for which the
-# equation is one in Gaussian units (in SI units $\mu = 4\pi\varepsilon_0\,\alpha\,\mathcal{E}$). Lesson 06
-# learns them, and lesson 07 makes a Raman spectrum of how they change in time.
+# $\alpha_{\alpha\beta}$ are the polarizability of the whole cell. They are given as a volume, in Å³: the
+# equation is one in Gaussian units (in SI units $\mu = 4\pi\varepsilon_0\,\alpha\,\mathcal{E}$).
+# Lesson 06 learns them, and lesson 07 computes a Raman spectrum from how they change in time.
 
 # %%
 alpha = np.reshape(atoms.info["Polarizability"], (3, 3))
 with_alt_text(
     plot_tensor(alpha, title="Polarizability of the cell", unit="Å³"),
     f"A table of 3 by 3 numbers: about {alpha.trace() / 3:.1f} Å³ on the diagonal, "
-    f"at most {abs(alpha - np.diag(np.diag(alpha))).max():.1f} Å³ beside it.",
+    f"at most {abs(alpha - np.diag(np.diag(alpha))).max():.1f} Å³ elsewhere.",
 )
 
 # %% [markdown]
-# ## Exercise 1.7: the polarizability of a molecule (2 points)
+# ## Exercise 1.7: the refractive index of water (2 points)
 #
-# *Why:* comparing one number with an experiment shows whether the units and the order of the
-# components were understood.
+# *Why:* one number that has been measured for centuries shows whether you have understood the units.
 #
-# Compute `alpha_per_molecule_A3`: the mean of the three diagonal elements, divided by the number of
-# molecules, averaged over the 100 `frames`.
+# Light is slower in water than in vacuum by the refractive index $n$, because its electric field
+# polarizes the molecules. For a cell with volume $V$ and mean polarizability $\bar\alpha$ (a third of the
+# trace of the tensor; both in Å³)
+#
+# $$\varepsilon_\infty = 1 + \frac{4\pi\,\bar\alpha}{V}, \qquad n = \sqrt{\varepsilon_\infty},$$
+#
+# where $\varepsilon_\infty$ is the dielectric constant for fields too fast for the nuclei to follow, such
+# as that of visible light.
+#
+# **Predict.** The measured value is 1.333. Will that of DFT agree to within 1 %, 10 %, or not at all?
+#
+# **Do.** Compute `refractive_index`, with $\bar\alpha$ averaged over the 100 `frames`.
+#
+# <details><summary>Hint 1</summary><code>info["Polarizability"]</code> has the nine numbers xx xy xz yx
+# yy yz zx zy zz; its elements 0, 4 and 8 are on the diagonal.</details>
+# <details><summary>Hint 2</summary>Do not divide by the number of molecules: α and V both belong to the
+# whole cell.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-7", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# alpha_per_molecule_A3 = …
+# refractive_index = …
 ### BEGIN SOLUTION
 tensors = np.array([one.info["Polarizability"] for one in frames]).reshape(-1, 3, 3)
-alpha_per_molecule_A3 = tensors.trace(axis1=1, axis2=2).mean() / 3 / 16
+mean_alpha_A3 = tensors.trace(axis1=1, axis2=2).mean() / 3
+refractive_index = np.sqrt(1 + 4 * np.pi * mean_alpha_A3 / atoms.get_volume())
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex1-7-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-print(f"{alpha_per_molecule_A3:.3f} Å³ for each molecule; experiment, water vapor: about 1.45 Å³")
+print(f"n = {refractive_index:.3f}; measured in yellow light at 20 °C: 1.333")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-7", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Mean polarizability of a molecule
-assert 0 < alpha_per_molecule_A3 < 20, "too large for one molecule: divide by their number"
+# Refractive index from the mean polarizability
+assert 1 < refractive_index < 3, "the index of a transparent liquid is between 1 and 2"
 ### BEGIN HIDDEN TESTS
 import numpy as _np
 
 from helpers import load_frames as _load_frames
 
-_all = _np.array([_f.info["Polarizability"] for _f in _load_frames("water", "train", 100)])
-_true = _all[:, [0, 4, 8]].mean() / 16
-assert abs(float(alpha_per_molecule_A3) / _true - 1) < 0.005, (
-    f"expected the mean of xx, yy and zz over 100 frames and 16 molecules, {_true:.3f} Å³; "
-    f"found {float(alpha_per_molecule_A3):.3f} Å³"
+_frames = _load_frames("water", "train", 100)
+_alpha = _np.array([_f.info["Polarizability"] for _f in _frames])[:, [0, 4, 8]].mean()
+_true = _np.sqrt(1 + 4 * _np.pi * _alpha / _frames[0].get_volume())
+assert abs(float(refractive_index) - _true) < 0.001, (
+    f"expected the root of 1 + 4π · mean of xx, yy and zz over 100 frames / V, {_true:.4f}; "
+    f"found {float(refractive_index):.4f}"
 )
 ### END HIDDEN TESTS
 
-# %% [markdown] tags=["discussion"]
-# **Discussion.** Close to the value of the vapor: molecules in the liquid are polarizable nearly as if
-# they were alone. The tensor is nearly a multiple of the unit matrix, since 16 molecules point in all
-# directions; what is left of the anisotropy, and how it changes in time, makes the Raman spectrum.
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# DFT agrees with the measured index to a few percent, so units and components are understood. The
+# computed value is somewhat too low; a model that is trained on these labels inherits that.
+#
+# </details>
+
+# %% tags=["discussion"]
+eps_dft, eps_measured = refractive_index**2, 1.333**2
+of_molecule_A3 = [
+    3 * atoms.get_volume() / (4 * np.pi * n_molecules) * (eps - 1) / (eps + 2)
+    for eps in (eps_dft, eps_measured)
+]
+Markdown(
+    f"**Discussion.** $n$ = {refractive_index:.3f} against 1.333: "
+    f"{100 * (refractive_index / 1.333 - 1):+.0f} %. In $\\varepsilon_\\infty - 1$, which is "
+    f"proportional to the polarizability, that is {100 * ((eps_dft - 1) / (eps_measured - 1) - 1):+.0f} %. "
+    "The basis set of the calculation has no very diffuse functions, which may be the reason; it was not "
+    "examined further. \n\n"
+    f"Why not simply divide by {n_molecules} and compare with a molecule in the vapor "
+    f"(1.45 Å³)? The label is the response to the *average* field in the liquid. Each molecule also "
+    "feels the dipoles that the field induces in its neighbors. In the simplest theory of this local "
+    "field (Lorentz and Lorenz) the polarizability of one molecule is "
+    r"$\frac{3V}{4\pi N}\,\frac{\varepsilon_\infty - 1}{\varepsilon_\infty + 2}$: "
+    f"{of_molecule_A3[0]:.2f} Å³ from these labels, {of_molecule_A3[1]:.2f} Å³ from the measured index. "
+    "Two numbers can be compared only if they answer the same field."
+)
 
 # %% [markdown]
 # ## Summary
 #
 # - A snapshot holds positions and a cell (Å), one energy (eV), a force for each atom (eV/Å), and a
 #   polarizability (Å³).
-# - Only differences of energies mean something; we quote them per atom, in meV.
+# - The structures were sampled with an earlier GAP, in independent trajectories; the labels are DFT's.
+# - Differences of energies are what matters; we quote them per atom, in meV.
 # - Forces are the negative slope of the energy; central differences check that.
-# - Labels carry numerical noise: a potential cannot become better than its data.
+# - Labels carry numerical noise, and the errors of DFT: a potential cannot become better than its data.
 #
 # ## Quiz
 #

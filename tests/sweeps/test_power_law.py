@@ -50,16 +50,34 @@ def test_the_bounds_hold_as_often_as_they_say():
 @pytest.mark.parametrize(
     ("exponent", "noise", "helps", "words"),
     [
-        (0.4, 0.02, True, "more data still helps"),
-        (-0.4, 0.02, False, "more data does not help"),
-        (0.0, 0.3, None, "the points do not tell"),
+        (0.4, 0.02, True, "more data helps: from 200 to 400 frames"),
+        (-0.4, 0.02, False, "more data hardly helps"),
+        (0.03, 0.005, False, "more data hardly helps"),
+        (0.0, 0.3, None, "the points do not show whether more data helps"),
     ],
 )
 def test_does_more_data_help(curve_table, exponent, noise, helps, words):
     verdict = does_more_data_help(curve_table(exponent=exponent, noise=noise))
     assert verdict.helps is helps and str(verdict).startswith(words)
-    assert verdict.n_frames == 400 and "from 400 to 800 frames" in str(verdict)
-    assert verdict.low < verdict.error_then < verdict.high
+    assert verdict.bounds[0] < exponent < verdict.bounds[1]
+    assert verdict.error_then == pytest.approx(verdict.error_now * 2**-verdict.exponent)
+
+
+def test_a_step_and_a_plateau_are_flat(curve_table):
+    """Few frames are bad, from 100 on nothing changes: a line through all points would fall."""
+    table = curve_table(exponent=0.0, noise=0.003)
+    table.loc[table["n_frames"] == 50, "rmse_energy_meV_per_atom"] *= 1.2
+    assert fit_power_law(table).exponent > 0.05
+    assert does_more_data_help(table).helps is False
+
+
+def test_without_repeats_the_scatter_is_that_about_a_power_law(curve_table):
+    one_draw = curve_table(exponent=0.4, noise=0.02, repeats=1)
+    verdict = does_more_data_help(one_draw)
+    assert verdict.helps and verdict.n_free == 2 and 0 < verdict.scatter < 0.2
+    bent = one_draw.copy()
+    bent.loc[bent["n_frames"] == 50, "rmse_energy_meV_per_atom"] *= 3
+    assert does_more_data_help(bent).helps is None
 
 
 def test_two_fits_make_no_law(curve_table):

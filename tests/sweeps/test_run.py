@@ -133,7 +133,7 @@ def test_repeats_draw_other_frames_always_the_same_ones(small_water):
         ({"over": {}, "sizes": []}, ConfigError, "grid is empty"),
         ({"over": {"cutof": [1]}}, ConfigError, "did you mean 'cutoff'"),
         ({"over": {"default_sigma": [-1]}}, ConfigError, "default_sigma=-1 cannot be used"),
-        ({"over": {}, "sizes": [5]}, DataError, "no 'train' set of 5 frames.*4, 8, 16"),
+        ({"over": {}, "sizes": [17]}, DataError, "no training set of 17 frames.*at most 16"),
         ({"over": {}, "engine": "torch"}, ConfigError, "engine='torch'.*'gap_fit' or 'jax'"),
         ({"over": {}, "judge": "luck"}, ConfigError, "judge='luck'.*'validation' or 'traj"),
         ({"over": {}, "workers": 0}, ConfigError, "workers=0 cannot be used"),

@@ -63,10 +63,13 @@ def test_failed_points_are_told_and_the_exit_code_is_1(here, mlmd):
     [
         (["sweep", "--over", "cutof=3"], "no setting 'cutof'.*did you mean 'cutoff'"),
         (["sweep", "--over", "cutoff"], "'cutoff' is not a list of values"),
-        (["sweep", "--over", "cutoff=3", "--train", "5"], "no 'train' set of 5 frames.*4, 8, 16"),
+        (
+            ["sweep", "--over", "cutoff=3", "--train", "17"],
+            "no training set of 17 frames.*at most 16",
+        ),
         (["sweep", "--over", "default_sigma=0"], "default_sigma=0.0 cannot be used"),
         (["sweep", "--over", "cutoff=3", "--workers", "0"], "workers=0 cannot be used"),
-        (["learning-curve", "--sizes", "4,5"], "no 'train' set of 5 frames"),
+        (["learning-curve", "--sizes", "4,17"], "no training set of 17 frames"),
         (["learning-curve", "--config", "none.cfg"], "none.cfg"),
         (["learning-curve", "--output", "gap_config.cfg"], "is a file.*a folder"),
     ],

@@ -40,7 +40,7 @@ def test_a_learning_curve_shows_means_spreads_and_the_law(curve_table):
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert {"training", "validation", "95 % prediction interval"} <= set(names)
-    assert any(name.startswith("n$^{-a}$, a = 0.") for name in names)
+    assert any(name.startswith("a n$^{-b}$, b = 0.") for name in names)
     bars = {bar.get_label(): bar for bar in ax.containers}
     shown = bars["validation"].lines[0].get_xydata()
     rows = table[table["set"] == "validation"].groupby("n_frames")["rmse_energy_meV_per_atom"]

@@ -9,15 +9,19 @@ n_lines = 2501
 # %% test1-2 | 0 | with Python
 _ = GapConfig(cutoff=4).write("my_config.cfg")
 
-# %% test1-3 | 3 | from molar masses
+# %% test1-3 | 4 | from molar masses; trajectories from an array
 n_molecules = len(atoms) // 3
 density_g_per_cm3 = n_molecules * 18.015 / 6.022e23 / (atoms.cell.lengths()[0] * 1e-8) ** 3
+n_trajectories = np.unique([one.info["trajectory"] for one in frames]).size
 
-# %% test1-3 | 1 | atomic mass units for each cubic ångström
+# %% test1-3 | 2 | atomic mass units for each cubic ångström
 density_g_per_cm3 = atoms.get_masses().sum() / atoms.get_volume()
 
-# %% test1-3 | 1 | a guess: that of water at 4 °C
+# %% test1-3 | 2 | a guess: that of water at 4 °C
 density_g_per_cm3 = 1.0
+
+# %% test1-3 | 3 | takes every frame for a trajectory of its own
+n_trajectories = len(frames)
 
 # %% test1-4 | 2 | a list
 mean = sum(one.info["dft_energy"] for one in frames) / len(frames)
@@ -84,8 +88,18 @@ rms_force_O, rms_force_H = rms_force_O * np.sqrt(3), rms_force_H * np.sqrt(3)
 # %% test1-6 | 1 | the same for both
 rms_force_H = rms_force_O
 
-# %% test1-7 | 2 | sums of lists
-alpha_per_molecule_A3 = sum(sum(one.info["Polarizability"][::4]) for one in frames) / 100 / 48
+# %% test1-7 | 2 | the mean of the index of each frame, sums of lists
+indices = []
+for one in frames:
+    alpha_A3 = sum(one.info["Polarizability"][::4]) / 3
+    indices.append((1 + 4 * 3.14159265 * alpha_A3 / one.get_volume()) ** 0.5)
+refractive_index = sum(indices) / len(indices)
 
-# %% test1-7 | 0 | of the first snapshot's xx alone, for the whole cell
-alpha_per_molecule_A3 = atoms.info["Polarizability"][0] / 16 * 1.1
+# %% test1-7 | 0 | the dielectric constant
+refractive_index = refractive_index**2
+
+# %% test1-7 | 0 | of the first snapshot alone
+refractive_index = np.sqrt(1 + 4 * np.pi * np.trace(alpha) / 3 / atoms.get_volume())
+
+# %% test1-7 | 0 | what was measured
+refractive_index = 1.333
