@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from helpers.evaluation import Evaluation
-from helpers.gap.config import UNITS
+from helpers.gap.config import UNITS, GapConfig
 from helpers.gap.fit import FitResult
 from helpers.plots.parity import (
     plot_energy_parity,
@@ -99,15 +99,47 @@ def settings_section(fit: FitResult) -> Section:
         order=90,
         title="Settings, cost and versions",
         paragraphs=(
+            *_in_words(fit.config),
             f"The model is {fit.model_path.name}; gap_config.cfg in the same folder contains the "
             "settings in the form that gap_fit reads.",
         ),
         tables=(
             ReportTable(pd.DataFrame(cost, columns=["what", "value"]), "The fit"),
-            ReportTable(pd.DataFrame(rows), "Settings"),
+            ReportTable(pd.DataFrame(rows), "All settings, as gap_fit names them", folded=True),
             ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
         ),
     )
+
+
+def _in_words(config: GapConfig) -> list[str]:
+    """Return the settings in plain words."""
+    words = []
+    if config.soap:
+        words.append(
+            "The energy is a sum over atoms. The energy of an atom depends on its neighbors up to "
+            f"{config.cutoff:g} Å, which fade out over the last "
+            f"{config.cutoff_transition_width:g} Å; each neighbor is seen as a cloud "
+            f"{config.atom_sigma:g} Å wide. What an atom sees is described by {config.n_max} "
+            f"radial functions and angular momenta up to {config.l_max} (SOAP), and compared with "
+            f"that of up to {config.n_sparse} representative atoms of each element."
+        )
+    if config.two_body is not None:
+        pairs = config.two_body
+        words.append(
+            f"A second part depends on the distances of pairs alone, up to {pairs.cutoff:g} Å, "
+            f"through {pairs.n_sparse} distances for each pair of elements."
+        )
+    others = len(config.more_terms) + len(config.other_terms)
+    if others:
+        words.append(f"There are {others} further terms, listed among all settings below.")
+    energy, force, virial, _ = config.default_sigma
+    words.append(
+        f"The labels were trusted to {1000 * energy:g} meV per atom and {1000 * force:g} meV/Å"
+        + (f", virials to {1000 * virial:g} meV per atom" if virial else "")
+        + ": smaller numbers make the potential follow its training frames more closely, noise "
+        "included."
+    )
+    return words
 
 
 def _setting(title: str, name: str, value: object) -> dict[str, str]:

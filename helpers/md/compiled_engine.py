@@ -40,11 +40,16 @@ class ReplicaPotential(Protocol):
         What to add to the energies of the force field, such as that of isolated atoms.
     order : int ndarray of shape (n_atoms,)
         In which order the force field takes the atoms.
+    room : int ndarray of shape (n_sizes,)
+        How much the lists can hold: they may become longer, and a run that is resumed begins with
+        what it had. Sums over longer lists are rounded otherwise, so that without it a run that
+        was broken off would differ in the last digits. Empty where the lists never grow.
     """
 
     parameters: Any
     energy_offset_eV: float
     order: np.ndarray
+    room: np.ndarray
 
     def build(self, replica: int, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the neighbor lists of one replica, `skin_A` longer than the interactions.
@@ -295,6 +300,7 @@ class _Batch:
         state = self.segment.state
         thermostat = dict(enumerate(jax.tree.leaves(state.thermostat)))
         arrays = {
+            "room": np.tile(self._potential.room, (len(self.alive), 1)),
             **{name: getattr(state, name) for name in SAVED},
             **{f"thermostat_{k}": leaf for k, leaf in thermostat.items()},
             "alive": self.segment.alive,
@@ -304,6 +310,7 @@ class _Batch:
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from `arrays`."""
+        self._potential.room = arrays["room"][0]
         leaves, structure = jax.tree.flatten(self.segment.state.thermostat)
         saved = [arrays[f"thermostat_{k}"] for k in range(len(leaves))]
         state = self.segment.state._replace(

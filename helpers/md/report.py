@@ -13,7 +13,10 @@ from helpers.md.cost import Cost
 from helpers.md.phase import Phase
 from helpers.md.short_range import PesHole
 from helpers.md.trajectory import Trajectory
-from helpers.report.sections import ReportFigure, ReportTable, Section, draw_figure
+from helpers.md.view import trajectory_data
+from helpers.report.sections import ReportFigure, ReportTable, ReportView, Section, draw_figure
+
+VIEW_FRAMES = 100  # of the run that the page shows
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,14 @@ def dynamics_section(found: Findings) -> Section:
             *([_short_range(found.pes_hole, found.closest_A)] if found.pes_hole else []),
             *([_closest(found.closest)] if found.closest is not None else []),
             *found.notes,
+        ),
+        views=(
+            ReportView(
+                trajectory_data(run, n_frames=VIEW_FRAMES),
+                "default",
+                "The run itself: play it with the slider, turn the atoms with the mouse, click on "
+                "a point of the map to see its frame; the menu of the map offers other axes.",
+            ),
         ),
         figures=_figures(found),
         tables=_tables(found),

@@ -287,4 +287,5 @@ def _identity(
         "engine": engine,
         "model": model,
         "start": start.hexdigest()[:16],
+        "checkpoint": 2,  # what a checkpoint holds has changed
     }

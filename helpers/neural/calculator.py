@@ -141,6 +141,15 @@ class NeuralReplicas:
         self._capacity = 0
 
     @property
+    def room(self) -> np.ndarray:
+        """Length of the lists (see `helpers.md.compiled_engine.ReplicaPotential`)."""
+        return np.array([self._capacity])
+
+    @room.setter
+    def room(self, sizes: np.ndarray) -> None:
+        self._capacity = int(sizes[0])
+
+    @property
     def parameters(self) -> NeuralPotential:
         """The potential."""
         return self._calculator.potential

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers import checks
 from helpers.datasets.command import dataset_arguments, dataset_from
 from helpers.datasets.reading import Dataset
 from helpers.errors import ConfigError, OutputError
@@ -14,7 +15,7 @@ from helpers.files import make_folder
 from helpers.frames import ENERGY_NAME, FORCES_NAME
 from helpers.gap.config import GapConfig
 from helpers.gap.fit import ENGINES
-from helpers.pipeline.handout import PRESETS, handout_stages
+from helpers.pipeline.handout import PRESETS, TEMPERATURE_K, handout_stages
 from helpers.pipeline.report import (
     closing_section,
     drop_sections,
@@ -54,6 +55,12 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip", type=_names, default=(), help="do all stages but these")
     parser.add_argument(
+        "--temperature",
+        type=float,
+        default=TEMPERATURE_K,
+        help="of the dynamics and of the spectrum, K; default: %(default)s",
+    )
+    parser.add_argument(
         "--engine",
         choices=tuple(ENGINES),
         default="jax",
@@ -69,6 +76,7 @@ def run_handout(
     folder: str | Path = "results",
     *,
     preset: str = "fast",
+    temperature_K: float = TEMPERATURE_K,
     only: Collection[str] = (),
     skip: Collection[str] = (),
     engine: str = "jax",
@@ -84,6 +92,8 @@ def run_handout(
         Made if its parent exists.
     preset : str
         ``"quick"``, ``"fast"`` or ``"accurate"``.
+    temperature_K : float
+        Of the dynamics and of the spectrum.
     only, skip : collection of str
         Names of stages (see `handout.handout_stages`).
     engine : str
@@ -101,7 +111,10 @@ def run_handout(
     ConfigError, OutputError
         As `run_stages`.
     """
-    stages = handout_stages(PRESETS[preset](), engine=engine, progress=progress)
+    checks.number("temperature_K", temperature_K, unit="K")
+    stages = handout_stages(
+        PRESETS[preset](), temperature_K=temperature_K, engine=engine, progress=progress
+    )
     outcomes = _run_stages(stages, folder, only, skip, progress)
     add_section(overview_section(Path(folder)), folder)
     return CommandResult(outcomes, add_section(closing_section(outcomes), folder))
@@ -114,6 +127,7 @@ def run_own_data(
     validation: Dataset | None = None,
     config: GapConfig | None = None,
     preset: str = "fast",
+    temperature_K: float = TEMPERATURE_K,
     only: Collection[str] = (),
     skip: Collection[str] = (),
     engine: str = "jax",
@@ -133,7 +147,7 @@ def run_own_data(
         Settings; by default those that follow from the data.
     preset : str
         How long the runs are: ``"quick"``, ``"fast"`` or ``"accurate"``.
-    only, skip, engine, progress
+    temperature_K, only, skip, engine, progress
         As for `run_handout`.
 
     Returns
@@ -150,8 +164,11 @@ def run_own_data(
     """
     from helpers.pipeline.own_data import own_data_stages, prepare
 
+    checks.number("temperature_K", temperature_K, unit="K")
     data = prepare(dataset, validation, config, preset=preset)
-    stages = own_data_stages(data, preset=preset, engine=engine, progress=progress)
+    stages = own_data_stages(
+        data, preset=preset, temperature_K=temperature_K, engine=engine, progress=progress
+    )
     outcomes = _run_stages(stages, folder, only, skip, progress)
     add_section(own_overview_section(data), folder)
     sources = [*dataset.sources, *(validation.sources if validation else ())]
@@ -190,6 +207,7 @@ def _check_same_job(stages: Sequence[Stage], folder: Path) -> None:
 def _run(options: argparse.Namespace) -> int:
     shared = {
         "preset": options.preset,
+        "temperature_K": options.temperature,
         "only": options.only,
         "skip": options.skip,
         "engine": options.engine,

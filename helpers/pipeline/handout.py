@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.errors import CheckpointError
 from helpers.frames import data_files, find_frames_file
 from helpers.gap.command import quick_config, run_main_job
 from helpers.gap.config import GapConfig
@@ -21,6 +22,7 @@ from helpers.sagpr.command import MODEL_NAME, run_polarizability_job
 from helpers.sweeps.command import run_learning_curve_job, run_sweep_job
 
 TIMESTEP_FS = 0.5
+TEMPERATURE_K = 300.0
 ENSEMBLES = {"nve": "energy", "nvt": "temperature"}  # and what is constant
 POTENTIAL_FILES = (
     *("gap.xml", "gap_config.cfg", "summary.csv", "training_cost.csv"),
@@ -94,12 +96,20 @@ PRESETS: dict[str, Callable[[], Preset]] = {
 }
 
 
-def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True) -> list[Stage]:
+def handout_stages(
+    preset: Preset,
+    *,
+    temperature_K: float = TEMPERATURE_K,
+    engine: str = "jax",
+    progress: bool = True,
+) -> list[Stage]:
     """Return the stages of the handout.
 
     Parameters
     ----------
     preset : Preset
+    temperature_K : float
+        Of the dynamics and of the spectrum.
     engine : str
         What trains the potentials, ``"jax"`` or ``"gap_fit"``.
     progress : bool
@@ -157,7 +167,7 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
             reads=(frames_file, *validation),
             writes=("sweep.csv",),
         ),
-        *dynamics_stages(preset, progress=progress),
+        *dynamics_stages(preset, temperature_K=temperature_K, progress=progress),
         stage(
             "polarizability",
             "Polarizabilities",
@@ -169,6 +179,7 @@ def handout_stages(preset: Preset, *, engine: str = "jax", progress: bool = True
         raman_stage(
             preset,
             writes=("raman.csv", "raman_bands.csv", "raman_polarizabilities.npy"),
+            temperature_K=temperature_K,
             progress=progress,
         ),
     ]
@@ -191,6 +202,7 @@ def train_potential(config: GapConfig, folder: Path, **options: Any) -> None:
 def dynamics_stages(
     preset: Preset,
     *,
+    temperature_K: float = TEMPERATURE_K,
     timestep_fs: float = TIMESTEP_FS,
     settings: Mapping[str, Any] | None = None,
     **options: Any,
@@ -200,7 +212,7 @@ def dynamics_stages(
     Parameters
     ----------
     preset : Preset
-    timestep_fs : float
+    temperature_K, timestep_fs : float
     settings : mapping, optional
         What else the runs depend on.
     **options
@@ -210,17 +222,24 @@ def dynamics_stages(
 
     def run(ensemble: str, folder: Path) -> None:
         cost = pd.read_csv(folder / "training_cost.csv").iloc[0]
-        run_md_job(
+        do = partial(
+            run_md_job,
             folder / "gap.xml",
             folder,
             ensemble=ensemble,
             steps=steps,
             timestep_fs=timestep_fs,
+            temperature_K=temperature_K,
             training_frames=int(cost["n_frames"]),
             training_seconds=float(cost["wall_seconds"]),
-            resume=(folder / f"{ensemble}.parts").exists(),
             **options,
         )
+        parts = folder / f"{ensemble}.parts"
+        try:
+            do(resume=parts.exists())
+        except CheckpointError:  # damaged, or of a run with other settings
+            shutil.rmtree(parts, ignore_errors=True)
+            do()
 
     return [
         make_stage(
@@ -228,7 +247,7 @@ def dynamics_stages(
             ensemble,
             f"Dynamics at constant {what}",
             partial(run, ensemble),
-            settings={**(settings or {}), "steps": steps},
+            settings={**(settings or {}), "steps": steps, "temperature_K": temperature_K},
             needs=("potential",),
             writes=(f"{ensemble}.log", f"{ensemble}.xyz", f"{ensemble}.traj"),
         )
@@ -237,7 +256,12 @@ def dynamics_stages(
 
 
 def raman_stage(
-    preset: Preset, *, writes: tuple[str, ...], no_basis: str = "", **options: Any
+    preset: Preset,
+    *,
+    writes: tuple[str, ...],
+    temperature_K: float = TEMPERATURE_K,
+    no_basis: str = "",
+    **options: Any,
 ) -> Stage:
     """Return the stage of the Raman spectrum; options are those of `run_raman_job`."""
 
@@ -249,6 +273,7 @@ def raman_stage(
             picoseconds=preset.raman_ps,
             replicas=preset.replicas,
             resolution_per_cm=preset.resolution_per_cm,
+            temperature_K=temperature_K,
             **options,
         )
 
@@ -261,6 +286,7 @@ def raman_stage(
             "ps": preset.raman_ps,
             "replicas": preset.replicas,
             "resolution": preset.resolution_per_cm,
+            "temperature_K": temperature_K,
         },
         needs=("potential", "polarizability"),
         writes=writes,

@@ -24,6 +24,7 @@ from helpers.gap.config import GapConfig
 from helpers.pipeline.handout import (
     POTENTIAL_FILES,
     PRESETS,
+    TEMPERATURE_K,
     dynamics_stages,
     make_stage,
     raman_stage,
@@ -155,7 +156,12 @@ def prepare(
 
 
 def own_data_stages(
-    data: OwnData, *, preset: str = "fast", engine: str = "jax", progress: bool = True
+    data: OwnData,
+    *,
+    preset: str = "fast",
+    temperature_K: float = TEMPERATURE_K,
+    engine: str = "jax",
+    progress: bool = True,
 ) -> list[Stage]:
     """Return the stages of the handout for these frames.
 
@@ -168,6 +174,8 @@ def own_data_stages(
         Of `prepare`.
     preset : str
         How long runs are: ``"quick"``, ``"fast"`` or ``"accurate"``.
+    temperature_K : float
+        Of the dynamics and of the spectrum.
     engine : str
         What trains the potentials, ``"jax"`` or ``"gap_fit"``.
     progress : bool
@@ -194,7 +202,10 @@ def own_data_stages(
         write_dataset(split.training, folder / TRAINING_FILE)
         write_dataset(split.validation, folder / VALIDATION_FILE)
         write_table(folder / "settings.csv", data.reasons)
-        add_section(choices_section(split.how, data.reasons, data.start, data.timestep_fs), folder)
+        section = choices_section(
+            split.how, data.reasons, data.start, data.timestep_fs, temperature_K
+        )
+        add_section(section, folder)
 
     def train(folder: Path) -> None:
         train_potential(config, folder, frames=split, engine=engine, progress=progress)
@@ -238,7 +249,11 @@ def own_data_stages(
             "data",
             "The frames",
             look,
-            settings={**potential, "reasons": data.reasons.to_csv()},
+            settings={
+                **potential,
+                "reasons": data.reasons.to_csv(),
+                "temperature_K": temperature_K,
+            },
             writes=("frames.csv", "settings.csv", TRAINING_FILE, VALIDATION_FILE),
         ),
         stage(
@@ -272,6 +287,7 @@ def own_data_stages(
         ),
         *dynamics_stages(
             amount,
+            temperature_K=temperature_K,
             timestep_fs=data.timestep_fs,
             settings={"frames": mark},
             snapshot=data.start,
@@ -289,6 +305,7 @@ def own_data_stages(
         raman_stage(
             amount,
             writes=("raman.csv", "raman_polarizabilities.npy"),
+            temperature_K=temperature_K,
             no_basis=no_tensors,
             starts=_starts(data),
             progress=progress,

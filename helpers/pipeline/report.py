@@ -21,7 +21,13 @@ from helpers.frames import data_folder, load_frames
 from helpers.md.diffusion import water_diffusion_m2_per_s
 from helpers.pipeline.stages import Outcome
 from helpers.plots.frames import plot_snapshot
-from helpers.report.sections import ReportTable, Section, draw_figure, version_of
+from helpers.report.sections import (
+    ReportTable,
+    Section,
+    draw_figure,
+    remove_section,
+    version_of,
+)
 from helpers.water import LITERATURE_PER_CM
 
 PACKAGES = ("mlmd-workshop", "ase", "quippy-ase", "jax", "featomic", "numpy", "scikit-learn")
@@ -124,7 +130,9 @@ def own_overview_section(data: Any) -> Section:
     )
 
 
-def choices_section(how: str, reasons: pd.DataFrame, start: Atoms, timestep_fs: float) -> Section:
+def choices_section(
+    how: str, reasons: pd.DataFrame, start: Atoms, timestep_fs: float, temperature_K: float
+) -> Section:
     """Return how frames of a user were divided, and the settings with their reasons."""
     light = "hydrogen moves fast" if timestep_fs < 1 else "there is no hydrogen"
     return Section(
@@ -134,8 +142,8 @@ def choices_section(how: str, reasons: pd.DataFrame, start: Atoms, timestep_fs: 
         paragraphs=(
             f"{how[0].upper()}{how[1:]}. The two sets stand in training.xyz and validation.xyz.",
             f"Molecular dynamics starts from the first validation frame, "
-            f"{start.get_chemical_formula()}, without constraints, at 300 K, in steps of "
-            f"{timestep_fs:g} fs ({light}).",
+            f"{start.get_chemical_formula()}, without constraints, at {temperature_K:g} K, in "
+            f"steps of {timestep_fs:g} fs ({light}).",
             "The settings of the potential are a start: mlmd sweep tells which others are better.",
         ),
         tables=(ReportTable(reasons, "Settings of the potential"),),
@@ -147,8 +155,7 @@ def drop_sections(folder: Path, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.state in ("failed", "not possible", "no basis"):
             for name in SECTIONS.get(outcome.stage, (outcome.stage,)):
-                for path in (folder / "sections").glob(f"[0-9][0-9]-{name}.html"):
-                    path.unlink()
+                remove_section(name, folder)
 
 
 def summary_section(folder: Path, outcomes: Sequence[Outcome]) -> Section:
@@ -197,8 +204,10 @@ def closing_section(outcomes: Sequence[Outcome], files: Sequence[Path] | None = 
         for path in files
         if path.is_file()
     ]
+    columns = ["stage", "state", "seconds", "CPU seconds", "memory, MB"]
     times = pd.DataFrame(
-        [(o.stage, o.state, o.seconds) for o in outcomes], columns=["stage", "state", "seconds"]
+        [(o.stage, o.state, o.seconds, o.cpu_seconds, o.peak_memory_MB) for o in outcomes],
+        columns=columns,
     )
     return Section(
         name="provenance",
@@ -219,7 +228,7 @@ def closing_section(outcomes: Sequence[Outcome], files: Sequence[Path] | None = 
             ),
         ),
         tables=(
-            ReportTable(times, "Time of each stage", "{:.0f}"),
+            ReportTable(times, "Time and memory of each stage", "{:.0f}"),
             ReportTable(pd.DataFrame(versions, columns=["program", "version"]), "Versions"),
             ReportTable(pd.DataFrame(digests, columns=["file", "SHA-256"]), "Frames"),
         ),
@@ -289,12 +298,14 @@ def _liquid(folder: Path, ready: set[str]) -> dict[str, str] | None:
             "q of liquid water: 0.55 to 0.75",
             str(phase["verdict"]).startswith("liquid"),
         )
-    measured = 1e8 * water_diffusion_m2_per_s(300.0)  # Å²/ps
+    quality = pd.read_csv(folder / "nvt_quality.csv").set_index("quantity")
+    kelvin = float(quality.loc["mean temperature", "expected"])
+    measured = 1e8 * water_diffusion_m2_per_s(kelvin)  # Å²/ps
     found = phase["diffusion_infinite_A2_per_ps"]
     return _row(
         f"diffusion: the water is {phase['verdict']}",
         f"{found:.2f} Å²/ps",
-        f"experiment at 300 K: {measured:.2f} Å²/ps; box of finite size corrected",
+        f"experiment at {kelvin:.0f} K: {measured:.2f} Å²/ps; box of finite size corrected",
         phase["verdict"] == "liquid" and abs(found / measured - 1) <= GOOD_DIFFUSION,
     )
 

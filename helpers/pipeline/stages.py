@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 from helpers import __version__
 from helpers.errors import ConfigError, OutputError, WorkshopError, nearest
 from helpers.files import check_writable, digest, make_folder, write_atomic
+from helpers.pipeline.meter import Meter
 from helpers.terminal import progress_bar
 
 RECORDS = "stages"  # folder of one record a stage
+COSTS = ("seconds", "cpu_seconds", "peak_memory_MB")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ class Outcome:
         ``"done"``, ``"kept"`` (done before, and nothing that it depends on has changed),
         ``"failed"``, ``"left out"`` (by ``--skip`` or ``--only``), ``"no basis"`` (the data do
         not give what it needs) or ``"not possible"`` (a stage that it needs has no results).
-    seconds : float
-        Wall time; of the run that made the results.
+    seconds, cpu_seconds, peak_memory_MB : float
+        Wall time, time of the processor, and memory of all processes together; of the run that
+        made the results.
     reason : str
         Why it failed, has no basis or was not possible.
     """
@@ -75,6 +77,8 @@ class Outcome:
     state: str
     seconds: float = 0.0
     reason: str = ""
+    cpu_seconds: float = 0.0
+    peak_memory_MB: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -187,25 +191,26 @@ def _do(
             return Outcome(stage.name, "not possible", reason=reason)
     key = _key(stage, folder)
     record = _read(record_path)
-    if record.get("key") == key and record.get("wrote") == _digests(folder, stage.writes):
-        return Outcome(stage.name, "kept", record["seconds"])
+    up_to_date = record.get("key") == key and record.get("wrote") == _digests(folder, stage.writes)
+    if up_to_date and record.keys() >= set(COSTS):
+        return Outcome(stage.name, "kept", **{name: record[name] for name in COSTS})
     say(f"\n{stage.title} …")
     record_path.unlink(missing_ok=True)  # from here on its results are not whole
-    start = time.perf_counter()
     try:
-        stage.work(folder)
+        with Meter() as meter:
+            stage.work(folder)
     except OutputError:
         raise
     except WorkshopError as error:
         say(f"{stage.title}: failed. {error}")
-        return Outcome(stage.name, "failed", time.perf_counter() - start, str(error))
-    seconds = time.perf_counter() - start
+        return Outcome(stage.name, "failed", meter.seconds, str(error))
     wrote = _digests(folder, stage.writes)
     if missing := [name for name, mark in wrote.items() if mark is None]:
         raise AssertionError(f"{stage.name} did not write {missing[0]}")
-    text = json.dumps({"key": key, "wrote": wrote, "seconds": seconds}, indent=1)
+    costs = {name: round(getattr(meter, name), 3) for name in COSTS}
+    text = json.dumps({"key": key, "wrote": wrote, **costs}, indent=1)
     write_atomic(record_path, text + "\n")
-    return Outcome(stage.name, "done", seconds)
+    return Outcome(stage.name, "done", **costs)
 
 
 def _key(stage: Stage, folder: Path) -> str:

@@ -116,3 +116,13 @@ def as_png(figure: Figure, dpi: float | str = "figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def as_svg(figure: Figure) -> bytes:
+    """Return a figure as an SVG image; the same numbers give the same bytes."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "mlmd"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from helpers.raman import plots
 from helpers.raman.spectrum import RamanFindings
-from helpers.report.sections import ReportTable, Section, draw_figure
+from helpers.report.sections import ReportTable, ReportView, Section, draw_figure
 from helpers.water import LITERATURE_PER_CM
+
+HIGHEST_PER_CM = 4200
 
 
 def raman_section(findings: RamanFindings) -> Section:
@@ -67,6 +70,7 @@ def raman_section(findings: RamanFindings) -> Section:
             "spread of the spectra of eight posterior samples of the model, each relative to its "
             "own integral, and is itself known to about a quarter.",
         ),
+        views=(_spectrum_view(findings.spectrum),),
         figures=figures,
         tables=()
         if bands is None
@@ -97,3 +101,26 @@ def _phases(findings: RamanFindings) -> str:
 
 def _wavenumber(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.0f} cm⁻¹"
+
+
+def _spectrum_view(spectrum: pd.DataFrame) -> ReportView:
+    """Return the spectrum as a curve that can be enlarged and read point by point."""
+    import chemiscope
+
+    shown = spectrum[spectrum["wavenumber_per_cm"] <= HIGHEST_PER_CM]
+    names = {"wavenumber_per_cm": ("wavenumber", 1.0, "cm⁻¹")}
+    names |= {part: (part, 1000.0, "10⁻³ cm") for part in ("VV", "VH", "isotropic", "anisotropic")}
+    properties = {
+        name: {"target": "structure", "values": factor * shown[column].to_numpy(), "units": unit}
+        for column, (name, factor, unit) in names.items()
+    }
+    axes = {"x": {"property": "wavenumber"}, "y": {"property": "VV"}, "joinPoints": True}
+    return ReportView(
+        chemiscope.create_input(
+            properties=properties,
+            settings={"map": {**axes, "color": {"property": ""}, "size": {"factor": 15}}},
+        ),
+        "map",
+        "The same spectrum to look at closely: drag to enlarge a part, point at the curve to read "
+        "its numbers; the menu offers VH and the other parts.",
+    )

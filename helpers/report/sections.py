@@ -1,21 +1,25 @@
 """The report: sections of title, text, figures and tables, joined into one HTML file.
 
 To add to the report, make a `Section` and call ``add_section(section, folder)``. It stores the
-section as a file in ``folder/sections/`` and builds ``folder/report.html`` again from all sections
+section as a file in ``folder/sections/``, its figures as SVG and PNG in ``folder/figures/``, its
+tables as CSV in ``folder/tables/``, and builds ``folder/report.html`` again from all sections
 there. A section replaces an older one with the same name.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import html
+import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -23,9 +27,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.errors import ConfigError
-from helpers.files import check_writable, write_atomic
-from helpers.plots.style import as_png, style
+from helpers.errors import ConfigError, MissingToolError
+from helpers.files import check_writable, write_atomic, write_table
+from helpers.plots.style import as_png, as_svg, style
+
+FIGURES, TABLES = "figures", "tables"  # folders beside the page
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,34 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table with a caption; `float_format` is a format string such as ``"{:.2f}"``."""
+    """A table with a caption; `float_format` is a format string such as ``"{:.2f}"``.
+
+    A `folded` table is hidden behind its caption until a reader opens it.
+    """
 
     table: pd.DataFrame
     caption: str
     float_format: str = "{:.2f}"
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """What a reader can turn, play or enlarge: a data set of chemiscope with a caption.
+
+    Attributes
+    ----------
+    data : dict
+        As `chemiscope.create_input` returns it, with finite numbers only.
+    mode : str
+        ``"default"`` (a map and structures) or ``"map"``.
+    caption : str
+        What it shows, and what can be done with it.
+    """
+
+    data: Mapping[str, Any]
+    mode: str
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -63,8 +92,9 @@ class Section:
         ``(("1.2 meV/atom", "energy RMSE"),)``.
     paragraphs : tuple of str
         Plain text.
-    figures, tables : tuple
-        `ReportFigure` and `ReportTable`; figures are shown first.
+    figures, tables, views : tuple
+        `ReportFigure`, `ReportTable` and `ReportView`; views are shown first, then figures. What a
+        view shows must also be in a figure, for readers on paper.
     """
 
     name: str
@@ -74,6 +104,7 @@ class Section:
     paragraphs: tuple[str, ...] = ()
     figures: tuple[ReportFigure, ...] = ()
     tables: tuple[ReportTable, ...] = ()
+    views: tuple[ReportView, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", self.name) or not 0 <= self.order <= 99:
@@ -119,16 +150,43 @@ def draw_figure(
 
 
 def add_section(section: Section, folder: str | os.PathLike) -> Path:
-    """Store a section in `folder`, build ``report.html`` again, and return its path."""
-    sections = Path(folder, "sections")
-    check_writable(sections.parent / "report.html")
-    sections.mkdir(exist_ok=True)
-    for older in sections.glob(f"[0-9][0-9]-{section.name}.html"):
-        if not older.name.startswith(f"{section.order:02d}-"):
-            older.unlink()
+    """Store a section in `folder`, build ``report.html`` again, and return its path.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or cannot be written to.
+    """
+    folder = Path(folder)
+    check_writable(folder / "report.html")
+    for name in ("sections", FIGURES, TABLES):
+        (folder / name).mkdir(exist_ok=True)
+    written = set()
+    for number, item in enumerate(section.figures, start=1):
+        path = folder / FIGURES / f"{section.name}-{number}.svg"
+        written.add(write_atomic(path, as_svg(item.figure)))
+        written.add(write_atomic(path.with_suffix(".png"), as_png(item.figure, dpi=150)))
+    for number, table in enumerate(section.tables, start=1):
+        path = folder / TABLES / f"{section.name}-{number}.csv"
+        written.add(write_table(path, table.table))
     page = _templates().get_template("section.html").render(section=section)
-    write_atomic(sections / f"{section.order:02d}-{section.name}.html", page)
+    path = folder / "sections" / f"{section.order:02d}-{section.name}.html"
+    written.add(write_atomic(path, page))
+    for path in _files_of(section.name, folder):
+        if path not in written:  # of an older section
+            path.unlink()
     return build_report(folder)
+
+
+def remove_section(name: str, folder: str | os.PathLike) -> None:
+    """Remove a section, its figures and its tables; the page is built without it the next time."""
+    for path in _files_of(name, Path(folder)):
+        path.unlink()
+
+
+def _files_of(name: str, folder: Path) -> list[Path]:
+    paths = (path for kind in ("sections", FIGURES, TABLES) for path in folder.glob(f"{kind}/*"))
+    return [path for path in paths if re.fullmatch(rf"(\d\d-)?{name}(-\d+)?", path.stem)]
 
 
 def build_report(folder: str | os.PathLike) -> Path:
@@ -145,10 +203,24 @@ def build_report(folder: str | os.PathLike) -> Path:
                 for part, title in zip(parts, titles, strict=True)
             ],
             bodies=[Markup(body) for body in bodies],
+            viewer=_viewer() if any('<div class="view"' in body for body in bodies) else "",
             written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         )
     )
     return write_atomic(Path(folder, "report.html"), page)
+
+
+def _viewer() -> str:
+    """Return chemiscope's program for pages, compressed and in base64."""
+    try:
+        program = resources.files("chemiscope") / "sphinx" / "static" / "chemiscope.min.js"
+        script = program.read_bytes()
+    except (ImportError, OSError) as error:
+        raise MissingToolError(
+            "chemiscope, which shows runs in the report, is not installed or of another version",
+            fix="pip install 'chemiscope>=1.1'",
+        ) from error
+    return base64.b64encode(gzip.compress(script, mtime=0)).decode()
 
 
 def _templates() -> Environment:
@@ -157,6 +229,7 @@ def _templates() -> Environment:
     )
     environment.filters["image"] = _image
     environment.filters["table"] = _table
+    environment.filters["json"] = _json
     return environment
 
 
@@ -166,6 +239,18 @@ def _image(figure: Figure) -> str:
 
 
 def _table(item: ReportTable) -> Markup:
+    words = not any(pd.api.types.is_numeric_dtype(kind) for kind in item.table.dtypes)
     return Markup(
-        item.table.to_html(index=False, border=0, na_rep="–", float_format=item.float_format.format)
+        item.table.to_html(
+            index=False,
+            border=0,
+            na_rep="–",
+            float_format=item.float_format.format,
+            classes="words" if words else None,
+        )
     )
+
+
+def _json(data: Mapping[str, Any]) -> Markup:
+    """Return data as JSON that can stand in a page."""
+    return Markup(json.dumps(data, allow_nan=False).replace("<", "\\u003c"))

@@ -32,10 +32,12 @@ def test_clone_and_make_workshop(tmp_path):
     assert {path.name for path in results.iterdir()} == {
         "gap.xml",
         "gap_config.cfg",
+        "figures",
         "report.html",
         "sections",
         "stages",
         "summary.csv",
+        "tables",
         "train_errors.csv",
         "training_cost.csv",
         "validation_errors.csv",

@@ -68,6 +68,7 @@ class ArgonReplicas:
     field = LennardJones(cutoff_A=5.0, truncation="shifted", skin_A=0.2)
     parameters = LennardJonesParameters(epsilon_eV=0.0103, sigma_A=3.4)
     energy_offset_eV = 0.0
+    room = np.empty(0, int)  # the lists never grow
 
     def __init__(self, numbers, n_replicas, skin_A):
         self.order = np.arange(len(numbers))[::-1]  # as good as any other

@@ -29,7 +29,7 @@ def test_a_run_from_the_terminal_and_its_section(mlmd, walled_model, tmp_path):
     assert "No diffusion coefficient: The run is too short" in done.output
     assert done.output.endswith(f"The report is {folder / 'report.html'}\n")
     files = {f"nve.{kind}" for kind in ("log", "xyz", "traj")} | {f"nve_{t}.csv" for t in TABLES}
-    assert set(os.listdir(folder)) == files | {"report.html", "sections"}
+    assert set(os.listdir(folder)) == files | {"report.html", "sections", "figures", "tables"}
     assert len(read(folder / "nve.xyz", ":")) == len(pd.read_csv(folder / "nve.log")) == 651
     cost = pd.read_csv(folder / "nve_cost.csv").set_index("what")["value"]
     assert cost["data: 50 frames with DFT"] == pytest.approx(50 * cost.iloc[0], rel=1e-4)

@@ -25,7 +25,7 @@ def left_out(data):
 
 def text_of(page):
     """Return what a reader sees or hears of a page: words, captions, alternative texts."""
-    page = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+    page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
     alternatives = re.findall(r'alt="([^"]*)"', page)
     return html.unescape(" ".join([*alternatives, re.sub(r"<[^>]+>", " ", page)]))
 

@@ -1,6 +1,8 @@
 """Stages: done once, again when what they read has changed, alone in their failures."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -130,4 +132,19 @@ def test_names_that_cannot_be_meant(job, options, message):
 def test_a_record_tells_what_was_read_and_written(job):
     job()
     record = json.loads((job.folder / "stages" / "total.json").read_text())
-    assert set(record) == {"key", "wrote", "seconds"} and list(record["wrote"]) == ["total.txt"]
+    assert list(record["wrote"]) == ["total.txt"]
+    assert set(record) == {"key", "wrote", "seconds", "cpu_seconds", "peak_memory_MB"}
+
+
+def test_a_stage_costs_what_its_workers_cost(tmp_path):
+    """A process of its own that holds 200 MB and computes for a second."""
+    code = "import time; held = b'x' * 200_000_000\nwhile time.process_time() < 1: pass"
+
+    def work(folder):
+        subprocess.run([sys.executable, "-c", code], check=True)
+        (folder / "done.txt").touch()
+
+    (outcome,) = run_stages([Stage("one", "One", work, writes=("done.txt",))], tmp_path, **QUIET)
+    assert outcome.state == "done" and outcome.seconds > 0.9
+    assert 0.7 < outcome.cpu_seconds < outcome.seconds + 0.5
+    assert outcome.peak_memory_MB > 200

@@ -59,6 +59,16 @@ class GapReplicas:
         ]
         self.order = self._lists[0].order
 
+    @property
+    def room(self) -> np.ndarray:
+        """Sizes of the lists (see `md.compiled_engine.ReplicaPotential`)."""
+        return self._lists[0].room
+
+    @room.setter
+    def room(self, sizes: np.ndarray) -> None:
+        for one in self._lists:
+            one.room = sizes
+
     def build(self, replica: int, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
         """Build the neighbor lists of one replica."""
         self._lists[replica].build(positions, cell, pbc)

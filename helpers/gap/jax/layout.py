@@ -129,6 +129,24 @@ class Layout:
                 start += count
         return slices
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """All capacities in a row."""
+        neighbors = [size for block in self.neighbor_capacity for size in block]
+        return np.array([*neighbors, *self.pair_capacity, self.edge_capacity], int)
+
+    def with_sizes(self, sizes: np.ndarray) -> Layout:
+        """Return a layout with these capacities, as `sizes` gives them."""
+        numbers = iter(sizes.tolist())
+        return replace(
+            self,
+            neighbor_capacity=tuple(
+                tuple(next(numbers) for _ in block) for block in self.neighbor_capacity
+            ),
+            pair_capacity=tuple(next(numbers) for _ in self.pair_capacity),
+            edge_capacity=next(numbers),
+        )
+
     def grow(
         self,
         n_neighbors: Sequence[Sequence[int]],

@@ -86,12 +86,25 @@ class VerletList:
         """Build the lists anew; raises `PredictionError` as `get` does."""
         pairs = find_separate_pairs(positions, cell, pbc, self.structure.cutoff_A + self.skin_A)
         self._closest_A = float(pairs.distance.min(initial=np.inf))
-        key = self.counts, self.skin_A
-        layout = self._layouts.get(key) or Layout.empty(self.structure, self.counts)
+        layout = self._layout()
         self._edges = find_edges(self.structure, layout.numbers, pairs, self.skin_A)
-        self._layouts[key] = self._edges.grow(layout)
-        self._pad(self._layouts[key])
+        grown = self._edges.grow(layout)
+        self._layouts[self.counts, self.skin_A] = grown
+        self._pad(grown)
         self._built_for = positions.copy(), cell.copy(), np.array(pbc)
+
+    @property
+    def room(self) -> np.ndarray:
+        """Sizes of the lists; the next lists have at least those that are set."""
+        return self._layout().sizes
+
+    @room.setter
+    def room(self, sizes: np.ndarray) -> None:
+        self._layouts[self.counts, self.skin_A] = self._layout().with_sizes(sizes)
+
+    def _layout(self) -> Layout:
+        known = self._layouts.get((self.counts, self.skin_A))
+        return known or Layout.empty(self.structure, self.counts)
 
     @staticmethod
     def stack(lists: Sequence[VerletList]) -> tuple[Layout, Neighbors]:
