@@ -59,6 +59,30 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
     return ax
 
 
+def plot_truncation_bias(
+    table: pd.DataFrame, ax: Axes | None = None, *, color: str = BLUE, label: str | None = None
+) -> Axes:
+    """Draw by how much truncated gradients are too small or too large, against the window.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `truncation_bias`.
+    color, label : str
+    """
+    with style():
+        ax = ax or new_axes()
+        ax.axhline(0, color=BLACK, lw=1)
+        bias, error = 100 * table["relative_bias"], 100 * table["standard_error"]
+        ax.errorbar(
+            table["window_steps"], bias, error, color=color, marker="o", capsize=3, label=label
+        )
+        ax.set(xscale="log", xlabel="window, steps", ylabel="bias of the gradient, %")
+        if label:
+            ax.legend()
+    return ax
+
+
 def plot_structure(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw g(r) before and after a fit.
 
