@@ -57,6 +57,7 @@ from .losses import weighted_sum as weighted_sum
 from .pair_interactions import MixedLennardJones as MixedLennardJones
 from .plots import animate_triangle as animate_triangle
 from .plots import plot_angle_gradients as plot_angle_gradients
+from .plots import plot_parting_paths as plot_parting_paths
 from .plots import plot_truncation_bias as plot_truncation_bias
 from .plots import plot_two_sweeps as plot_two_sweeps
 from .reversible import simulate_reversibly as simulate_reversibly
