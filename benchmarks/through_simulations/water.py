@@ -181,6 +181,11 @@ def main():
         "fitted": {name: float(value) for name, value in scaled(fitted).items() if name in FITTED},
         "cosine_of_the_gradient_with_that_of_half_the_window": cosines,
         "gap_runs_stopped": stopped,
+        "r_A": R_A.round(3).tolist(),
+        "g_OO_OH_HH": {
+            name: one["g"].round(4).tolist()
+            for name, one in (("target", wanted), ("before", before), ("after", after))
+        },
     }
     for name, one in (("target", wanted), ("before", before), ("after", after)):
         result[name] = {
@@ -189,8 +194,8 @@ def main():
             "stretch_per_cm": peak(one, 2800, 4400),
             "bend_per_cm": peak(one, 1300, 2100),
         }
-    (HERE / "water.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result))
+    (HERE / "water.json").write_text(json.dumps(result) + "\n")
+    print(json.dumps({name: one for name, one in result.items() if name[:2] not in ("r_", "g_")}))
     draw_figure(wanted, before, after)
 
 
