@@ -8,11 +8,11 @@ further back (the discrete adjoint: the step transposed), which needs one deriva
 Floating-point numbers lose the way back: their rounding errors grow with the chaos of the atoms and
 with friction, and after some thousand steps nothing is left. So positions and velocities are whole
 numbers here (units `POSITION_A` and `VELOCITY_A_PER_FS` of `whole_numbers`). Adding a rounded force
-or a rounded shift is undone exactly by subtracting it. Multiplying a velocity by a factor is exact as a
-fraction, n/2²⁰, of which the remainder goes into an information buffer, from where it comes back.
-Friction fills the buffer by log₂(2²⁰/n) bits per step, 0.0014 for 1/ps and 1 fs; full buffers are
-put aside. Random numbers depend on key and step alone. Thermostats that forget (Bussi, Berendsen,
-rescaling, Nosé–Hoover) leave one factor for each step, Andersen the old velocities.
+or a rounded shift is undone exactly by subtracting it. Multiplying a velocity by a factor is exact
+as a fraction, n/2²⁰, of which the remainder goes into an information buffer, from where it comes
+back. Friction fills the buffer by log₂(2²⁰/n) bits per step, 0.0014 for 1/ps and 1 fs; full buffers
+are put aside. Random numbers depend on key and step alone. Thermostats that forget (Bussi,
+Berendsen, rescaling, Nosé–Hoover) leave one factor for each step, Andersen the old velocities.
 
 The derivatives are those of the smooth step, without the rounding.
 
