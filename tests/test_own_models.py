@@ -7,7 +7,7 @@ from helpers import own_or_stored
 from helpers.errors import ModelFileError
 from helpers.frames import data_folder
 
-STORED = data_folder() / "stored" / "gap_dynamics.xml"
+STORED = data_folder() / "stored" / "gap.xml"
 
 
 def test_own_model_first(smallest_fit, capsys):
@@ -20,7 +20,7 @@ def test_own_model_first(smallest_fit, capsys):
 def test_stored_model_where_there_is_no_own(tmp_path, capsys):
     assert own_or_stored(tmp_path / "gap.xml", STORED) == STORED
     printed = capsys.readouterr().out
-    assert "gap.xml yet. The stored potential is used: gap_dynamics.xml" in printed
+    assert "gap.xml yet. The stored potential is used: gap.xml" in printed
 
 
 def test_bad_own_model_is_named(bad_model, capsys):

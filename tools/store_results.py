@@ -276,6 +276,40 @@ def failing_run(workers: int) -> dict[str, str]:
     }
 
 
+def through_simulations(workers: int) -> dict[str, str]:
+    """Collect curves of three studies, which benchmarks/through_simulations computed."""
+    folder = Path(__file__).resolve().parents[1] / "benchmarks" / "through_simulations"
+    peptide, water, gap = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("peptide", "water", "gap_weights")
+    )
+    goals, lowered = gap["wanted"], gap["lowered_by_the_width"]
+    curves = [
+        ("peptide", "target", peptide["grid_A"], peptide["reference"]),
+        ("peptide", "before", peptide["grid_A"], peptide["before"]),
+        ("peptide", "after", peptide["grid_A"], peptide["after"]),
+        *(("water", name, water["r_A"], g[0]) for name, g in water["g_OO_OH_HH"].items()),
+        (
+            "gap",
+            "target",
+            [float(r) for r in goals],
+            [g * factor for g, factor in zip(goals.values(), lowered, strict=True)],
+        ),
+        ("gap", "before", gap["r_A"], gap["g_before"]),
+        ("gap", "after", gap["r_A"], gap["g_after"]),
+    ]
+    table = pd.concat(
+        pd.DataFrame({"study": study, "curve": curve, "x": x, "y": y})
+        for study, curve, x, y in curves
+    )
+    write_atomic(STORED / "through_simulations.csv", table.to_csv(index=False, float_format="%.5g"))
+    return {
+        "through_simulations.csv": "curves of the studies in benchmarks/through_simulations: "
+        "end-to-end distances of a peptide (Å; 1/Å), g(OO) of flexible water and of a GAP (Å; no "
+        "unit), each with its target, before and after a fit through simulations"
+    }
+
+
 def write_table(table: pd.DataFrame, file: str) -> None:
     """Write a sweep's table without what is true on this machine only."""
     write_atomic(STORED / file, table.drop(columns="model_path").to_csv(index=False))
@@ -310,6 +344,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "failing_run": failing_run,
     "learning_curve_classroom": learning_curve_classroom,
     "learning_curve_default": learning_curve_default,
+    "through_simulations": through_simulations,
 }
 
 

@@ -1,4 +1,4 @@
-"""When gradients explode, and what helps: explosion.csv, remedies.csv, explosion.png.
+"""When gradients explode, and what helps: explosion.csv, remedies.csv, truncation.csv, two .png.
 
     .venv/bin/python benchmarks/through_simulations/explosion.py   # ten minutes of one idle core
 
@@ -6,7 +6,10 @@ The fluid of lesson 09: 50 Lennard-Jones atoms, bare cutoff. First the rate λ a
 as exp(λ t) between 4 and 12 ps (forward mode, four starts), against temperature, thermostat, time
 step and density; and the size of the gradient against the number of steps. Then remedies where the
 gradient is bad: 600 steps (12 ps) at 30 K. The quantity is the mean distance to the nearest
-neighbor, whose true slope comes from a central difference of the mean over 64 starts.
+neighbor, whose true slope comes from a central difference of the mean over 64 starts. Last the
+bias of truncated windows (truncation.csv, .png): of a tame fluid against its whole gradient, of the
+other one against the true slope. The names of parts (explosion, remedies, truncation) run them
+alone.
 """
 
 from __future__ import annotations
@@ -14,24 +17,30 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from helpers.differentiable import Fluid, simulate_reversibly
+from helpers.differentiable import (
+    Fluid,
+    plot_truncation_bias,
+    simulate_reversibly,
+    stack,
+    truncation_bias,
+)
 from helpers.jax_setup import double_precision
 
 HERE = Path(__file__).parent
 SEEDS = 4
+WINDOWS = (5, 10, 20, 50, 100, 200, 400)
 BASE = Fluid(temperature_K=30.0, thermostat="none", steps=600)
 
 
 def stacked(fluid, seeds):
-    draws = [fluid.draw(seed) for seed in seeds]
-    return jax.tree.map(lambda *rows: jnp.stack(rows), *draws)
+    return stack([fluid.draw(seed) for seed in seeds])
 
 
 def growth(fluid):
@@ -73,27 +82,52 @@ def conditions():
         yield "cell, nm (density)", f"{nm:g}", replace(BASE, length_nm=nm, cutoff_nm=1.2)
 
 
+def nearest(fluid, **options):
+    """Return the mean distance to the nearest neighbor as a function of σ and a start."""
+
+    def value(sigma, draw):
+        return fluid.loss(sigma, draw, **options)[1]
+
+    return value
+
+
+def gradients(fluid, seeds, **options):
+    each = jax.vmap(jax.grad(nearest(fluid, **options)), (None, 0))
+    return np.asarray(jax.jit(each)(0.45, stacked(fluid, seeds)))
+
+
+def truth(fluid):
+    """Return the slope of the mean over 64 starts by a central difference, and its error."""
+    h = 0.03
+    value = jax.jit(jax.vmap(nearest(fluid), (None, 0)))
+    draws = stacked(fluid, range(1000, 1064))
+    change = (np.asarray(value(0.45 + h, draws)) - np.asarray(value(0.45 - h, draws))) / (2 * h)
+    return float(change.mean()), float(change.std() / 8)
+
+
+def truncation():
+    """Return the bias of truncated windows, 16 starts."""
+    tame = replace(BASE, thermostat="rescaling", temperature_K=1.0, steps=500)
+    tables = []
+    for name, fluid in (("rescaling, 1 K", tame), ("constant energy, 30 K", BASE)):
+
+        def slopes(window, fluid=fluid):
+            options = {"record_every": fluid.steps, "window": window, "checkpoint_every": 1}
+            return gradients(fluid, range(16), **options)
+
+        # The whole gradient where there is one, else the true slope
+        true, error = (None, 0.0) if fluid is tame else truth(fluid)
+        table = truncation_bias(slopes, WINDOWS, reference=true)
+        table.insert(0, "condition", name)
+        table["error_of_the_reference"] = 0.0 if true is None else error / abs(true)
+        tables.append(table)
+        print(table, flush=True)
+    return pd.concat(tables)
+
+
 def remedies():
     """Return the table: what each remedy makes of the gradients of 16 starts."""
-    seeds = range(16)
-
-    def nearest(fluid, **options):
-        def value(sigma, draw):
-            return fluid.loss(sigma, draw, **options)[1]
-
-        return value
-
-    def slopes(fluid, **options):
-        each = jax.vmap(jax.grad(nearest(fluid, **options)), (None, 0))
-        return np.asarray(jax.jit(each)(0.45, stacked(fluid, seeds)))
-
-    def truth(fluid):
-        h = 0.03
-        value = jax.jit(jax.vmap(nearest(fluid), (None, 0)))
-        draws = stacked(fluid, range(1000, 1064))
-        change = (np.asarray(value(0.45 + h, draws)) - np.asarray(value(0.45 - h, draws))) / (2 * h)
-        return float(change.mean()), float(change.std() / 8)
-
+    slopes = partial(gradients, seeds=range(16))
     rows = []
 
     def add(name, values, true, note):
@@ -162,13 +196,28 @@ def growth_table():
 
 
 def main():
-    parts = {"explosion": growth_table, "remedies": remedies}
+    parts = {"explosion": growth_table, "remedies": remedies, "truncation": truncation}
     with double_precision():
         for name in sys.argv[1:] or parts:
             table = parts[name]()
             table.to_csv(HERE / f"{name}.csv", index=False, float_format="%.4g")
     if all((HERE / f"{name}.csv").exists() for name in parts):
         draw_figure()
+        draw_truncation()
+
+
+def draw_truncation():
+    import matplotlib.pyplot as plt
+
+    from helpers.plots import BLUE, ORANGE, style
+
+    table = pd.read_csv(HERE / "truncation.csv")
+    with style():
+        figure, ax = plt.subplots(figsize=(8, 4.8))
+    for (name, rows), color in zip(table.groupby("condition"), (ORANGE, BLUE), strict=True):
+        plot_truncation_bias(rows, ax, color=color, label=name)
+    ax.set(title="What truncated windows leave out", ylim=(-100, 100))
+    figure.savefig(HERE / "truncation.png")
 
 
 def draw_figure():

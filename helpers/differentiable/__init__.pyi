@@ -9,10 +9,9 @@ from .coulomb import Coulomb as Coulomb
 from .coulomb import Ewald as Ewald
 from .coulomb import ReactionField as ReactionField
 from .descent import Descent as Descent
-from .descent import check_start as check_start
-from .descent import checkpoint_interval as checkpoint_interval
 from .descent import descend as descend
-from .descent import memory_needed_MB as memory_needed_MB
+from .descent import over_seeds as over_seeds
+from .descent import stack as stack
 from .examples import Fluid as Fluid
 from .examples import angle_gradients as angle_gradients
 from .examples import angle_loss as angle_loss
@@ -23,6 +22,9 @@ from .examples import structure_before_and_after as structure_before_and_after
 from .examples import triangle_before_and_after as triangle_before_and_after
 from .examples import triangle_run as triangle_run
 from .examples import triangle_sides_nm as triangle_sides_nm
+from .feasibility import check_memory as check_memory
+from .feasibility import check_start as check_start
+from .feasibility import memory_needed_MB as memory_needed_MB
 from .flexible_water import SPC_FW as SPC_FW
 from .flexible_water import SPC_FW_MASSES as SPC_FW_MASSES
 from .flexible_water import flexible_water as flexible_water
@@ -38,6 +40,7 @@ from .losses import bond_order as bond_order
 from .losses import density_g_per_cm3 as density_g_per_cm3
 from .losses import deviation as deviation
 from .losses import drmsd as drmsd
+from .losses import energies_eV as energies_eV
 from .losses import nearest_neighbor_distance as nearest_neighbor_distance
 from .losses import pair_distances as pair_distances
 from .losses import pressure_eV_per_A3 as pressure_eV_per_A3
@@ -46,6 +49,7 @@ from .losses import radius_of_gyration as radius_of_gyration
 from .losses import rmsd as rmsd
 from .losses import rmsf as rmsf
 from .losses import straightness as straightness
+from .losses import temperature as temperature
 from .losses import tetrahedral_order as tetrahedral_order
 from .losses import velocity_autocorrelation as velocity_autocorrelation
 from .losses import vibrational_spectrum as vibrational_spectrum
@@ -53,5 +57,8 @@ from .losses import weighted_sum as weighted_sum
 from .pair_interactions import MixedLennardJones as MixedLennardJones
 from .plots import animate_triangle as animate_triangle
 from .plots import plot_angle_gradients as plot_angle_gradients
+from .plots import plot_parting_paths as plot_parting_paths
+from .plots import plot_truncation_bias as plot_truncation_bias
 from .plots import plot_two_sweeps as plot_two_sweeps
 from .reversible import simulate_reversibly as simulate_reversibly
+from .truncation import truncation_bias as truncation_bias

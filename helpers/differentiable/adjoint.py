@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-if TYPE_CHECKING:
-    from helpers.differentiable.reversible import Stop, Whole, _Plan
+from helpers.differentiable.reversible_steps import Plan, Stop
+from helpers.differentiable.whole_numbers import (
+    BUFFER_BITS,
+    POSITION_A,
+    VELOCITY_A_PER_FS,
+    Whole,
+    divide,
+)
+
+LOST_A = 1e-6  # if the way back misses a stored position by this, the gradient is NaN
 
 
 class Adjoint(NamedTuple):
@@ -31,31 +39,23 @@ class Adjoint(NamedTuple):
 
 
 def go_back(
-    plan: _Plan, wanted: Any, constants: Any, begun: Any, kept: Any, cotangents: Any
+    plan: Plan, wanted: Any, constants: Any, begun: Any, kept: Any, cotangents: Any
 ) -> tuple[Any, Any, Any, Any]:
     """Return the derivatives with respect to constants, positions, velocities, thermostat.
 
     Parameters
     ----------
-    plan : _Plan
+    plan : Plan
     wanted : pytree of bool
         Which of the constants are differentiated.
     constants : pytree of arrays
     begun : tuple
         Whole numbers and thermostat of the start.
     kept : tuple
-        What `_Plan.run` kept.
+        What `Plan.run` kept.
     cotangents : pytree
         Derivatives with respect to the final state and the records.
     """
-    from helpers.differentiable.reversible import (
-        BUFFER_BITS,
-        LOST_A,
-        POSITION_A,
-        VELOCITY_A_PER_FS,
-        _divide,
-    )
-
     leaves, tree = jax.tree.flatten(constants)
     flags = jax.tree.leaves(wanted)
     chosen = [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
@@ -74,7 +74,7 @@ def go_back(
 
     def unscale(factor: Any, whole: Whole, note: Any, adjoint: Adjoint, step: Any) -> Any:
         numerator, thermostat = note
-        v, buffer = _divide(whole.v, whole.buffer, numerator)
+        v, buffer = divide(whole.v, whole.buffer, numerator)
         whole = whole._replace(v=v, buffer=buffer)
         more, (of_v, of_thermostat) = pull(
             lambda c, v, bath: plan.scale(factor, c, v, bath, step),

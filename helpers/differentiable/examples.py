@@ -19,7 +19,8 @@ from ase import units
 from helpers import checks
 from helpers.differentiable import losses
 from helpers.differentiable.bonded import HarmonicAngles, HarmonicBonds
-from helpers.differentiable.descent import Descent, descend
+from helpers.differentiable.descent import Descent, descend, over_seeds, stack
+from helpers.differentiable.feasibility import check_start
 from helpers.differentiable.interactions import Sum
 from helpers.differentiable.pair_interactions import MixedLennardJones
 from helpers.errors import DataError
@@ -63,6 +64,15 @@ class Fluid:
     thermostat: str = "rescaling"
     relaxation_fs: float = 200.0
 
+    def __post_init__(self) -> None:
+        checks.whole("n_atoms", self.n_atoms, 2)
+        checks.whole("steps", self.steps, 1)
+        for name in (
+            "length_nm", "temperature_K", "timestep_fs", "epsilon_kJ_per_mol", "cutoff_nm",
+            "apart_nm", "relaxation_fs",
+        ):  # fmt: skip
+            checks.number(name, getattr(self, name))
+
     @property
     def cell(self) -> Any:
         """Cell vectors, Å."""
@@ -89,6 +99,16 @@ class Fluid:
         **options
             For it.
         """
+        field, start, integrator, at = self._prepare(sigma_nm, draw)
+        options = {"record": lambda state, *_: (), "record_every": self.steps, **options}
+        return simulation(field, start, integrator, self.steps, **at, **options)
+
+    def check(self, sigma_nm: float, draw: Any) -> float:
+        """Return frequency · time step at a start, or raise `DataError`: see `check_start`."""
+        field, start, integrator, at = self._prepare(sigma_nm, draw)
+        return check_start(field, start, integrator, **at)
+
+    def _prepare(self, sigma_nm: Any, draw: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
         positions, velocities = draw
         field = MixedLennardJones(10 * self.cutoff_nm, "truncated")
         parameters = {"epsilon_eV": self.epsilon_kJ_per_mol * KJ, "sigma_A": 10 * sigma_nm}
@@ -101,10 +121,10 @@ class Fluid:
         )
         masses = np.full(self.n_atoms, MASS)
         at = {"parameters": parameters, "cell": jnp.asarray(self.cell)}
-        key = jax.random.key(0)
-        start = initialize(field, integrator, positions, velocities, masses, key, **at)
-        options = {"record": lambda state, *_: (), "record_every": self.steps, **options}
-        return simulation(field, start, integrator, self.steps, **at, **options)
+        start = initialize(
+            field, integrator, positions, velocities, masses, jax.random.key(0), **at
+        )
+        return field, start, integrator, at
 
     def loss(self, sigma_nm: Any, draw: Any, **options: Any) -> Any:
         """Return | mean distance to the nearest neighbor − 0.5 nm | at the end, and the mean."""
@@ -114,7 +134,12 @@ class Fluid:
 
 
 def fit_sigma(
-    *, seed: int = 0, epochs: int = 15, rate: Any = 0.01, fluid: Fluid | None = None
+    *,
+    seed: int = 0,
+    epochs: int = 15,
+    rate: Any = 0.01,
+    starts_per_epoch: int = 1,
+    fluid: Fluid | None = None,
 ) -> Descent:
     """Find σ of a Lennard-Jones fluid from a distance: theory 0.445 nm, start 0.535 nm.
 
@@ -125,26 +150,45 @@ def fit_sigma(
     epochs : int
     rate : float or optax schedule
         By what the gradient (nm per nm) is multiplied.
+    starts_per_epoch : int
+        With more than one, each epoch follows the mean gradient of so many starts, which are
+        simulated side by side.
     fluid : Fluid, optional
 
     Returns
     -------
     Descent
         Its table has ``sigma_nm``, ``nearest_nm`` and ``gradient`` of each epoch.
+
+    Raises
+    ------
+    DataError
+        If the time step is too long for the first start.
     """
     import optax
 
-    fluid = fluid or Fluid()
+    checks.whole("epochs", epochs, 1)
+    checks.whole("starts_per_epoch", starts_per_epoch, 1)
+    fluid, first = fluid or Fluid(), 1000 * checks.seed(seed)
     with double_precision():
-        draws = [fluid.draw(1000 * checks.seed(seed) + epoch) for epoch in range(epochs)]
+        rows = [
+            [fluid.draw(first + epoch + run * epochs) for run in range(starts_per_epoch)]
+            for epoch in range(epochs)
+        ]
 
         def loss(parameters: Any, draw: Any) -> Any:
             value, nearest = fluid.loss(parameters["sigma_nm"], draw, checkpoint_every=1)
             return value, {"sigma_nm": parameters["sigma_nm"], "nearest_nm": nearest}
 
         start = {"sigma_nm": 0.6 / 2 ** (1 / 6)}
+        fluid.check(start["sigma_nm"], rows[0][0])
         names = {"loss": "nm", "sigma_nm": "nm", "nearest_nm": "nm", "gradient_norm": "nm/nm"}
-        return descend(loss, start, optax.sgd(rate), draws, steps=fluid.steps, units=names)
+        steps = fluid.steps * starts_per_epoch
+        if starts_per_epoch == 1:
+            draws = [row[0] for row in rows]
+            return descend(loss, start, optax.sgd(rate), draws, steps=steps, units=names)
+        draws = [stack(row) for row in rows]
+        return descend(over_seeds(loss), start, optax.sgd(rate), draws, steps=steps, units=names)
 
 
 def structure_before_and_after(
@@ -168,7 +212,7 @@ def structure_before_and_after(
     r_A = np.arange(0.25, 5 * fluid.length_nm, 0.25)
     with double_precision():
         draws = [fluid.draw(1000 * checks.seed(seed) + run) for run in range(n_runs)]
-        draws = jax.tree.map(lambda *rows: jnp.stack(rows), *draws)
+        draws = stack(draws)
 
         def g(sigma_nm: Any, draw: Any) -> Any:
             end = fluid.run(sigma_nm, draw).state.positions
@@ -291,8 +335,8 @@ def fit_angle(
         return value, {"angle_deg": jnp.degrees(parameters["angle"]), "distance_nm": distance}
 
     with double_precision():
-        names = {"loss": "nm", "angle_deg": "degrees", "distance_nm": "nm"}
-        names["gradient_norm"] = "nm/radian"
+        names = {"loss": "nm", "angle": "radian", "angle_deg": "degrees", "distance_nm": "nm"}
+        names |= dict.fromkeys(("gradient_norm", "gradient.angle"), "nm/radian")
         return descend(
             loss,
             {"angle": np.radians(start_deg)},
@@ -412,7 +456,7 @@ def fit_triangle(*, seed: int = 0, epochs: int = 20, rate: Any = 0.02) -> Descen
             side = triangle_sides_nm(end).mean()
             return losses.deviation(side, 1.0), {"side_nm": side}
 
-        names = {"loss": "nm", "side_nm": "nm"}
+        names = {"loss": "nm", "side_nm": "nm", "network": "nm → kJ/(mol nm)"}
         result = descend(loss, arrays, optax.adam(rate), [()] * epochs, steps=400, units=names)
         trained = equinox.combine(result.parameters, rest)
     return Descent(trained, result.table, result.units, result.steps_per_second)

@@ -2,7 +2,7 @@
 
 Where the exact form of a quantity jumps or has kinks (a histogram, the nearest neighbor, an
 absolute value), a width makes it smooth; without one the exact form is returned. Its gradient is
-right wherever there is one, and zero for a histogram.
+right wherever there is one, and zero for a histogram. All others have one form, which is smooth.
 
 Positions and velocities may have any axes in front, such as one for frames: ``(...)`` below. Units:
 Å, fs, eV, u. Work inside ``with double_precision():``.
@@ -21,6 +21,7 @@ from ase import units
 from helpers import checks
 from helpers.differentiable.bonded import safe_sqrt
 from helpers.errors import ConfigError, nearest
+from helpers.md.integrators import temperature as temperature
 from helpers.md.pairs import to_nearest_image
 from helpers.md.simulation import ForceField
 from helpers.md.vibrations import PER_CM_PER_FS
@@ -362,6 +363,26 @@ def vibrational_spectrum(velocities: Any, masses: Any, interval_fs: float) -> tu
     return wavenumbers, power / (power.sum() * wavenumbers[1])
 
 
+def energies_eV(
+    field: ForceField, parameters: Any, positions: Any, cell: Any = None, neighbors: Any = None
+) -> Any:
+    """Return the potential energies of frames, (...), eV.
+
+    Parameters
+    ----------
+    field : ForceField
+    parameters : pytree of arrays
+    positions : array of shape (..., n_atoms, 3), Å
+        Recorded frames: their energies with other parameters, for example.
+    cell, neighbors
+        As for `simulate`, the same for all frames.
+    """
+    positions = jnp.asarray(positions)
+    frames = positions.reshape(-1, *positions.shape[-2:])
+    energies = jax.vmap(lambda x: field(parameters, x, cell, neighbors)[0])(frames)
+    return energies.reshape(positions.shape[:-2])
+
+
 def pressure_eV_per_A3(
     field: ForceField,
     parameters: Any,
@@ -372,8 +393,10 @@ def pressure_eV_per_A3(
 ) -> Any:
     """Return the pressure (2 K − dE/d ln L)/(3 V), L the length of the cell, eV/Å³.
 
-    Times `ase.units.bar` to the power −1 it is in bar. For any force field whose energy JAX can
-    differentiate with respect to positions and cell.
+    Divided by `ase.units.bar` it is in bar. For any force field whose energy JAX can differentiate
+    with respect to positions and cell. With a bare cutoff it is the pressure of the forces: the
+    jump of the energy there would add a part that no derivative contains (Trokhymchuk, Alejandre,
+    J. Chem. Phys. 111, 8510 (1999)).
     """
 
     def stretched(factor: Any) -> Any:

@@ -59,6 +59,30 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
     return ax
 
 
+def plot_truncation_bias(
+    table: pd.DataFrame, ax: Axes | None = None, *, color: str = BLUE, label: str | None = None
+) -> Axes:
+    """Draw by how much truncated gradients are too small or too large, against the window.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `truncation_bias`.
+    color, label : str
+    """
+    with style():
+        ax = ax or new_axes()
+        ax.axhline(0, color=BLACK, lw=1)
+        bias, error = 100 * table["relative_bias"], 100 * table["standard_error"]
+        ax.errorbar(
+            table["window_steps"], bias, error, color=color, marker="o", capsize=3, label=label
+        )
+        ax.set(xscale="log", xlabel="window, steps", ylabel="bias of the gradient, %")
+        if label:
+            ax.legend()
+    return ax
+
+
 def plot_structure(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw g(r) before and after a fit.
 
@@ -140,6 +164,52 @@ def animate_triangle(motion: np.ndarray, path: Path) -> Path:
             file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
         )
     return path
+
+
+def plot_parting_paths(ax: Axes | None = None) -> Axes:
+    """Draw two balls among round disks: a small difference of direction grows with each bounce."""
+    from matplotlib.patches import Circle
+
+    radius, height, bounces, degrees = 0.3, np.sqrt(3) / 2, 7, 17.0
+    centers = np.array(
+        [(i + 0.5 * (j % 2), j * height) for i in range(-9, 20) for j in range(-9, 20)]
+    )
+    start = np.array([1.0, 2.5 * height])
+    paths = []
+    with style():
+        ax = ax or new_axes()
+    for angle, color in ((np.radians(degrees), BLUE), (np.radians(degrees + 0.1), ORANGE)):
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        path = _bounce(start, direction, centers, radius, bounces)
+        ax.plot(*path.T, color=color, lw=1.5)
+        paths.append(path)
+    low, high = (np.concatenate(paths).min(0) - 0.5, np.concatenate(paths).max(0) + 0.5)
+    for center in centers[((centers > low) & (centers < high)).all(1)]:
+        ax.add_patch(Circle(tuple(center), radius, facecolor="0.85", edgecolor=BLACK, lw=0.8))
+    ax.plot(*start, "o", color=BLACK)
+    ax.set(title="Two directions, 0.1° apart", aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def _bounce(
+    start: np.ndarray, direction: np.ndarray, centers: np.ndarray, radius: float, bounces: int
+) -> np.ndarray:
+    """Return the corners of the path of a point that disks reflect."""
+    path = [start]
+    for _ in range(bounces):
+        away = path[-1] - centers
+        along = away @ direction
+        roots = along**2 - (away**2).sum(1) + radius**2
+        times = np.where(roots > 0, -along - np.sqrt(np.maximum(roots, 0)), np.inf)
+        times[times < 1e-9] = np.inf
+        hit = int(times.argmin())
+        if not np.isfinite(times[hit]):
+            return np.array([*path, path[-1] + 3 * direction])
+        path.append(path[-1] + times[hit] * direction)
+        normal = (path[-1] - centers[hit]) / radius
+        direction = direction - 2 * (direction @ normal) * normal
+    return np.array(path)
 
 
 def plot_two_sweeps(ax: Axes | None = None) -> Axes:

@@ -10,6 +10,8 @@ from .lennard_jones import ARGON as ARGON
 from .lennard_jones import LennardJones as LennardJones
 from .monitor import GeneralMonitor as GeneralMonitor
 from .monitor import Monitor as Monitor
+from .pairs import PairSearch as PairSearch
+from .pairs import run_with_room as run_with_room
 from .phase import Phase as Phase
 from .phase import judge_phase as judge_phase
 from .phase import tetrahedral_order as tetrahedral_order
@@ -32,6 +34,7 @@ from .short_range import find_pes_hole as find_pes_hole
 from .short_range import scan_close_contact as scan_close_contact
 from .short_range import with_core_repulsion as with_core_repulsion
 from .simulation import ForceField as ForceField
+from .simulation import from_energy as from_energy
 from .simulation import initialize as initialize
 from .simulation import simulate as simulate
 from .structure import first_peak_A as first_peak_A

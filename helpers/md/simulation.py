@@ -233,10 +233,15 @@ def simulate(
         Gradients go back through the last `window` steps before each record only, as if the system
         had been there by itself (truncated backpropagation). Where the motion is chaotic they do
         not explode, and are biased: they lack what takes longer. At most `record_every`.
+        (`helpers.differentiable.truncation_bias` measures the bias.)
     vectorize : bool
         Compute all replicas at once (fast for small systems, and on a GPU), or one after the other
         (fast where the numbers of one replica fill the cache of a processor).
     """
+    checks.whole("steps", steps, 0)
+    checks.whole("record_every", record_every, 1)
+    if checkpoint_every is not None:
+        checks.whole("checkpoint_every", checkpoint_every, 1)
     if window is not None:
         checks.whole("window", window, 1, record_every)
     record = _frame(integrator) if record is None else record
@@ -265,7 +270,11 @@ def simulate(
         fixed = jax.lax.stop_gradient((parameters, cell, integrator))
         carry = jax.lax.stop_gradient(carry)
         carry, _ = jax.lax.scan(stepper(*fixed), carry, None, record_every - window)
-        carry, _ = _scan(take_step, jax.lax.stop_gradient(carry), window, checkpoint_every)
+        state, lists = jax.lax.stop_gradient(carry)
+        # The forces at the beginning of the window belong to its first step.
+        energy, forces = bind(force_field, parameters, cell, lists, vectorize)(state.positions)
+        carry = (state._replace(energy=energy, forces=forces), lists)
+        carry, _ = _scan(take_step, carry, window, checkpoint_every)
         return carry, record(carry[0])
 
     records_per_checkpoint = (checkpoint_every or steps) // record_every or None

@@ -4,11 +4,11 @@
 # **You will learn**
 #
 # - that a simulation is a function of its force field, and that this function has derivatives;
-# - to check a derivative: finite differences as the referee, and where they fail themselves;
+# - to check a derivative with finite differences, and where these fail themselves;
 # - to find an angle and a diameter from what a simulation should show;
-# - why such derivatives explode, and what tames them.
+# - why such derivatives explode, and what the remedies cost.
 #
-# **Time:** 90 minutes, of which the computer needs about two.
+# **Time:** 100 minutes, of which the computer needs about two.
 #
 # **Before you start:** lesson 05 (dynamics and thermostats). What a derivative is; a little Python.
 
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
+import pandas as pd
 from ase import units
 from IPython.display import Markdown
 
@@ -31,31 +32,28 @@ from helpers.differentiable import (
     descend,
     fit_triangle,
     plot_angle_gradients,
+    plot_parting_paths,
     plot_two_sweeps,
     radial_distribution,
+    stack,
     triangle_run,
     triangle_sides_nm,
 )
+from helpers.frames import data_folder
 from helpers.plots import BLACK, BLUE, GREEN, ORANGE, RED, style, with_alt_text
 
 warnings.filterwarnings("ignore")
 jax.config.update("jax_enable_x64", True)  # numbers of 64 bits: about 16 digits
 
+# Stored result: what three larger studies found (benchmarks/through_simulations).
+STUDIES = pd.read_csv(data_folder() / "stored" / "through_simulations.csv")
+
 # %% [markdown]
-# ## Theory in one paragraph
+# ## A picture first: a chain of steps
 #
-# One time step is a function $s$ of positions and velocities, $z = (\mathbf r, \mathbf v)$, and of the parameters
-# $p$ of the force field. A simulation applies it $n$ times, and a *loss* $L$ compares the end with what it
-# should be. By the chain rule the derivative of $L$ (a length in nm below) with respect to $p$ is
-#
-# $$\frac{dL}{dp} = \sum_{k=1}^{n} \frac{\partial L}{\partial z_n} \, J_n J_{n-1} \cdots J_{k+1} \,
-# \frac{\partial s}{\partial p}\bigg|_k, \qquad J_k = \frac{\partial z_k}{\partial z_{k-1}}$$
-#
-# JAX knows the derivative of every operation in a step, and multiplies them for you: *automatic
-# differentiation*, exact but for rounding. It can go along with the simulation and carry $dz/dp$ forward
-# (**forward mode**: one sweep for each parameter), or go back from the end and carry $dL/dz$
-# (**reverse mode**: one sweep for all parameters, but the way has to be remembered). Whether the product of the
-# matrices $J_k$ grows or shrinks decides whether the derivative is of any use.
+# A simulation turns a start $z_0$ into an end $z_n$, one step after the other, and each step uses the parameters $p$
+# of the force field. At the end stands one number, the loss $L$. Before you run the cell: if $p$ changes a little, through
+# which boxes does the change reach $L$?
 
 # %%
 with style():
@@ -68,7 +66,32 @@ with_alt_text(
 )
 
 # %% [markdown]
-# ## Exercise 9 (1): a derivative and its referee (5 points)
+# <details><summary>What you should have seen</summary>
+#
+# Through all of them. The parameter enters in every step, so it changes the end directly in the last step, by one step of
+# motion in the step before, and so on. One can follow the change with the simulation (blue), or ask from the end how much the
+# loss would notice of a change at each step (orange). Both add up the same products.
+#
+# </details>
+#
+# ## Theory in one paragraph
+#
+# One time step is a function $s$ of positions and velocities, $z = (\mathbf r, \mathbf v)$, and of the parameters
+# $p$. A simulation applies it $n$ times, and a *loss* $L$ (a length in nm below) compares the end with what it
+# should be. By the chain rule
+#
+# $$\frac{dL}{dp} = \sum_{k=1}^{n} \frac{\partial L}{\partial z_n} \, J_n J_{n-1} \cdots J_{k+1} \,
+# \frac{\partial s}{\partial p}\bigg|_k, \qquad J_k = \frac{\partial z_k}{\partial z_{k-1}}$$
+#
+# JAX knows the derivative of every operation in a step and multiplies them for you. This is *automatic
+# differentiation* ([Baydin et al., 2018](https://doi.org/10.48550/arXiv.1502.05767)): exact but for rounding. It can go along with the
+# simulation and carry $dz/dp$ forward (**forward mode**: one sweep for each parameter), or go back from the end and carry
+# $dL/dz$ (**reverse mode**: one sweep for all parameters, but the way has to be remembered). Whether the product of the
+# matrices $J_k$ grows or shrinks decides whether the derivative is of any use. Force fields of proteins have been
+# learned in this way ([Greener & Jones, 2021](https://doi.org/10.1371/journal.pone.0256990)).
+
+# %% [markdown]
+# ## Exercise 9.1: a derivative and its referee (5 points)
 #
 # *Why:* a wrong gradient raises no error. It has to be compared with something that cannot share the fault.
 #
@@ -76,16 +99,30 @@ with_alt_text(
 # $-k x$. The exact motion is $x = \cos \omega t$ with $\omega = \sqrt{k/m}$ (in the units below
 # $\sqrt{k \cdot \mathtt{ACCELERATION} / m}$, 1/fs).
 #
-# **Predict**, before you compute: how does $|dx/dk|$ change if the simulation is twice as long? Differentiate the
-# exact motion.
+# **Predict.** How does $|dx/dk|$ change if the simulation is twice as long? (Differentiate the exact motion.) And how well
+# will a central difference agree with the derivative if its width $h$ is made smaller and smaller?
 #
-# **Do.** Write, with operations of `jax.numpy`,
+# **Compute,** with operations of `jax.numpy`,
 #
-# - `position(stiffness, n_steps)`: $x$ (Å) after `n_steps` steps of velocity Verlet with `DT_FS`. (A loop that JAX
-#   compiles in no time is `jax.lax.fori_loop(0, n_steps, step, start)` with `step(i, state)`, or
-#   `jax.lax.scan` with `length=n_steps`.)
-# - `slope` (float): its derivative with respect to the stiffness at 2 eV/Å² and 500 steps, by `jax.grad`;
-# - `central(function, x, h)`: the central difference $(f(x + h) - f(x - h))/(2h)$.
+# - `position(stiffness, n_steps)`: $x$ (Å) after `n_steps` steps of velocity Verlet with `DT_FS`. (2 points)
+# - `slope` (float): its derivative with respect to the stiffness at 2 eV/Å² and 500 steps, by `jax.grad`; (1 point)
+# - `central(function, x, h)`: the central difference $(f(x + h) - f(x - h))/(2h)$. (2 points)
+#
+# <details><summary>Hint 1</summary>
+#
+# A loop that JAX compiles at once, however long it is, is `jax.lax.fori_loop(0, n_steps, step, start)` with
+# `step(i, state)`, or `jax.lax.scan(step, start, length=n_steps)` with `step(state, _)`, which returns
+# `(state, None)`. An ordinary Python loop works, too, and takes longer to prepare.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The state is the pair `(x, v)`, which starts as `(jnp.array(1.0), jnp.array(0.0))`. A step of velocity Verlet: half a kick
+# with the acceleration at the old position, a drift, half a kick with the acceleration at the new one.
+# `jax.grad(lambda k: position(k, 500))` is the derivative as a function of the stiffness.
+#
+# </details>
 
 # %%
 DT_FS = 2.0
@@ -214,7 +251,16 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (2): the angle of two molecules (6 points)
+# <details><summary>What you should have seen</summary>
+#
+# On the left an oscillation whose envelope is a straight line: the derivative grows in proportion to time. On the right a
+# valley. To the right of it the central difference is too coarse, to the left the digits of the computer are used up, and only
+# in between is it a referee.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.2: the angle of two molecules (6 points)
 #
 # *Why:* this is the whole method in its smallest form: simulate, compare, step downhill.
 #
@@ -222,13 +268,27 @@ Markdown(
 # their outer atoms should be 1 nm apart. `loss_and_slope(angle)` returns the loss, | distance − 1 nm |, and its
 # derivative with respect to the angle (in radians).
 #
-# **Predict:** which angle makes it so? (Geometry.) Will a descent with a constant rate end there?
+# **Predict.** Which angle makes it so? (Geometry.) Will a descent with a constant rate end there?
 #
-# **Do.**
+# **Compute.**
 #
-# - `angles` (21 numbers, degrees): start at 110° and take 20 steps angle ← angle − 0.1 · slope, both in radians;
+# - `angles` (21 numbers, degrees): start at 110° and take 20 steps angle ← angle − 0.1 · slope, both in radians; (2 points)
 # - `settled` (numbers, degrees): start at 110° once more, and let the rate become smaller from step to step, as you
-#   like, until the last angle is within 1° of the right one. At most 60 steps.
+#   like, until the last angle is within 1° of the right one. At most 60 steps. (2 points)
+#
+# <details><summary>Hint 1</summary>
+#
+# One function of a list of rates makes both: it starts at `np.radians(110.0)`, takes a step for each rate, and returns
+# all angles in degrees, the first one included.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# If the rate falls too fast, the descent stops on the way: the sum of all steps has to reach from 110° to the goal.
+# Multiplying the rate by 0.9 in each step is slow enough.
+#
+# </details>
 
 # %%
 loss_and_slope = jax.jit(jax.value_and_grad(lambda angle: angle_loss(angle)[0]))
@@ -309,7 +369,7 @@ float(2.0 * _constant + 1.0 * _falling + 1.0 * (_falling and _close))
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Why does the descent with a constant rate jump back and forth for ever, by
+# **Explain** (2 points, marked by hand). Why does the descent with a constant rate jump back and forth for ever, by
 # how much, and why does it not stop on its own when it comes close?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text9-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
@@ -333,18 +393,35 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (3): the sign and the size (2 points)
+# <details><summary>What you should have seen</summary>
 #
-# *Why:* a gradient says two things, and here only one of them deserves trust.
+# Both descents come down at the same pace at first. With a constant rate the angle then jumps between two values on both sides of
+# the goal; with a falling rate the jumps become smaller and die out. The gradient is right at every step; what to do
+# with it is a question of its own.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.3: the sign and the size (2 points)
+#
+# *Why:* a gradient says two things, which way and how steeply, and here only one of them deserves trust.
 #
 # The next cell computes the slope for sixty starts between 3° and 180°.
 #
-# **Predict:** for how many of them does a step downhill lead towards the right angle?
+# **Predict.** For how many of them does a step downhill lead towards the right angle? And is the slope larger far from
+# the goal or close to it?
 #
-# **Do.** Compute from `table`
+# **Compute** from `table` (`angle_deg`, `gradient_nm_per_radian`)
 #
 # - `right_way` (float): the share of its rows whose slope has the sign that leads towards `target_deg`;
 # - `spread` (float): the largest size of a slope, divided by the median size.
+#
+# <details><summary>Hint</summary>
+#
+# Downhill is against the slope. Above the goal the angle must fall, so the slope must be positive there, and negative below.
+# The size is the absolute value.
+#
+# </details>
 
 # %% tags=["measured"]
 table = angle_gradients(np.arange(3.0, 181.0, 3.0))
@@ -407,21 +484,35 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (4): forward or reverse? (3 points)
+# <details><summary>What you should have seen</summary>
+#
+# Nearly all signs are right, on both sides. The sizes follow the curve of geometry, which is lowest where the way is
+# longest: at 150° the slope is smaller than at 93°. Near 180° the points leave the curve.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.4: forward or reverse? (3 points)
 #
 # *Why:* one of the two modes is always the wrong one; for a network with a million weights, a million times so.
 #
 # `spread_out(sigmas_nm)` runs a fluid of 50 atoms, each with a diameter of its own, and returns the mean distance to
 # the nearest neighbor at the end, nm.
 #
-# **Predict:** how many sweeps does each mode need for the derivatives with respect to all 50 diameters? And for the
-# derivative with respect to one number that all atoms share?
+# **Predict.** How many sweeps does each mode need for the derivatives with respect to all 50 diameters? And for the
+# derivative with respect to one number that all atoms share? How many times as long as the simulation will a sweep take?
 #
-# **Do.** At `same`, 50 diameters of 0.45 nm, compute
+# **Compute,** at `same`, 50 diameters of 0.45 nm,
 #
-# - `each` (array of shape (50,)): the derivative with respect to every diameter, in reverse mode (`jax.grad`);
-# - `along` (float): the derivative if all diameters change together, in forward mode
-#   (`jax.jvp(function, (x,), (direction,))` returns the value and the derivative along a direction).
+# - `each` (array of shape (50,)): the derivative with respect to every diameter, in reverse mode (`jax.grad`); (2 points)
+# - `along` (float): the derivative if all diameters change together, in forward mode. (1 point)
+#
+# <details><summary>Hint</summary>
+#
+# `jax.jvp(function, (x,), (direction,))` returns two things: the value, and the derivative along a direction. The direction in
+# which all diameters grow alike is an array of ones.
+#
+# </details>
 
 # %%
 cool = Fluid(steps=200)
@@ -508,21 +599,58 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (5): gradients that explode (6 points)
+# <details><summary>What you should have seen</summary>
+#
+# Fifty bars of different heights from one sweep, in a few times the time of the simulation: an atom in a crowd has more to
+# say about the mean distance than a lonely one. The sum of the bars is the derivative in forward mode, to all digits.
+#
+# </details>
+
+# %% [markdown]
+# ## A second picture: round obstacles
+#
+# A ball flies among fixed disks. A second ball starts at the same place, in a direction that differs by a tenth of a degree. Before you run
+# the cell: after how many bounces will they fly in different directions?
+
+# %%
+with style():
+    figure, ax = plt.subplots(figsize=(8, 4.6))
+with_alt_text(
+    plot_parting_paths(ax),
+    "Two paths among round disks. They start together, and their distance grows at each bounce; after a few "
+    "bounces they hit different disks.",
+)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# After three or four. A round surface reflects neighboring paths in different directions, so each bounce multiplies
+# their difference by about the same factor. A fluid does the same with every small change, also with one of its parameters.
+#
+# </details>
+#
+# ## Exercise 9.5: gradients that explode (6 points)
 #
 # *Why:* this, not the cost, limits what can be learned through long simulations.
 #
 # Two runs whose σ differs by a hair part exponentially where the motion is chaotic, and the derivative of the end
-# with respect to σ grows as fast. The next cell follows $\lVert dx/d\sigma \rVert$ along 20 ps of the fluid, in forward
-# mode: at constant energy at 1 K and at 300 K, with its velocities rescaled to 1 K, and with friction (Langevin, 1/γ = 200 fs).
+# with respect to σ grows as fast ([Metz et al., 2021](https://doi.org/10.48550/arXiv.2111.05803)). The next cell follows
+# $\lVert dx/d\sigma \rVert$ along 20 ps of the fluid, in forward mode: at constant energy at 1 K and at 300 K, with
+# its velocities rescaled to 1 K, and with friction (Langevin, 1/γ = 200 fs).
 #
-# **Predict:** in which of the four does it grow fastest, in which least?
+# **Predict.** In which of the four does it grow fastest, in which least?
 #
-# **Do.**
+# **Compute.**
 #
 # - `growth_per_ps(times_ps, sizes)`: the rate $\lambda$ (1/ps) if the sizes grow as $e^{\lambda t}$: the slope of the
-#   straight line through their natural logarithms, by least squares;
-# - `rates` (dict): for each of the four in `sizes`, the rate over the last 15 ps.
+#   straight line through their natural logarithms, by least squares; (2 points)
+# - `rates` (dict): for each of the four in `sizes`, the rate over the last 15 ps. (2 points)
+#
+# <details><summary>Hint</summary>
+#
+# `np.polyfit(x, y, 1)` returns slope and intercept. `late = times_ps > 5` picks the last 15 ps from both arrays.
+#
+# </details>
 
 # %% tags=["measured"]
 conditions = {
@@ -608,7 +736,7 @@ float(1.0 * _exact + 1.0 * _shrinks + 2.0 * sum(map(bool, _good)) / 4)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Friction tames the gradient. For which quantities may you use this remedy
+# **Explain** (2 points, marked by hand). Friction tames the gradient. For which quantities may you use this remedy
 # without harm, and for which does it change the answer? Name a remedy that could serve for the others.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text9-5", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
@@ -637,31 +765,158 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (6): the diameter of a fluid (4 points)
+# <details><summary>What you should have seen</summary>
+#
+# Straight lines on a logarithmic axis, once the first picoseconds are over: exponential growth, steepest in the hot fluid. Rescaling helps
+# because it cools. Friction helps most: the curve is almost flat.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.6: only the last steps (3 points)
+#
+# *Why:* a gradient that goes back a short way only cannot explode. What does it miss?
+#
+# `simulate(…, window=w)` goes back through the last `w` steps before the end and treats the state before them as
+# given. The next cell computes the derivative of the mean distance to the nearest neighbor with respect to σ
+# for eight starts of the cool fluid, with windows of 2 to 200 steps; 200 are all.
+#
+# **Predict.** Which window will be long enough for nine tenths of the whole derivative? And which sign does the error have?
+#
+# **Compute** from `slopes` (window → eight derivatives)
+#
+# - `bias` (dict): for each window, the mean over the starts divided by the mean of the whole derivative, less 1; (2 points)
+# - `long_enough` (int): the shortest of these windows whose bias is less than 10 %, with either sign. (1 point)
+
+# %% tags=["measured"]
+eight = stack([cool.draw(seed) for seed in range(8)])
+
+
+def slopes_through(window):
+    """Return the derivatives of eight starts, through the last `window` of 200 steps."""
+
+    def value(sigma_nm, start):
+        return cool.loss(sigma_nm, start, checkpoint_every=1, window=window)[1]
+
+    return np.asarray(jax.jit(jax.vmap(jax.grad(value), (None, 0)))(0.45, eight))
+
+
+slopes = {window: slopes_through(window) for window in (2, 10, 30, 80, 200)}
+
+# %% nbgrader={"grade": false, "grade_id": "ex9-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# bias = …
+# long_enough = …
+### BEGIN SOLUTION
+bias = {window: float(rows.mean() / slopes[200].mean() - 1) for window, rows in slopes.items()}
+long_enough = min(window for window, one in bias.items() if abs(one) < 0.1)
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex9-6-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+print("bias: " + ", ".join(f"{one:+.0%} ({window} steps)" for window, one in bias.items()))
+with style():
+    figure, ax = plt.subplots(figsize=(8, 4.6))
+ax.axhline(0, color=BLACK, lw=1)
+for start in range(8):
+    single = [rows[start] / slopes[200][start] - 1 for rows in slopes.values()]
+    ax.plot(list(slopes), 100 * np.array(single), color=BLUE, alpha=0.3, lw=1)
+ax.plot(
+    list(bias), 100 * np.array(list(bias.values())), color=BLUE, marker="o", label="mean of eight"
+)
+ax.axvline(long_enough, color=RED, lw=1, ls=":", label="long enough")
+ax.set(
+    title="Bias of a truncated gradient",
+    xlabel="window, steps",
+    ylabel="bias, %",
+    xscale="log",
+    ylim=(-110, 110),
+)
+ax.legend()
+with_alt_text(
+    figure,
+    "Bias of the derivative against the window, for eight starts (thin) and their mean: "
+    + ", ".join(f"{one:+.0%} with {window} steps" for window, one in bias.items())
+    + ".",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test9-6", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Two points for the bias of the windows, one for the shortest that will do.
+assert len(bias) == 5, "One bias for each of the five windows."
+### BEGIN HIDDEN TESTS
+import numpy as _np
+
+_whole = float(_np.mean(slopes[200]))
+_expected = {_w: float(_np.mean(_rows)) / _whole - 1 for _w, _rows in slopes.items()}
+_good = [abs(float(bias.get(_w, _np.nan)) - _one) < 0.006 for _w, _one in _expected.items()]
+_shortest = min(_w for _w, _one in _expected.items() if abs(_one) < 0.1)
+_window = int(long_enough) == _shortest
+if not all(_good):
+    print(
+        "bias: expected " + ", ".join(f"{_w}: {_one:.3f}" for _w, _one in _expected.items()) + "."
+    )
+if not _window:
+    print(f"long_enough: expected {_shortest} steps.")
+2.0 * sum(map(bool, _good)) / 5 + float(_window)
+### END HIDDEN TESTS
+
+# %% tags=["discussion"]
+Markdown(
+    f"**Discussion.** With 2 steps the derivative is {abs(bias[2]):.0%} too small, with {long_enough} steps it is within 10 %. "
+    "A window of a few steps sees only that a larger σ pushes atoms apart at once; how far they move in "
+    "answer takes time. How long depends on the quantity: the distance to the nearest neighbor answers within a vibration of a "
+    "pair, diffusion or a slow torsion would need far more. So a window is a choice with a price: report the bias, as you did "
+    f"here, or compare with finite differences where the whole derivative has exploded (`truncation_bias` does both). {200 - long_enough} of the "
+    "200 steps of memory and of chaos are saved."
+)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# Short windows see almost nothing of the derivative, and the bias falls as the window grows, for each of the
+# eight starts in its own way. Long before all steps are used nothing more is gained: the atoms have forgotten.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.7: the diameter of a fluid (4 points)
 #
 # *Why:* here what is known is a property of the whole fluid, and there is no formula for σ.
 #
 # After 500 steps, cooled to 1 K, nearest neighbors should be 0.5 nm apart on average. Two atoms are that far apart in
 # their minimum if σ = 0.5 nm / 2^(1/6) = 0.445 nm.
 #
-# **Do.** Write
+# **Predict.** Each step of the descent starts from other random places. Will σ settle, or jitter, and about by how much with
+# a rate of 0.01?
+#
+# **Compute.**
 #
 # - `nearest_nm(positions_A, length_A)`: the mean over atoms of the distance to the nearest other atom (nearest
-#   periodic image in a cube of side `length_A`), in **nm**, with operations of `jax.numpy`. Beware: $\sqrt{0}$ of an
-#   atom with itself has no finite derivative. Add something to the square of that distance before the root.
+#   periodic image in a cube of side `length_A`), in **nm**, with operations of `jax.numpy`; (2 points)
 # - `loss(parameters, start)`: of `parameters["sigma"]` (nm), | nearest_nm − 0.5 | at the end of
 #   `fluid.run(sigma, start, checkpoint_every=1)`. It returns two things: the loss, and a dict with what shall be in the table:
-#   `{"sigma": …, "nearest": …}`.
+#   `{"sigma": …, "nearest": …}`;
+# - `descent_table`: `descend(loss, {"sigma": 0.6 / 2 ** (1 / 6)}, optax.sgd(0.01), starts, steps=500).table`, one step for
+#   each of 15 random starts. (2 points)
 #
-# Then let `descent_table` be `descend(loss, {"sigma": 0.6 / 2 ** (1 / 6)}, optax.sgd(0.01), starts, steps=500).table`: one step for
-# each of 15 random starts.
+# <details><summary>Hint 1</summary>
+#
+# `positions[:, None] - positions[None]` are the vectors between all atoms, and `d - length * jnp.round(d / length)` goes to
+# the nearest image. The simulation returns `.state.positions`, in Å.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The square root has no finite derivative at 0, and the distance of an atom to itself is 0. Add a large number to the diagonal of the
+# squared distances *before* the root: then no atom is its own nearest neighbor, either.
+#
+# </details>
 
 # %%
 fluid = Fluid()  # 50 atoms in a cube of 3 nm
 starts = [fluid.draw(seed) for seed in range(15)]
 
 
-# %% nbgrader={"grade": false, "grade_id": "ex9-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "ex9-7", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # def nearest_nm(positions_A, length_A): …
 # def loss(parameters, start): …
 # descent_table = …
@@ -688,7 +943,7 @@ descent_table = descend(
 ).table
 ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "ex9-6-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "ex9-7-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 grid_A = np.arange(0.5, 15.0, 0.25)
 before, after = (
     np.mean(
@@ -727,7 +982,7 @@ with_alt_text(
     f"{grid_A[int(np.argmax(after))] / 10:.2f} nm.",
 )
 
-# %% nbgrader={"grade": true, "grade_id": "test9-6", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "test9-7", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # Two points for the distance, two for a descent that follows its gradients and arrives.
 assert callable(nearest_nm) and len(descent_table) == 15, "A function, and 15 steps."
 ### BEGIN HIDDEN TESTS
@@ -767,14 +1022,33 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Exercise 9 (more): a network in the force (optional)
+# <details><summary>What you should have seen</summary>
+#
+# σ falls within a few steps to the neighborhood of 0.445 nm and jitters there, because each step follows the gradient of
+# another random start. The first peak of g(r) moves to shorter distances. The mean over many starts in each step would
+# jitter less (`fit_sigma(starts_per_epoch=…)`).
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 9.8: a network in the force (optional)
 #
 # *Why:* nothing changes if the force field is a neural network: reverse mode does not count parameters.
 #
 # Three atoms start as a narrow triangle. A network with 16 weights takes the distance of two of them and returns the force
-# between these two. Train it with `fit_triangle(seed=…, epochs=…, rate=…)` until the mean side after 400 steps is within 0.03 nm of
+# between these two.
+#
+# **Predict.** The network acts on one side only. Can the *mean* side become 1 nm? Can all three?
+#
+# **Compute.** Train it with `fit_triangle(seed=…, epochs=…, rate=…)` until the mean side after 400 steps is within 0.03 nm of
 # 1 nm. Keep the result as `trained`, the sides at the end (three numbers, nm; `triangle_sides_nm`) as `sides_nm`. (The network
-# is `trained.parameters`; `triangle_run(network)` simulates with it.)
+# is `trained.parameters`; `triangle_run(network)` simulates with it.) If you skip this exercise, *Validate* names its test.
+#
+# <details><summary>Hint</summary>
+#
+# The default setting comes close. A rate that falls, `optax.cosine_decay_schedule(0.02, epochs)`, and more epochs come closer.
+#
+# </details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex9-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # trained = …
@@ -829,12 +1103,68 @@ Markdown(
 )
 
 # %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The mean side approaches 1 nm, first quickly, then in small steps. The network learns when to pull and when to push; the third
+# atom stays where it is, because nothing acts on it.
+#
+# </details>
+
+# %% [markdown]
+# ## Three larger studies
+#
+# The same method on systems of the kind that this course is about (**stored results**, `benchmarks/through_simulations`, a few
+# minutes each): a short peptide in implicit solvent, whose two torsions are to be found from the distribution of its
+# end-to-end distance; flexible water with three charges, fitted to the structure of the GAP; and the GAP itself, whose weights are
+# nudged until its water resembles experiment. All three use truncated windows.
+#
+# **Predict.** In each of them one thing is fitted. Which other property of the model would you look at before you believe the
+# result?
+
+# %%
+panels = {
+    "peptide": ("End-to-end distance", "distance, Å", "density, 1/Å"),
+    "water": ("g(OO) of flexible water", "r, Å", "g(OO)"),
+    "gap": ("g(OO) of the GAP", "r, Å", "g(OO)"),
+}
+looks = {"target": (BLACK, "-"), "before": (ORANGE, "--"), "after": (BLUE, "-")}
+with style():
+    figure, axes = plt.subplots(1, 3, figsize=(16, 4.4))
+for ax, (study, (title, xlabel, ylabel)) in zip(axes, panels.items(), strict=True):
+    for curve, rows in STUDIES[STUDIES["study"] == study].groupby("curve", sort=False):
+        color, dashes = looks[curve]
+        points = len(rows) < 5  # measured at a few distances only
+        ax.plot(
+            rows["x"], rows["y"], color=color, ls="" if points else dashes,
+            marker="s" if points else None, label=curve,
+        )  # fmt: skip
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
+axes[0].legend()
+with_alt_text(
+    figure,
+    "Three panels with a target in black, and the model before and after the fit. In each the curve after the fit is "
+    "closer to the target than the one before.",
+)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# @@STUDIES@@
+#
+# </details>
+
+# %% [markdown]
 # ## Summary
 #
 # - A simulation can be differentiated: forward for one parameter, in reverse for many.
 # - Finite differences are the referee; look at several widths.
 # - Trust the sign of a gradient more than its size; average over starts, and let rates decay.
 # - Chaos makes derivatives grow exponentially with the length of a run. Cold, damped, short runs are tame.
+# - A window keeps derivatives small and biases them; the bias can be measured, and has to be reported.
+#
+# To go on: simulations that are run backwards exactly, so that memory does not grow
+# ([Greener, 2025](https://doi.org/10.1073/pnas.2426058122)), and estimators that need no derivative of the path
+# ([Thaler & Zavadlav, 2021](https://doi.org/10.1038/s41467-021-27241-4)).
 #
 # ## Quiz
 #

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 
 from helpers.differentiable import (
@@ -13,10 +16,11 @@ from helpers.differentiable import (
     HarmonicBonds,
     MixedLennardJones,
     angle_gradients,
+    check_memory,
     check_start,
-    checkpoint_interval,
     descend,
     fit_angle,
+    fit_sigma,
     fit_triangle,
     memory_needed_MB,
 )
@@ -136,11 +140,69 @@ def test_a_descent_warns_of_parameters_that_do_not_matter_and_stops_at_nan():
         descend(loss, {"a": 0.0}, optax.sgd(0.25), [1.0, np.nan], steps=1)
 
 
-def test_memory_is_told_beforehand():
+@pytest.mark.slow  # compiles six gradients: 4 s
+def test_memory_is_told_beforehand_with_the_interval_that_fits(monkeypatch):
     needed = memory_needed_MB(lambda x: jnp.sort(jnp.outer(x, x)).sum(0), jnp.ones(1000))
     assert 7 < needed < 40  # a million numbers, once or a few times
-    assert checkpoint_interval(1e3, 1000, 2e6, 1e2) is None
-    every = checkpoint_interval(1e3, 100_000, 1e7, 1e2)
-    assert every * 1e3 + 100_000 / every * 1e2 < 1e7
-    with pytest.raises(ConfigError, match="100000 steps need .* MB.*simulate_reversibly"):
-        checkpoint_interval(1e3, 100_000, 1e4, 1e2)
+    fluid = Fluid(n_atoms=10)
+    draw = fluid.draw(0)
+
+    def gradient(every):
+        return jax.grad(lambda sigma: fluid.loss(sigma, draw, checkpoint_every=every)[0])
+
+    plain = check_memory(gradient, (0.45,), steps=500)
+    saving = memory_needed_MB(gradient(22), 0.45)
+    assert saving < 0.2 * plain
+    with pytest.raises(ConfigError, match=r"checkpoint_every=22, which needs") as told:
+        check_memory(gradient, (0.45,), steps=500, available_MB=0.5 * plain)
+    assert f"{saving:.3g} MB" in str(told.value)
+    with pytest.raises(ConfigError, match="simulate_reversibly"):
+        check_memory(gradient, (0.45,), steps=500, available_MB=0.5 * saving)
+    monkeypatch.setattr("helpers.differentiable.descent.free_memory_MB", lambda: 1e-4)
+    with pytest.raises(ConfigError, match="MB of memory.*checkpoint_every=22"):
+        descend(lambda p, d: (p * d, {}), 1.0, optax.sgd(0.1), [jnp.ones(())] * 2, steps=500)
+
+
+def test_settings_of_the_fits_that_cannot_be_used():
+    for settings, message in (
+        ({"n_atoms": 1}, "n_atoms=1"),
+        ({"timestep_fs": 0}, "timestep_fs=0"),
+        ({"temperature_K": -1.0}, "temperature_K=-1"),
+        ({"steps": 2.5}, "steps=2.5"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Fluid(**settings)
+    with pytest.raises(ConfigError, match="no thermostat 'berendson'.*did you mean 'berendsen'"):
+        fit_sigma(fluid=Fluid(thermostat="berendson"))
+    with pytest.raises(ConfigError, match="starts_per_epoch=0"):
+        fit_sigma(starts_per_epoch=0)
+    with pytest.raises(DataError, match="atoms 20 Å apart do not fit"):
+        fit_sigma(fluid=Fluid(apart_nm=2.0))
+    with pytest.raises(DataError, match="timestep_fs=40000 is too long.*at most .* fs"):
+        fit_sigma(fluid=Fluid(timestep_fs=40_000.0))
+
+
+@pytest.mark.slow  # compiles a gradient for a batch: 5 s
+def test_a_batch_of_seeds_follows_the_mean_of_their_gradients():
+    fluid = Fluid(n_atoms=10, steps=40)
+    batch = fit_sigma(epochs=2, starts_per_epoch=4, fluid=fluid)
+    again = fit_sigma(epochs=2, starts_per_epoch=4, fluid=fluid)
+    pd.testing.assert_frame_equal(batch.table, again.table)  # deterministic from its seed
+    draws = [fluid.draw(2 * run) for run in range(4)]  # those of the first epoch
+    slope = jax.jit(jax.grad(lambda sigma, draw: fluid.loss(sigma, draw)[0]))
+    mean = np.mean([slope(0.6 / 2 ** (1 / 6), draw) for draw in draws])
+    assert batch.table["gradient.sigma_nm"].iloc[0] == pytest.approx(mean, rel=1e-9)
+
+
+EXAMPLES = Path(__file__).parents[2] / "benchmarks" / "differentiable_examples.csv"
+
+
+def test_the_examples_arrive_from_all_seeds():
+    """Stored by ``benchmarks/differentiable.py --examples``: ten seeds of each."""
+    table = pd.read_csv(EXAMPLES)
+    ends = {name: rows["end"].to_numpy() for name, rows in table.groupby("fit")}
+    for name in ("σ, published", "σ, decaying rate"):
+        assert len(ends[name]) == 10 and np.abs(ends[name] - 0.5 / 2 ** (1 / 6)).max() < 0.02
+    for name in ("triangle, published", "triangle, decaying rate"):
+        assert len(ends[name]) == 10 and np.abs(ends[name] - 1).max() < 0.05
+    assert abs(ends["angle, decaying rate"][0] - 91.17) < 0.1

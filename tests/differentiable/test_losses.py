@@ -15,7 +15,6 @@ from helpers.differentiable import losses
 from helpers.differentiable.pair_interactions import MixedLennardJones
 from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
-from helpers.md.integrators import temperature
 
 CELL = np.diag([9.0, 10.0, 11.0])
 RNG = np.random.default_rng(0)
@@ -52,9 +51,12 @@ QUANTITIES = {
     "bond order, smooth": (lambda x: losses.bond_order(x, CELL, reach_A=4.0, width_A=0.3), ATOMS),
     "velocity autocorrelation": (lambda v: losses.velocity_autocorrelation(v, 8), SPEEDS),
     "vibrations": (lambda v: losses.vibrational_spectrum(v, MASSES, 1.0)[1], SPEEDS),
-    "temperature": (lambda v: temperature(v, jnp.asarray(MASSES), 18), SPEEDS),
+    "temperature": (lambda v: losses.temperature(v, jnp.asarray(MASSES), 18), SPEEDS),
     "energy": (
         lambda x: FIELD({"epsilon_eV": 0.01, "sigma_A": 2.0}, x, CELL, None)[0], ATOMS,
+    ),
+    "energies": (
+        lambda x: losses.energies_eV(FIELD, {"epsilon_eV": 0.01, "sigma_A": 2.0}, x), FRAMES,
     ),
     "pressure": (
         lambda x: losses.pressure_eV_per_A3(

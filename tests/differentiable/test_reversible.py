@@ -191,12 +191,12 @@ def test_a_way_back_that_is_lost_gives_no_number():
         return run.state.energy
 
     assert np.isfinite(jax.jit(jax.grad(loss))(1.0))
-    original = reversible._steps_per_buffer
-    reversible._steps_per_buffer = lambda numerator: 10 * original(numerator)
+    original = reversible.steps_per_buffer
+    reversible.steps_per_buffer = lambda numerator: 10 * original(numerator)
     try:
         assert np.isnan(jax.jit(jax.grad(loss))(1.0))
     finally:
-        reversible._steps_per_buffer = original
+        reversible.steps_per_buffer = original
 
 
 def test_settings_that_cannot_be_used():

@@ -153,6 +153,8 @@ def test_a_window_is_the_gradient_of_runs_that_begin_where_it_begins(argon):
         for _ in range(2):
             state = simulate(FIELD, state, integrator, 2, parameters=ARGON, **at).state
             parameters = ARGON._replace(sigma_A=sigma)
+            _, forces = FIELD(parameters, state.positions, at["cell"], None)
+            state = state._replace(forces=forces)  # they depend on σ, too
             options = {"parameters": parameters, "record_every": 3, **at}
             run = simulate(FIELD, state, integrator, 3, **options)
             total, state = total + energies(run), jax.lax.stop_gradient(run.state)
@@ -163,6 +165,10 @@ def test_a_window_is_the_gradient_of_runs_that_begin_where_it_begins(argon):
     )
     assert value == pytest.approx(float(expected), rel=1e-12)
     assert slope == pytest.approx(float(reference), rel=1e-9) and slope != 0
+    for name in ("steps", "record_every", "checkpoint_every"):
+        options = {"steps": 10, name: -1}
+        with pytest.raises(ConfigError, match=f"{name}=-1"):
+            simulate(FIELD, start, integrator, parameters=ARGON, **options, **at)
     with pytest.raises(ConfigError, match="window=6.*at most 5"):
         simulate(FIELD, start, integrator, 10, record_every=5, window=6, parameters=ARGON, **at)
 

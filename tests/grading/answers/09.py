@@ -99,7 +99,17 @@ def growth_per_ps(t, y):
     return float(np.polyfit(t, np.log10(y), 1)[0])
 
 
-# %% test9-6 | 4 | with a matrix of distances and a floor
+# %% test9-6 | 3 | rounded, a NumPy integer
+bias = {window: round(one, 3) for window, one in bias.items()}
+long_enough = np.int64(long_enough)
+
+# %% test9-6 | 1 | the ratio in place of the bias
+bias = {window: 1 + one for window, one in bias.items()}
+
+# %% test9-6 | 2 | all steps
+long_enough = 200
+
+# %% test9-7 | 4 | with a matrix of distances and a floor
 
 
 def nearest_nm(positions_A, length_A):
@@ -111,17 +121,17 @@ def nearest_nm(positions_A, length_A):
     return r.min(0).mean() / 10
 
 
-# %% test9-6 | 2 | without periodic images
+# %% test9-7 | 2 | without periodic images
 def nearest_nm(positions_A, length_A):
     away = jnp.asarray(positions_A)[:, None] - jnp.asarray(positions_A)[None]
     return jnp.sqrt(((away**2).sum(-1) + 1e6 * jnp.eye(len(positions_A))).min(1)).mean() / 10
 
 
-# %% test9-6 | 2 | Å in place of nm
+# %% test9-7 | 2 | Å in place of nm
 nearest_in_nm = nearest_nm
 nearest_nm = lambda x, length: 10 * nearest_in_nm(x, length)  # noqa: E731
 
-# %% test9-6 | 2 | a table that was made up
+# %% test9-7 | 2 | a table that was made up
 descent_table = descent_table.assign(**{"sigma": np.linspace(0.5345, 0.445, 15)})
 
 # %% test9-optional | 0 | a list of floats
