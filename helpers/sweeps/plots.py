@@ -107,7 +107,7 @@ def plot_sigma_curve(
 def plot_setting(
     table: pd.DataFrame, setting: str, quantity: str = ENERGY, ax: Axes | None = None
 ) -> Axes:
-    """Training and validation error for each value of a setting.
+    """Training and validation error against a setting: numbers in their true distances.
 
     Points are geometric means over the other settings, sizes and repeats, as in `rank_effects`.
     """
@@ -115,20 +115,23 @@ def plot_setting(
         ax = ax or new_axes()
         for name, rows in rows_of(table, quantity, None).groupby("set"):
             mean = np.exp(np.log(rows[quantity]).groupby(rows[setting].to_numpy()).mean())
+            are_numbers = pd.api.types.is_numeric_dtype(mean.index)
             ax.plot(
-                [_text(value) for value in mean.index],
+                mean.index if are_numbers else [_text(value) for value in mean.index],
                 mean,
                 _MARKERS[str(name)] + "-",
                 color=SET_COLORS[str(name)],
                 label=name,
             )
+            if are_numbers:
+                ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
         ax.set_ylim(bottom=0)
         ax.set(
             title=f"{_name(quantity)} of {_kind(quantity)} against {setting}",
             xlabel=_label(setting),
         )
         ax.set(ylabel=f"{_name(quantity)}, {unit_of(quantity)}")
-        ax.legend(fontsize=11)
+        ax.legend(fontsize=12)
     return ax
 
 

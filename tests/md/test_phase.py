@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import read
 
 from helpers.errors import DataError
-from helpers.md import judge_phase, tetrahedral_order
+from helpers.md import judge_phase, order_along, tetrahedral_order
 from helpers.md.diffusion import (
     of_infinite_box,
     water_diffusion_m2_per_s,
