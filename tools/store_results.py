@@ -21,18 +21,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 from ase.io import write
 
-from helpers import GapConfig, evaluate, fit_gap, learning_curve, load_frames, sweep
+from helpers import (
+    GapConfig,
+    SymmetryAdaptedKernelRidge,
+    evaluate,
+    fit_gap,
+    learning_curve,
+    load_frames,
+    sweep,
+)
 from helpers.files import write_atomic
 from helpers.gap.config import CLASSROOM
+from helpers.md import judge_phase, run_replicas
+from helpers.raman.dynamics import mean_vibrations
 from helpers.sweeps.table import ENERGY, FORCES
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
+POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
+POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
 SIZES = (50, 100, 200, 400)
 # What moves atoms where a student has no potential of her own: small enough to be stored.
@@ -43,6 +56,9 @@ SETTINGS = {
     "n_max": [3, 4, 6, 8],
     "l_max": [0, 1, 2, 4],
 }
+# Of the runs whose Raman spectrum is shown: their temperature, their number and their length.
+KELVIN = {"liquid": 300, "ice": 250}
+N_RUNS, STEPS = 8, 20_400
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
@@ -136,35 +152,84 @@ def potential(workers: int) -> dict[str, str]:
     }
 
 
+def polarizability(workers: int) -> dict[str, str]:
+    """The model of polarizabilities that lesson 7 uses where a student has none of lesson 6."""
+    from helpers.sagpr import labeled_frames, save_model
+
+    regression = SymmetryAdaptedKernelRidge(n_jobs=workers).fit(*labeled_frames())
+    save_model(regression, STORED / POLARIZABILITY_FILE)
+    return {POLARIZABILITY_FILE: "SymmetryAdaptedKernelRidge() of 200 frames"}
+
+
 def trajectory(workers: int) -> dict[str, str]:
-    """Polarizabilities along 20 ps of dynamics, and the vibrations of the same run."""
+    """Polarizabilities of liquid water and of ice along dynamics; vibrations, phases."""
+    starts = {
+        "liquid": [a for a in load_frames("water", "validate") if a.info["temperature_K"] == 300],
+        "ice": load_frames("water", "frozen"),
+    }
+    told, phases = {}, []
+    for name, kelvin in KELVIN.items():
+        runs = run_from(starts[name], kelvin)
+        phases += [
+            {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
+            | asdict(judge_phase(run))
+            for k, run in enumerate(runs)
+        ]
+        told[f"polarizabilities_{name}.npz"] = store_polarizabilities(name, runs, kelvin)
+        table = mean_vibrations(runs, 30.0)
+        file = f"vibrations_{name}.csv"
+        write_atomic(STORED / file, table.to_csv(index=False, float_format="%.6g"))
+        told[file] = f"vibrational density of states of the runs of polarizabilities_{name}.npz"
+    write_atomic(STORED / "phases.csv", pd.DataFrame(phases).to_csv(index=False))
+    told["phases.csv"] = "judge_phase() of each of these runs, and its mean temperature"
+    return told
+
+
+def run_from(starts: list, kelvin: float) -> tuple:
+    """Run replicas of the stored potential: equilibration, then dynamics in a gentle bath."""
+    shared = {"temperature_K": kelvin, "seeds": range(1, N_RUNS + 1)}
+    chosen = [starts[k % len(starts)] for k in range(N_RUNS)]
+    warm = run_replicas(POTENTIAL, chosen, steps=4000, thermostat="langevin", **shared)
+    runs = run_replicas(
+        POTENTIAL,
+        [run.frames()[-1] for run in warm.runs],
+        steps=STEPS,
+        record_every=4,
+        # It acts on all velocities alike, which leaves vibrations alone.
+        thermostat="bussi",
+        relaxation_fs=200.0,
+        keep_velocities=True,
+        **shared,
+    ).runs
+    for run in runs:
+        assert run.stable, run.stopped
+    return runs
+
+
+def store_polarizabilities(name: str, runs: tuple, kelvin: float) -> str:
+    """Predict and write the polarizabilities of runs; say what they are."""
     import numpy as np
 
-    from helpers import SymmetryAdaptedKernelRidge, run_nvt
-    from helpers.md.vibrations import vibrational_density_of_states
-    from helpers.sagpr.tensors import read_tensors
+    from helpers.sagpr import load_model
 
-    frames = load_frames("water", "train", 200)
-    regression = SymmetryAdaptedKernelRidge(n_jobs=workers)
-    regression.fit(frames, read_tensors(frames), [atoms.info["trajectory"] for atoms in frames])
-    model = STORED / "gap.xml"
-    warm = run_nvt(model, 0, steps=4000, relaxation_fs=50, seed=1)
-    # A bath of 300 K that acts slowly, on all velocities alike, leaves vibrations alone.
-    gentle = {"thermostat": "bussi", "relaxation_fs": 1000.0, "keep_velocities": True}
-    run = run_nvt(model, warm.frames()[-1], steps=40_000, record_every=4, seed=2, **gentle)
-    assert run.stable, run.stopped
-    tensors = regression.predict(run.frames(), progress=True)
+    model = load_model(STORED / POLARIZABILITY_FILE)
+    tensors = np.array([model.predict(run.frames(), progress=True) for run in runs])
+    temperatures = np.array([run.temperature_K for run in runs])
     packed = io.BytesIO()
     np.savez_compressed(
         packed,
-        times_fs=run.times_fs,
-        polarizability_A3=tensors.astype(np.float32),
-        temperature_K=run.temperature_K.astype(np.float32),
+        times_fs=runs[0].times_fs,
+        # To 1/2048 Å³, a hundredth of what a vibration changes: it packs to a third of the size.
+        polarizability_A3=(np.round(2048 * tensors) / 2048).astype(np.float32),
+        temperature_K=temperatures.astype(np.float16),
     )
-    write_atomic(STORED / "polarizabilities.npz", packed.getvalue())
-    vibrations = vibrational_density_of_states(run)
-    write_atomic(STORED / "vibrations.csv", vibrations.to_csv(index=False, float_format="%.6g"))
-    return what_the_trajectory_is()
+    write_atomic(STORED / f"polarizabilities_{name}.npz", packed.getvalue())
+    return (
+        f"polarizability (Å³ of the cell) every 2 fs along {N_RUNS} runs of "
+        f"{runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of {kelvin} K (mean of the "
+        f"runs: {temperatures.mean():.0f} K) with {POTENTIAL.name}, each after 2 ps in a "
+        f"stronger bath, by {POLARIZABILITY_FILE}"
+    )
 
 
 def failing_run(workers: int) -> dict[str, str]:
@@ -211,20 +276,6 @@ def failing_run(workers: int) -> dict[str, str]:
     }
 
 
-def what_the_trajectory_is() -> dict[str, str]:
-    """Tell of the stored trajectory what provenance.json should say."""
-    import numpy as np
-
-    with np.load(STORED / "polarizabilities.npz") as stored:
-        mean_K = float(stored["temperature_K"].astype(float).mean())
-    return {
-        "polarizabilities.npz": "polarizability (Å³ of the cell) every 2 fs of 20 ps in a bath of "
-        f"300 K (mean of the run: {mean_K:.0f} K) with gap.xml, after 2 ps with a "
-        "stronger bath, by SymmetryAdaptedKernelRidge() of 200 frames",
-        "vibrations.csv": "vibrational density of states of the same run",
-    }
-
-
 def write_table(table: pd.DataFrame, file: str) -> None:
     """Write a sweep's table without what is true on this machine only."""
     write_atomic(STORED / file, table.drop(columns="model_path").to_csv(index=False))
@@ -254,6 +305,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "potential": potential,
     "settings": settings,
     "sigmas": sigmas,
+    "polarizability": polarizability,
     "trajectory": trajectory,
     "failing_run": failing_run,
     "learning_curve_classroom": learning_curve_classroom,
