@@ -4,6 +4,7 @@
 # PYTEST_ARGS='-k gap' pass options to pytest
 # RUN='--accurate'     options of `mlmd run` for make workshop
 # ASSIGNMENT=01_first_look  the lesson to release or to grade
+# LESSON=02_train_gap   the lesson for the projector (make slides); all without it
 # GRADE_ARGS='--jobs 4' pass options to the grading
 # STUDENTS=1           make an offline kit without solutions
 
@@ -20,7 +21,7 @@ export PYTHON
 export JUPYTER_CONFIG_PATH := $(CURDIR)/tools/jupyter
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workshop test quick lab docs notebooks release grade desk lint figure lock offline clean
+.PHONY: help setup workshop test quick lab docs notebooks slides release grade desk lint figure lock offline clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +49,9 @@ docs: setup ## build the site of the course, site/index.html, to be read without
 
 notebooks: setup ## build solutions/ and notebooks/ from the lessons' sources
 	$(PY) -m helpers.grading.build
+
+slides: setup ## write slides/: solutions and discussions without tests, for the projector
+	$(PY) -m helpers.grading.slides $(LESSON)
 
 release: setup ## enter a lesson in the gradebook: ASSIGNMENT=01_first_look
 	@$(PY) -m helpers.grading.grades release $(ASSIGNMENT)
@@ -78,5 +82,5 @@ offline-dest:
 	@bash tools/offline.sh check
 
 clean: ## remove .venv, results and caches
-	rm -rf $(VENV) results site .site_cache *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) results site slides .site_cache *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
