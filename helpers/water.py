@@ -13,6 +13,13 @@ WATER_BANDS_PER_CM = {"stretch": (2800.0, 4000.0), "bend": (1400.0, 1900.0)}
 # (1998); Brooker, Hancock, Rice, Shapter, J. Raman Spectrosc. 20, 683 (1989).
 LITERATURE_PER_CM = {"H bonds": 175.0, "libration": 550.0, "bend": 1640.0, "stretch": 3400.0}
 
+# Where the bands of its Raman spectrum lie, from the same sources, 1/cm.
+MEASURED_RANGES_PER_CM = {
+    "libration": (400.0, 900.0),
+    "bend": (1550.0, 1750.0),
+    "O–H stretch": (3000.0, 3700.0),
+}
+
 
 def bonds(atoms: Atoms) -> np.ndarray:
     """Return (O, H) for each H whose nearest atom is an O, an int array of shape (n_bonds, 2).

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, new_axes, style
+from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, new_axes, style
+from helpers.water import MEASURED_RANGES_PER_CM
 
 PART_COLORS = {
     "VV": BLUE,
@@ -63,12 +64,114 @@ def plot_raman(
         ax.set(
             title=title,
             xlabel="wavenumber, cm⁻¹",
-            ylabel="intensity, 10⁻³ cm",
+            ylabel="intensity per 1000 cm⁻¹ (area = 1)",
             xlim=(0, 4200),
         )
         ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
         ax.legend(loc="upper left", fontsize=11, bbox_to_anchor=(0.3, 0.9))
     return ax
+
+
+def plot_raman_comparison(
+    spectra: Mapping[str, pd.DataFrame],
+    part: str = "VV",
+    ax: Axes | None = None,
+    *,
+    from_per_cm: float = 300.0,
+    measured_per_cm: Mapping[str, tuple[float, float]] = MEASURED_RANGES_PER_CM,
+    title: str = "Raman spectra",
+) -> Axes:
+    """One part of several spectra, with their standard errors; where bands were measured is shaded.
+
+    Parameters
+    ----------
+    spectra : mapping of str to DataFrame
+        Of `raman_spectrum`, by what they are of.
+    part : str
+        Column to show.
+    from_per_cm : float
+        Where to begin. Towards 0 the intensity of a liquid rises above all bands.
+    measured_per_cm : mapping of str to (float, float)
+        Ranges of the measured bands, by name.
+    title : str
+    """
+    with style():
+        ax = ax or new_axes()
+        tallest = 0.0
+        for (name, spectrum), color in zip(
+            spectra.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False
+        ):
+            shown = spectrum[spectrum["wavenumber_per_cm"].between(from_per_cm, 4200)]
+            x, height, error = shown["wavenumber_per_cm"], shown[part], shown[f"{part}_error"]
+            ax.plot(x, 1000 * height, color=color, label=name)
+            low, high = 1000 * (height - error), 1000 * (height + error)
+            ax.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
+            tallest = max(tallest, float(high.max()))
+        for name, (low, high) in measured_per_cm.items():
+            ax.axvspan(low, high, color=BLACK, alpha=0.08, lw=0)
+            ax.text(
+                (low + high) / 2,
+                0.985,
+                f"measured\n{name}",
+                ha="center",
+                va="top",
+                fontsize=11,
+                transform=ax.get_xaxis_transform(),
+            )
+        ax.set(
+            title=title,
+            xlabel="wavenumber, cm⁻¹",
+            ylabel="intensity per 1000 cm⁻¹ (area = 1)",
+            xlim=(from_per_cm, 4200),
+            ylim=(0, 1.25 * tallest),
+        )
+        ax.legend(loc="center", bbox_to_anchor=(0.5, 0.62))
+    return ax
+
+
+def plot_scattered_light(
+    times_fs: np.ndarray, polarizability: np.ndarray, dipole: np.ndarray, laser_per_cm: float
+) -> list[Axes]:
+    """A polarizability that vibrates, the dipole in laser light, and the light that this sends out.
+
+    Parameters
+    ----------
+    times_fs : ndarray of shape (n,)
+        Evenly spaced.
+    polarizability, dipole : ndarray of shape (n,)
+        In any unit.
+    laser_per_cm : float
+        Wavenumber of the laser, from which those of the scattered light are counted.
+
+    Returns
+    -------
+    list of Axes
+    """
+    import matplotlib.pyplot as plt
+
+    from helpers.md.vibrations import PER_CM_PER_FS
+
+    power = np.abs(np.fft.rfft(dipole * np.hanning(len(dipole)))) ** 2
+    shift = laser_per_cm - PER_CM_PER_FS * np.fft.rfftfreq(len(dipole), times_fs[1] - times_fs[0])
+    with style():
+        _, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
+        first = times_fs <= 40
+        left.plot(times_fs[first], dipole[first], color=SKY, lw=1.5, label="dipole α E")
+        left.plot(times_fs[first], polarizability[first], color=BLUE, label="polarizability α")
+        left.set(title="In the light of a laser", xlabel="time, fs", ylabel="relative to the mean α")
+        left.set_ylim(-1.4, 2.2)
+        left.legend(loc="upper right", ncols=2)
+        right.semilogy(shift, power / power.max(), color=BLUE)
+        for place, name in ((0, "Rayleigh"), (3400, "Stokes"), (-3400, "anti-Stokes")):
+            right.text(place, 1.5, name, ha="center")
+        right.set(
+            title="Scattered light",
+            xlabel="wavenumber of the laser − that of the light, cm⁻¹",
+            ylabel="intensity, relative",
+            xlim=(-6000, 6000),
+            ylim=(1e-5, 6),
+        )
+    return [left, right]
 
 
 def plot_raman_and_vibrations(

@@ -6,6 +6,9 @@ from .model_file import save_model as save_model
 from .model_selection import halving_search as halving_search
 from .model_selection import held_out_errors as held_out_errors
 from .model_selection import split_by_trajectory as split_by_trajectory
+from .plots import plot_component_curves as plot_component_curves
+from .plots import plot_tensor_parity as plot_tensor_parity
+from .plots import plot_turning_tensor as plot_turning_tensor
 from .ridge import SymmetryAdaptedKernelRidge as SymmetryAdaptedKernelRidge
 from .tensors import antisymmetric_rms as antisymmetric_rms
 from .tensors import component_errors as component_errors

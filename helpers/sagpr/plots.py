@@ -54,7 +54,9 @@ def plot_tensor_parity(
             points = true[:, m], predicted[:, m]
             ax.plot(*points, "o", ms=4, alpha=0.6, color=M_COLORS[m], label=name)
         ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
-        ax.plot(ends, ends, color=BLACK, lw=1)
+        ax.axline((ends[0], ends[0]), slope=1, color=BLACK, lw=1, zorder=0)
+        margin = 0.04 * (ends[1] - ends[0])
+        limits = (ends[0] - margin, ends[1] + margin)
         ax.text(
             0.97,
             0.04,
@@ -67,6 +69,8 @@ def plot_tensor_parity(
             title=f"Polarizability, λ = {lambda_}",
             xlabel="DFT, Å³",
             ylabel="predicted, Å³",
+            xlim=limits,
+            ylim=limits,
             aspect="equal",
         )
         ax.legend(loc="upper left", fontsize=11)
@@ -112,7 +116,7 @@ def plot_component_curves(
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(ScalarFormatter())
             axis.set_minor_formatter(NullFormatter())
-        ticks = [0.05, 0.1, 0.2, 0.5, 1.0]
+        ticks = [0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0]
         ax.set_yticks([t for t in ticks if ax.get_ylim()[0] <= t <= ax.get_ylim()[1]])
         ax.legend(loc="upper right", fontsize=11)
     return ax
@@ -162,6 +166,71 @@ def plot_ellipsoids(
         )
         ax.legend(loc="upper right", fontsize=11)
     return ax
+
+
+def plot_turning_tensor(
+    atoms: Atoms,
+    tensor: Any,
+    angles_deg: Sequence[float] = (0, 30, 60),
+    *,
+    exaggeration: float = 1.0,
+) -> list[Axes]:
+    """A planar molecule at several angles, with the ellipse of its polarizability.
+
+    A horizontal field induces a dipole, which points along the field only where the field points
+    along an axis of the ellipse.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Of the molecule, in the y–z plane.
+    tensor : array-like of shape (3, 3), Å³
+    angles_deg : sequence of float
+        By which the molecule is turned, one panel for each.
+    exaggeration : float
+        Factor by which the tensor's deviation from its mean is drawn larger than it is; the
+        numbers are those of the tensor itself.
+
+    Returns
+    -------
+    list of Axes
+    """
+    import matplotlib.pyplot as plt
+
+    plane = as_tensors([tensor])[0][1:, 1:]
+    mean = np.trace(plane) / 2
+    drawn = np.eye(2) + exaggeration * (plane - mean * np.eye(2)) / mean
+    around = np.linspace(0, 2 * np.pi, 200)
+    circle = np.array([np.cos(around), np.sin(around)])
+    with style():
+        figure, panels = plt.subplots(1, len(angles_deg), figsize=(3.6 * len(angles_deg), 4.2))
+        for ax, degrees in zip(np.atleast_1d(panels), angles_deg, strict=True):
+            cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+            rotation = np.array([[cos, -sin], [sin, cos]])
+            turned = rotation @ plane @ rotation.T
+            ellipse = rotation @ drawn @ rotation.T
+            ax.fill(*(1.3 * ellipse @ circle), color=SKY, alpha=0.35, lw=0)
+            oxygen = atoms.positions[atoms.numbers.argmax()]
+            for symbol, position in zip(atoms.symbols, atoms.positions - oxygen, strict=True):
+                place = rotation @ position[1:]
+                ax.plot([0, place[0]], [0, place[1]], color=BLACK, lw=3, zorder=1)
+                size = 26 if symbol == "O" else 16
+                ax.plot(*place, "o", ms=size, color=ELEMENT_COLORS.get(symbol, PURPLE), mec=BLACK)
+            dipole = 1.9 * ellipse[:, 0]
+            for end, color, name in (((1.9, 0), BLACK, "field E"), (dipole, PURPLE, "dipole μ")):
+                ax.annotate(
+                    "",
+                    end,
+                    (0, 0),
+                    arrowprops={"arrowstyle": "-|>", "color": color, "lw": 3},
+                    zorder=3,
+                )
+                ax.plot([], [], color=color, label=name)
+            ax.set_title(f"turned by {degrees:g}°\nxx {turned[0, 0]:.3f}, xy {turned[0, 1]:.3f} Å³")
+            ax.set(xlim=(-2.0, 2.6), ylim=(-2.1, 2.1), aspect="equal")
+            ax.axis("off")
+        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2)
+    return list(np.atleast_1d(panels))
 
 
 def _sphere() -> np.ndarray:
