@@ -1,11 +1,11 @@
 # Answers to the tests of lesson 06; `other_answers.py` tells how they are read.
 
 # %% test3-1 | 4 | lists, and columns and rows in another order
-predictions = {n: found.tolist() for n, found in predictions.items()}
+predictions = {n: tensors_of_n.tolist() for n, tensors_of_n in predictions.items()}
 curves = curves[["yx", "xx", "xy"]].sort_index(ascending=False)
 
 # %% test3-1 | 4 | nine numbers in a row, all components in the table
-predictions = {n: found.reshape(-1, 9) for n, found in predictions.items()}
+predictions = {n: tensors_of_n.reshape(-1, 9) for n, tensors_of_n in predictions.items()}
 curves = curves.assign(zz=0.1)
 
 # %% test3-1 | 2 | mean square without its root
@@ -55,40 +55,55 @@ difference = np.abs(alpha_turned - R @ alpha @ R.T).max()
 # %% test3-2 | 0 | the same frames twice
 alpha_turned, difference = alpha, 0.0
 
-# %% test3-3 | 3 | numbers of NumPy, MiB, 500 first
+# %% test3-3 | 3 | numbers of NumPy, MiB, 500 first, more rows
 models = {500: models[500], 200: models[200]}
-percent = {n: np.float64(value) for n, value in percent.items()}
-size_MB = {n: value * 1e6 / 2**20 for n, value in size_MB.items()}
+feature_curves = feature_curves[[500, 200]].astype(np.float32)
+feature_curves.loc[100] = 20.0
+size_MB = {key: value * 1e6 / 2**20 for key, value in size_MB.items()}
 
 # %% test3-3 | 2 | the left-out error in place of the error of the test frames
-percent = {n: m.loo_errors_.set_index("component")["percent"]["λ=2"] for n, m in models.items()}
+feature_curves = feature_curves - 1.5
 
 # %% test3-3 | 2 | bytes
-size_MB = {n: 1e6 * value for n, value in size_MB.items()}
+size_MB = {key: 1e6 * value for key, value in size_MB.items()}
 
-# %% test3-3 | 2 | all features in both models
-models = dict.fromkeys((200, 500), model)
-error = component_errors(test_tensors, alpha).set_index("component")["percent"]["λ=2"]
-percent = dict.fromkeys((200, 500), error)
+# %% test3-3 | 2 | rows and columns exchanged: no curve is there
+feature_curves = feature_curves * 0 + 15.0
 
-# %% test3-3 | 2 | the test frames among the training frames
+# %% test3-3 | 1 | all features in both models, with the sizes of 200 and 500
+models = dict.fromkeys((200, 500), SymmetryAdaptedKernelRidge().fit(train_frames, train_tensors))
+feature_curves = feature_curves * 0 + 14.0
+size_MB = {(n, k): 150 * 16 * (2 * k + 1) * n * 8 / 1e6 for n in (200, 500) for k in (0, 2)}
+
+# %% test3-3 | 1 | the test frames among the training frames
 models = {n: SymmetryAdaptedKernelRidge(n_features=n).fit(frames, tensors) for n in (200, 500)}
-percent = {
-    n: component_errors(test_tensors, m.predict(test_frames)).set_index("component")["percent"][
-        "λ=2"
-    ]
-    for n, m in models.items()
-}
+
+# %% test3-4a | 3 | half decades, a value of the plateau that is not the lowest, columns exchanged
+half = rho_errors.copy()
+half.index = half.index * 1.0000001
+rho_errors = half[["left out", "training"]].sort_index(ascending=False)
+best_rho = np.float64(1.8 * best_rho)
+
+# %% test3-4a | 2 | the smallest regularization, chosen by the training error
+best_rho = 1e-9
+
+# %% test3-4a | 1 | the two columns exchanged
+rho_errors = rho_errors.rename(columns={"training": "left out", "left out": "training"})
+
+# %% test3-4a | 2 | single frames left out
+alone = SymmetryAdaptedKernelRidge(regularization=1e-8).fit(train_frames, train_tensors)
+rho_errors = rho_errors.copy()
+rho_errors["left out"] *= 0.9
 
 # %% test3-4 | 4 | lists, numbers of NumPy, in another order
 tried = [[dict(settings), np.float64(error)] for settings, error in reversed(tried)]
 final_percent = np.float64(final_percent)
 
 # %% test3-4 | 3 | the left-out error as the final one
-final_percent = min(error for _, error in tried)
+final_percent = min(error for _, error in tried) + 0.2
 
 # %% test3-4 | 2 | settings that were not those of the model
-tried = [({"n_max": n}, error) for n, (_, error) in zip((5, 6, 7, 8), tried, strict=False)]
+tried = [({"n_max": n}, error) for n, (_, error) in zip((5, 6, 7, 8, 9), tried, strict=False)]
 
 # %% test3-4 | 2 | chosen by the test frames
 tried = [(settings, error - 1.5) for settings, error in tried]
@@ -100,5 +115,5 @@ tried = [({}, own), *[(settings, error + 10) for settings, error in tried if set
 seen = component_errors(test_tensors, best_model.predict(test_frames)).set_index("component")
 final_percent = seen["percent"]["λ=2"]
 
-# %% test3-4 | 0 | three settings only
-tried = tried[:3]
+# %% test3-4 | 0 | four settings only
+tried = tried[:4]
