@@ -58,7 +58,8 @@ SETTINGS = {
 }
 # Of the runs whose Raman spectrum is shown: their temperature, their number and their length.
 KELVIN = {"liquid": 300, "ice": 250}
-N_RUNS, STEPS = 8, 20_400
+N_RUNS = {"liquid": 6, "ice": 3}
+STEPS = 20_400
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
@@ -169,7 +170,8 @@ def trajectory(workers: int) -> dict[str, str]:
     }
     told, phases = {}, []
     for name, kelvin in KELVIN.items():
-        runs = run_from(starts[name], kelvin)
+        chosen = [starts[name][k % len(starts[name])] for k in range(N_RUNS[name])]
+        runs = run_from(chosen, kelvin)
         phases += [
             {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
             | asdict(judge_phase(run))
@@ -187,9 +189,8 @@ def trajectory(workers: int) -> dict[str, str]:
 
 def run_from(starts: list, kelvin: float) -> tuple:
     """Run replicas of the stored potential: equilibration, then dynamics in a gentle bath."""
-    shared = {"temperature_K": kelvin, "seeds": range(1, N_RUNS + 1)}
-    chosen = [starts[k % len(starts)] for k in range(N_RUNS)]
-    warm = run_replicas(POTENTIAL, chosen, steps=4000, thermostat="langevin", **shared)
+    shared = {"temperature_K": kelvin, "seeds": range(1, len(starts) + 1)}
+    warm = run_replicas(POTENTIAL, starts, steps=4000, thermostat="langevin", **shared)
     runs = run_replicas(
         POTENTIAL,
         [run.frames()[-1] for run in warm.runs],
@@ -225,7 +226,7 @@ def store_polarizabilities(name: str, runs: tuple, kelvin: float) -> str:
     )
     write_atomic(STORED / f"polarizabilities_{name}.npz", packed.getvalue())
     return (
-        f"polarizability (Å³ of the cell) every 2 fs along {N_RUNS} runs of "
+        f"polarizability (Å³ of the cell) every 2 fs along {len(runs)} runs of "
         f"{runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of {kelvin} K (mean of the "
         f"runs: {temperatures.mean():.0f} K) with {POTENTIAL.name}, each after 2 ps in a "
         f"stronger bath, by {POLARIZABILITY_FILE}"

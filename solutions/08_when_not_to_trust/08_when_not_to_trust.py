@@ -49,7 +49,7 @@ FAILING = read_frames(data_folder() / "stored" / "failing_run.xyz")
 #
 # A Gaussian process is most easily understood in one dimension. The dashed curve below is the truth, the
 # energy of two particles at a distance $r$. The dots are the data: there are none below 2.4 Å.
-# Each of the three colored curves is a sparse Gaussian process with other sparse points. Before you run the
+# Each of the three colored curves is a sparse Gaussian process (lesson 02) with other sparse points. Before you run the
 # cell: what will the curves do to the left of the data?
 
 # %%
@@ -101,13 +101,14 @@ with_alt_text(
 #
 # Between the data the curves agree with each other and with the truth. Left of the data they follow the slope for a
 # while, for about one length scale of the kernel, and then return towards zero. They part from each other, but far less than from
-# the truth; and even the gray band misses it, because the steep wall was not expected from what the data showed.
+# the truth. Even the gray band misses it: nothing in the data suggested so steep a wall.
 #
 # </details>
 #
 # ## Theory in one paragraph
 #
-# Where there is no data, a Gaussian process returns to its prior mean, which is zero. Its own measure of doubt is
+# Where there is no data, a Gaussian process returns to its prior mean. For a potential that is zero: the mean energy per
+# atom of the training frames, as if nothing interacted. The uncertainty that the Gaussian process itself expects is
 # the posterior standard deviation, the gray band of the figure:
 #
 # $$\sigma^2(x) = k(x, x) - \mathbf k(x)^\top \left( \mathbf K + \sigma_n^2 \mathbf 1 \right)^{-1} \mathbf k(x)$$
@@ -120,7 +121,7 @@ with_alt_text(
 # \alpha^2 = \frac{\sum (\bar F - F_\text{DFT})^2}{\sum s^2}$$
 #
 # ($F$ and $s$ in eV/Å). The **calibration factor** $\alpha$ (no unit) is measured on labeled frames: a committee whose
-# members resemble each other is too sure of itself, and then $\alpha > 1$ ([Musil et al.,
+# members resemble each other underestimates its errors, and then $\alpha > 1$ ([Musil et al.,
 # 2019](https://doi.org/10.1021/acs.jctc.8b00959)).
 
 # %% [markdown]
@@ -232,10 +233,10 @@ float(sum(_right))
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Below the shortest distance of the training frames there is no data. The repulsion that the potential learned
-# between 2.5 and 3 Å is continued for about one length scale of the kernel; further in, the kernels to all sparse
-# points fade, and the prediction goes back to its prior, zero. Training and validation frames come
-# from the same distribution: both avoid short distances because the true energy is high there. So no
-# validation frame asks for what the potential does not know.
+# between 2.5 and 3 Å is continued for about one length scale of the kernel. Further in, the environments resemble none of the
+# sparse points any more, the kernels to them become small, and the prediction goes back towards its prior, zero. Training and
+# validation frames come from the same distribution: both avoid short distances because the true energy is high there. So no
+# validation frame tests what the potential does not know.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: no data there; a Gaussian process returns to its prior mean.
@@ -367,15 +368,15 @@ if not (_error and _factor):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Explain** (2 points, marked by hand). Why is the committee too sure of itself? Name an error that it cannot show
+# **Explain** (2 points, marked by hand). Why does the committee underestimate its errors? Name an error that it cannot show
 # at all, however many members it has.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The members have the same training frames, the same descriptors and the same settings, and differ only in their
 # sparse points. So they make nearly the same errors, and these cancel in their difference: the spread shows only the
-# part of the error that comes from the choice of sparse points. Not shown at all: errors of the labels (functional,
-# basis set), interactions beyond the cutoff, and what the descriptors cannot tell apart: all that the members have in
-# common.
+# part of the error that comes from the choice of sparse points. Not shown at all is everything that the members have in
+# common: errors of the labels (functional, basis set), interactions beyond the cutoff, and what the descriptors do not
+# distinguish.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: members share data, descriptors and settings, so their errors are correlated.
@@ -405,7 +406,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.3: run until it fails (6 points)
 #
-# *Why:* in a simulation nobody knows the true error. Is there a warning before it is too late?
+# *Why:* during a simulation nobody knows the true error. Is there a warning before it is too late?
 #
 # **Predict.** Hot water (600 K) with the potential of 20 frames: how many of four runs of half a picosecond will
 # reach their end? Write your guess into `guess` (it gives no points).
@@ -422,6 +423,20 @@ Markdown(
 # - `spread_along` and `error_along` (arrays): for each of these snapshots the spread of the committee and its
 #   true error, computed as in 8.2, but for the **atom with the largest value**: root mean square over the
 #   three components only, then the maximum over atoms, meV/Å. (2 points)
+#
+# <details><summary>Hint 1</summary>
+#
+# `committee.predict_members(FAILING)[1]` has the shape (n_members, n_frames, n_atoms, 3), and the DFT forces of one frame are
+# `atoms.arrays["dft_forces"]`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The variance over the members is `predicted.var(axis=0, ddof=1)`, of shape (n_frames, n_atoms, 3). Its mean over the last axis
+# belongs to one atom; take the root, then `.max(axis=1)`.
+#
+# </details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # guess = …
@@ -514,7 +529,7 @@ float(_sound) + float(_lasted) + float(_s) + float(_e)
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-3", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Yes: the spread of the worst atom leaves the range of the validation frames before the two oxygens meet. A rule:
 # stop, and ask for a DFT label, when the spread of any atom exceeds the largest one of validation frames (times 1.5, say).
-# It fails if the limit is too low (every hot frame rings the alarm), if it is checked too rarely (the last steps take
+# It fails if the limit is too low (every hot frame raises the alarm), if it is checked too rarely (the collision takes only a
 # few femtoseconds), or if all members extrapolate alike and agree on the same wrong answer.
 #
 # === BEGIN MARK SCHEME ===
@@ -535,9 +550,9 @@ Markdown(
     "the worst atom leave the range of the validation frames (dotted line) before? "
     + ("; ".join(told) or "none of your runs failed").capitalize()
     + f". At the end of the stored run the true error is {error_along[-1] / 1000:.1f} eV/Å: DFT drives the two molecules "
-    "apart with more than 5 eV/Å, while the potential pulls them together. The calibrated spread says "
+    "apart with more than 5 eV/Å, while the potential pulls them together. The calibrated spread is "
     f"{alpha * spread_along[-1] / 1000:.1f} eV/Å. A factor that was measured near the data need not hold far from it: the spread "
-    "says *that* something is wrong, not *how* wrong."
+    "shows *that* something is wrong, not *how* wrong."
 )
 
 # %% [markdown]
@@ -551,7 +566,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.4: one round of active learning (6 points)
 #
-# *Why:* DFT labels are the expensive part. The potential itself can say which ones it needs.
+# *Why:* DFT labels are the expensive part. The committee can say which ones it needs.
 #
 # **Predict.** You may label 12 of the 62 frames of the pool. Which ones would the committee choose? Will
 # the error on validation frames fall, or that on the failing run, or both?
@@ -725,7 +740,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.5: how uncertain is the structure? (3 points)
 #
-# *Why:* nobody wants forces for their own sake. What does the uncertainty mean for a result?
+# *Why:* forces are a means to an end. What does their uncertainty mean for a result, such as the structure of water?
 #
 # Each member would give a slightly different g(OO). Three long runs would show it, but one is enough: if $\Delta V_k$ is
 # the energy of member $k$ less that of the potential that drove the run, the average of a quantity $a$ becomes, to first order,
@@ -748,6 +763,13 @@ Markdown(
 #   member, shape (n_members, n_bins). (2 points)
 # - `model_error` (array, one number for each bin): the standard deviation of these averages over the members (with
 #   $K - 1$) at 300 K. (1 point)
+#
+# <details><summary>Hint</summary>
+#
+# With `dg` and `dV` the deviations from their means over the frames, `dV @ dg / len(g)` is the covariance of each member with each
+# bin. `units.kB * temperature_K` is $k_B T$ in eV.
+#
+# </details>
 
 # %% tags=["measured"]
 calm = run_replicas(
@@ -919,9 +941,9 @@ assert _energy[1] > 1, "At 1.9 Å the wall should add more than 1 eV: with_core_
 # %% tags=["discussion"]
 n_walled = sum(bool(run.stopped) for run in walled_runs.runs)
 Markdown(
-    f"**Discussion.** With the wall {n_walled} of four runs failed, without it {n_failed}. The wall is no chemistry: its "
-    "height and place were set by hand, and a structure inside it means nothing. It keeps a run alive "
-    "until data from the edge has been labeled; the potentials of this kit's own data were made in that way."
+    f"**Discussion.** With the wall {n_walled} of four runs failed, without it {n_failed}. The wall is not chemistry: its "
+    "height and place were set by hand, and a structure inside it means nothing. It keeps a run going "
+    "until data from the edge has been labeled; the frames of this kit were sampled in that way."
 )
 
 # %% [markdown]
