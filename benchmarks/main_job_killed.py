@@ -108,9 +108,7 @@ def main() -> int:
         whole, broken = Path(temporary, "whole"), Path(temporary, "broken")
         log = Path(temporary, "log")
         assert start(whole, given.preset, log).wait() == 0, log.read_text()
-        took = {
-            name: json.loads(text)["seconds"] for name, (text, _) in records(whole).items()
-        }
+        took = {name: json.loads(text)["seconds"] for name, (text, _) in records(whole).items()}
         done: dict[str, tuple[str, int]] = {}
         for stage in titles:
             after_s, hit = rng.uniform(0.2, 0.8) * took[stage], False

@@ -357,13 +357,14 @@ def find_frames_file(name: str | os.PathLike, near: Path | None = None) -> Path:
     A file that a config names is looked for beside the config first, whatever the current folder.
     """
     path = Path(name)
-    shipped = sorted(data_folder().glob(f"*/{path.name}"))  # "water" comes before "water_…"
+    data = data_folder()
+    shipped = sorted(data.glob(f"*/{path.name}"))  # "water" comes before "water_…"
     places = [*([near / path] if near else []), path, *shipped]
     for place in places:
         if place.is_file():
             return place
     raise DataError(
         f"There is no file {path}",
-        found="looked in " + ", ".join(str(p.parent) for p in places),
+        found="looked in " + ", ".join(str(p.parent) for p in [*places, data / "*" / path.name]),
         fix="check the name and the folder you are in",
     )

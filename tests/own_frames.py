@@ -1,5 +1,8 @@
 """Small data sets as a researcher may have them, labeled by effective medium theory (EMT)."""
 
+import html
+import re
+
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, bulk, fcc111
@@ -7,6 +10,9 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
 from helpers import GapConfig, TwoBody
+
+# What the kit says of water, and must not say of anything else.
+WATER = re.compile(r"water|\bice\b|H2O|O–H|O–O|oxygen|revPBE|\bliquid", re.IGNORECASE)
 
 SMALL = GapConfig(  # trained on these sets within a second or two
     n_max=3,
@@ -17,6 +23,13 @@ SMALL = GapConfig(  # trained on these sets within a second or two
     default_sigma=(0.001, 0.05, 0.0, 0.0),
     two_body=TwoBody(cutoff=5.0, n_sparse=10),
 )
+
+
+def text_of(page):
+    """Return what a reader sees or hears of a page: words, captions, alternative texts."""
+    page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
+    alternatives = re.findall(r'alt="([^"]*)"', page)
+    return html.unescape(" ".join([*alternatives, re.sub(r"<[^>]+>", " ", page)]))
 
 
 def labeled(atoms, *, virial=False, energy="dft_energy", forces="dft_forces"):
@@ -93,4 +106,21 @@ def clusters(n_frames, *, vacuum=None, seed=2, **names):
             atoms.center(vacuum=vacuum)
             atoms.pbc = False
         frames.append(labeled(atoms, **names))
+    return frames
+
+
+def trimers(n_frames, *, seed=5, energy="dft_energy", forces="dft_forces"):
+    """Three argon atoms without a cell, as many frames as you like: Lennard-Jones, all at once."""
+    rng = np.random.default_rng(seed)
+    corners = np.array([[0, 0, 0], [3.8, 0, 0], [1.9, 3.3, 0]])
+    positions = corners + rng.normal(0, 0.08, (n_frames, 3, 3))
+    vectors = positions[:, :, None] - positions[:, None]
+    distances = np.linalg.norm(vectors, axis=-1) + 1e9 * np.eye(3)
+    power = (3.4 / distances) ** 6
+    energies = 4 * 0.0103 * (power**2 - power).sum((1, 2)) / 2
+    slopes = 4 * 0.0103 * (12 * power**2 - 6 * power) / distances**2
+    components = (slopes[..., None] * vectors).sum(2)
+    frames = [Atoms("Ar3", one) for one in positions]
+    for atoms, value, force in zip(frames, energies, components, strict=True):
+        atoms.info[energy], atoms.arrays[forces] = value, force
     return frames

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,12 @@ OUTLIER = 8.0  # distances from the median beyond which a value is an outlier, i
 TOO_CLOSE = 0.6  # of the sum of covalent radii; the O–H bonds of water at 400 K reach 0.9
 FARTHEST_STEP_A = 0.2  # frames further apart say nothing about forces against energies
 FEWEST_STEPS = 3
+USUAL_SLOPE = 1.4  # long steps make it differ from 1; the nearest mistake, Å for Bohr, gives 1.9
 VACUUM_A = 8.0
 NEAR_A = 4.0  # how far nearest neighbors are looked for
 LARGEST_NET_FORCE = 0.05  # part of the mean force; DFT on a grid gives 0.01
 USUAL_FORCES_eV_PER_A = (0.005, 15.0)
+NOBLE_GASES = {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}  # their nearest atoms are no bond away
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def look_at(dataset: Dataset) -> Look:
         *_outliers(table),
         *_forces(table),
         *_slope_remarks(slope, n_steps),
-        *_distances(table),
+        *_distances(dataset, table),
         *_periodicity(dataset, table),
         *(Remark("reading", note) for note in dataset.notes),
     ]
@@ -132,7 +135,15 @@ def look_at(dataset: Dataset) -> Look:
     )
 
 
-def _nearest_pairs(atoms: Atoms) -> pd.DataFrame:
+class _Nearest(NamedTuple):
+    """The nearest neighbors of the atoms of a frame: elements in ascending order, distance."""
+
+    low: np.ndarray
+    high: np.ndarray
+    distance_A: np.ndarray
+
+
+def _nearest_pairs(atoms: Atoms) -> _Nearest:
     """Return the nearest neighbor of each atom within reach: elements and distance."""
     found = find_pairs(atoms.positions, atoms.cell.array, atoms.pbc, NEAR_A)
     if len(atoms) > 1 and len(np.unique(found.first)) < len(atoms):
@@ -140,17 +151,16 @@ def _nearest_pairs(atoms: Atoms) -> pd.DataFrame:
     order = np.lexsort((found.distance, found.first))
     _, first = np.unique(found.first[order], return_index=True)
     one, other = (atoms.numbers[ends[order][first]] for ends in (found.first, found.second))
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    return pd.DataFrame({"low": low, "high": high, "distance": found.distance[order][first]})
+    distance_A = found.distance[order][first]
+    return _Nearest(np.minimum(one, other), np.maximum(one, other), distance_A)
 
 
-def _frame_table(dataset: Dataset, pairs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _frame_table(dataset: Dataset, pairs: Sequence[_Nearest]) -> pd.DataFrame:
     rows = []
     for atoms, source, near in zip(dataset, dataset.sources, pairs, strict=True):
         volume = atoms.get_volume() if atoms.pbc.all() else np.nan
         forces = atoms.arrays.get(FORCES_NAME)
-        radii = covalent_radii[near["low"]] + covalent_radii[near["high"]]
-        ratio = near["distance"].to_numpy() / radii
+        ratio = near.distance_A / (covalent_radii[near.low] + covalent_radii[near.high])
         rows.append(
             {
                 "frame": source,
@@ -167,7 +177,7 @@ def _frame_table(dataset: Dataset, pairs: Sequence[pd.DataFrame]) -> pd.DataFram
                 "net_force_eV_per_A": np.nan
                 if forces is None
                 else np.linalg.norm(forces.sum(0)) / np.sqrt(len(atoms)),
-                "closest_A": near["distance"].min(),
+                "closest_A": near.distance_A.min() if len(ratio) else np.nan,
                 "closest_ratio": ratio.min() if len(ratio) else np.nan,
                 "virial": VIRIAL in atoms.info,
                 "polarizability": POLARIZABILITY in atoms.info,
@@ -199,8 +209,9 @@ def _spreads(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _nearest_table(pairs: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    together = pd.concat(pairs, ignore_index=True)
+def _nearest_table(pairs: Sequence[_Nearest]) -> pd.DataFrame:
+    columns = [np.concatenate(values) for values in zip(*pairs, strict=True)]
+    together = pd.DataFrame(dict(zip(("low", "high", "distance"), columns, strict=True)))
     rows = [
         {
             "pair": f"{chemical_symbols[low]}–{chemical_symbols[high]}",
@@ -215,7 +226,8 @@ def _nearest_table(pairs: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _slope(dataset: Dataset) -> tuple[float | None, int]:
     """Return ΔE against −F·Δr over steps between neighboring frames, and the number of steps.
 
-    The force is the mean of both ends, which makes it exact for harmonic motion.
+    The force is the mean of both ends, which is exact for harmonic motion; steps along which the
+    force changes much count less, because there the mean says little.
     """
     changes, works = [], []
     for before, after in zip(dataset[:-1], dataset[1:], strict=True):
@@ -230,18 +242,21 @@ def _slope(dataset: Dataset) -> tuple[float | None, int]:
             step = find_mic(step, after.cell, after.pbc)[0]
         if not 1e-6 < np.abs(step).max() < FARTHEST_STEP_A:
             continue
-        force = (before.arrays[FORCES_NAME] + after.arrays[FORCES_NAME]) / 2
         changes.append(after.info[ENERGY_NAME] - before.info[ENERGY_NAME])
-        works.append(-np.sum(force * step))
+        works.append([-np.sum(a.arrays[FORCES_NAME] * step) for a in (before, after)])
     if len(works) < FEWEST_STEPS:
         return None, len(works)
-    changes_eV, works_eV = np.array(changes), np.array(works)
+    at_ends_eV = np.array(works)
+    difference_eV = np.abs(np.diff(at_ends_eV, axis=1)[:, 0])
+    weights = 1 / (difference_eV + 0.1 * difference_eV.mean() + 1e-12)
+    changes_eV, works_eV = np.array(changes), at_ends_eV.mean(1)
     correlation = np.sum(changes_eV * works_eV) / np.sqrt(
         np.sum(changes_eV**2) * np.sum(works_eV**2) + 1e-300
     )
     if abs(correlation) < 0.8:  # clearly none, or steps that are too long to tell
         return (0.0 if abs(correlation) < 0.3 and len(works) >= 10 else None), len(works)
-    return float(np.sum(changes_eV * works_eV) / np.sum(works_eV**2)), len(works)
+    weighted_eV = weights**2 * works_eV
+    return float(np.sum(weighted_eV * changes_eV) / np.sum(weighted_eV * works_eV)), len(works)
 
 
 def _slope_remarks(slope: float | None, n_steps: int) -> Iterator[Remark]:
@@ -257,7 +272,7 @@ def _slope_remarks(slope: float | None, n_steps: int) -> Iterator[Remark]:
             "energies and forces belong to the same frames, in the same order?",
             problem=True,
         )
-    elif abs(slope - 1) < 0.2:
+    elif 1 / USUAL_SLOPE < slope < USUAL_SLOPE:
         yield Remark(
             "forces and energies",
             f"Energies change as the forces say: ΔE = {slope:.2f} × (−F·Δr) over {n_steps} steps.",
@@ -307,7 +322,9 @@ def _labels(dataset: Dataset, table: pd.DataFrame) -> Iterator[Remark]:
     alone = {
         str(atoms.symbols[0])
         for atoms in dataset
-        if len(atoms) == 1 and not len(_nearest_pairs(atoms)) and ENERGY_NAME in atoms.info
+        if len(atoms) == 1
+        and not len(_nearest_pairs(atoms).distance_A)
+        and ENERGY_NAME in atoms.info
     }
     elements = {symbol for atoms in dataset for symbol in atoms.symbols}
     missing_atoms = ", ".join(sorted(elements - alone))
@@ -408,10 +425,12 @@ def _forces(table: pd.DataFrame) -> Iterator[Remark]:
         )
 
 
-def _distances(table: pd.DataFrame) -> Iterator[Remark]:
+def _distances(dataset: Dataset, table: pd.DataFrame) -> Iterator[Remark]:
     ratio = table["closest_ratio"].to_numpy(float)
     close = ratio < TOO_CLOSE
-    typical = np.nanmedian(ratio) if np.isfinite(ratio).any() else np.nan
+    bonded = np.array([not NOBLE_GASES.issuperset(atoms.symbols) for atoms in dataset])
+    bonded &= np.isfinite(ratio)
+    typical = np.median(ratio[bonded]) if bonded.any() else np.nan
     if typical > 1.7 or typical < 0.3:
         unit = "Bohr" if typical > 1.7 else "nm"
         yield Remark(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from helpers.datasets import is_water
+from helpers.datasets import is_water, read_dataset
 from helpers.errors import ConfigError, DataError
 from helpers.files import make_folder, write_table
 from helpers.frames import load_frames
@@ -41,7 +41,12 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[name for name in THERMOSTATS if name != "none"],
         help="for --ensemble nvt; default: langevin",
     )
-    parser.add_argument("--snapshot", type=int, default=0, help="validation snapshot to start from")
+    parser.add_argument(
+        "--snapshot", type=int, help="validation snapshot to start from; default: 0"
+    )
+    parser.add_argument(
+        "--start", metavar="FILE", help="start from the first frame of a file of your own instead"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
     )
@@ -79,7 +84,7 @@ def _md(options: argparse.Namespace) -> int:
         options.model,
         options.output,
         ensemble=options.ensemble,
-        snapshot=options.snapshot,
+        **_start(options),
         training_frames=options.training_frames,
         training_seconds=options.training_seconds,
         progress=not options.no_progress,
@@ -97,6 +102,16 @@ def _md(options: argparse.Namespace) -> int:
         return EXIT_INTERRUPTED
     print(f"\nThe report is {result.report_path.absolute()}")
     return 0
+
+
+def _start(options: argparse.Namespace) -> dict[str, Any]:
+    """Return where to start, and the frames to compare with: those of a file, or the shipped."""
+    if options.start is None:
+        return {"snapshot": options.snapshot or 0}
+    if options.snapshot is not None:
+        raise ConfigError("--start and --snapshot are both given", fix="keep one of them")
+    frames = read_dataset(options.start)
+    return {"snapshot": frames[0], "frames": list(frames)}
 
 
 VARIANCE_TIMES = 10  # each takes about a second

@@ -34,7 +34,7 @@ def radial_distributions(
     Parameters
     ----------
     source : Trajectory or sequence of ase.Atoms
-        Frames with the same cell.
+        Frames with the same elements, periodic along all axes; their cells may differ.
     pairs : sequence of (str, str)
         Elements.
     bin_A : float
@@ -47,11 +47,23 @@ def radial_distributions(
     DataFrame
         Columns ``r_A`` (middle of the bin), one per pair such as ``OO`` with g(r), and one such as
         ``OO_count``: neighbors of the second element within the outer edge of the bin. r goes up
-        to half of the cell.
+        to half of the smallest cell.
+
+    Raises
+    ------
+    DataError
+        If there are no frames, one is not periodic along all axes, or lacks an element.
     """
     frames = _frames(source, n_frames)
-    require_bulk(frames[0], "A radial distribution function")
-    longest = get_recommended_r_max(frames[0].cell, frames[0].pbc)
+    for atoms in frames:
+        require_bulk(atoms, "A radial distribution function")
+        lacking = {symbol for pair in pairs for symbol in pair} - set(atoms.symbols)
+        if lacking:
+            raise DataError(
+                f"There is no g(r) of {', '.join(sorted(lacking))} in {atoms.symbols}",
+                fix="name pairs of elements that the frames hold",
+            )
+    longest = min(get_recommended_r_max(atoms.cell, atoms.pbc) for atoms in frames)
     n_bins = int(longest / bin_A)
     sums = {pair: np.zeros(n_bins) for pair in pairs}
     for atoms in frames:
@@ -62,7 +74,7 @@ def radial_distributions(
     table = {"r_A": r}
     shells = 4 * np.pi * bin_A * (r**2 + bin_A**2 / 12)  # exact volumes of the shells
     for pair, g in sums.items():
-        density = frames[0].symbols.count(pair[1]) / frames[0].get_volume()
+        density = np.mean([a.symbols.count(pair[1]) / a.get_volume() for a in frames])
         table["".join(pair)] = g
         table["".join(pair) + "_count"] = np.cumsum(g * shells) * density
     return pd.DataFrame(table)

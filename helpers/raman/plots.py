@@ -158,7 +158,9 @@ def plot_scattered_light(
         first = times_fs <= 40
         left.plot(times_fs[first], dipole[first], color=SKY, lw=1.5, label="dipole α E")
         left.plot(times_fs[first], polarizability[first], color=BLUE, label="polarizability α")
-        left.set(title="In the light of a laser", xlabel="time, fs", ylabel="relative to the mean α")
+        left.set(
+            title="In the light of a laser", xlabel="time, fs", ylabel="relative to the mean α"
+        )
         left.set_ylim(-1.4, 2.2)
         left.legend(loc="upper right", ncols=2)
         right.semilogy(shift, power / power.max(), color=BLUE)

@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 from ase.io import write
-from own_frames import alloy, clusters, labeled, slabs
+from own_frames import alloy, clusters, labeled, slabs, trimers
 
 from helpers import load_frames
 from helpers.datasets import from_atoms, look_at
@@ -31,8 +31,8 @@ def problems(frames):
 
 @pytest.mark.parametrize(
     "make",
-    [path, lambda: alloy(12), lambda: slabs(6), lambda: clusters(12)],
-    ids=["trajectory", "alloy", "slabs", "clusters"],
+    [path, lambda: alloy(12), lambda: slabs(6), lambda: clusters(12), lambda: trimers(12)],
+    ids=["trajectory", "alloy", "slabs", "clusters", "argon"],
 )
 def test_sound_frames_have_nothing_to_mend(make):
     assert problems(make()) == ""

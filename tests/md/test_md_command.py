@@ -7,8 +7,10 @@ import re
 
 import pandas as pd
 import pytest
-from ase.io import read
+from ase.io import read, write
+from own_frames import SMALL, alloy, slabs
 
+from helpers import fit_gap
 from helpers.md.compiled_engine import CompiledEngine
 
 QUICK = ["--no-progress", "--output"]
@@ -52,6 +54,29 @@ def test_a_run_that_leaves_water_says_where_and_keeps_what_it_was(mlmd, smallest
     assert len(read(tmp_path / "out" / "nvt.xyz", ":")) > 3
 
 
+@pytest.mark.slow
+def test_a_run_of_atoms_of_your_own(mlmd, tmp_path):
+    """Frames of two densities, and a slab: what cannot be computed is told, and the run is kept."""
+    frames = alloy(4)
+    model = fit_gap(SMALL, frames, output=tmp_path / "gap.xml", progress=False).model_path
+    frames[1].set_cell(1.1 * frames[1].cell, scale_atoms=True)
+    write(tmp_path / "own.xyz", frames[:2])
+    write(tmp_path / "slab.xyz", slabs(1))
+    for name in ("own", "slab"):
+        if name == "slab":
+            fixed = read(tmp_path / "slab.xyz")
+            fixed.set_constraint()
+            write(tmp_path / "slab.xyz", fixed)
+        start = ["--start", tmp_path / f"{name}.xyz", "--steps", 40]
+        done = mlmd("md", model, *start, *QUICK, tmp_path / name)
+        assert (done.code, done.errors) == (0, []), done
+        assert len(read(tmp_path / name / "nve.xyz", ":")) == 11
+        page = (tmp_path / name / "report.html").read_text(encoding="utf-8")
+        assert "The run was stable." in page and "O–H" not in page
+    assert (tmp_path / "own" / "nve_structure.csv").exists()
+    assert "needs" in done.output and not (tmp_path / "slab" / "nve_structure.csv").exists()
+
+
 def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
     def interrupted(self, end):
         raise KeyboardInterrupt
@@ -75,6 +100,8 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
         (["gap.xml", "--seed", "-1"], "seed=-1 cannot be used"),
         (["gap.xml", "--thermostat", "bussi"], "needs constant temperature.*--ensemble nvt"),
         (["gap.xml", "--output", "none/out"], "no folder .*none.*mkdir -p"),
+        (["gap.xml", "--start", "a.xyz", "--snapshot", "0"], "both given"),
+        (["gap.xml", "--start", "none.xyz"], "no file none.xyz"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )

@@ -61,3 +61,16 @@ def test_what_cannot_be_answered(frames10):
         first_peak_A(flat)
     with pytest.raises(DataError, match="no frames"):
         radial_distributions([])
+    with pytest.raises(DataError, match="no g.r. of Cu in .*name pairs"):
+        radial_distributions(frames10, [("Cu", "O")])
+
+
+def test_cells_of_several_densities_are_averaged_up_to_half_of_the_smallest():
+    rng = np.random.default_rng(0)
+    frames = [
+        Atoms("Ar30", rng.uniform(0, length, (30, 3)), cell=[length] * 3, pbc=True)
+        for length in [9.8, 8.0] * 30
+    ]
+    table = radial_distributions(frames, [("Ar", "Ar")], bin_A=0.25)
+    assert table["r_A"].iloc[-1] < 4
+    assert table["ArAr"][table["r_A"] > 1].mean() == pytest.approx(29 / 30, abs=0.03)

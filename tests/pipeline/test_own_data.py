@@ -1,33 +1,21 @@
 """``mlmd run my_frames.xyz``: what the frames give, right for any system, and no word of water."""
 
-import html
-import re
-
 import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.io import read, write
-from own_frames import SMALL, alloy, clusters, labeled, slabs
+from own_frames import SMALL, WATER, alloy, clusters, labeled, slabs, text_of
 
 from helpers.datasets import from_atoms, read_dataset
 from helpers.errors import DataError
 from helpers.pipeline.own_data import own_data_stages, prepare
 from helpers.pipeline.report import own_overview_section
 
-WATER = re.compile(r"water|\bice\b|H2O|O–H|O–O|oxygen|revPBE|\bliquid", re.IGNORECASE)
-
 
 def left_out(data):
     stages = own_data_stages(data, preset="quick")
     return {stage.name: stage.no_basis for stage in stages if stage.no_basis}
-
-
-def text_of(page):
-    """Return what a reader sees or hears of a page: words, captions, alternative texts."""
-    page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
-    alternatives = re.findall(r'alt="([^"]*)"', page)
-    return html.unescape(" ".join([*alternatives, re.sub(r"<[^>]+>", " ", page)]))
 
 
 def test_what_frames_cannot_give_is_left_out_with_a_line():
