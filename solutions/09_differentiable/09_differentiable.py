@@ -196,7 +196,7 @@ print(
 with_alt_text(
     figure,
     "Left: dx/dk against the length of the simulation, an oscillation that grows in proportion to time; the "
-    "simulated points lie on the exact curve at first and are late by a little at the end. Right: the relative "
+    "simulated points lie on the exact curve at first and are ahead by a little at the end. Right: the relative "
     "difference between central difference and derivative falls with h squared, is smallest "
     f"({min(missed):.0e}) at h = {widths[int(np.argmin(missed))]:.0e}, and rises again for smaller h.",
 )
