@@ -48,6 +48,8 @@ POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
 POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
 SIZES = (50, 100, 200, 400)
+CURVE_SIZES = (25, 50, 100, 200, 400)
+FLEXIBLE = GapConfig()  # as in lesson 03
 # What moves atoms where a student has no potential of her own: small enough to be stored.
 SMALL = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
 SETTINGS = {
@@ -91,16 +93,29 @@ def learning_curve_default(workers: int) -> dict[str, str]:
     }
 
 
-def learning_curve_classroom(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for the small potential; three draws of few frames."""
-    few = learning_curve(CLASSROOM, sizes=SIZES[:2], repeats=3, cache=CACHE, workers=workers)
-    many = learning_curve(CLASSROOM, sizes=SIZES[2:], cache=CACHE, workers=workers, engine="jax")
-    write_table(pd.concat([few, many]), "learning_curve_classroom.csv")
+def learning_curve_flexible(workers: int) -> dict[str, str]:
+    """Errors against the number of frames, for many weights: the data is the limit."""
+    write_table(_three_draws(FLEXIBLE, workers), "learning_curve_flexible.csv")
     return {
-        "learning_curve_classroom.csv": "learning_curve() of GapConfig(n_sparse=100), 50 to 400 "
-        "frames; three draws of 50 and of 100 frames; gap_fit up to 100 frames, then "
-        'engine="jax"'
+        "learning_curve_flexible.csv": "learning_curve(), 25 to 400 frames, of the potential "
+        "FLEXIBLE of lesson 03; three draws of each size but the largest"
     }
+
+
+def learning_curve_classroom(workers: int) -> dict[str, str]:
+    """Errors against the number of frames, for the small potential: the model is the limit."""
+    write_table(_three_draws(CLASSROOM, workers), "learning_curve_classroom.csv")
+    return {
+        "learning_curve_classroom.csv": "learning_curve() of CLASSROOM, 25 to 400 frames; three "
+        'draws of each size but the largest; engine="jax"'
+    }
+
+
+def _three_draws(config: GapConfig, workers: int) -> pd.DataFrame:
+    """Return a learning curve with three training sets of each size; of 400 frames there is one."""
+    options = {"cache": CACHE, "workers": workers, "engine": "jax"}
+    few = learning_curve(config, sizes=CURVE_SIZES[:-1], repeats=3, **options)
+    return pd.concat([few, learning_curve(config, sizes=CURVE_SIZES[-1:], **options)])
 
 
 def settings(workers: int) -> dict[str, str]:
@@ -344,6 +359,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "trajectory": trajectory,
     "failing_run": failing_run,
     "learning_curve_classroom": learning_curve_classroom,
+    "learning_curve_flexible": learning_curve_flexible,
     "learning_curve_default": learning_curve_default,
     "through_simulations": through_simulations,
 }

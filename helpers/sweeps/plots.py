@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from helpers.gap.config import UNITS
@@ -58,6 +59,26 @@ def plot_learning_curve(
         _plain_ticks(ax, [*sizes, 2 * sizes[-1]] if law else sizes)
         ax.legend(fontsize=11)
     return ax
+
+
+def plot_expected_curves() -> Figure:
+    """Sketch learning curves where the data is the limit, and where the model is."""
+    n = np.geomspace(1, 100, 50)
+    sketches = {
+        "The data is the limit": {"validation": 8 * n**-0.35, "training": 0.5 * n**0.05},
+        "The model is the limit": {"validation": 2 + 6 / n, "training": 2 - 1.2 / n},
+    }
+    with style():
+        figure = Figure(figsize=(10, 3.8))
+        panels = figure.subplots(1, 2, sharey=True)
+        for ax, (title, curves) in zip(panels, sketches.items(), strict=True):
+            for name, errors in curves.items():
+                ax.loglog(n, errors, color=SET_COLORS[name], label=f"{name} error")
+            ax.set(title=title, xlabel="training frames", xticks=[], yticks=[], ylim=(0.4, 10))
+            ax.minorticks_off()
+        panels[0].set_ylabel("error")
+        panels[1].legend()
+    return figure
 
 
 def plot_sigma_curve(
