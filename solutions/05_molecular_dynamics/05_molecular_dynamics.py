@@ -572,7 +572,9 @@ diffusion = float(1000 * np.polyfit(moved["lag_fs"], moved["msd_A2"], 1)[0] / 6)
 print(f"yours: q {order:.3f}, first minimum {first_minimum:.2f}, D {diffusion:.3f} Å²/ps")
 print(judge_phase(liquid).sentence)
 at_300_K = [atoms for atoms in load_frames("water", "train") if atoms.info["temperature_K"] == 300]
-stored_64 = pd.read_csv(STORED / "box_64.csv")  # g(OO) of 64 molecules, 10 ps with the stored potential
+stored_64 = pd.read_csv(
+    STORED / "box_64.csv"
+)  # g(OO) of 64 molecules, 10 ps with the stored potential
 tables = {
     "64 molecules (stored run)": stored_64,
     "your run, 16 molecules": radial_distributions(liquid.after(400), [("O", "O")], bin_A=0.1),
@@ -587,7 +589,9 @@ with style():
     figure, axes = plt.subplots(figsize=(9, 5))
 with_alt_text(
     plot_radial_distribution(tables, ax=axes),
-    "Radial distribution function of O–O pairs up to 6 Å, half the box of 64 molecules. " + "; ".join(told) + ".",
+    "Radial distribution function of O–O pairs up to 6 Å, half the box of 64 molecules. "
+    + "; ".join(told)
+    + ".",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test5-liquid", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -732,7 +736,10 @@ with style():
     panels, axes = plt.subplots(2, 2, figsize=(12, 8.4))
 plot_order({name: order_along(run) for name, run in runs_of.items()}, ax=axes[0, 0])
 plot_displacement(
-    {name: mean_square_displacement(run.after(run.times_fs[-1] - 8000)) for name, run in runs_of.items()},
+    {
+        name: mean_square_displacement(run.after(run.times_fs[-1] - 8000))
+        for name, run in runs_of.items()
+    },
     ax=axes[0, 1],
 )
 axes[0, 1].set_title("How far O atoms get, last 8 ps")
@@ -896,7 +903,10 @@ LOSS = 0.228  # meV/K per molecule: 6.01 kJ/mol of heat of fusion at 273.15 K
 deep = {name: -value for name, value in freezing.items()}
 scatter = {
     key: np.hypot(
-        *(np.std([a.info[key] for a in frames]) / np.sqrt(len(frames)) for frames in phases.values())
+        *(
+            np.std([a.info[key] for a in frames]) / np.sqrt(len(frames))
+            for frames in phases.values()
+        )
     )
     * 1000
     / 16
