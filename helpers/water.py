@@ -50,6 +50,16 @@ def bonds(atoms: Atoms) -> np.ndarray:
     return np.column_stack([nearest[bonded], hydrogens[bonded]])
 
 
+def whole_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions inside the cell with each H beside its O, and the pairs (O, H)."""
+    pairs = bonds(atoms)
+    positions = atoms.get_positions(wrap=True)
+    for oxygen, hydrogen in pairs:
+        vector = atoms.get_distance(oxygen, hydrogen, mic=True, vector=True)
+        positions[hydrogen] = positions[oxygen] + vector
+    return positions, pairs
+
+
 def oxygen_pairs(atoms: Atoms) -> np.ndarray:
     """Return the pairs of O atoms that are not bonded to each other, shape (n_pairs, 2).
 

@@ -31,10 +31,12 @@ from ase.io import write
 from helpers import (
     GapConfig,
     SymmetryAdaptedKernelRidge,
+    compare_errors,
     evaluate,
     fit_gap,
     learning_curve,
     load_frames,
+    load_potential,
     sweep,
 )
 from helpers.files import write_atomic
@@ -64,6 +66,8 @@ N_RUNS = {"liquid": 6, "ice": 3}
 STEPS = 20_400
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
+SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
+ENERGIES_ALONE = 10.0  # eV/Å, sigma of forces that do not count
 SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 
 
@@ -122,30 +126,58 @@ def settings(workers: int) -> dict[str, str]:
     """Errors of the small potential while one setting after the other is varied."""
     tables = []
     for setting, values in SETTINGS.items():
-        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers}
+        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers, "engine": "jax"}
         table = sweep({setting: values}, sizes=[50], **options)
         table.insert(0, "setting", setting)
         tables.append(table.rename(columns={setting: "value"}))
     write_table(pd.concat(tables), "settings.csv")
     return {
         "settings.csv": "sweeps over cutoff, atom_sigma, n_max and l_max, one at a time, of "
-        "GapConfig(n_sparse=100) on 50 frames, gap_fit as in lesson 04"
+        'GapConfig(n_sparse=100) on 50 frames, engine="jax" as in lesson 04'
     }
 
 
 def sigmas(workers: int) -> dict[str, str]:
-    """Errors of the small potential against the sigma of the energies, for two sizes."""
+    """Errors of the default potential against both sigmas, for two sizes, and their noise."""
+    validation = load_frames("water", "validate")
+    trajectories = [atoms.info["trajectory"] for atoms in validation]
+    config = GapConfig()
     table = sweep(
-        {"sigma_energy_eV_per_atom": SIGMAS},
+        {SIGMA_E: SIGMAS, SIGMA_F: [config.sigma_force_eV_per_A, ENERGIES_ALONE]},
         sizes=[100, 200],
-        config=CLASSROOM,
+        config=config,
+        engine="jax",
         cache=CACHE,
         workers=workers,
     )
     write_table(table, "sigmas.csv")
+    rows = table[(table["set"] == "validation") & (table[SIGMA_F] < 1)]
+    judged = {
+        (row["n_frames"], row[SIGMA_E]): evaluate(load_potential(row["model_path"]), validation)
+        for _, row in rows.iterrows()
+    }
+    best = {n: rows.loc[part[ENERGY].idxmin(), SIGMA_E] for n, part in rows.groupby("n_frames")}
+    noise, gain = [], []
+    for (n_frames, sigma), errors in judged.items():
+        compared = compare_errors(errors, judged[n_frames, best[n_frames]], trajectories).iloc[0]
+        noise.append(
+            {"n_frames": n_frames, SIGMA_E: sigma, "rmse": compared["first"]}
+            | compared[["difference", "error", "low", "high"]].to_dict()
+        )
+        if n_frames == 100:
+            compared = compare_errors(errors, judged[200, sigma], trajectories).iloc[0]
+            gain.append(
+                {SIGMA_E: sigma} | compared[["difference", "error", "low", "high"]].to_dict()
+            )
+    for name, lines in (("sigma_noise", noise), ("sigma_gain", gain)):
+        text = pd.DataFrame(lines).to_csv(index=False, float_format="%.6g")
+        write_atomic(STORED / f"{name}.csv", text)
     return {
-        "sigmas.csv": "sweep over the sigma of the energies of GapConfig(n_sparse=100) on 100 and "
-        "200 frames, gap_fit as in lesson 04"
+        "sigmas.csv": "sweep over the sigmas of energies and forces of GapConfig() on 100 and 200 "
+        'frames, engine="jax"',
+        "sigma_noise.csv": "by how much the validation error of the energies (meV/atom) at each "
+        "sigma differs from the lowest, with 95 % intervals from trajectories drawn again",
+        "sigma_gain.csv": "by how much it is larger with 100 frames than with 200",
     }
 
 
@@ -246,6 +278,24 @@ def store_polarizabilities(name: str, runs: tuple, kelvin: float) -> str:
         f"runs: {temperatures.mean():.0f} K) with {POTENTIAL.name}, each after 2 ps in a "
         f"stronger bath, by {POLARIZABILITY_FILE}"
     )
+
+
+def box_64(workers: int) -> dict[str, str]:
+    """g(OO) of a larger box, up to half its edge."""
+    from helpers.md import radial_distributions
+    from helpers.md.runs import run_nvt
+
+    (start,) = load_frames("water", "start_64")
+    run = run_nvt(
+        POTENTIAL, start, steps=13_000, timestep_fs=0.8, thermostat="bussi", record_every=25, seed=1
+    )
+    assert run.stable, run.stopped
+    table = radial_distributions(run.after(400), [("O", "O")], bin_A=0.1)[["r_A", "OO"]]
+    write_atomic(STORED / "box_64.csv", table.to_csv(index=False, float_format="%.4g"))
+    return {
+        "box_64.csv": "g(OO) of 64 molecules, 10 ps in a bath of 300 K with gap.xml; "
+        f"{judge_phase(run)}"
+    }
 
 
 def failing_run(workers: int) -> dict[str, str]:
@@ -357,6 +407,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "sigmas": sigmas,
     "polarizability": polarizability,
     "trajectory": trajectory,
+    "box_64": box_64,
     "failing_run": failing_run,
     "learning_curve_classroom": learning_curve_classroom,
     "learning_curve_flexible": learning_curve_flexible,
