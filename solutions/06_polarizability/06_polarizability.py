@@ -669,12 +669,13 @@ def _left_out(rho):
 
 
 _wide = _rhos[0] < 2e-9 and _rhos[-1] > 0.5
+_plateau_percent = _left_out(1e-3)
 _spots = all(
-    abs(_left[int(_np.abs(_np.log(_rhos / _rho)).argmin())] / _left_out(_rho) - 1) < 0.03
-    for _rho in (1e-8, 1e-1)
+    abs(_left[int(_np.abs(_np.log(_rhos / _rho)).argmin())] / _percent - 1) < 0.03
+    for _rho, _percent in ((1e-8, _left_out(1e-8)), (1e-3, _plateau_percent))
 )
 _rises = bool(_np.all(_np.diff(_training) > -0.01)) and _training[0] < 0.5 * _left.min()
-_plateau = _left_out(float(best_rho)) < 1.05 * _left.min() and _spots
+_plateau = _left_out(float(best_rho)) < 1.05 * _plateau_percent
 if not (_wide and _spots):
     print("left out: .loo_errors_ of λ = 2, with groups=train_groups, from 1e-9 to 1.")
 if not _rises:

@@ -78,7 +78,7 @@ size_MB = {(n, k): 150 * 16 * (2 * k + 1) * n * 8 / 1e6 for n in (200, 500) for 
 # %% test3-3 | 1 | the test frames among the training frames
 models = {n: SymmetryAdaptedKernelRidge(n_features=n).fit(frames, tensors) for n in (200, 500)}
 
-# %% test3-4a | 3 | from large to small, columns in another order, a value of the plateau that is not the lowest
+# %% test3-4a | 3 | from large to small, and another value of the plateau
 rho_errors = rho_errors[["left out", "training"]].sort_index(ascending=False)
 best_rho = np.float64(1.8 * best_rho)
 
@@ -88,7 +88,7 @@ best_rho = 1e-9
 # %% test3-4a | 1 | the two columns exchanged
 rho_errors = rho_errors.rename(columns={"training": "left out", "left out": "training"})
 
-# %% test3-4a | 1 | another error in place of the left-out one
+# %% test3-4a | 2 | another error in place of the left-out one
 rho_errors = rho_errors.assign(**{"left out": 0.8 * rho_errors["left out"]})
 
 # %% test3-4 | 4 | lists, numbers of NumPy, in another order
