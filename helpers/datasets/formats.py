@@ -101,7 +101,14 @@ def read_file(path: Path, options: Options) -> tuple[list[Atoms], list[str]]:
         return read_frames(path), notes
     if kind in OWN_READERS:
         return OWN_READERS[kind](path, options)
-    return _by_ase(path, kind), []
+    frames, notes = _by_ase(path, kind), []
+    labels = {name for atoms in frames if atoms.calc for name in atoms.calc.results}
+    if kind == "traj" and "forces" not in labels:
+        notes = [
+            f"{path.name} holds no forces: ASE's .traj has room for those of a calculator, and "
+            "drops columns of one's own when it is written"
+        ]
+    return frames, notes
 
 
 def _by_ase(path: Path, kind: str, **options: Any) -> list[Atoms]:
@@ -382,6 +389,7 @@ def _check_comments(path: Path) -> list[str]:
                         found=repr(key),
                         fix=f"write {right!r}",
                     )
+        _check_stress(comment, where)
         no_pbc += "Lattice=" in bare and "pbc=" not in bare
     if no_pbc:
         return [
@@ -389,6 +397,24 @@ def _check_comments(path: Path) -> list[str]:
             "are taken for periodic along all axes"
         ]
     return []
+
+
+def _check_stress(comment: str, where: str) -> None:
+    """Refuse a stress of nine numbers that is not symmetric: ASE keeps six of them."""
+    match = re.search(r"""(?:^|\s)stress=["']([^"']+)["']""", comment)
+    numbers = match[1].split() if match else []
+    if len(numbers) != 9:
+        return
+    try:
+        matrix = np.array(numbers, float).reshape(3, 3)
+    except ValueError:
+        return  # ASE says what is wrong
+    if np.abs(matrix - matrix.T).max() > 0.05 * np.abs(matrix).max():
+        raise DataError(
+            f"{where} holds a stress that is not symmetric, of which ASE would keep six numbers",
+            found=match[1] if match else "",
+            fix="check the order of its components",
+        )
 
 
 def _comments(path: Path) -> Iterator[tuple[int, str]]:

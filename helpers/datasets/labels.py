@@ -167,15 +167,12 @@ def standard_frame(
     elif (value := _label(atoms, names.get("stress"))) is not None and atoms.pbc.all():
         stress = _matrix(value, f"{where}: {names['stress']!r}")
         virial = -atoms.get_volume() * stress * factors["energy"]
+    if virial is not None:
+        _check_symmetric(virial, f"{where}: {names.get('virial') or names['stress']!r}")
     if (value := _label(atoms, names.get("polarizability"))) is not None:
-        tensor = _matrix(value, f"{where}: {names['polarizability']!r}").ravel()
-        asymmetry = np.abs(tensor - tensor.reshape(3, 3).T.ravel()).max()
-        if asymmetry > 0.05 * np.abs(tensor).max():
-            raise DataError(
-                f"{where}: {names['polarizability']!r} is not symmetric",
-                found=str(tensor.round(3).tolist()),
-                fix="check the order of its components: readers of extended XYZ differ in it",
-            )
+        matrix = _matrix(value, f"{where}: {names['polarizability']!r}")
+        _check_symmetric(matrix, f"{where}: {names['polarizability']!r}")
+        tensor = matrix.ravel()
     result = atoms.copy()
     for name in names.values():
         result.info.pop(name, None)
@@ -282,6 +279,15 @@ def _array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
             fix="remove the frame or compute it again",
         )
     return values.astype(float)
+
+
+def _check_symmetric(matrix: np.ndarray, what: str) -> None:
+    if np.abs(matrix - matrix.T).max() > 0.05 * np.abs(matrix).max():
+        raise DataError(
+            f"{what} is not symmetric",
+            found=str(matrix.ravel().round(3).tolist()),
+            fix="check the order of its components: readers of extended XYZ differ in it",
+        )
 
 
 def _matrix(value: Any, what: str) -> np.ndarray:

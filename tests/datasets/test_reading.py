@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.constraints import FixAtoms, FixCom
+from ase.constraints import FixAtoms, FixCartesian, FixCom
 from ase.db import connect
 from ase.io import read, write
 from own_frames import alloy, clusters, labeled, slabs
@@ -300,6 +300,77 @@ def test_labels_of_moved_atoms_are_refused(tmp_path):
     assert len(from_atoms(moved)) == 2  # moved as a whole, and folded into the cell
 
 
+def test_stress_that_is_not_symmetric_is_refused(tmp_path):
+    words = f'{CELL} energy=1.0 stress="1 2 3 4 5 6 7 8 9"'  # ASE would make six numbers of it
+    with pytest.raises(DataError, match="stress that is not symmetric.*keep six"):
+        read_dataset(comment(tmp_path, words))
+    (frame,) = alloy(1)
+    frame.info["virial"] = np.arange(9.0).reshape(3, 3)
+    with pytest.raises(DataError, match="'virial' is not symmetric"):
+        from_atoms([frame])
+
+
+@pytest.mark.parametrize(
+    ("words", "pbc"), [(f"{CELL} pbc=T", 3), (f"{CELL} pbc=F", 0), ("a molecule 1", 0)]
+)
+def test_words_that_ase_understands_are_left_to_it(tmp_path, words, pbc):
+    (atoms,) = read_dataset(comment(tmp_path, words))
+    assert atoms.pbc.sum() == pbc and "dft_energy" not in atoms.info
+    assert atoms.arrays["dft_forces"][0, 0] == 0.1
+
+
+def test_a_lattice_of_three_numbers_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"one\.xyz cannot be read as extended XYZ"):
+        read_dataset(comment(tmp_path, 'Lattice="9 9 9" energy=1.0'))
+
+
+@pytest.mark.parametrize("name", ["energy", "free_energy"])
+def test_a_frame_may_hold_energies_of_atoms_too(tmp_path, name):
+    path = tmp_path / "own.xyz"
+    path.write_text(
+        f"2\nProperties=species:S:1:pos:R:3:{name}:R:1:forces:R:3 energy=2.5\n"
+        "Cu 0 0 0 1.0 0.1 0 0\nCu 0 0 2.5 1.5 -0.1 0 0\n"
+    )
+    assert read_dataset(path)[0].info["dft_energy"] == 2.5
+
+
+def test_a_free_energy_in_words_is_none(tmp_path):
+    (atoms,) = read_dataset(comment(tmp_path, f"{CELL} energy=1.0 free_energy=n/a"))
+    assert atoms.info["dft_energy"] == 1.0
+
+
+def test_atomic_numbers_may_stand_for_elements(tmp_path):
+    path = tmp_path / "own.xyz"
+    path.write_text("2\nProperties=Z:I:1:pos:R:3 energy=1\n29 0 0 0\n13 0 0 2.5\n")
+    assert str(read_dataset(path)[0].symbols) == "CuAl"
+
+
+def test_tensors_in_a_calculator_are_found():
+    """ASE's writers drop them, so they come from atoms in memory only."""
+    frames = alloy(2)
+    for atoms in frames:
+        atoms.calc = SinglePointCalculator(atoms)
+        atoms.calc.results["polarizability"] = np.diag([1.0, 2.0, 3.0])
+    assert np.allclose(from_atoms(frames)[0].info["Polarizability"], np.diag([1, 2, 3]).ravel())
+
+
+def test_constraints_along_axes_leave_the_forces(tmp_path):
+    frames = slabs(1)
+    frames[0].set_constraint(FixCartesian([0, 1], (False, False, True)))
+    write(tmp_path / "own.xyz", frames)
+    assert same(read_dataset(tmp_path / "own.xyz"), frames)
+
+
+def test_trajectories_of_ase_without_forces_are_told(tmp_path):
+    frames = alloy(2)  # labels in columns of their own, which the format drops
+    write(tmp_path / "own.traj", frames)
+    dataset = read_dataset(tmp_path / "own.traj")
+    assert "forces" not in dataset.names and dataset[0].info["dft_energy"]
+    assert "own.traj holds no forces: ASE's .traj has room for those of a calculator" in str(
+        dataset
+    )
+
+
 def test_compressed_files_are_read(tmp_path):
     write(tmp_path / "own.xyz", alloy(2))
     (tmp_path / "own.xyz.gz").write_bytes(gzip.compress((tmp_path / "own.xyz").read_bytes()))
@@ -309,15 +380,16 @@ def test_compressed_files_are_read(tmp_path):
 # Other formats.
 
 
-def test_databases_of_ase_keep_labels_in_key_value_pairs(tmp_path):
+@pytest.mark.parametrize("name", ["own.db", "own.json"])
+def test_databases_of_ase_keep_labels_in_key_value_pairs(tmp_path, name):
     frames = alloy(2)
-    with connect(tmp_path / "own.db") as database:
+    with connect(tmp_path / name) as database:
         for atoms in frames:
             forces = atoms.arrays["dft_forces"].tolist()
             energy = float(atoms.info["dft_energy"])
             database.write(atoms, data={"ref_forces": forces}, ref_energy=energy)
-    assert len(read(tmp_path / "own.db", ":")[0].info) == 0  # ASE's read leaves them out
-    dataset = read_dataset(tmp_path / "own.db")
+    assert len(read(tmp_path / name, ":")[0].info) == 0  # ASE's read leaves them out
+    dataset = read_dataset(tmp_path / name)
     assert dataset.names == {"energy": "ref_energy", "forces": "ref_forces"}
     assert same(dataset, frames)
 
@@ -354,6 +426,29 @@ def test_lammps_dumps_need_elements_and_units(tmp_path):
     assert metal[0].arrays["dft_forces"][0, 0] == pytest.approx(23.0605)
     with pytest.raises(ConfigError, match="lammps_units='lj'"):
         read_dataset(path, elements=["O", "H"], lammps_units="lj")
+
+
+SKEWED = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS xy xz yz pp pp ff
+0.0 11.0 2.0
+0.0 8.0 0.0
+0.0 9.0 0.0
+ITEM: ATOMS id type element xs ys zs fx fy fz
+2 1 Cu 0.5 0.5 0.5 0.0 0.0 0.1
+1 2 Al 0.0 0.25 0.0 0.0 0.0 -0.1
+"""
+
+
+def test_lammps_dumps_of_skewed_boxes_name_elements_themselves(tmp_path):
+    (tmp_path / "own.dump").write_text(SKEWED)
+    (atoms,) = read_dataset(tmp_path / "own.dump", lammps_units="metal")
+    assert str(atoms.symbols) == "AlCu" and atoms.pbc.tolist() == [True, True, False]
+    assert np.allclose(atoms.cell.array, [[9, 0, 0], [2, 8, 0], [0, 0, 9]])
+    assert np.allclose(atoms.positions, [[0.5, 2, 0], [5.5, 4, 4.5]])
+    assert atoms.arrays["dft_forces"][:, 2].tolist() == [-0.1, 0.1]
 
 
 def test_cp2k_trajectories_have_energies_forces_and_cells(tmp_path):
@@ -399,6 +494,13 @@ def test_cp2k_output_of_a_single_point(tmp_path):
     virial = np.einsum("ia,ib->ab", first.positions, first.arrays["dft_forces"])
     assert np.allclose(atoms.info["virial"], virial, atol=2e-3)
     text = (CP2K / "single_point.out").read_text()
+    # A loose SCF prints two energies that differ: the one of ENERGY| counts, and it is told.
+    energy = re.search(r"ENERGY\|.* (\S+)$", text, re.MULTILINE)[1]
+    loose = text.replace("ENERGY|", f"Total energy:   {float(energy) + 0.004}\n ENERGY|", 1)
+    (tmp_path / "loose.out").write_text(loose)
+    again = read_dataset(tmp_path / "loose.out")
+    assert again[0].info["dft_energy"] == atoms.info["dft_energy"]
+    assert "'Total energy' is not that of 'ENERGY|', which is taken" in str(again)
     for change, message in (
         ((r"ENERGY\|.*", ""), "not the output of a finished single-point run.*pos-1.xyz"),
         ((r"MODULE FIST: ATOMIC COORDINATES IN", ""), "neither coordinates nor cell.*MEDIUM"),
@@ -450,6 +552,12 @@ def test_vasp_outputs():
     assert "virial" in dataset[0].info and dataset[0].pbc.all()
     assert np.trace(dataset[0].info["virial"]) < 0  # −166 kbar in the file: a stretched cell
     assert len(read_dataset(ASE_DATA / "vasp" / "OUTCAR_example_1")) == 1
+
+
+def test_of_two_outputs_of_vasp_one_counts(tmp_path):
+    shutil.copy(ASE_DATA / "vasp" / "vasprun_pstress.xml", tmp_path / "vasprun.xml")
+    shutil.copy(ASE_DATA / "vasp" / "OUTCAR_example_1", tmp_path / "OUTCAR")
+    assert {Path(name).name for name in read_dataset(tmp_path).sources} == {"vasprun.xml:1"}
 
 
 def test_fhi_aims_output_is_read_with_all_frames(tmp_path):
@@ -523,3 +631,53 @@ def test_what_was_read_can_be_evaluated_and_has_no_calculator(tmp_path):
     write(tmp_path / "own.xyz", clusters(4, energy="REF_energy", forces="REF_forces"))
     errors = evaluate(EMT(), read_dataset(tmp_path / "own.xyz"))
     assert errors.rmse_energy_meV_per_atom < 1e-3 and errors.rmse_forces_meV_per_A < 1e-3
+
+
+# What docs/formats.md promises, and the tests that hold it to it.
+PROMISES = {
+    "extended XYZ": [
+        test_comments_that_would_be_misread_are_refused,
+        test_fortran_numbers_and_missing_pbc_are_understood,
+        test_energies_of_atoms_are_not_taken_for_the_energy,
+        test_columns_that_ase_gives_no_meaning_are_told,
+    ],
+    "any, labels of moved atoms": [test_labels_of_moved_atoms_are_refused],
+    "any, two energies": [
+        test_the_energy_whose_derivative_the_forces_are_is_taken,
+        test_two_energies_must_agree_or_be_chosen,
+    ],
+    "any, constraints": [
+        test_constraints_stay_and_labels_are_not_set_to_zero,
+        test_constraints_along_axes_leave_the_forces,
+    ],
+    "any, stress": [
+        test_stress_and_virials_become_one_kind,
+        test_stress_that_is_not_symmetric_is_refused,
+    ],
+    "any, polarizability": [
+        test_polarizabilities_keep_their_order,
+        test_tensors_in_a_calculator_are_found,
+    ],
+    "ASE `.traj`": [test_trajectories_of_ase_without_forces_are_told],
+    "ASE `.db`, `.json`": [test_databases_of_ase_keep_labels_in_key_value_pairs],
+    "VASP `OUTCAR`, `vasprun.xml`": [test_vasp_outputs, test_of_two_outputs_of_vasp_one_counts],
+    "CP2K output": [test_cp2k_output_of_a_single_point],
+    "CP2K `PROJECT-pos-1.xyz`": [
+        test_cp2k_trajectories_have_energies_forces_and_cells,
+        test_cp2k_files_that_do_not_belong_together_are_refused,
+    ],
+    "Quantum ESPRESSO output": [test_quantum_espresso_output],
+    "FHI-aims output": [test_fhi_aims_output_is_read_with_all_frames],
+    "LAMMPS dump": [
+        test_lammps_dumps_need_elements_and_units,
+        test_lammps_dumps_of_skewed_boxes_name_elements_themselves,
+    ],
+    "DeePMD folder": [test_deepmd_folders],
+}
+
+
+def test_each_row_of_the_table_of_formats_is_held_by_a_test():
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) \| [^|]*\| .*\|$", text, re.MULTILINE)
+    named = {re.sub(r" \(.*\)$", "", row) for row in rows if not row.startswith(("format", "---"))}
+    assert named == set(PROMISES)
