@@ -32,14 +32,39 @@ def test_no_file_was_changed(row):
     assert found == row["sha256"]
 
 
-@pytest.mark.parametrize("name", ["learning_curve_default", "learning_curve_classroom"])
-def test_learning_curves_have_all_sizes_and_no_failure(name):
-    table = pd.read_csv(STORED / f"{name}.csv")
-    first = table[table["repeat"] == 1]
-    assert sorted(first["n_frames"]) == sorted([50, 100, 200, 400] * 2)
-    assert table["failure"].isna().all()
-    errors = first.pivot(index="n_frames", columns="set", values="rmse_forces_meV_per_A")
-    assert errors["validation"][400] < errors["validation"][50]
+CURVES = ("energies", "default", "classroom")
+ERRORS = ("rmse_energy_meV_per_atom", "rmse_forces_meV_per_A")
+
+
+@pytest.fixture(params=CURVES)
+def curve(request):
+    return pd.read_csv(STORED / f"learning_curve_{request.param}.csv")
+
+
+def test_learning_curves_have_all_sizes_and_draws_and_no_failure(curve):
+    assert curve["failure"].isna().all()
+    draws = curve.groupby(["n_frames", "set"]).size().unstack()
+    assert draws.index.tolist() == [25, 50, 100, 200, 400]
+    assert (draws.iloc[:-1] == 3).all(axis=None) and (draws.iloc[-1] == 1).all()
+
+
+@pytest.mark.parametrize("quantity", ERRORS)
+def test_where_the_data_is_the_limit_errors_fall_at_every_doubling(quantity):
+    """By more than twice the standard error of the step, from the scatter of the draws."""
+    from helpers.sweeps import does_more_data_help
+
+    table = pd.read_csv(STORED / "learning_curve_energies.csv")
+    for size in (50, 100, 200, 400):
+        step = does_more_data_help(table[table["n_frames"] <= size], quantity)
+        fall = np.log(step.error_before / step.error_now)
+        assert step.n_frames == size and fall > 2 * step.scatter
+
+
+def test_where_the_model_is_the_limit_errors_meet_and_stay():
+    table = pd.read_csv(STORED / "learning_curve_classroom.csv")
+    forces = table.groupby(["set", "n_frames"])["rmse_forces_meV_per_A"].mean()
+    assert forces["validation", 400] > 0.95 * forces["validation", 100]
+    assert forces["validation", 400] < 1.1 * forces["training", 400]
 
 
 def test_settings_meet_in_the_point_that_they_share():

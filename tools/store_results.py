@@ -34,7 +34,6 @@ from helpers import (
     compare_errors,
     evaluate,
     fit_gap,
-    learning_curve,
     load_frames,
     load_potential,
     sweep,
@@ -49,9 +48,8 @@ STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
 POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
 POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
-SIZES = (50, 100, 200, 400)
-CURVE_SIZES = (25, 50, 100, 200, 400)
-FLEXIBLE = GapConfig()  # as in lesson 03
+SIZES = (25, 50, 100, 200, 400)
+ENERGIES_ONLY_SIGMA_F = 10.0  # eV/Å: next to no weight for the forces
 # What moves atoms where a student has no potential of her own: small enough to be stored.
 SMALL = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
 SETTINGS = {
@@ -87,39 +85,26 @@ def main() -> None:
             print(f"{file}: {what}", flush=True)
 
 
-def learning_curve_default(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for the default preset."""
-    table = learning_curve(sizes=SIZES, cache=CACHE, workers=workers, engine="jax")
-    write_table(table, "learning_curve_default.csv")
-    return {
-        "learning_curve_default.csv": "learning_curve() of GapConfig(), 50 to 400 frames, "
-        'engine="jax"'
-    }
-
-
-def learning_curve_flexible(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for many weights: the data is the limit."""
-    write_table(_three_draws(FLEXIBLE, workers), "learning_curve_flexible.csv")
-    return {
-        "learning_curve_flexible.csv": "learning_curve(), 25 to 400 frames, of the potential "
-        "FLEXIBLE of lesson 03; three draws of each size but the largest"
-    }
-
-
-def learning_curve_classroom(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for the small potential: the model is the limit."""
-    write_table(_three_draws(CLASSROOM, workers), "learning_curve_classroom.csv")
-    return {
-        "learning_curve_classroom.csv": "learning_curve() of CLASSROOM, 25 to 400 frames; three "
-        'draws of each size but the largest; engine="jax"'
-    }
-
-
-def _three_draws(config: GapConfig, workers: int) -> pd.DataFrame:
-    """Return a learning curve with three training sets of each size; of 400 frames there is one."""
+def learning_curves(workers: int) -> dict[str, str]:
+    """Errors against the number of frames: default settings, energies only, small potential."""
     options = {"cache": CACHE, "workers": workers, "engine": "jax"}
-    few = learning_curve(config, sizes=CURVE_SIZES[:-1], repeats=3, **options)
-    return pd.concat([few, learning_curve(config, sizes=CURVE_SIZES[-1:], **options)])
+
+    def three_draws(over: dict, config: GapConfig) -> pd.DataFrame:
+        few = sweep(over, sizes=SIZES[:-1], repeats=3, config=config, **options)
+        return pd.concat([few, sweep(over, sizes=SIZES[-1:], config=config, **options)])
+
+    sigmas = {"sigma_force_eV_per_A": [GapConfig().sigma_force_eV_per_A, ENERGIES_ONLY_SIGMA_F]}
+    both = three_draws(sigmas, GapConfig())
+    alone = both["sigma_force_eV_per_A"] == ENERGIES_ONLY_SIGMA_F
+    write_table(both[~alone], "learning_curve_default.csv")
+    write_table(both[alone], "learning_curve_energies.csv")
+    write_table(three_draws({}, CLASSROOM), "learning_curve_classroom.csv")
+    three = 'on 25 to 400 frames, three draws of each size but the largest; engine="jax"'
+    return {
+        "learning_curve_default.csv": f"GapConfig() {three}",
+        "learning_curve_energies.csv": f"GapConfig() with a sigma of the forces of 10 eV/Å {three}",
+        "learning_curve_classroom.csv": f"CLASSROOM {three}",
+    }
 
 
 def settings(workers: int) -> dict[str, str]:
@@ -409,9 +394,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "trajectory": trajectory,
     "box_64": box_64,
     "failing_run": failing_run,
-    "learning_curve_classroom": learning_curve_classroom,
-    "learning_curve_flexible": learning_curve_flexible,
-    "learning_curve_default": learning_curve_default,
+    "learning_curves": learning_curves,
     "through_simulations": through_simulations,
 }
 

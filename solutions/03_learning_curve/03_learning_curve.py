@@ -44,7 +44,8 @@ STORED = data_folder() / "stored"  # results that took too long for a class
 CACHE = Path(os.environ.get("MLMD_CACHE", "cache"))  # what was fitted once is not fitted again
 
 SIZES = [25, 50, 100, 200, 400]
-FLEXIBLE = GapConfig(l_max=4, n_sparse=2000)
+DEFAULT = GapConfig()
+ENERGIES_ONLY = DEFAULT.replace(default_sigma=(0.001, 10.0, 0.0, 0.0))  # see exercise 2.2 (1)
 
 # %% [markdown]
 # ## Two ways to be wrong
@@ -87,47 +88,49 @@ with_alt_text(
 #
 # *Why:* each DFT frame took about half a minute of a processor core. Was it worth it?
 #
-# `FLEXIBLE`, defined above, is a potential with many weights: a large basis and 2000 sparse points per element. `CLASSROOM` is a small one, with 100
-# sparse points per element; it trains in seconds.
+# We compare three potentials, all trained on the same frames:
 #
-# **Predict.** Which of the two will be limited by the data, and which by the model?
+# - `DEFAULT`, the settings of lesson 02;
+# - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here. It learns from one number of each
+#   frame, the energy, instead of 145;
+# - `CLASSROOM`: the default settings, but 100 sparse points per element, an eighth. It trains in seconds.
 #
-# **Do.** Train `FLEXIBLE` on 25 and 50 frames with `learning_curve` (options `sizes=`, `workers=2`,
+# **Predict.** Which of them will be limited by the data, and which by the model?
+#
+# **Do.** Train `DEFAULT` on 25 and 50 frames with `learning_curve` (options `sizes=`, `workers=2`,
 # `cache=CACHE`, `engine="jax"`): the second run of the cell takes no time, because the results are kept. For 100,
-# 200 and 400 frames take the **stored result** below, rows with `repeat == 1`. Put both together
+# 200 and 400 frames take the **stored result** `stored_default`, below, rows with `repeat == 1`. Put both together
 # (`pd.concat`) and keep them as `curve`: a DataFrame with one row for each size and `set` (`"training"`,
 # `"validation"`), 10 rows in all. Keep all columns.
 #
 # (If you have five minutes, train all five sizes yourself. It makes the same table.)
 #
-# <details><summary>Hint 1</summary><code>learning_curve(FLEXIBLE, sizes=[25, 50], …)</code> returns a DataFrame
+# <details><summary>Hint 1</summary><code>learning_curve(DEFAULT, sizes=[25, 50], …)</code> returns a DataFrame
 # with the columns of the stored one.</details>
 # <details><summary>Hint 2</summary>Two conditions are combined with <code>&amp;</code>, each in parentheses, as in
 # the example below.</details>
 
 # %%
-settings = ("cutoff", "cutoff_transition_width", "n_max", "l_max", "n_sparse")
-pd.DataFrame(
-    {
-        name: {setting: getattr(config, setting) for setting in settings}
-        for name, config in (("FLEXIBLE", FLEXIBLE), ("CLASSROOM", CLASSROOM))
-    }
-).astype(str)
+potentials = {"DEFAULT": DEFAULT, "ENERGIES_ONLY": ENERGIES_ONLY, "CLASSROOM": CLASSROOM}
+for name, config in potentials.items():
+    sigma_E, sigma_F = config.default_sigma[:2]
+    print(f"{name:14} {config.n_sparse} sparse points; sigma {sigma_E} eV/atom and {sigma_F} eV/Å")
 
 # %%
-# Stored results: made by `python tools/store_results.py learning_curve_flexible
-# learning_curve_classroom`, see data/stored.
-stored_curve = pd.read_csv(STORED / "learning_curve_flexible.csv")
-stored_small = pd.read_csv(STORED / "learning_curve_classroom.csv")
-print(f"{len(stored_curve)} rows; sizes {stored_curve['n_frames'].unique()}")
-stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].head(3).round(2)
+# Stored results: made by `python tools/store_results.py learning_curves`, see data/stored.
+stored_default, stored_energies, stored_small = (
+    pd.read_csv(STORED / f"learning_curve_{name}.csv")
+    for name in ("default", "energies", "classroom")
+)
+print(f"{len(stored_default)} rows; sizes {stored_default['n_frames'].unique()}")
+stored_default[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].head(3).round(2)
 
 # %% [markdown]
 # Tables like this one are common. Four steps answer most questions: select rows, set an index, select a
 # column, compute. For example: how much memory did the largest fit take?
 
 # %%
-rows = stored_curve[(stored_curve["set"] == "validation") & (stored_curve["repeat"] == 1)]
+rows = stored_default[(stored_default["set"] == "validation") & (stored_default["repeat"] == 1)]
 by_size = rows.set_index("n_frames")  # the rows are now called 25, 50, …
 memory = by_size["peak_memory_MB"]  # one column: memory[50] is that of 50 frames
 print(f"{memory.max():.0f} MB with {memory.idxmax()} frames")
@@ -135,8 +138,8 @@ print(f"{memory.max():.0f} MB with {memory.idxmax()} frames")
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # curve = …
 ### BEGIN SOLUTION
-own = learning_curve(FLEXIBLE, sizes=[25, 50], cache=CACHE, workers=2, engine="jax")
-others = stored_curve[(stored_curve["repeat"] == 1) & (stored_curve["n_frames"] > 50)]
+own = learning_curve(DEFAULT, sizes=[25, 50], cache=CACHE, workers=2, engine="jax")
+others = stored_default[(stored_default["repeat"] == 1) & (stored_default["n_frames"] > 50)]
 curve = pd.concat([own, others], ignore_index=True)
 ### END SOLUTION
 
@@ -161,7 +164,7 @@ from helpers import load_frames as _load_frames
 from helpers import load_potential as _load_potential
 from helpers.frames import data_folder as _data_folder
 
-_known = _pd.read_csv(_data_folder() / "stored" / "learning_curve_flexible.csv")
+_known = _pd.read_csv(_data_folder() / "stored" / "learning_curve_default.csv")
 _known = _known[_known["repeat"] == 1].set_index(["n_frames", "set"])
 _columns = ["rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"]
 _found = curve.set_index(["n_frames", "set"])[_columns]
@@ -170,7 +173,7 @@ assert len(_found) == 10 and not _found.index.duplicated().any(), (
 )
 _ratio = _found / _known.loc[_found.index, _columns]
 _close = ((_ratio - 1).abs() < 0.02).all(axis=1).groupby(level="n_frames").all()
-assert _close.any(), "None of the errors is that of the flexible potential (FLEXIBLE)."
+assert _close.any(), "None of the errors is that of the default settings."
 
 
 def _is_fitted(n):
@@ -205,50 +208,53 @@ _own + float(_close[100] and _close[200] and _close[400])
 # why a stored result can stand in for a fit here, and why a paper should give frames, settings and seeds.
 
 # %% [markdown]
-# ## Exercise 2.2 (2): learning curves of both potentials (5 points)
+# ## Exercise 2.2 (2): learning curves of three potentials (5 points)
 #
 # *Why:* neither curve alone shows whether the data or the model limits the error; the difference
 # between training and validation does.
 #
-# **Predict.** Draw with your finger what you expect: where do the four lines begin, and where do they end?
+# **Predict.** Draw with your finger what you expect: where do the six lines begin, and where do they end?
 #
-# **Do** (3 points). Draw a figure with two panels next to each other, and keep it as `figure`: the RMSE of the
-# **forces** against the number of training frames, on the left for `curve`, on the right for the rows of
-# `stored_small` with `repeat == 1`. In each panel one line for training and one for validation, both axes
-# logarithmic, a legend, and labels with units. Give both panels the same vertical range, or they cannot be
-# compared. End the cell with `with_alt_text(figure, "…")`.
+# **Do** (3 points). Draw a figure with three panels next to each other, and keep it as `figure`: the RMSE of the
+# **forces** against the number of training frames, first for `stored_energies` (rows with `repeat == 1`), then
+# for your `curve`, then for `stored_small` (again `repeat == 1`). In each panel one line for training and one for
+# validation, both axes logarithmic, and labels with units; a legend in one of them. Give all panels the same
+# vertical range, or they cannot be compared. End the cell with `with_alt_text(figure, "…")`.
 #
-# <details><summary>Hint 1</summary><code>plt.subplots(1, 2, sharey=True)</code> makes two panels with one vertical
+# <details><summary>Hint 1</summary><code>plt.subplots(1, 3, sharey=True)</code> makes three panels with one vertical
 # range. <code>SET_COLORS["training"]</code> and <code>SET_COLORS["validation"]</code> are colors that everyone can
 # tell apart; draw inside <code>with style():</code> to get labels large enough to read from the back row.</details>
 # <details><summary>Hint 2</summary><code>for name, rows in curve.groupby("set"):
 # ax.loglog(rows["n_frames"], rows[FORCES], "o-", label=name)</code></details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# figure, (left, right) = …
+# figure, panels = …
 ### BEGIN SOLUTION
-small = stored_small[stored_small["repeat"] == 1]
+alone, small = (table[table["repeat"] == 1] for table in (stored_energies, stored_small))
+curves = {"ENERGIES_ONLY": alone, "DEFAULT": curve, "CLASSROOM": small}
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)
-    for ax, table, title in ((left, curve, "FLEXIBLE"), (right, small, "CLASSROOM")):
+    figure, panels = plt.subplots(1, 3, figsize=(13, 4.8), sharey=True)
+    for ax, (title, table) in zip(panels, curves.items(), strict=True):
         for name, rows in table.groupby("set"):
             rows = rows.sort_values("n_frames")
             ax.loglog(rows["n_frames"], rows[FORCES], "o-", color=SET_COLORS[name], label=name)
-        ax.set(title=title, xlabel="training frames", ylabel="force RMSE, meV/Å")
+        ax.set(title=title, xlabel="training frames")
         ax.set_xticks(SIZES, SIZES)
+        ax.set_yticks([40, 50, 70, 100, 200, 300], [40, 50, 70, 100, 200, 300])
         ax.minorticks_off()
-    every = pd.concat([curve, small])[FORCES]
-    ticks = range(10 * int(every.min() // 10), int(every.max()) + 11, 10)
-    left.set_yticks(ticks, ticks)
-    right.legend()
-first, last = (curve.query(f"n_frames == {n}").set_index("set")[FORCES] for n in (25, 400))
-level = small.query("n_frames == 400").set_index("set")[FORCES]
+    panels[0].set_ylabel("force RMSE, meV/Å")
+    panels[0].legend()
+parts = []
+for name, table in curves.items():
+    wide = table.pivot(index="n_frames", columns="set", values=FORCES)
+    parts.append(
+        f"{name}: validation {wide['validation'][25]:.0f} to {wide['validation'][400]:.0f}, "
+        f"training {wide['training'][25]:.0f} to {wide['training'][400]:.0f}"
+    )
 with_alt_text(
     figure,
-    "Force RMSE against the number of training frames, axes logarithmic. Left, FLEXIBLE: validation "
-    f"falls from {first['validation']:.0f} meV/Å at 25 frames to {last['validation']:.0f} at 400, training "
-    f"goes from {first['training']:.0f} to {last['training']:.0f}. Right, CLASSROOM: both lines end at "
-    f"the same level, {level['training']:.0f} and {level['validation']:.0f} meV/Å.",
+    "Force RMSE in meV/Å against the number of training frames, 25 to 400, axes logarithmic, three "
+    f"panels. {'; '.join(parts)}.",
 )
 ### END SOLUTION
 
@@ -257,16 +263,17 @@ with_alt_text(
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 for panel in figure.axes:
+    low, high = panel.get_ylim()
     print(
-        f"axes: {panel.get_xscale()}, {panel.get_yscale()}; labels: {panel.get_xlabel()!r}, "
-        f"{panel.get_ylabel()!r}; vertical range {panel.get_ylim()[0]:.0f} to {panel.get_ylim()[1]:.0f}"
+        f"axes: {panel.get_xscale()}, {panel.get_yscale()}; vertical range {low:.0f} to {high:.0f}"
     )
+    print(f"   labels: {panel.get_xlabel()!r}, {panel.get_ylabel()!r}")
     for line in panel.get_lines():
         print(f"   {line.get_label()!r}: {len(line.get_xdata())} points")
 
 # %% nbgrader={"grade": true, "grade_id": "test2-2-2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# One point for the curves of both potentials, one for logarithmic axes, one for one range and labels
-assert len(figure.axes) >= 2, "The figure should have two panels."
+# One point for the curves of all potentials, one for logarithmic axes, one for one range and labels
+assert len(figure.axes) >= 3, "The figure should have three panels."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
 import pandas as _pd
@@ -275,7 +282,7 @@ from helpers.frames import data_folder as _data_folder
 
 
 def _draws(panel, rows):
-    """The factor with which a panel holds these points as a line or as a cloud, or None."""
+    """Whether a panel holds these points as a line or as a cloud."""
     want = rows.sort_values("n_frames")[["n_frames", "rmse_forces_meV_per_A"]].to_numpy(float)
     shown = [_np.asarray(line.get_xydata(), float) for line in panel.get_lines()]
     shown += [_np.asarray(c.get_offsets(), float) for c in panel.collections]
@@ -287,20 +294,22 @@ def _draws(panel, rows):
     return False
 
 
-_small = _pd.read_csv(_data_folder() / "stored" / "learning_curve_classroom.csv")
-_small = _small[_small["repeat"] == 1]
+_tables = [curve]
+for _name in ("energies", "classroom"):
+    _stored = _pd.read_csv(_data_folder() / "stored" / f"learning_curve_{_name}.csv")
+    _tables.append(_stored[_stored["repeat"] == 1])
 _panels = []
-for _table in (curve, _small):
+for _table in _tables:
     _panels += [
         p for p in figure.axes if all(_draws(p, rows) for _, rows in _table.groupby("set"))
     ][:1]
 assert _panels, (
     "No panel shows the force RMSE (column rmse_forces_meV_per_A) of training and validation "
-    "against n_frames: all sizes of curve on the left, of stored_small (repeat 1) on the right."
+    "against n_frames: curve, stored_energies and stored_small (repeat 1), all five sizes."
 )
-if len(_panels) < 2:
-    print("Only one of the two potentials is drawn, with training and validation in one panel.")
-_both = float(len(_panels) == 2)
+if len(_panels) < 3:
+    print("Not all potentials are drawn, each with training and validation in one panel.")
+_all = len(_panels) == 3
 _logarithmic = all(p.get_xscale() == "log" and p.get_yscale() == "log" for p in _panels)
 _labels = all(p.get_xlabel() for p in _panels) and any("eV" in p.get_ylabel() for p in _panels)
 _legend = any(p.get_legend() is not None or len(p.texts) >= 2 for p in _panels) or figure.legends
@@ -308,20 +317,21 @@ _ranges = _np.array([p.get_ylim() for p in _panels])
 _one_range = bool(_np.allclose(_ranges, _ranges[0], rtol=0.02))
 if not (_one_range and _labels and _legend):
     print("Expected: one vertical range, labels with units, and a legend.")
-_both + float(_logarithmic) + float(bool(_both and _one_range and _labels and _legend))
+float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels and _legend))
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Which of the two potentials is limited by its data, and which by the
-# model? How do you see it? Does it match your prediction of exercise 2.1 (5)? If not, what did you not
-# think of?
+# **Question** (2 points, marked by hand). Which potential is limited by its data, which by the model, and does one
+# change from the one to the other? How do you see it? Does it match your prediction of exercise 2.1 (5)? If not,
+# what did you not think of?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# The flexible potential is limited by its data: its validation error is well above its training error and
-# falls along a nearly straight line. The small one is limited by the model: training and validation
-# errors have met, and from 100 frames on nothing changes. My prediction was that the validation error falls and the
-# training error rises until they meet. For the small potential that is right, only that they meet very early, because
-# 14 400 force components are many for its few weights. For the flexible one they have not met with 400 frames.
+# Trained on energies only, the potential is limited by its data: the validation error falls along a nearly straight
+# line. The small one is limited by the model: training and validation errors have met, and from
+# 100 frames on hardly anything changes. The default settings are in between: the validation error still falls, by less
+# and less, and comes closer to the training error. I predicted that the validation error falls and the training error
+# rises until they meet. For the small potential that is right, only that they meet very early, because 14 400
+# force components are many for its few weights; for the others they have not met with 400 frames.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: names both limits and the reason (distance between training and validation, slope).
@@ -331,25 +341,27 @@ _both + float(_logarithmic) + float(bool(_both and _one_range and _labels and _l
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# On the left the two lines are apart, and the upper one falls all the way. On the right they meet within a few
-# percent, at a higher level than the left panel reaches.
+# With energies only the curve is steep, and far above the others: one number of each frame teaches little. The small
+# potential is flat from early on, and both of its lines have met. The default settings fall, more slowly with each
+# doubling.
 #
 # </details>
 
 # %% tags=["discussion"]
 gaps = {}
-for name, table in (("FLEXIBLE", curve), ("CLASSROOM", small)):
+for name, table in curves.items():
     wide = table.pivot(index="n_frames", columns="set", values=FORCES)
     gaps[name] = 100 * (wide["validation"] / wide["training"] - 1)
 Markdown(
-    "**Discussion.** How far validation lies above training: "
+    "**Discussion.** How far the validation error of the forces lies above the training error: "
     + "; ".join(
         f"{name} " + ", ".join(f"{gap:.0f} % with {n}" for n, gap in rows.items())
         for name, rows in gaps.items()
     )
     + " frames. A wide gap says that the potential fits what it has seen better than what it has not: "
     "more frames would help. Where the gap has closed, what remains is the error of the model itself and "
-    "of the labels."
+    "of the labels. (A potential that was not trained on forces has no training error of forces in this "
+    "sense: they are new to it on both sets.)"
 )
 
 # %% [markdown]
@@ -357,12 +369,13 @@ Markdown(
 #
 # *Why:* an exponent can be compared and extrapolated; the impression that a line looks steep cannot.
 #
-# **Predict.** By how many percent would the error of the forces fall with 800 frames?
+# **Predict.** Trained on energies only, how many frames would the potential need to be as good as `DEFAULT` with 25
+# frames? Guess from the figure: 1000, or 10 000, or 100 000?
 #
-# **Do.** Fit a straight line to the logarithm of the **validation** error of the forces of `curve` against
-# the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float,
-# above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800` (float,
-# meV/Å).
+# **Do.** Take the rows of `stored_energies` with `repeat == 1`. Fit a straight line to the logarithm of the
+# **validation** error of the forces against the logarithm of the number of frames (`np.polyfit` with degree 1). Keep
+# $b$ as `exponent` (float, above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800`
+# (float, meV/Å).
 #
 # <details><summary>Hint 1</summary><code>slope, offset = np.polyfit(np.log(n), np.log(errors), 1)</code></details>
 # <details><summary>Hint 2</summary>The exponent is the negative slope; the forecast is
@@ -372,7 +385,7 @@ Markdown(
 # exponent = …
 # forecast_800 = …
 ### BEGIN SOLUTION
-rows = curve[curve["set"] == "validation"]
+rows = stored_energies.query("repeat == 1 and set == 'validation'")
 slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows[FORCES]), 1)
 exponent = float(-slope)
 forecast_800 = float(np.exp(offset + slope * np.log(800)))
@@ -382,23 +395,28 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 # **Check yourself.** The kit fits the same line, and adds its uncertainty:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-law = fit_power_law(curve, FORCES)
+one_draw = stored_energies[stored_energies["repeat"] == 1]
+law = fit_power_law(one_draw, FORCES)
 middle, low, high = law.predict(800)
 print(f"yours:   b = {exponent:.3f}, 800 frames: {forecast_800:.1f} meV/Å")
 print(f"the kit: b = {law.exponent:.3f} ± {law.exponent_error:.3f}, 800 frames: {middle:.1f} meV/Å")
 with_alt_text(
-    plot_learning_curve(curve, law, FORCES),
-    f"The force errors of FLEXIBLE with the fitted line, error ~ n to the power −{law.exponent:.2f}, "
+    plot_learning_curve(one_draw, law, FORCES),
+    f"The force errors of ENERGIES_ONLY with the fitted line, error ~ n to the power −{law.exponent:.2f}, "
     f"drawn to 800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-2-2b", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# The exponent (1 point) and the forecast (1 point) follow from the curve.
+# The exponent (1 point) and the forecast (1 point) follow from the stored curve.
 assert np.isfinite(exponent) and forecast_800 > 0, "Both should be finite numbers."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
+import pandas as _pd
 
-_rows = curve[curve["set"] == "validation"]
+from helpers.frames import data_folder as _data_folder
+
+_stored = _pd.read_csv(_data_folder() / "stored" / "learning_curve_energies.csv")
+_rows = _stored[(_stored["set"] == "validation") & (_stored["repeat"] == 1)]
 _x, _y = _np.log(_rows["n_frames"].to_numpy(float)), _np.log(_rows["rmse_forces_meV_per_A"])
 _slope, _offset = _np.polyfit(_x, _y, 1)
 _forecast = float(_np.exp(_offset + _slope * _np.log(800)))
@@ -420,16 +438,20 @@ float(sum(_right))
 # </details>
 
 # %% tags=["discussion"]
+target = curve.query("n_frames == 25 and set == 'validation'")[FORCES].item()
+needed = (law.prefactor / target) ** (1 / law.exponent)
 small_law = fit_power_law(small, FORCES)
 small_last = small.query("n_frames == 400 and set == 'validation'")[FORCES].item()
 Markdown(
     f"**Discussion.** With $b$ = {exponent:.2f}, twice the frames lower the error by "
-    f"{100 * (1 - 2**-exponent):.0f} %, and half the error would need "
-    f"{2 ** (1 / exponent):.0f} times the frames. The forecast holds only as long as the line stays straight. "
-    "What happens otherwise can be seen from the small potential: a line through all its points has "
-    f"$b$ = {small_law.exponent:.2f} and predicts {small_law.predict(800)[0]:.1f} meV/Å for 800 frames, but the "
-    f"curve has been level for a long time, at {small_last:.1f} meV/Å. Fit a power law only where "
-    "the points lie on a line."
+    f"{100 * (1 - 2**-exponent):.0f} %, and half the error needs {2 ** (1 / exponent):.0f} times the frames. "
+    f"To reach the {target:.0f} meV/Å that DEFAULT has with 25 frames, the line needs about "
+    f"{float(f'{needed:.1g}'):.0f} frames with energies only: this is what forces are worth. (So long an "
+    "extrapolation gives no more than the order of magnitude.) \n\n"
+    "A forecast holds only as long as the line stays straight. What happens otherwise can be seen from the small "
+    f"potential: a line through all its points has $b$ = {small_law.exponent:.2f} and predicts "
+    f"{small_law.predict(800)[0]:.1f} meV/Å for 800 frames, but its curve is level already, at "
+    f"{small_last:.1f} meV/Å. Fit a power law only where the points lie on a line."
 )
 
 # %% [markdown]
@@ -438,37 +460,34 @@ Markdown(
 # Each point rests on one training set. With other frames of the same kind it would have come out a little
 # differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
 # frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
-# deviation. Before you run the next cells: for which of the four curves would you say *more data helps*?
+# deviation. Before you run the next cells: for which of the six curves would you say *more data helps*?
 
 # %%
+stored = {"ENERGIES_ONLY": stored_energies, "DEFAULT": stored_default, "CLASSROOM": stored_small}
 with style():
-    four, panels = plt.subplots(2, 2, figsize=(12, 9), sharex=True, sharey="row")
-for row, quantity in zip(panels, (FORCES, ENERGY), strict=True):
-    for ax, table, name in zip(
-        row, (stored_curve, stored_small), ("FLEXIBLE", "CLASSROOM"), strict=True
-    ):
+    six, grid = plt.subplots(2, 3, figsize=(14, 9), sharex=True, sharey="row")
+for row, quantity in zip(grid, (FORCES, ENERGY), strict=True):
+    for ax, (name, table) in zip(row, stored.items(), strict=True):
         plot_learning_curve(table, None, quantity, ax=ax)
-        ax.set_title(f"{name} (stored result)")
+        ax.set_title(name)
         ax.label_outer()
-ends = {
-    (name, quantity): table[table["set"] == "validation"].groupby("n_frames")[quantity].mean()
-    for name, table in (("FLEXIBLE", stored_curve), ("CLASSROOM", stored_small))
-    for quantity in (FORCES, ENERGY)
-}
-with_alt_text(
-    four,
-    "Four learning curves with bars for the draws. Validation errors from the smallest to the largest set: "
-    + "; ".join(
-        f"{name}, {'forces' if quantity == FORCES else 'energies'}, {errors.iloc[0]:.3g} to {errors.iloc[-1]:.3g}"
-        for (name, quantity), errors in ends.items()
+ends = []
+for name, table in stored.items():
+    means = table[table["set"] == "validation"].groupby("n_frames")[[FORCES, ENERGY]].mean()
+    first, last = means.iloc[0], means.iloc[-1]
+    ends.append(
+        f"{name} {first[FORCES]:.0f} to {last[FORCES]:.0f}, {first[ENERGY]:.2f} to {last[ENERGY]:.2f}"
     )
-    + ".",
+with_alt_text(
+    six,
+    "Six learning curves with bars for the draws, forces above, energies below. Validation errors from 25 to 400 "
+    f"frames in meV/Å and meV/atom: {'; '.join(ends)}.",
 )
 
 # %%
-for name, table in (("FLEXIBLE ", stored_curve), ("CLASSROOM", stored_small)):
-    for quantity in (FORCES, ENERGY):
-        print(f"{name} {does_more_data_help(table, quantity)}")
+for quantity in (FORCES, ENERGY):
+    for name, table in stored.items():
+        print(f"{name:14} {does_more_data_help(table, quantity)}")
 
 # %% [markdown]
 # The tool compares the last step, from 200 to 400 frames, with the scatter between draws. It says that more
@@ -480,22 +499,21 @@ for name, table in (("FLEXIBLE ", stored_curve), ("CLASSROOM", stored_small)):
 #
 # *Why:* this is what learning curves are for.
 #
-# **Question.** You may spend the price of 400 more DFT frames. Looking at all curves: would you, for each
-# of the two potentials? Give a number for what you would gain, say how sure you are, and say what you would do
+# **Question.** You may spend the price of 400 more DFT frames. Looking at all curves: would you, for `DEFAULT` and
+# for `CLASSROOM`? Give a number for what you would gain, say how sure you are, and say what you would do
 # instead or as well.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-3", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# For the small potential no: training and validation errors have met, and the last doubling changed the
-# error by less than the scatter between draws. It needs a more flexible model: more sparse points, a larger basis or
-# cutoff. The flexible one, trained on the same frames, shows how much that brings. For the flexible potential yes, if
-# the error has to become smaller: its force error still falls at each doubling, by 2^-b, so 800
-# frames would lower it by about as much as the last doubling did. How sure: the bars of the draws are smaller than
-# the steps, but the power law may end as soon as the model becomes the limit. And all these frames come from one
-# kind of simulation: hotter frames, or ones that a simulation visits and the training set lacks, may be worth more
-# than more of the same.
+# For CLASSROOM no: training and validation errors have met, and the last doubling brought little. It needs
+# a more flexible model: more sparse points, a larger basis or cutoff. DEFAULT, trained on the same frames, shows how
+# much that brings. For DEFAULT perhaps: its force error fell by a few percent with the last doubling, and the next
+# would bring no more than that, since the curve becomes flatter; for the energies the scatter between draws
+# is about as large as the step. How sure: the bars for the forces are smaller than the steps, but there are few
+# points, and a power law ends where the model becomes the limit. And all these frames come from one kind of simulation:
+# frames that a simulation visits and the training set lacks may be worth more than more of the same.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: a conclusion from the numbers for both potentials (no for the small, yes for the flexible one).
+# - 1 point: a conclusion from the numbers for both potentials (no for the small; for the default a few percent).
 # - 1 point: uncertainty: spread of the draws, few points, or that a power law may end.
 # - 1 point: what else would help: a more flexible model where both curves have met, or more varied frames.
 # === END MARK SCHEME ===
@@ -503,24 +521,23 @@ for name, table in (("FLEXIBLE ", stored_curve), ("CLASSROOM", stored_small)):
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The answer depends on the model. A small model stops learning early, and then frames are wasted on it; a flexible
-# one makes use of each frame, and costs more to train and to run.
+# The answer depends on the model. A small model stops learning early, and further frames are wasted on it; a larger
+# one makes use of more frames, and costs more to train and to run.
 #
 # </details>
 
 # %% tags=["discussion"]
-flexible, classroom = (
+default, classroom = (
     t[(t["set"] == "validation") & (t["repeat"] == 1)].set_index("n_frames")[FORCES]
-    for t in (stored_curve, stored_small)
+    for t in (stored_default, stored_small)
 )
 dft_s = recorded_dft_seconds(load_frames("water", "train", 400))
-fewer = min(n for n in flexible.index if flexible[n] < classroom[400])
 Markdown(
-    f"**Discussion.** The small potential on 400 frames: {classroom[400]:.1f} meV/Å. The flexible one "
-    f"reaches {flexible[fewer]:.1f} meV/Å with {fewer} frames, a fraction of the DFT, which took "
-    f"{dft_s:.0f} s of a core for each frame. This is the use of a learning curve: it shows whether to ask "
-    "the DFT code or the model for more. And all these validation frames come from the same kind of run as "
-    "the training frames; for ice, or for steam, all curves start again."
+    f"**Discussion.** The small potential on 400 frames: {classroom[400]:.1f} meV/Å. The default settings on 25 "
+    f"frames: {default[25]:.1f} meV/Å, for a sixteenth of the DFT, which took {dft_s:.0f} s of a core for each "
+    "frame. This is the use of a learning curve: it shows whether to ask the DFT code or the model for more. "
+    "And all these validation frames come from the same kind of run as the training frames; for ice, or for "
+    "steam, all curves start again."
 )
 
 # %% [markdown]
