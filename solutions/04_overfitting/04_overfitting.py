@@ -212,7 +212,7 @@ Markdown(
 # two cannot be told apart. `first` and `second` are what `evaluate` returns; the column `model_path` of your
 # table has the models.
 #
-# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 and 200 frames, and the comparison of each
+# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
 # sigma with the best one.
 #
 # <details><summary>Hint 1</summary>
@@ -426,7 +426,7 @@ Markdown(
 #
 # **Predict.** Which of the four changes the error of the forces most? Can a cutoff be too long? *Your guess:* …
 #
-# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3, 3.5 and 4.5 Å with
+# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3, 4 and 5 Å with
 # the small potential, `CLASSROOM`, on **50** frames (`engine="jax"`). Keep the table as `table_cutoff`, and the value with
 # the lowest validation error of the forces as `best_cutoff` (float, Å).
 
@@ -435,7 +435,7 @@ Markdown(
 # best_cutoff = …
 ### BEGIN SOLUTION
 table_cutoff = sweep(
-    {"cutoff": [3.0, 3.5, 4.5]}, sizes=[50], config=CLASSROOM, engine="jax", cache=CACHE
+    {"cutoff": [3.0, 4.0, 5.0]}, sizes=[50], config=CLASSROOM, engine="jax", cache=CACHE
 )
 judged = table_cutoff[table_cutoff["set"] == "validation"].set_index("cutoff")
 best_cutoff = float(judged[FORCES].idxmin())
@@ -451,7 +451,7 @@ with_alt_text(
 
 # %% nbgrader={"grade": true, "grade_id": "test2-3-3a", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # The best cutoff is the one with the lowest validation error of the forces.
-assert {3.0, 3.5, 4.5} <= set(table_cutoff["cutoff"]), "Try 3, 3.5 and 4.5 Å."
+assert {3.0, 4.0, 5.0} <= set(table_cutoff["cutoff"]), "Try 3, 4 and 5 Å."
 ### BEGIN HIDDEN TESTS
 import pandas as _pd
 

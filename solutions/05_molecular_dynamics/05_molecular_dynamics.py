@@ -602,6 +602,7 @@ import numpy as _np
 
 _positions, _times = _np.asarray(liquid.positions_A), _np.asarray(liquid.times_fs)
 _box = _np.diag(_np.asarray(liquid.start.cell.array))
+assert float(_times[-1]) > 5000, f"liquid ends after {float(_times[-1]):g} fs: run 10.4 ps."
 _run = float(_times[-1]) > 9900 and liquid.thermostat != "none" and not liquid.stopped
 _run = _run and float(liquid.target_temperature_K) == 300.0 and len(_positions[0]) == 48
 if not _run:
@@ -967,13 +968,8 @@ break_even_steps = break_even_data + (n_earlier_frames * dft_s + sampling_s) / s
 print(f"{speed_up:.0f} steps in the time of one DFT step")
 print(f"break-even after {break_even_data:.0f} steps, or {break_even_steps:.0f} with the sampling")
 print(f"that is {break_even_steps * 0.5 / 1000:.2f} ps of dynamics")
-account = Cost(
-    step_cost(liquid),
-    dft_s,
-    n_training_frames,
-    training_s,
-    sampling_s=n_earlier_frames * dft_s + sampling_s,
-)
+earlier_s = n_earlier_frames * dft_s + sampling_s
+account = Cost(step_cost(liquid), dft_s, n_training_frames, training_s, sampling_s=earlier_s)
 with_alt_text(
     plot_cost(account.curves(), break_even_steps),
     "Time against the number of steps, both axes logarithmic. The line of DFT rises from the start; "
@@ -1039,7 +1035,7 @@ float(_fast) + float(_paid) + 2.0 * float(_honest)
 Markdown(
     f"**Discussion.** The ratio of two steps, {account.ratio:.0f}, is what is usually advertised; what "
     f"matters is the break-even after {account.break_even_steps:.0f} steps ({break_even_data:.0f} without the sampling). Nearly all of the cost is "
-    "DFT for frames, and about half of it was spent before the first frame of the training set existed. A run of 10 ps has 20 000 steps of 0.5 fs: by then the choice is clear. Fewer, better chosen "
+    f"DFT for frames, and {earlier_s / account.before_s:.0%} of it was spent before the first frame of the training set existed. A run of 10 ps has 20 000 steps of 0.5 fs: by then the choice is clear. Fewer, better chosen "
     "frames save more than any faster code. And a step that is a thousand times "
     "cheaper is worth nothing where the potential was never trained: look at the total energy, at the "
     "structure, and at forces on a few DFT frames of the new kind."
