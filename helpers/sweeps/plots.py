@@ -146,7 +146,9 @@ def plot_setting(
             )
             if are_numbers:
                 ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
-        ax.set_ylim(bottom=0)
+        together = ax.get_shared_y_axes().get_siblings(ax)
+        highest = max(np.max(line.get_ydata()) for one in together for line in one.get_lines())
+        ax.set_ylim(0, 1.08 * highest)
         ax.set(
             title=f"{_name(quantity)} of {_kind(quantity)} against {setting}",
             xlabel=_label(setting),

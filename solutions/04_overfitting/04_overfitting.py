@@ -132,10 +132,12 @@ positions = [(1e-4, 10.0), (1e-1, 10.0), (1e-4, sigma_F), (sigma_E, sigma_F)]
 views = [explorer.view(*pair) for pair in positions]
 with_alt_text(
     explorer.static_figure(positions),
-    "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy of one "
+    "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy "
+    "of one "
     "O–H bond that is stretched. "
     + "; ".join(
-        f"sigma E {view.sigma_energy_eV_per_atom:g} eV/atom, sigma F {view.sigma_force_eV_per_A:g} "
+        f"sigma E {view.sigma_energy_eV_per_atom:g} eV/atom, sigma F "
+        f"{view.sigma_force_eV_per_A:g} "
         f"eV/Å: energy error {view.rmse_energy['training']:.2g} in training, "
         f"{view.rmse_energy['validation']:.2g} meV/atom in validation"
         for view in views
@@ -176,15 +178,22 @@ with_alt_text(
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** Energies alone, sigma E = {positions[0][0]:g} eV/atom: the training error is "
+    f"**Discussion.** Energies alone, sigma E = {positions[0][0]:g} eV/atom: the training error "
+    "is "
     f"{views[0].rmse_energy['training']:.1g} meV/atom and the validation error "
-    f"{views[0].rmse_energy['validation']:.1f} meV/atom. {len(few)} labels cannot determine {n_weights} weights. "
+    f"{views[0].rmse_energy['validation']:.1f} meV/atom. {len(few)} labels cannot determine "
+    f"{n_weights} weights. "
     f"A large sigma E of {positions[1][0]:g} eV/atom does not overfit "
-    f"({views[1].rmse_energy['training']:.1f} and {views[1].rmse_energy['validation']:.1f} meV/atom), but both errors are poor. "
-    f"With the forces ({n_forces} components) the errors are {views[3].rmse_energy['training']:.2f} and "
-    f"{views[3].rmse_energy['validation']:.2f} meV/atom as fitted. With the small sigma E the training error is "
-    f"{views[2].rmse_energy['training']:.2f} meV/atom, below a validation error of {views[2].rmse_energy['validation']:.2f}: still "
-    "overfitted in the energies, while the stretched bond looks fine, because the forces determine it. "
+    f"({views[1].rmse_energy['training']:.1f} and {views[1].rmse_energy['validation']:.1f} "
+    "meV/atom), but both errors are poor. "
+    f"With the forces ({n_forces} components) the errors are "
+    f"{views[3].rmse_energy['training']:.2f} and "
+    f"{views[3].rmse_energy['validation']:.2f} meV/atom as fitted. With the small sigma E the "
+    "training error is "
+    f"{views[2].rmse_energy['training']:.2f} meV/atom, below a validation error of "
+    f"{views[2].rmse_energy['validation']:.2f}: still "
+    "overfitted in the energies, while the stretched bond looks fine, because the forces "
+    "determine it. "
     "The absence of one sign does not prove that a potential is not overfitted."
 )
 
@@ -212,7 +221,7 @@ Markdown(
 # two cannot be told apart. `first` and `second` are what `evaluate` returns; the column `model_path` of your
 # table has the models.
 #
-# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 and 200 frames, and the comparison of each
+# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
 # sigma with the best one.
 #
 # <details><summary>Hint 1</summary>
@@ -294,9 +303,12 @@ for panel, (name, table) in zip(
     panel.label_outer()
 with_alt_text(
     panels,
-    "Two panels with energy RMSE against sigma E on logarithmic axes. Left, energies alone: training "
-    f"and validation error lie far apart at small sigmas, by a factor of {ratio_alone:.3g} at 1e-3 "
-    f"eV/atom. Right, with forces: they lie close together, by a factor of {ratio_100:.3g}, and the "
+    "Two panels with energy RMSE against sigma E on logarithmic axes. Left, energies alone: "
+    "training "
+    f"and validation error lie far apart at small sigmas, by a factor of {ratio_alone:.3g} at "
+    "1e-3 "
+    f"eV/atom. Right, with forces: they lie close together, by a factor of {ratio_100:.3g}, and "
+    "the "
     "validation error is flat over a wide range of sigma.",
 )
 
@@ -387,27 +399,38 @@ def pairs(errors, sigma):
 
 above = [s for s in SIGMAS if errors_100["training"][s] > errors_100["validation"][s]]
 Markdown(
-    f"**Discussion.** At 1e-3 eV/atom training and validation error are {pairs(errors_alone, 1e-3)} without "
-    f"forces (ratio {ratio_alone:.3g}) and {pairs(errors_100, 1e-3)} with them (ratio {ratio_100:.3g}). "
-    f"With forces the lowest validation error, {errors_100['validation'].min():.2f} meV/atom, is found at "
+    "**Discussion.** At 1e-3 eV/atom training and validation error are "
+    f"{pairs(errors_alone, 1e-3)} without "
+    f"forces (ratio {ratio_alone:.3g}) and {pairs(errors_100, 1e-3)} with them (ratio "
+    f"{ratio_100:.3g}). "
+    f"With forces the lowest validation error, {errors_100['validation'].min():.2f} meV/atom, "
+    "is found at "
     f"{best_sigma_100:g} eV/atom, but "
     + ", ".join(f"{sigma:g}" for sigma in sorted(plateau_100))
     + " eV/atom cannot be told apart from it: the forces alone "
-    "determine the energies up to a constant. On the right end even that constant is lost; the left end is "
+    "determine the energies up to a constant. On the right end even that constant is lost; the "
+    "left end is "
     f"overfitted: from the best to the smallest sigma the training error falls by a factor of "
-    f"{errors_100['training'][best_sigma_100] / errors_100['training'].min():.0f} and the validation error rises by "
+    f"{errors_100['training'][best_sigma_100] / errors_100['training'].min():.0f} and the "
+    "validation error rises by "
     f"{100 * (errors_100['validation'].iloc[0] / errors_100['validation'].min() - 1):.0f} %. "
-    "Reporting the minimum of a flat, noisy curve to three digits would be learning by heart once more, "
+    "Reporting the minimum of a flat, noisy curve to three digits would be learning by heart "
+    "once more, "
     "this time of the validation frames. "
-    f"In terms of errors: {best_sigma_100:g} eV/atom allows {1000 * best_sigma_100 / np.sqrt(N_ATOMS):.2g} meV/atom, "
+    f"In terms of errors: {best_sigma_100:g} eV/atom allows "
+    f"{1000 * best_sigma_100 / np.sqrt(N_ATOMS):.2g} meV/atom, "
     f"and the error reached is {errors_100['validation'][best_sigma_100]:.2g} meV/atom. "
     + (
-        f"For {', '.join(f'{s:g}' for s in above)} eV/atom the *training* error lies above the validation error. "
-        "That is no mistake: the two sets hold different frames, some harder than others, and with large sigmas nothing is "
+        f"For {', '.join(f'{s:g}' for s in above)} eV/atom the *training* error lies above the "
+        "validation error. "
+        "That is no mistake: the two sets hold different frames, some harder than others, and "
+        "with large sigmas nothing is "
         "learned by heart that could make the training frames the easier ones. "
         if above
-        else "If in some other fit the *training* error is the larger one, that is no mistake: the two sets hold "
-        "different frames, some harder than others, and where nothing is learned by heart the training frames need "
+        else "If in some other fit the *training* error is the larger one, that is no mistake: "
+        "the two sets hold "
+        "different frames, some harder than others, and where nothing is learned by heart the "
+        "training frames need "
         "not be the easier ones. "
     )
     + "One more thing: we have now used the validation frames to choose a setting. An honest "
@@ -426,7 +449,7 @@ Markdown(
 #
 # **Predict.** Which of the four changes the error of the forces most? Can a cutoff be too long? *Your guess:* …
 #
-# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3, 3.5 and 4.5 Å with
+# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3, 4 and 5 Å with
 # the small potential, `CLASSROOM`, on **50** frames (`engine="jax"`). Keep the table as `table_cutoff`, and the value with
 # the lowest validation error of the forces as `best_cutoff` (float, Å).
 
@@ -435,7 +458,7 @@ Markdown(
 # best_cutoff = …
 ### BEGIN SOLUTION
 table_cutoff = sweep(
-    {"cutoff": [3.0, 3.5, 4.5]}, sizes=[50], config=CLASSROOM, engine="jax", cache=CACHE
+    {"cutoff": [3.0, 4.0, 5.0]}, sizes=[50], config=CLASSROOM, engine="jax", cache=CACHE
 )
 judged = table_cutoff[table_cutoff["set"] == "validation"].set_index("cutoff")
 best_cutoff = float(judged[FORCES].idxmin())
@@ -445,13 +468,14 @@ best_cutoff = float(judged[FORCES].idxmin())
 print(f"best cutoff for the forces: {best_cutoff} Å")
 with_alt_text(
     plot_setting(table_cutoff, "cutoff", FORCES),
-    "Force RMSE of training and validation frames for each cutoff, 50 frames; the best validation "
+    "Force RMSE of training and validation frames for each cutoff, 50 frames; the best "
+    "validation "
     f"error is at {best_cutoff} Å.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-3-3a", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # The best cutoff is the one with the lowest validation error of the forces.
-assert {3.0, 3.5, 4.5} <= set(table_cutoff["cutoff"]), "Try 3, 3.5 and 4.5 Å."
+assert {3.0, 4.0, 5.0} <= set(table_cutoff["cutoff"]), "Try 3, 4 and 5 Å."
 ### BEGIN HIDDEN TESTS
 import pandas as _pd
 
@@ -465,7 +489,8 @@ _known = _known.query("setting == 'cutoff' and set == 'validation'").set_index("
 for _value, _want in _known["rmse_forces_meV_per_A"].items():
     if _value in _errors:
         assert abs(_errors[_value] / _want - 1) < 0.05, (
-            f"cutoff {_value} Å: validation error {_errors[_value]:.1f} instead of {_want:.1f} meV/Å. "
+            f"cutoff {_value} Å: validation error {_errors[_value]:.1f} instead of {_want:.1f} "
+            "meV/Å. "
             "Is it the small potential (CLASSROOM), with all else as it was?"
         )
 assert float(best_cutoff) == _errors.idxmin(), (
@@ -533,7 +558,8 @@ for column, (setting, rows) in zip(axes.T, stored_settings.groupby("setting"), s
             panel.get_legend().remove()
 with_alt_text(
     panels,
-    "Two rows of four panels, with one y-axis for each row: RMSE of forces and of energies, training and "
+    "Two rows of four panels, with one y-axis for each row: RMSE of forces and of energies, "
+    "training and "
     "validation, against atom_sigma, cutoff, l_max and n_max. "
     + ", ".join(f"{name}: best at {best[name]:g}" for name in sorted(best))
     + ".",
@@ -614,25 +640,36 @@ for setting, rows in stored_settings[stored_settings["set"] == "validation"].gro
     all_but_worst = rows[FORCES].sort_values().iloc[:-1]
     narrower[setting] = all_but_worst.max() / all_but_worst.min()
 Markdown(
-    "**Discussion.** Angular and radial resolution decide which structures the potential can distinguish: "
-    f"`{most_important}` changes the error of the forces by a factor of {effect[most_important]:.1f}. Such "
+    "**Discussion.** Angular and radial resolution decide which structures the potential can "
+    "distinguish: "
+    f"`{most_important}` changes the error of the forces by a factor of "
+    f"{effect[most_important]:.1f}. Such "
     "factors depend on the range that was tried: without the worst value of each they are "
     + ", ".join(f"{factor:.1f} (`{name}`)" for name, factor in narrower.items())
-    + ". A coarse basis is bad for training and validation frames alike: this is underfitting, and no choice of "
+    + ". A coarse basis is bad for training and validation frames alike: this is underfitting, "
+    "and no choice of "
     "sigma helps. **Can they overfit?** "
     + " ".join(
-        f"From `{name}` {table.index[-2]:g} to {table.index[-1]:g} the training error of the energies goes from "
-        f"{table['training'].iloc[-2]:.2f} to {table['training'].iloc[-1]:.2f} meV/atom, the validation error from "
+        f"From `{name}` {table.index[-2]:g} to {table.index[-1]:g} the training error of the "
+        "energies goes from "
+        f"{table['training'].iloc[-2]:.2f} to {table['training'].iloc[-1]:.2f} meV/atom, the "
+        "validation error from "
         f"{table['validation'].iloc[-2]:.2f} to {table['validation'].iloc[-1]:.2f}."
         for name, table in fine.items()
     )
-    + " Differences of this size are within the noise of 60 frames: a hint, no proof. The forces keep an eye on "
+    + " Differences of this size are within the noise of 60 frames: a hint, no proof. "
+    "The forces keep an eye on "
     "the details; with energies alone a fine basis would overfit at once, as the sliders showed. "
-    f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å the validation error of the "
-    f"forces goes from {far['validation'][best['cutoff']]:.0f} to {far['validation'][longest]:.0f} meV/Å, "
-    f"the training error from {far['training'][best['cutoff']]:.0f} to {far['training'][longest]:.0f}. Both rise, so this "
-    "is underfitting: the same `n_max` radial functions must cover a longer range, and many far neighbors "
-    "outweigh the few near ones in a SOAP vector of length 1. A longer cutoff needs a larger `n_max`."
+    f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
+    "the validation error of the "
+    f"forces goes from {far['validation'][best['cutoff']]:.0f} to "
+    f"{far['validation'][longest]:.0f} meV/Å, "
+    f"the training error from {far['training'][best['cutoff']]:.0f} to "
+    f"{far['training'][longest]:.0f}. Both rise, so this "
+    "is underfitting: the same `n_max` radial functions must cover a longer range, and many "
+    "far neighbors "
+    "outweigh the few near ones in a SOAP vector of length 1. A longer cutoff needs a larger "
+    "`n_max`."
 )
 
 # %% [markdown]
@@ -679,8 +716,10 @@ print(
 )
 with_alt_text(
     plot_sigma_curve(stored_sigmas[stored_sigmas[SIGMA_F] < 1]),
-    "Energy RMSE against sigma E with forces, for 100 frames (solid) and 200 frames (dashed), stored. "
-    "At small sigmas the distance between training and validation is smaller with 200 frames; on the plateau "
+    "Energy RMSE against sigma E with forces, for 100 frames (solid) and 200 frames (dashed), "
+    "stored. "
+    "At small sigmas the distance between training and validation is smaller with 200 frames; "
+    "on the plateau "
     "the curves nearly coincide.",
 )
 
@@ -706,7 +745,8 @@ _follows = bool(significant) == (not _low <= 0 <= _high) and _low < _high
 if not (_gain and _interval and _follows):
     print(
         f"Expected {_row['difference']:+.3f} meV/atom, 95 % interval {_row['low']:+.3f} to "
-        f"{_row['high']:+.3f}: the energies (first row) of compare_errors(100 frames, 200 frames). "
+        f"{_row['high']:+.3f}: the energies (first row) of compare_errors(100 frames, 200 "
+        "frames). "
         "Significant is what excludes zero."
     )
 float(_gain) + float(_interval) + float(_follows and _interval)
@@ -727,14 +767,20 @@ with_forces = stored_sigmas[stored_sigmas[SIGMA_F] < 1].pivot(
 ratios = with_forces["validation"] / with_forces["training"]
 force_row = compared.loc[1]
 Markdown(
-    f"**Discussion.** At {best_sigma_100:g} eV/atom the error of the energies changes by {gain:+.2f} meV/atom (95 % "
+    f"**Discussion.** At {best_sigma_100:g} eV/atom the error of the energies changes by "
+    f"{gain:+.2f} meV/atom (95 % "
     f"interval {gain_low:+.2f} to {gain_high:+.2f}): "
     + ("more than noise. " if significant else "this cannot be told from nothing. ")
-    + f"For the forces it is {force_row['difference']:+.1f} meV/Å ({force_row['low']:+.1f} to {force_row['high']:+.1f}). "
-    "The interval of the difference is narrower than that of either error, because both potentials meet the same easy and hard "
-    "frames. Where the settings overfit, more data helps clearly: validation / training at 1e-4 eV/atom is "
-    f"{ratios[1e-4, 100]:.2f} with 100 frames and {ratios[1e-4, 200]:.2f} with 200. On the plateau it is "
-    f"{ratios[best_sigma_100, 100]:.2f} and {ratios[best_sigma_100, 200]:.2f}. More frames leave fewer ways to fit all "
+    + f"For the forces it is {force_row['difference']:+.1f} meV/Å "
+    f"({force_row['low']:+.1f} to {force_row['high']:+.1f}). "
+    "The interval of the difference is narrower than that of either error, because both "
+    "potentials meet the same easy and hard "
+    "frames. Where the settings overfit, more data helps clearly: validation / training at "
+    "1e-4 eV/atom is "
+    f"{ratios[1e-4, 100]:.2f} with 100 frames and {ratios[1e-4, 200]:.2f} with 200. On the "
+    "plateau it is "
+    f"{ratios[best_sigma_100, 100]:.2f} and {ratios[best_sigma_100, 200]:.2f}. More frames "
+    "leave fewer ways to fit all "
     "of them closely and still be wrong between them."
 )
 
@@ -764,8 +810,10 @@ Markdown(
 
 # %% tags=["discussion"]
 Markdown(
-    "**Discussion.** The two remedies differ in price: a good sigma costs no DFT calculation, 100 more frames cost "
-    "100 of them. And they act at different places: sigma and data reduce overfitting, while the error on the plateau "
+    "**Discussion.** The two remedies differ in price: a good sigma costs no DFT calculation, "
+    "100 more frames cost "
+    "100 of them. And they act at different places: sigma and data reduce overfitting, while "
+    "the error on the plateau "
     f"({with_forces['validation'][best_sigma_100, 100]:.2f} meV/atom with 100 frames, "
     f"{with_forces['validation'][best_sigma_100, 200]:.2f} with 200) "
     "falls slowly, because there the model is the limit, as in lesson 03."
@@ -803,7 +851,8 @@ plot_heat_map(table_both, SIGMA_F, SIGMA_E, ax=left)
 plot_effects(effects, ax=right)
 with_alt_text(
     both_panels,
-    "Left: a map of the validation error of the energies over both sigmas. Right: how much worse the "
+    "Left: a map of the validation error of the energies over both sigmas. Right: how much "
+    "worse the "
     "worst value of each sigma is than its best; "
     + ", ".join(f"{row.setting} {100 * (row.effect - 1):.0f} %" for row in effects.itertuples())
     + ".",
@@ -823,9 +872,11 @@ assert (_rows.groupby(_names).size() >= 1).sum() >= 9, "Three values of each: ni
 larger, smaller = effects.itertuples()
 Markdown(
     f"**Discussion.** `{larger.setting}` matters more: its worst value, {larger.worst}, gives "
-    f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` it is "
+    f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` "
+    "it is "
     f"{smaller.effect:.2f} times. What counts is the ratio of the two sigmas, which sets the "
-    "relative weight of energies and forces, so this result also depends on the range that was tried."
+    "relative weight of energies and forces, so this result also depends on the range that was "
+    "tried."
 )
 
 # %% [markdown]

@@ -106,7 +106,8 @@ for panel, step_fs in zip(axes, (0.5, 1.5, 2.5), strict=True):
 axes[0].set_ylabel("elongation (start = 1)")
 with_alt_text(
     panels,
-    "Elongation of a bond against time for steps of 0.5, 1.5 and 2.5 fs, with the exact curve dashed. "
+    "Elongation of a bond against time for steps of 0.5, 1.5 and 2.5 fs, with the exact curve "
+    "dashed. "
     "With 0.5 fs the points lie on the curve, with 1.5 fs they run ahead a little, with 2.5 fs "
     "the computed vibration is much too fast.",
 )
@@ -232,7 +233,8 @@ spread_potential = float(1000 * log["potential_eV"].std() / N_ATOMS)
 # %% nbgrader={"grade": false, "grade_id": "ex2-4-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(log.head(3).round(4).to_string(index=False))
 print(
-    f"spread of the total energy {spread_total:.4f}, of the potential {spread_potential:.2f} meV/atom"
+    f"spread of the total energy {spread_total:.4f}, of the potential {spread_potential:.2f} "
+    "meV/atom"
 )
 with style():
     both, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
@@ -278,7 +280,8 @@ _right = [
 ]
 if not (_run and all(_right)):
     print(
-        f"Expected spreads of {_total:.4f} and {_potential:.2f} meV/atom for this run, and 200 steps "
+        f"Expected spreads of {_total:.4f} and {_potential:.2f} meV/atom for this run, and 200 "
+        "steps "
         "of 0.5 fs. Per atom? In meV? The standard deviation of the whole column?"
     )
 float(_run) + float(_right[0]) + float(_right[1])
@@ -320,11 +323,14 @@ shares = table["spread / step²"] / table["spread / step²"][0]
 Markdown(
     "**Discussion.** The same 100 fs with four time steps:\n\n"
     + table.round(4).to_html(index=False)
-    + "\n\nThe theory of velocity Verlet says that the spread grows as the square of the step: then the last "
+    + "\n\nThe theory of velocity Verlet says that the spread grows as the square of the step: "
+    "then the last "
     "column is constant. From 0.25 fs it changes by a factor of "
-    f"{shares[1]:.2f} at 0.5 fs, {shares[2]:.2f} at 1 fs and {shares[3]:.2f} at 2 fs, which is a large "
+    f"{shares[1]:.2f} at 0.5 fs, {shares[2]:.2f} at 1 fs and {shares[3]:.2f} at 2 fs, which is "
+    "a large "
     "part of an O–H vibration: the theory holds for short steps. "
-    f"At 0.5 fs the spread is {table['spread, meV/atom'][1] / spread_potential:.2%} of that of the "
+    f"At 0.5 fs the spread is {table['spread, meV/atom'][1] / spread_potential:.2%} of that of "
+    "the "
     "potential energy."
 )
 
@@ -359,7 +365,8 @@ _box = 300 * (2 / 141) ** 0.5
 _glass = 300 * (2 / 7.5e25) ** 0.5
 # Without the center of mass it is 1 % less.
 assert abs(float(sigma_T_box) / _box - 1) < 0.005, (
-    f"sigma_T_box = {float(sigma_T_box):.2f} K, expected {_box:.2f} K: three degrees of freedom for "
+    f"sigma_T_box = {float(sigma_T_box):.2f} K, expected {_box:.2f} K: three degrees of freedom "
+    "for "
     "each atom, less three for the center of mass."
 )
 assert abs(float(sigma_T_glass) / _glass - 1) < 0.005, "The same formula for the glass."
@@ -394,9 +401,12 @@ assert abs(float(sigma_T_glass) / _glass - 1) < 0.005, "The same formula for the
 # %% tags=["discussion"]
 measured = nve.temperature_K.std()
 Markdown(
-    f"**Discussion.** In your run the temperature has a standard deviation of {measured:.0f} K, the "
-    f"formula gives {sigma_T_box:.0f} K for constant temperature. At constant energy it is smaller in "
-    "equilibrium, because the total energy cannot fluctuate; the settling at the start adds to it."
+    f"**Discussion.** In your run the temperature has a standard deviation of {measured:.0f} K, "
+    "the "
+    f"formula gives {sigma_T_box:.0f} K for constant temperature. At constant energy it is "
+    "smaller in "
+    "equilibrium, because the total energy cannot fluctuate; the settling at the start adds to "
+    "it."
 )
 
 # %% [markdown]
@@ -486,7 +496,8 @@ float(_bath) + float(_there and _moving)
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, whereas "
+    f"**Discussion.** In 100 steps the bath changed the energy by {gained:+.1f} meV/atom, "
+    "whereas "
     "the total energy of the NVE run varied by only "
     f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom. "
     "The temperature goes on fluctuating, as it would in a real vessel of this size: a "
@@ -602,6 +613,7 @@ import numpy as _np
 
 _positions, _times = _np.asarray(liquid.positions_A), _np.asarray(liquid.times_fs)
 _box = _np.diag(_np.asarray(liquid.start.cell.array))
+assert float(_times[-1]) > 5000, f"liquid ends after {float(_times[-1]):g} fs: run 10.4 ps."
 _run = float(_times[-1]) > 9900 and liquid.thermostat != "none" and not liquid.stopped
 _run = _run and float(liquid.target_temperature_K) == 300.0 and len(_positions[0]) == 48
 if not _run:
@@ -641,7 +653,8 @@ _right = [
 ]
 if not all(_right):
     print(
-        f"Expected about q {_np.mean(_q):.3f}, first minimum {_g.min():.2f}, D {_D:.3f} Å²/ps for "
+        f"Expected about q {_np.mean(_q):.3f}, first minimum {_g.min():.2f}, D {_D:.3f} Å²/ps "
+        "for "
         "this run, after its first 0.4 ps."
     )
 float(_run) + float(sum(_right))
@@ -667,13 +680,19 @@ show_trajectory(liquid, n_frames=50)
 phase = judge_phase(liquid)
 Markdown(
     f"**Discussion.** {phase.sentence} The training frames at 300 K have q = "
-    f"{np.mean([tetrahedral_order(a) for a in at_300_K]):.3f}. Read their curve with care: they were *labeled* by DFT, but *sampled* by an earlier "
-    "GAP, so they show the liquid of that GAP and not DFT's own; other frames of the set come from up to 450 K, which is why only those of 300 K are drawn. "
-    "Sixteen molecules see only up to 3.9 Å, half of their box; the second shell near 4.5 Å, the mark of tetrahedral water, needs the box of 64. "
+    f"{np.mean([tetrahedral_order(a) for a in at_300_K]):.3f}. Read their curve with care: they "
+    "were *labeled* by DFT, but *sampled* by an earlier "
+    "GAP, so they show the liquid of that GAP and not DFT's own; other frames of the set come "
+    "from up to 450 K, which is why only those of 300 K are drawn. "
+    "Sixteen molecules see only up to 3.9 Å, half of their box; the second shell near 4.5 Å, "
+    "the mark of tetrahedral water, needs the box of 64. "
     "Compared with experiment, the first peak is "
-    f"{tables['64 molecules (stored run)']['OO'].max():.2f} high in the large box, {MEASURED_G_OO[:, 1].max():.2f} in the measurement: "
-    "revPBE-D3 with classical nuclei orders water a little too much, and quantum nuclei would soften it. "
-    f"Your D, {diffusion:.2f} Å²/ps, is that of a box in which periodic images slow every molecule down."
+    f"{tables['64 molecules (stored run)']['OO'].max():.2f} high in the large box, "
+    f"{MEASURED_G_OO[:, 1].max():.2f} in the measurement: "
+    "revPBE-D3 with classical nuclei orders water a little too much, and quantum nuclei would "
+    "soften it. "
+    f"Your D, {diffusion:.2f} Å²/ps, is that of a box in which periodic images slow every "
+    "molecule down."
 )
 
 # %% [markdown]
@@ -753,8 +772,10 @@ plot_temperature(pbe_run.log(), ax=axes[1, 1], target_K=300)
 axes[1, 1].set_title("Temperature, PBE-D3")
 with_alt_text(
     panels,
-    f"Four panels. Tetrahedral order against time: revPBE-D3 stays in the range of the liquid, PBE-D3 goes from {order_first:.2f} to "
-    f"{order_last:.2f}. Mean square displacement of the last 8 ps. g(OO) of the last 4 ps. The temperature of the PBE-D3 run "
+    "Four panels. Tetrahedral order against time: revPBE-D3 stays in the range of the liquid, "
+    f"PBE-D3 goes from {order_first:.2f} to "
+    f"{order_last:.2f}. Mean square displacement of the last 8 ps. g(OO) of the last 4 ps. The "
+    "temperature of the PBE-D3 run "
     "fluctuates about the 300 K of the bath.",
 )
 
@@ -913,16 +934,26 @@ scatter = {
     for key in ("dft_energy", "pbe_energy")
 }
 Markdown(
-    f"**Discussion.** DFT gains {deep['revPBE-D3, DFT']:.0f} meV per molecule with revPBE-D3 and {deep['PBE-D3, DFT']:.0f} with PBE-D3; the potentials say "
-    f"{deep['revPBE-D3, GAP']:.0f} and {deep['PBE-D3, GAP']:.0f}. (Ten frames know each of them to about {scatter['dft_energy']:.0f} meV, if they were independent.) "
-    f"Freezing costs {300 * LOSS:.0f} meV of $T \\Delta S$ at 300 K. Energy over entropy would put the melting points at {deep['revPBE-D3, DFT'] / LOSS:.0f} K and "
-    f"{deep['PBE-D3, DFT'] / LOSS:.0f} K. For PBE without D3, simulations with ice and liquid side by side found 417 ± 3 K "
-    "([Yoo, Zeng and Xantheas, *J. Chem. Phys.* **130**, 221102 (2009)](https://doi.org/10.1063/1.3153871)): PBE water at 300 K is deeply supercooled. "
-    "**How far does the argument carry?** The frozen frames come from a run with PBE-D3 and the liquid ones from a run with revPBE-D3. Each functional would relax the "
-    "other's frames a little, so the table favors ice for PBE-D3 and the liquid for revPBE-D3, and the true difference of the two is smaller. "
-    "The entropy is that of real ice and water at constant pressure, the box has constant volume (ice wants 9 % more), sixteen molecules fit only some crystals, "
-    "and periodic images help a crystal to form. What is safe is the comparison of each potential with its own DFT on the same frames. "
-    "The remedy therefore is not a better fit but another functional. Had the two disagreed, more frames would have helped: that is lesson 08."
+    f"**Discussion.** DFT gains {deep['revPBE-D3, DFT']:.0f} meV per molecule with revPBE-D3 "
+    f"and {deep['PBE-D3, DFT']:.0f} with PBE-D3; the potentials say "
+    f"{deep['revPBE-D3, GAP']:.0f} and {deep['PBE-D3, GAP']:.0f}. (Ten frames know each of them "
+    f"to about {scatter['dft_energy']:.0f} meV, if they were independent.) "
+    f"Freezing costs {300 * LOSS:.0f} meV of $T \\Delta S$ at 300 K. Energy over entropy would "
+    f"put the melting points at {deep['revPBE-D3, DFT'] / LOSS:.0f} K and "
+    f"{deep['PBE-D3, DFT'] / LOSS:.0f} K. For PBE without D3, simulations with ice and liquid "
+    "side by side found 417 ± 3 K "
+    "([Yoo, Zeng and Xantheas, *J. Chem. Phys.* **130**, 221102 "
+    "(2009)](https://doi.org/10.1063/1.3153871)): PBE water at 300 K is deeply supercooled. "
+    "**How far does the argument carry?** The frozen frames come from a run with PBE-D3 and "
+    "the liquid ones from a run with revPBE-D3. Each functional would relax the "
+    "other's frames a little, so the table favors ice for PBE-D3 and the liquid for revPBE-D3, "
+    "and the true difference of the two is smaller. "
+    "The entropy is that of real ice and water at constant pressure, the box has constant "
+    "volume (ice wants 9 % more), sixteen molecules fit only some crystals, "
+    "and periodic images help a crystal to form. What is safe is the comparison of each "
+    "potential with its own DFT on the same frames. "
+    "The remedy therefore is not a better fit but another functional. Had the two disagreed, "
+    "more frames would have helped: that is lesson 08."
 )
 
 # %% [markdown]
@@ -967,17 +998,14 @@ break_even_steps = break_even_data + (n_earlier_frames * dft_s + sampling_s) / s
 print(f"{speed_up:.0f} steps in the time of one DFT step")
 print(f"break-even after {break_even_data:.0f} steps, or {break_even_steps:.0f} with the sampling")
 print(f"that is {break_even_steps * 0.5 / 1000:.2f} ps of dynamics")
-account = Cost(
-    step_cost(liquid),
-    dft_s,
-    n_training_frames,
-    training_s,
-    sampling_s=n_earlier_frames * dft_s + sampling_s,
-)
+earlier_s = n_earlier_frames * dft_s + sampling_s
+account = Cost(step_cost(liquid), dft_s, n_training_frames, training_s, sampling_s=earlier_s)
 with_alt_text(
     plot_cost(account.curves(), break_even_steps),
-    "Time against the number of steps, both axes logarithmic. The line of DFT rises from the start; "
-    "that of the potential is flat at the price of sampling, data and training and crosses it after "
+    "Time against the number of steps, both axes logarithmic. The line of DFT rises from the "
+    "start; "
+    "that of the potential is flat at the price of sampling, data and training and crosses it "
+    "after "
     f"{break_even_steps:.0f} steps.",
 )
 
@@ -1004,8 +1032,10 @@ _paid, _honest = (
 )
 if not (_fast and _paid and _honest):
     print(
-        f"Expected {_dft / _step:.0f}, {_data:.0f} and {_all:.0f}. The potential pays for its frames, its "
-        "training and the sampling once, then for its own step each time; DFT pays for its step each time."
+        f"Expected {_dft / _step:.0f}, {_data:.0f} and {_all:.0f}. The potential pays for its "
+        "frames, its "
+        "training and the sampling once, then for its own step each time; DFT pays for its "
+        "step each time."
     )
 float(_fast) + float(_paid) + 2.0 * float(_honest)
 ### END HIDDEN TESTS
@@ -1037,11 +1067,16 @@ float(_fast) + float(_paid) + 2.0 * float(_honest)
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** The ratio of two steps, {account.ratio:.0f}, is what is usually advertised; what "
-    f"matters is the break-even after {account.break_even_steps:.0f} steps ({break_even_data:.0f} without the sampling). Nearly all of the cost is "
-    "DFT for frames, and about half of it was spent before the first frame of the training set existed. A run of 10 ps has 20 000 steps of 0.5 fs: by then the choice is clear. Fewer, better chosen "
+    f"**Discussion.** The ratio of two steps, {account.ratio:.0f}, is what is usually "
+    "advertised; what "
+    f"matters is the break-even after {account.break_even_steps:.0f} steps "
+    f"({break_even_data:.0f} without the sampling). Nearly all of the cost is "
+    f"DFT for frames, and {earlier_s / account.before_s:.0%} of it was spent before the first "
+    "frame of the training set existed. A run of 10 ps has 20 000 steps of 0.5 fs: by then the "
+    "choice is clear. Fewer, better chosen "
     "frames save more than any faster code. And a step that is a thousand times "
-    "cheaper is worth nothing where the potential was never trained: look at the total energy, at the "
+    "cheaper is worth nothing where the potential was never trained: look at the total energy, "
+    "at the "
     "structure, and at forces on a few DFT frames of the new kind."
 )
 
@@ -1095,7 +1130,8 @@ assert abs(float(longest_fs) - max(_good)) < 1e-9, f"longest_fs: expected {max(_
 # %% tags=["discussion"]
 changes = {step: 1000 * np.ptp(run.total_eV) / N_ATOMS for step, run in runs.items()}
 Markdown(
-    f"**Discussion.** {longest_fs:g} fs is the longest of the three that conserves the total energy "
+    f"**Discussion.** {longest_fs:g} fs is the longest of the three that conserves the total "
+    "energy "
     "well enough ("
     + ", ".join(f"{step:g} fs: {change:.1f} meV/atom" for step, change in changes.items())
     + "). An O–H vibration of 9 fs is divided into "

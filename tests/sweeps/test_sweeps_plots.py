@@ -76,6 +76,18 @@ def test_numbers_have_their_true_distances(sweep_table):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["3 Å", "3.5 Å"]
 
 
+def test_panels_with_one_axis_show_all_points(sweep_table):
+    high, low = Figure().subplots(1, 2, sharey=True)
+    sweeps.plot_setting(sweep_table, "cutoff", ax=low)
+    tenfold = sweep_table.assign(
+        rmse_energy_meV_per_atom=10 * sweep_table["rmse_energy_meV_per_atom"]
+    )
+    sweeps.plot_setting(tenfold, "cutoff", ax=high)
+    sweeps.plot_setting(sweep_table, "cutoff", ax=low)
+    assert low.get_ylim() == high.get_ylim() and low.get_ylim()[0] == 0
+    assert high.get_ylim()[1] > max(line.get_ydata().max() for line in high.get_lines())
+
+
 def test_effects_stand_in_order(sweep_table):
     ax = sweeps.plot_effects(rank_effects(sweep_table), ax=new_axes())
     widths = [bar.get_width() for bar in ax.patches]
