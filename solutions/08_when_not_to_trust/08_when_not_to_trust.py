@@ -22,7 +22,7 @@ from ase import units
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
-from helpers import evaluate, fit_gap, load_frames, load_potential, read_frames
+from helpers import evaluate, fit_gap, load_frames, load_potential, own_or_stored, read_frames
 from helpers.frames import data_folder
 from helpers.gap import CLASSROOM, fit_committee
 from helpers.md import (
@@ -141,7 +141,8 @@ print(evaluate(potential, VALIDATION))
 # **Predict.** Two water molecules are pushed together until their oxygen atoms are 1.5 Å apart. The
 # true energy rises by many eV. What will the curve of a potential look like that has never seen such a pair? Sketch it.
 #
-# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`).
+# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`). The same is done for your
+# potential of lesson 02 (`scan_own`), which had five times as many frames, to be shown in the figure.
 #
 # - `closest_training_A` (float): the shortest O–O distance in all frames of `TRAIN`, Å;
 # - `edge_A` (float): where the energy turns over: the O–O distance, Å, of the highest point before the
@@ -165,7 +166,9 @@ print(evaluate(potential, VALIDATION))
 # </details>
 
 # %% tags=["measured"]
+own_path = own_or_stored("../02_train_gap/gap.xml", data_folder() / "stored" / "gap.xml")
 scan = scan_close_contact(potential, START)
+scan_own = scan_close_contact(own_path, START)
 scan.head(3)
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -186,14 +189,16 @@ barrier_kT = float((far.max() - far.min()) / (units.kB * 600))
 # %% nbgrader={"grade": false, "grade_id": "ex8-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"shortest O–O distance of the training frames: {closest_training_A:.2f} Å")
 print(f"the energy turns over at {edge_A:.2f} Å, {barrier_kT:.1f} k_B T above its minimum")
-ax = plot_close_contact({"20 training frames": scan}, closest_A=closest_training_A)
+scans = {"20 training frames": scan, "lesson 02": scan_own}
+ax = plot_close_contact(scans, closest_A=closest_training_A)
 ax.axvline(edge_A, color=RED, ls=":", label="edge")
 ax.set_ylim(-0.5, 3)
 ax.legend(fontsize=11)
 with_alt_text(
     ax,
     f"Energy of two molecules against their O–O distance. Below {closest_training_A:.2f} Å, where "
-    f"there is no data, it rises a little, turns over at {edge_A:.2f} Å and falls again.",
+    f"there is no data, that of the potential with 20 training frames rises a little, turns over at {edge_A:.2f} Å and "
+    f"falls again; that of lesson 02 reaches {scan_own['energy_eV'].max():.1f} eV at most.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test8-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
