@@ -61,7 +61,7 @@ SETTINGS = {
     "l_max": [0, 1, 2, 4],
 }
 # Of the runs whose Raman spectrum is shown: temperature (K), number, steps of 0.5 fs. Ice needs no
-# diffusion coefficient, for which a run must last 10 ps; it is colder, far from where it could melt.
+# diffusion coefficient, for which a run must last 10 ps; it is colder, far from melting.
 LIQUID = (300, 6, 20_000)
 ICE = (200, 3, 10_000)
 # Of the run that fails: which snapshots are labeled.

@@ -372,12 +372,12 @@ Markdown(
 # *Why:* this is what a spectroscopist would compare with an experiment.
 #
 # Your ten picoseconds give a spectrum with a wide error band. **Stored results:** six runs of 10 ps of liquid water at
-# 300 K, and three of ice at 250 K, made in the same way with the stored models (`python tools/store_results.py
-# trajectory`). Lesson 05 showed how easily a small box freezes unnoticed, so the next cell first says what each of these
+# 300 K, and three of 5 ps of ice at 200 K, made in the same way with the stored models (`python tools/store_results.py
+# liquid ice`). Lesson 05 showed how easily a small box freezes unnoticed, so the next cell first says what each of these
 # runs is.
 
 # %%
-phases = pd.read_csv(STORED / "phases.csv")
+phases = pd.concat([pd.read_csv(STORED / f"phases_{name}.csv") for name in ("liquid", "ice")])
 numbers = [name for name in Phase.__dataclass_fields__]
 phases["verdict"] = [Phase(**row).verdict for row in phases[numbers].to_dict("records")]
 columns = ["mean_temperature_K", "tetrahedral_order", "first_minimum_OO", "diffusion_A2_per_ps"]
@@ -447,7 +447,7 @@ with style():
 plot_raman_comparison(
     {
         "liquid water, 300 K (6 × 10 ps)": spectrum,
-        "ice, 250 K (3 × 10 ps)": ice_spectrum,
+        "ice, 200 K (3 × 5 ps)": ice_spectrum,
         "your own runs (4 × 2.5 ps)": own_spectrum,
     },
     ax=ax,
