@@ -62,7 +62,7 @@ SETTINGS = {
 }
 # Of the runs whose Raman spectrum is shown: temperature (K), number, steps of 0.5 fs. Ice needs no
 # diffusion coefficient, for which a run must last 10 ps; it is colder, far from melting.
-LIQUID = (300, 6, 20_000)
+LIQUID = (300, 4, 20_000)
 ICE = (200, 3, 10_000)
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
