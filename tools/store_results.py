@@ -46,7 +46,7 @@ from helpers.raman.dynamics import mean_vibrations
 from helpers.sweeps.table import ENERGY, FORCES
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
-POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
+POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `liquid` and `ice`
 POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
 SIZES = (50, 100, 200, 400)
