@@ -233,6 +233,40 @@ float(sum(_right))
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# **And the truth?** `load_frames("water", "dimer")` holds two isolated molecules at 15 distances in two orientations, with
+# DFT energies: one points a hydrogen at the oxygen of the other (a hydrogen bond), or the oxygens face each other with their
+# lone pairs. The next cell compares what it costs to bring them closer than 4 Å. (For the potentials this is a hard test,
+# since their training frames contain no molecule without neighbors.)
+
+# %%
+dimers = load_frames("water", "dimer")
+potentials = {"20 training frames": potential, "lesson 02": load_potential(own_path)}
+with style():
+    figure, panels = plt.subplots(1, 2, figsize=(13, 5), sharey=True)
+for ax, orientation in zip(panels, ("hydrogen_bond", "lone_pairs"), strict=True):
+    pairs = [atoms for atoms in dimers if atoms.info["orientation"] == orientation]
+    curves = {"DFT": [atoms.info["dft_energy"] for atoms in pairs]}
+    for name, one in potentials.items():
+        curves[name] = [energy for energy, _ in one.predict_frames(pairs)]
+    distance_A = [atoms.info["distance_A"] for atoms in pairs]
+    tables = {
+        name: pd.DataFrame(
+            {"distance_A": distance_A, "energy_eV": np.array(energies) - energies[-1]}
+        )
+        for name, energies in curves.items()
+    }
+    plot_close_contact(tables, ax=ax)
+    ax.set(title=orientation.replace("_", " "), ylim=(-1.5, 5), ylabel="energy, eV (0 at 4 Å)")
+at_2_A = {name: float(t["energy_eV"][t["distance_A"] == 2.0].iloc[0]) for name, t in tables.items()}
+with_alt_text(
+    figure,
+    "Energy of two isolated molecules against their O–O distance, in two orientations. DFT rises steeply below "
+    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 2 Å: "
+    + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_2_A.items())
+    + ".",
+)
+
+# %% [markdown]
 # **Explain** (2 points, marked by hand). Why does the energy fall where it should rise? Use the picture at the
 # top. And why did no error in lessons 02 to 04 warn you?
 
@@ -252,7 +286,10 @@ float(sum(_right))
 Markdown(
     f"**Discussion.** The training frames end at {closest_training_A:.2f} Å, and the energy turns over at "
     f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K. That sounds safe, but it is one path, with rigid "
-    "molecules that face each other in one way; a simulation finds the lowest one. Exercise 8.3 shows what DFT says. "
+    "molecules that face each other in one way; a simulation finds the lowest one. DFT has a wall: at 2 Å two isolated "
+    f"molecules that face each other with their lone pairs cost {at_2_A['DFT']:.1f} eV, of which the potential with 20 "
+    f"frames predicts {at_2_A['20 training frames']:.1f} eV and that of lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames "
+    "of the same kind do not mend this, because no liquid near equilibrium contains such pairs. "
     "The remedies are data from there, or a repulsive core in "
     "front of the hole (the last exercise)."
 )
