@@ -133,22 +133,22 @@ def test_the_potential_has_the_errors_that_are_stored_with_it():
     assert found.rmse_forces_meV_per_A == pytest.approx(told["rmse_forces_meV_per_A"], rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "kelvin"), [("liquid", 300), ("ice", 250)])
+@pytest.mark.parametrize(("name", "kelvin"), [("liquid", 300), ("ice", 200)])
 def test_spectra_are_of_liquid_water_and_of_ice(name, kelvin):
     with np.load(STORED / f"polarizabilities_{name}.npz") as stored:
         times, tensors, kelvins = (
             stored[key] for key in ("times_fs", "polarizability_A3", "temperature_K")
         )
-    assert times[-1] > 10_000 and np.allclose(np.diff(times), 2)
+    assert times[-1] >= (10_000 if name == "liquid" else 5_000) and np.allclose(np.diff(times), 2)
     assert tensors.shape == (*kelvins.shape, 3, 3)
     assert np.array_equal(tensors, tensors.swapaxes(-1, -2))
     assert kelvins.astype(float).mean() == pytest.approx(kelvin, abs=10)
     dft = read_tensors(load_frames("water", "train", 200))
     mean = np.trace(tensors, axis1=-2, axis2=-1).mean()
     assert mean == pytest.approx(np.trace(dft, axis1=1, axis2=2).mean(), rel=0.05)
-    phases = pd.read_csv(STORED / "phases.csv")
+    phases = pd.read_csv(STORED / f"phases_{name}.csv")
     fields = [field.name for field in dataclasses.fields(Phase)]
-    rows = phases[phases["water"] == name][fields].to_dict("records")
+    rows = phases[fields].to_dict("records")
     assert len(rows) == len(kelvins)
     verdicts = [Phase(**row).verdict for row in rows]
     assert verdicts == ["liquid" if name == "liquid" else "frozen"] * len(rows)

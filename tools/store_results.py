@@ -45,7 +45,7 @@ from helpers.raman.dynamics import mean_vibrations
 from helpers.sweeps.table import ENERGY, FORCES
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
-POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
+POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `liquid` and `ice`
 POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
 SIZES = (25, 50, 100, 200, 400)
@@ -58,10 +58,10 @@ SETTINGS = {
     "n_max": [4, 6, 8, 10],
     "l_max": [0, 1, 2, 4],
 }
-# Of the runs whose Raman spectrum is shown: their temperature, their number and their length.
-KELVIN = {"liquid": 300, "ice": 250}
-N_RUNS = {"liquid": 6, "ice": 3}
-STEPS = 20_400
+# Of the runs whose Raman spectrum is shown: temperature (K), number, steps of 0.5 fs. Ice needs no
+# diffusion coefficient, for which a run must last 10 ps; it is colder, far from melting.
+LIQUID = (300, 4, 20_000)
+ICE = (200, 3, 10_000)
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
@@ -195,39 +195,31 @@ def polarizability(workers: int) -> dict[str, str]:
     return {POLARIZABILITY_FILE: "SymmetryAdaptedKernelRidge() of 200 frames"}
 
 
-def trajectory(workers: int) -> dict[str, str]:
-    """Polarizabilities of liquid water and of ice along dynamics; vibrations, phases."""
-    starts = {
-        "liquid": [a for a in load_frames("water", "validate") if a.info["temperature_K"] == 300],
-        "ice": load_frames("water", "frozen"),
-    }
-    told, phases = {}, []
-    for name, kelvin in KELVIN.items():
-        chosen = [starts[name][k % len(starts[name])] for k in range(N_RUNS[name])]
-        runs = run_from(chosen, kelvin)
-        phases += [
-            {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
-            | asdict(judge_phase(run))
-            for k, run in enumerate(runs)
-        ]
-        told[f"polarizabilities_{name}.npz"] = store_polarizabilities(name, runs, kelvin)
-        table = mean_vibrations(runs, 30.0)
-        file = f"vibrations_{name}.csv"
-        write_atomic(STORED / file, table.to_csv(index=False, float_format="%.6g"))
-        told[file] = f"vibrational density of states of the runs of polarizabilities_{name}.npz"
-    write_atomic(STORED / "phases.csv", pd.DataFrame(phases).to_csv(index=False))
-    told["phases.csv"] = "judge_phase() of each of these runs, and its mean temperature"
-    return told
+def liquid(workers: int) -> dict[str, str]:
+    """Polarizabilities of liquid water along dynamics; vibrations, phases."""
+    frames = load_frames("water", "validate")
+    return store_runs("liquid", [a for a in frames if a.info["temperature_K"] == 300], *LIQUID)
 
 
-def run_from(starts: list, kelvin: float) -> tuple:
-    """Run replicas of the stored potential: equilibration, then dynamics in a gentle bath."""
-    shared = {"temperature_K": kelvin, "seeds": range(1, len(starts) + 1)}
-    warm = run_replicas(POTENTIAL, starts, steps=4000, thermostat="langevin", **shared)
+def ice(workers: int) -> dict[str, str]:
+    """The same of a box that froze in a run with PBE-D3."""
+    return store_runs("ice", load_frames("water", "frozen"), *ICE)
+
+
+def store_runs(
+    name: str, starts: list, temperature_K: float, n_runs: int, steps: int
+) -> dict[str, str]:
+    """Run replicas of the stored potential, and store what their Raman spectrum needs."""
+    import numpy as np
+
+    from helpers.sagpr import load_model
+
+    shared = {"temperature_K": temperature_K, "seeds": range(1, n_runs + 1)}
+    warm = run_replicas(POTENTIAL, starts[:n_runs], steps=2000, thermostat="langevin", **shared)
     runs = run_replicas(
         POTENTIAL,
         [run.frames()[-1] for run in warm.runs],
-        steps=STEPS,
+        steps=steps,
         record_every=4,
         # It acts on all velocities alike, which leaves vibrations alone.
         thermostat="bussi",
@@ -235,35 +227,38 @@ def run_from(starts: list, kelvin: float) -> tuple:
         keep_velocities=True,
         **shared,
     ).runs
+    rows = [
+        {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
+        | asdict(judge_phase(run))
+        for k, run in enumerate(runs, start=1)
+    ]
+    phases = pd.DataFrame(rows)
+    print(phases.round(3).to_string(), flush=True)
     for run in runs:
         assert run.stable, run.stopped
-    return runs
-
-
-def store_polarizabilities(name: str, runs: tuple, kelvin: float) -> str:
-    """Predict and write the polarizabilities of runs; say what they are."""
-    import numpy as np
-
-    from helpers.sagpr import load_model
-
     model = load_model(STORED / POLARIZABILITY_FILE)
     tensors = np.array([model.predict(run.frames(), progress=True) for run in runs])
-    temperatures = np.array([run.temperature_K for run in runs])
     packed = io.BytesIO()
     np.savez_compressed(
         packed,
         times_fs=runs[0].times_fs,
         # To 1/2048 Å³, a hundredth of what a vibration changes: it packs to a third of the size.
         polarizability_A3=(np.round(2048 * tensors) / 2048).astype(np.float32),
-        temperature_K=temperatures.astype(np.float16),
+        temperature_K=np.array([run.temperature_K for run in runs]).astype(np.float16),
     )
     write_atomic(STORED / f"polarizabilities_{name}.npz", packed.getvalue())
-    return (
-        f"polarizability (Å³ of the cell) every 2 fs along {len(runs)} runs of "
-        f"{runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of {kelvin} K (mean of the "
-        f"runs: {temperatures.mean():.0f} K) with {POTENTIAL.name}, each after 2 ps in a "
-        f"stronger bath, by {POLARIZABILITY_FILE}"
-    )
+    vibrations = mean_vibrations(runs, 30.0).to_csv(index=False, float_format="%.6g")
+    write_atomic(STORED / f"vibrations_{name}.csv", vibrations)
+    write_atomic(STORED / f"phases_{name}.csv", phases.to_csv(index=False, float_format="%.6g"))
+    of_these = f"of the runs of polarizabilities_{name}.npz"
+    return {
+        f"polarizabilities_{name}.npz": "polarizability (Å³ of the cell) every 2 fs along "
+        f"{n_runs} runs of {runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of "
+        f"{temperature_K} K (mean of the runs: {phases['mean_temperature_K'].mean():.0f} K) with "
+        f"{POTENTIAL.name}, each after 1 ps in a stronger bath, by {POLARIZABILITY_FILE}",
+        f"vibrations_{name}.csv": f"vibrational density of states {of_these}",
+        f"phases_{name}.csv": f"judge_phase() of each {of_these.removeprefix('of ')}",
+    }
 
 
 def box_64(workers: int) -> dict[str, str]:
@@ -392,7 +387,8 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "settings": settings,
     "sigmas": sigmas,
     "polarizability": polarizability,
-    "trajectory": trajectory,
+    "liquid": liquid,
+    "ice": ice,
     "box_64": box_64,
     "failing_run": failing_run,
     "learning_curves": learning_curves,

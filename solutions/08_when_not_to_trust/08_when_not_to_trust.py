@@ -22,7 +22,7 @@ from ase import units
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
-from helpers import evaluate, fit_gap, load_frames, load_potential, read_frames
+from helpers import evaluate, fit_gap, load_frames, load_potential, own_or_stored, read_frames
 from helpers.frames import data_folder
 from helpers.gap import CLASSROOM, fit_committee
 from helpers.md import (
@@ -141,7 +141,8 @@ print(evaluate(potential, VALIDATION))
 # **Predict.** Two water molecules are pushed together until their oxygen atoms are 1.5 Å apart. The
 # true energy rises by many eV. What will the curve of a potential look like that has never seen such a pair? Sketch it.
 #
-# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`).
+# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`). The same is done for your
+# potential of lesson 02 (`scan_own`), which had five times as many frames, to be shown in the figure.
 #
 # - `closest_training_A` (float): the shortest O–O distance in all frames of `TRAIN`, Å;
 # - `edge_A` (float): where the energy turns over: the O–O distance, Å, of the highest point before the
@@ -165,7 +166,9 @@ print(evaluate(potential, VALIDATION))
 # </details>
 
 # %% tags=["measured"]
+own_path = own_or_stored("../02_train_gap/gap.xml", data_folder() / "stored" / "gap.xml")
 scan = scan_close_contact(potential, START)
+scan_own = scan_close_contact(own_path, START)
 scan.head(3)
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -186,14 +189,16 @@ barrier_kT = float((far.max() - far.min()) / (units.kB * 600))
 # %% nbgrader={"grade": false, "grade_id": "ex8-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"shortest O–O distance of the training frames: {closest_training_A:.2f} Å")
 print(f"the energy turns over at {edge_A:.2f} Å, {barrier_kT:.1f} k_B T above its minimum")
-ax = plot_close_contact({"20 training frames": scan}, closest_A=closest_training_A)
+scans = {"20 training frames": scan, "lesson 02": scan_own}
+ax = plot_close_contact(scans, closest_A=closest_training_A)
 ax.axvline(edge_A, color=RED, ls=":", label="edge")
 ax.set_ylim(-0.5, 3)
 ax.legend(fontsize=11)
 with_alt_text(
     ax,
     f"Energy of two molecules against their O–O distance. Below {closest_training_A:.2f} Å, where "
-    f"there is no data, it rises a little, turns over at {edge_A:.2f} Å and falls again.",
+    f"there is no data, that of the potential with 20 training frames rises a little, turns over at {edge_A:.2f} Å and "
+    f"falls again; that of lesson 02 reaches {scan_own['energy_eV'].max():.1f} eV at most.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test8-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -228,6 +233,40 @@ float(sum(_right))
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# **And the truth?** `load_frames("water", "dimer")` holds two isolated molecules at 15 distances in two orientations, with
+# DFT energies: one points a hydrogen at the oxygen of the other (a hydrogen bond), or the oxygens face each other with their
+# lone pairs. The next cell compares what it costs to bring them closer than 4 Å. (For the potentials this is a hard test,
+# since their training frames contain no molecule without neighbors.)
+
+# %%
+dimers = load_frames("water", "dimer")
+potentials = {"20 training frames": potential, "lesson 02": load_potential(own_path)}
+with style():
+    figure, panels = plt.subplots(1, 2, figsize=(13, 5), sharey=True)
+for ax, orientation in zip(panels, ("hydrogen_bond", "lone_pairs"), strict=True):
+    pairs = [atoms for atoms in dimers if atoms.info["orientation"] == orientation]
+    curves = {"DFT": [atoms.info["dft_energy"] for atoms in pairs]}
+    for name, one in potentials.items():
+        curves[name] = [energy for energy, _ in one.predict_frames(pairs)]
+    distance_A = [atoms.info["distance_A"] for atoms in pairs]
+    tables = {
+        name: pd.DataFrame(
+            {"distance_A": distance_A, "energy_eV": np.array(energies) - energies[-1]}
+        )
+        for name, energies in curves.items()
+    }
+    plot_close_contact(tables, ax=ax)
+    ax.set(title=orientation.replace("_", " "), ylim=(-1.5, 5), ylabel="energy, eV (0 at 4 Å)")
+at_2_A = {name: float(t["energy_eV"][t["distance_A"] == 2.0].iloc[0]) for name, t in tables.items()}
+with_alt_text(
+    figure,
+    "Energy of two isolated molecules against their O–O distance, in two orientations. DFT rises steeply below "
+    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 2 Å: "
+    + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_2_A.items())
+    + ".",
+)
+
+# %% [markdown]
 # **Explain** (2 points, marked by hand). Why does the energy fall where it should rise? Use the picture at the
 # top. And why did no error in lessons 02 to 04 warn you?
 
@@ -247,7 +286,10 @@ float(sum(_right))
 Markdown(
     f"**Discussion.** The training frames end at {closest_training_A:.2f} Å, and the energy turns over at "
     f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K. That sounds safe, but it is one path, with rigid "
-    "molecules that face each other in one way; a simulation finds the lowest one. Exercise 8.3 shows what DFT says. "
+    "molecules that face each other in one way; a simulation finds the lowest one. DFT has a wall: at 2 Å two isolated "
+    f"molecules that face each other with their lone pairs cost {at_2_A['DFT']:.1f} eV, of which the potential with 20 "
+    f"frames predicts {at_2_A['20 training frames']:.1f} eV and that of lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames "
+    "of the same kind do not mend this, because no liquid near equilibrium contains such pairs. "
     "The remedies are data from there, or a repulsive core in "
     "front of the hole (the last exercise)."
 )
