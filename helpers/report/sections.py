@@ -9,6 +9,7 @@ there. A section replaces an older one with the same name.
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import html
 import json
@@ -161,15 +162,17 @@ def add_section(section: Section, folder: str | os.PathLike) -> Path:
     check_writable(folder / "report.html")
     for name in ("sections", FIGURES, TABLES):
         (folder / name).mkdir(exist_ok=True)
-    written = set()
+    written, images = set(), []
     for number, item in enumerate(section.figures, start=1):
-        path = folder / FIGURES / f"{section.name}-{number}.svg"
-        written.add(write_atomic(path, as_svg(item.figure)))
-        written.add(write_atomic(path.with_suffix(".png"), as_png(item.figure, dpi=150)))
+        path = folder / FIGURES / f"{section.name}-{number}.png"
+        images.append(as_png(item.figure, dpi=150))
+        written.add(write_atomic(path, images[-1]))
+        item.figure.set_layout_engine("none")  # the places of all parts are found
+        written.add(write_atomic(path.with_suffix(".svg"), as_svg(item.figure)))
     for number, table in enumerate(section.tables, start=1):
         path = folder / TABLES / f"{section.name}-{number}.csv"
         written.add(write_table(path, table.table))
-    page = _templates().get_template("section.html").render(section=section)
+    page = _templates().get_template("section.html").render(section=section, images=images)
     path = folder / "sections" / f"{section.order:02d}-{section.name}.html"
     written.add(write_atomic(path, page))
     for path in _files_of(section.name, folder):
@@ -210,6 +213,7 @@ def build_report(folder: str | os.PathLike) -> Path:
     return write_atomic(Path(folder, "report.html"), page)
 
 
+@functools.cache
 def _viewer() -> str:
     """Return chemiscope's program for pages, compressed and in base64."""
     try:
@@ -233,9 +237,9 @@ def _templates() -> Environment:
     return environment
 
 
-def _image(figure: Figure) -> str:
-    """Return a figure as a data URL, so that the page needs no other file."""
-    return "data:image/png;base64," + base64.b64encode(as_png(figure, dpi=150)).decode()
+def _image(png: bytes) -> str:
+    """Return a picture as a data URL, so that the page needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _table(item: ReportTable) -> Markup:

@@ -97,7 +97,7 @@ def test_one_frame_with_frames_to_validate_on(mlmd, tmp_path):
     assert forces.loc["training", "rmse"] < 0.3 * forces.loc["training", "spread"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_frames(tmp_path, capsys):
     frames = trimers(10_000, energy="REF_energy", forces="REF_forces")
     with warnings.catch_warnings():
