@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,7 +22,7 @@ def measured():
     ("preset", "config", "most"),  # meV/atom, meV/Å, MB
     [
         ("GapConfig()", GapConfig(), (1.0, 46, 2000)),
-        ("GapConfig.accurate()", GapConfig.accurate(), (0.9, 40, 2000)),
+        ("GapConfig.accurate()", GapConfig.accurate(), (0.95, 40, 2000)),
     ],
     ids=["default", "accurate"],
 )
@@ -31,10 +32,12 @@ def test_the_readme_says_what_was_measured(measured, preset, config, most):
     assert all(row[[*ERRORS, "peak_memory_MB"]].to_numpy() <= most)
     energy, force = row[ERRORS]
     stated = f"| `{preset}` | {row['n_frames']} | {energy:.2f} meV/atom | {force:.1f} meV/Å |"
-    for cost in (["cpu_seconds", "peak_memory_MB"], ["gap_fit_cpu_seconds", "gap_fit_memory_MB"]):
-        seconds, MB = row[cost]
-        stated += f" {seconds:.0f} CPU s, {MB / 1000:.1f} GB |"
-    assert stated in (ROOT / "README.md").read_text(encoding="utf-8")
+    stated += f" {row['cpu_seconds']:.0f} CPU s, {row['peak_memory_MB'] / 1000:.1f} GB |"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert stated in readme
+    if not np.isnan(row["gap_fit_cpu_seconds"]):
+        seconds, MB = row["gap_fit_cpu_seconds"], row["gap_fit_memory_MB"]
+        assert f"needs {seconds:.0f} CPU s and {MB / 1000:.1f} GB" in readme
 
 
 @pytest.mark.slow
