@@ -458,7 +458,7 @@ Markdown(
 # ## How large is the luck of the draw?
 #
 # Each point rests on one training set. With other frames of the same kind it would have come out a little
-# differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
+# differently. The stored tables hold, for 25, 50 and 100 frames, two more fits (`repeat` 2 and 3) to
 # frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
 # deviation. Before you run the next cells: for which of the six curves would you say *more data helps*?
 
