@@ -240,7 +240,7 @@ with style():
             ax.loglog(rows["n_frames"], rows[FORCES], "o-", color=SET_COLORS[name], label=name)
         ax.set(title=title, xlabel="training frames")
         ax.set_xticks(SIZES, SIZES)
-        ax.set_yticks([40, 50, 70, 100, 200, 300], [40, 50, 70, 100, 200, 300])
+        ax.set_yticks([40, 60, 100, 200, 400, 600], [40, 60, 100, 200, 400, 600])
         ax.minorticks_off()
     panels[0].set_ylabel("force RMSE, meV/Å")
     panels[0].legend()
