@@ -196,7 +196,7 @@ def in_words(view: View) -> str:
         for rmse, unit in ((view.rmse_energy, "meV/atom"), (view.rmse_forces, "meV/Å"))
     )
     ratio = two_digits(view.rmse_energy["validation"] / view.rmse_energy["training"])
-    return f"Energies: {energies}; validation / training {ratio}. Forces: {forces}."
+    return f"Energies: {energies}; validation / training = {ratio}. Forces: {forces}."
 
 
 @dataclass(frozen=True)

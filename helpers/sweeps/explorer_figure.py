@@ -67,7 +67,7 @@ class ExplorerFigure:
 
     def __init__(self, views: Sequence[View], reference: View) -> None:
         with style(), rc_context(LETTERS):
-            self.figure = Figure(figsize=(13.6, 4.6 * len(views)), dpi=75)
+            self.figure = Figure(figsize=(13.6, 4.9 * len(views)), dpi=75)
             FigureCanvasAgg(self.figure)
             axes = self.figure.subplots(len(views), 3, squeeze=False)
             self._rows = [_Row(row, reference) for row in axes]
@@ -103,7 +103,7 @@ class _Row:
         (low, high), ticks = RMSE_meV, (0.1, 1, 10)
         curve.set(xscale="log", yscale="log", ylim=RMSE_meV, title="Errors of the energies")
         curve.set_yticks(
-            (low, *ticks, high), [f"≤ {low:g}", *map("{:g}".format, ticks), f"≥ {high:g}"]
+            (low, *ticks, high), [f"<{low:g}", *map("{:g}".format, ticks), f">{high:g}"]
         )
         curve.set_xlim(reference.sigmas[0], reference.sigmas[-1])
         curve.set(xlabel="sigma E, eV/atom", ylabel="RMSE, meV/atom")
@@ -132,8 +132,8 @@ class _Row:
             self._parity[name].set_data(view.true[name], inside)
         for name, text in zip(SETS, self._legend.get_texts(), strict=True):
             text.set_text(f"{name}: RMSE {two_digits(view.rmse_energy[name])}")
-        self._axes[0].set_title(
-            f"sigma E = {view.sigma_energy_eV_per_atom:.2g} eV/atom, "
+        self._axes[0].title.set_text(
+            f"sigma E = {view.sigma_energy_eV_per_atom:.2g} eV/atom\n"
             f"sigma F = {view.sigma_force_eV_per_A:.2g} eV/Å"
         )
         self._stretch.set_data(view.distance_A, view.energy_eV)

@@ -198,17 +198,17 @@ def test_the_sliders_of_the_explorer_move_with_the_keyboard(page, lab):
     open_notebook(page, lab, "notebooks", "04_overfitting")
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Escape")
-    words = page.locator(".jp-OutputArea .widget-html-content", has_text="RMSE: training")
-    for _ in range(5):  # goals, imports, theory, what to see, the explorer
+    words = page.locator(".jp-OutputArea .widget-html-content", has_text="Energies: training")
+    for _ in range(8):  # goals, imports, a picture (3), theory, what to see, the explorer
         page.keyboard.press("Shift+Enter")
     words.wait_for()
     picture = page.locator(".widget-image").get_attribute("src")
     page.locator(".noUi-handle").first.focus()
-    for _ in range(6):  # from 1e-3 to 3e-5 eV/atom: overfitted
-        page.keyboard.press("ArrowLeft")
+    for _ in range(8):  # from 1e-3 to 1e-1 eV/atom: less overfitted
+        page.keyboard.press("ArrowRight")
     page.wait_for_function(
         """() => [...document.querySelectorAll('.widget-html-content')].some(
-            one => parseFloat(one.innerText.split('validation / training = ')[1]) > 10)"""
+            one => parseFloat(one.innerText.split('validation / training = ')[1]) < 5)"""
     )
     assert page.locator(".widget-image").get_attribute("src") != picture
 

@@ -6,7 +6,7 @@ table_alone = stored_sigmas[(stored_sigmas["n_frames"] == 100) & (stored_sigmas[
 plateau_100 = np.array(
     stored_noise[(stored_noise["n_frames"] == 100) & (stored_noise["low"] <= 0)][SIGMA_E]
 )
-best_sigma_100 = plateau_100.max()
+best_sigma_100 = max(s for s in plateau_100 if s <= 1e-2)
 ratio_100, ratio_alone = np.array([ratio_100, ratio_alone])
 
 # %% test2-3-2 | 4 | six sigmas of the eight
