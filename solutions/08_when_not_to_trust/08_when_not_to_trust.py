@@ -245,9 +245,11 @@ with style():
     figure, panels = plt.subplots(1, 2, figsize=(13, 5), sharey=True)
 for ax, orientation in zip(panels, ("hydrogen_bond", "lone_pairs"), strict=True):
     pairs = [atoms for atoms in dimers if atoms.info["orientation"] == orientation]
-    curves = {"DFT": [atoms.info["dft_energy"] for atoms in pairs]}
-    for name, one in potentials.items():
-        curves[name] = [energy for energy, _ in one.predict_frames(pairs)]
+    curves = {
+        name: [energy for energy, _ in one.predict_frames(pairs)]
+        for name, one in potentials.items()
+    }
+    curves["DFT"] = [atoms.info["dft_energy"] for atoms in pairs]
     distance_A = [atoms.info["distance_A"] for atoms in pairs]
     tables = {
         name: pd.DataFrame(
@@ -285,11 +287,12 @@ with_alt_text(
 # %% tags=["discussion"]
 Markdown(
     f"**Discussion.** The training frames end at {closest_training_A:.2f} Å, and the energy turns over at "
-    f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K. That sounds safe, but it is one path, with rigid "
-    "molecules that face each other in one way; a simulation finds the lowest one. DFT has a wall: at 2 Å two isolated "
-    f"molecules that face each other with their lone pairs cost {at_2_A['DFT']:.1f} eV, of which the potential with 20 "
-    f"frames predicts {at_2_A['20 training frames']:.1f} eV and that of lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames "
-    "of the same kind do not mend this, because no liquid near equilibrium contains such pairs. "
+    f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K, which the molecules of hot water reach sooner or later. "
+    "And this is one path, with rigid molecules that face each other in one way; a simulation finds the lowest one. DFT has a "
+    "wall: at 2 Å, two isolated molecules that face each other with their lone pairs cost "
+    f"{at_2_A['DFT']:.1f} eV, of which the potential with 20 frames predicts {at_2_A['20 training frames']:.1f} eV and that of "
+    f"lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames of the same kind move the edge, but do not remove it, because no liquid "
+    "near equilibrium contains such pairs. "
     "The remedies are data from there, or a repulsive core in "
     "front of the hole (the last exercise)."
 )
@@ -297,10 +300,10 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The energy follows a reasonable curve as far as the data reach, continues a little, and then turns over some tenths
-# of an ångström inside the shortest training distance. (Below 1.9 Å it rises again, because other atoms of the two rigid molecules
-# get close to each other.) The barrier looks comfortable, some ten times the thermal energy at 600 K; but this is one way of
-# pushing two molecules together, with all bonds and angles held fixed. A simulation tries many others.
+# The energy follows a reasonable curve as far as the data reach, continues a little, and then turns over a tenth or two of
+# an ångström inside the shortest training distance. (Below 1.9 Å it rises again, because other atoms of the two rigid molecules
+# get close to each other.) The barrier is only a few times the thermal energy at 600 K. The potential of lesson 02 does better on
+# this path, but with lone pairs that face each other it also turns over where DFT has a wall of several eV.
 #
 # </details>
 
