@@ -1,4 +1,5 @@
 from .errors import WorkshopError as WorkshopError
+from .evaluation import compare_errors as compare_errors
 from .evaluation import evaluate as evaluate
 from .frames import load_frames as load_frames
 from .frames import read_frames as read_frames

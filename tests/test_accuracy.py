@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,7 +22,7 @@ def measured():
     ("preset", "config", "most"),  # meV/atom, meV/Å, MB
     [
         ("GapConfig()", GapConfig(), (1.0, 46, 2000)),
-        ("GapConfig.accurate()", GapConfig.accurate(), (0.9, 40, 2000)),
+        ("GapConfig.accurate()", GapConfig.accurate(), (0.95, 40, 2000)),
     ],
     ids=["default", "accurate"],
 )
@@ -31,17 +32,19 @@ def test_the_readme_says_what_was_measured(measured, preset, config, most):
     assert all(row[[*ERRORS, "peak_memory_MB"]].to_numpy() <= most)
     energy, force = row[ERRORS]
     stated = f"| `{preset}` | {row['n_frames']} | {energy:.2f} meV/atom | {force:.1f} meV/Å |"
-    for cost in (["cpu_seconds", "peak_memory_MB"], ["gap_fit_cpu_seconds", "gap_fit_memory_MB"]):
-        seconds, MB = row[cost]
-        stated += f" {seconds:.0f} CPU s, {MB / 1000:.1f} GB |"
-    assert stated in (ROOT / "README.md").read_text(encoding="utf-8")
+    stated += f" {row['cpu_seconds']:.0f} CPU s, {row['peak_memory_MB'] / 1000:.1f} GB |"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert stated in readme
+    if not np.isnan(row["gap_fit_cpu_seconds"]):
+        seconds, MB = row["gap_fit_cpu_seconds"], row["gap_fit_memory_MB"]
+        assert f"needs {seconds:.0f} CPU s and {MB / 1000:.1f} GB" in readme
 
 
 @pytest.mark.slow
 def test_the_accurate_preset_on_few_frames_is_as_it_was(measured, tmp_path):
     """The default is measured again by `make workshop`, in journeys/test_two_commands.py."""
     few = GapConfig.accurate().replace(atoms_filename="gap_input_50.xyz")
-    fit = fit_gap(few, output=tmp_path / "gap.xml", progress=False)
+    fit = fit_gap(few, output=tmp_path / "gap.xml", engine="jax", progress=False)
     found = evaluate(fit.model_path, load_frames("water", "validate"))
     errors = [found.rmse_energy_meV_per_atom, found.rmse_forces_meV_per_A]
-    assert errors == pytest.approx(list(measured.loc[FEW, ERRORS]), rel=0.02)
+    assert errors == pytest.approx(list(measured.loc[FEW, ERRORS]), rel=1e-3)

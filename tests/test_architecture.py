@@ -75,7 +75,8 @@ def drawer(name):
     parts = name.split(".")
     if parts[0] in SHARED:
         return parts[0]
-    last = {"explorer_figure": "plots", "explorer": "report"}.get(parts[-1], parts[-1])
+    widgets = {"explorer_figure": "plots", "explorer": "report", "curve_explorer": "report"}
+    last = widgets.get(parts[-1], parts[-1])
     return last if len(parts) == 2 and last in DRAWERS else ""
 
 

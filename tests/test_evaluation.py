@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from ase.calculators.lj import LennardJones
 
-from helpers import evaluate, load_frames, load_potential
+from helpers import compare_errors, evaluate, load_frames, load_potential
 from helpers.errors import ConfigError, DataError, ModelFileError, OutputError, PredictionError
+from helpers.evaluation import Evaluation
 
 
 @pytest.fixture
@@ -88,6 +89,40 @@ def test_the_csv_holds_true_and_predicted_values(result, tmp_path):
     assert len(table) == 10 + 10 * 48 * 3
     with pytest.raises(OutputError, match="mkdir"):
         result.to_csv(tmp_path / "none" / "errors.csv")
+
+
+def made_up(errors, true):
+    """An evaluation with these errors of the energies, and no forces worth the name."""
+    table = pd.DataFrame({"frame": np.arange(len(true)), "true": true, "predicted": true + errors})
+    return Evaluation(energies=table.assign(n_atoms=3), forces=table.assign(element="O"))
+
+
+def test_a_difference_is_known_better_than_either_error():
+    """Frames differ by far more than potentials: both meet the same easy and hard ones."""
+    rng = np.random.default_rng(1)
+    trajectories, true = np.repeat(np.arange(15), 4), rng.normal(size=60)
+    errors = np.repeat(rng.uniform(0.2, 2, 15), 4) * rng.normal(size=60)
+    better, worse = made_up(errors, true), made_up(1.1 * errors, true)
+    found = compare_errors(worse, better, trajectories).set_index("quantity").loc["energy"]
+    rmse = 1000 * np.sqrt(np.mean(errors**2))
+    assert found["difference"] == pytest.approx(0.1 * rmse)
+    assert 0 < found["low"] < found["difference"] < found["high"]
+    interval = better.summary(trajectories).iloc[0]
+    assert found["error"] < 0.1 * (interval["rmse_high"] - interval["rmse_low"])
+    same = compare_errors(better, better, trajectories)
+    assert (same[["difference", "error", "low", "high"]] == 0).all(axis=None)
+
+
+def test_noise_alone_is_no_difference():
+    rng = np.random.default_rng(2)
+    trajectories, true = np.repeat(np.arange(15), 4), rng.normal(size=60)
+    one, other = (made_up(rng.normal(size=60), true) for _ in range(2))
+    found = compare_errors(one, other, trajectories).iloc[0]
+    assert found["low"] < 0 < found["high"]
+    with pytest.raises(DataError, match="not of the same frames"):
+        compare_errors(one, made_up(rng.normal(size=60), true + 1), trajectories)
+    with pytest.raises(DataError, match="two trajectories"):
+        compare_errors(one, other, [1] * 60)
 
 
 def test_a_bar_counts_the_frames(tiny_fit, frames10, capfd):

@@ -97,6 +97,7 @@ def test_every_shipped_file_passes_its_checksum():
         ("validate", 60),
         ("pool", 62),
         ("isolated_atoms", 2),
+        ("dimer", 30),
         ("frozen", 10),
         ("liquid", 10),
         ("start_64", 1),

@@ -124,6 +124,7 @@ def test_checksums_of_the_shipped_files_agree_with_both_lists(folder):
                 ("validate", 60, 60),
                 ("pool", 62, 0),
                 ("isolated_atoms", 2, 0),
+                ("dimer", 30, 0),
                 ("frozen", 10, 0),
                 ("liquid", 10, 0),
                 ("start_64", 1, 0),

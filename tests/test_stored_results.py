@@ -32,19 +32,44 @@ def test_no_file_was_changed(row):
     assert found == row["sha256"]
 
 
-@pytest.mark.parametrize("name", ["learning_curve_default", "learning_curve_classroom"])
-def test_learning_curves_have_all_sizes_and_no_failure(name):
-    table = pd.read_csv(STORED / f"{name}.csv")
-    first = table[table["repeat"] == 1]
-    assert sorted(first["n_frames"]) == sorted([50, 100, 200, 400] * 2)
-    assert table["failure"].isna().all()
-    errors = first.pivot(index="n_frames", columns="set", values="rmse_forces_meV_per_A")
-    assert errors["validation"][400] < errors["validation"][50]
+CURVES = ("energies", "default", "classroom")
+ERRORS = ("rmse_energy_meV_per_atom", "rmse_forces_meV_per_A")
+
+
+@pytest.fixture(params=CURVES)
+def curve(request):
+    return pd.read_csv(STORED / f"learning_curve_{request.param}.csv")
+
+
+def test_learning_curves_have_all_sizes_and_draws_and_no_failure(curve):
+    assert curve["failure"].isna().all()
+    draws = curve.groupby(["n_frames", "set"]).size().unstack()
+    assert draws.index.tolist() == [25, 50, 100, 200, 400]
+    assert (draws.iloc[:-1] == 3).all(axis=None) and (draws.iloc[-1] == 1).all()
+
+
+@pytest.mark.parametrize("quantity", ERRORS)
+def test_where_the_data_is_the_limit_errors_fall_at_every_doubling(quantity):
+    """By more than twice the standard error of the step, from the scatter of the draws."""
+    from helpers.sweeps import does_more_data_help
+
+    table = pd.read_csv(STORED / "learning_curve_energies.csv")
+    for size in (50, 100, 200, 400):
+        step = does_more_data_help(table[table["n_frames"] <= size], quantity)
+        fall = np.log(step.error_before / step.error_now)
+        assert step.n_frames == size and fall > 2 * step.scatter
+
+
+def test_where_the_model_is_the_limit_errors_meet_and_stay():
+    table = pd.read_csv(STORED / "learning_curve_classroom.csv")
+    forces = table.groupby(["set", "n_frames"])["rmse_forces_meV_per_A"].mean()
+    assert forces["validation", 400] > 0.95 * forces["validation", 100]
+    assert forces["validation", 400] < 1.1 * forces["training", 400]
 
 
 def test_settings_meet_in_the_point_that_they_share():
     table = pd.read_csv(STORED / "settings.csv")
-    shared = {"cutoff": 3.5, "atom_sigma": 0.4, "n_max": 6, "l_max": 2}
+    shared = {"cutoff": 4.0, "atom_sigma": 0.4, "n_max": 8, "l_max": 2}
     assert set(table["setting"]) == set(shared)
     rows = pd.concat(
         table[(table["setting"] == k) & (table["value"] == v)] for k, v in shared.items()
@@ -55,14 +80,48 @@ def test_settings_meet_in_the_point_that_they_share():
 def test_sigmas_go_from_overfitted_to_underfitted_on_both_sizes():
     table = pd.read_csv(STORED / "sigmas.csv")
     assert table["failure"].isna().all() and set(table["n_frames"]) == {100, 200}
-    for _, rows in table.groupby("n_frames"):
+    alone = table["sigma_force_eV_per_A"] > 1
+    for (_, without_forces), rows in table.groupby(["n_frames", alone]):
         errors = rows.pivot(
             index="sigma_energy_eV_per_atom", columns="set", values="rmse_energy_meV_per_atom"
         )
         best = errors["validation"].argmin()
-        assert 0 < best < len(errors) - 1
+        assert 0 < best < len(errors) - 1 or without_forces
         assert errors["validation"].iloc[0] > 10 * errors["training"].iloc[0]
-        assert errors["training"].iloc[-1] > 0.9 * errors["validation"].iloc[-1]
+        assert errors["training"].iloc[-1] > 0.8 * errors["validation"].iloc[-1]
+
+
+def test_without_forces_the_energies_are_learned_by_heart():
+    table = pd.read_csv(STORED / "sigmas.csv")
+    table = table.query("sigma_energy_eV_per_atom == 1e-3 and n_frames == 100")
+    errors = table.pivot(
+        index="sigma_force_eV_per_A", columns="set", values="rmse_energy_meV_per_atom"
+    )
+    ratio = errors["validation"] / errors["training"]
+    assert ratio[10.0] > 5 * ratio[0.012]
+
+
+def test_the_noise_of_the_sigmas_belongs_to_their_errors():
+    table = pd.read_csv(STORED / "sigmas.csv").query("sigma_force_eV_per_A < 1")
+    table = table[table["set"] == "validation"]
+    keys = ["n_frames", "sigma_energy_eV_per_atom"]
+    rmse = table.set_index(keys)["rmse_energy_meV_per_atom"]
+    noise = pd.read_csv(STORED / "sigma_noise.csv").set_index(keys)
+    assert np.allclose(noise["rmse"], rmse[noise.index], rtol=1e-3)
+    for n_frames, rows in noise.groupby("n_frames"):
+        assert np.allclose(rows["difference"], rows["rmse"] - rmse[n_frames].min(), atol=1e-3)
+        assert rows["low"].min() == 0 and (rows["low"] <= rows["difference"] + 1e-9).all()
+    gain = pd.read_csv(STORED / "sigma_gain.csv").set_index("sigma_energy_eV_per_atom")
+    assert np.allclose(gain["difference"], rmse[100] - rmse[200], atol=1e-3)
+
+
+def test_the_larger_box_shows_the_second_shell():
+    table = pd.read_csv(STORED / "box_64.csv")
+    assert table["r_A"].max() > 6
+    peaks = [table[table["r_A"].between(*shell)] for shell in ((2.5, 3.2), (4.0, 5.0))]
+    first, second = (shell.loc[shell["OO"].idxmax()] for shell in peaks)
+    assert first["r_A"] == pytest.approx(2.79, abs=0.1) and 2.2 < first["OO"] < 3.5
+    assert second["r_A"] == pytest.approx(4.5, abs=0.3) and 1.05 < second["OO"] < 1.4
 
 
 def test_the_potential_has_the_errors_that_are_stored_with_it():
@@ -74,22 +133,22 @@ def test_the_potential_has_the_errors_that_are_stored_with_it():
     assert found.rmse_forces_meV_per_A == pytest.approx(told["rmse_forces_meV_per_A"], rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "kelvin"), [("liquid", 300), ("ice", 250)])
+@pytest.mark.parametrize(("name", "kelvin"), [("liquid", 300), ("ice", 200)])
 def test_spectra_are_of_liquid_water_and_of_ice(name, kelvin):
     with np.load(STORED / f"polarizabilities_{name}.npz") as stored:
         times, tensors, kelvins = (
             stored[key] for key in ("times_fs", "polarizability_A3", "temperature_K")
         )
-    assert times[-1] > 10_000 and np.allclose(np.diff(times), 2)
+    assert times[-1] >= (10_000 if name == "liquid" else 5_000) and np.allclose(np.diff(times), 2)
     assert tensors.shape == (*kelvins.shape, 3, 3)
     assert np.array_equal(tensors, tensors.swapaxes(-1, -2))
     assert kelvins.astype(float).mean() == pytest.approx(kelvin, abs=10)
     dft = read_tensors(load_frames("water", "train", 200))
     mean = np.trace(tensors, axis1=-2, axis2=-1).mean()
     assert mean == pytest.approx(np.trace(dft, axis1=1, axis2=2).mean(), rel=0.05)
-    phases = pd.read_csv(STORED / "phases.csv")
+    phases = pd.read_csv(STORED / f"phases_{name}.csv")
     fields = [field.name for field in dataclasses.fields(Phase)]
-    rows = phases[phases["water"] == name][fields].to_dict("records")
+    rows = phases[fields].to_dict("records")
     assert len(rows) == len(kelvins)
     verdicts = [Phase(**row).verdict for row in rows]
     assert verdicts == ["liquid" if name == "liquid" else "frozen"] * len(rows)

@@ -31,10 +31,11 @@ from ase.io import write
 from helpers import (
     GapConfig,
     SymmetryAdaptedKernelRidge,
+    compare_errors,
     evaluate,
     fit_gap,
-    learning_curve,
     load_frames,
+    load_potential,
     sweep,
 )
 from helpers.files import write_atomic
@@ -44,23 +45,27 @@ from helpers.raman.dynamics import mean_vibrations
 from helpers.sweeps.table import ENERGY, FORCES
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "stored"
-POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `trajectory`
+POTENTIAL = STORED / "gap.xml"  # what moves the atoms of `liquid` and `ice`
 POLARIZABILITY_FILE = "polarizability.npz"
 CACHE = "results/cache"
-SIZES = (50, 100, 200, 400)
+SIZES = (25, 50, 100, 200, 400)
+ENERGIES_ONLY_SIGMA_F = 10.0  # eV/Å: next to no weight for the forces
 # What moves atoms where a student has no potential of her own: small enough to be stored.
 SMALL = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
 SETTINGS = {
-    "cutoff": [2.5, 3.0, 3.5, 4.5],
+    "cutoff": [3.0, 3.5, 4.0, 5.0],
     "atom_sigma": [0.3, 0.4, 0.6],
-    "n_max": [3, 4, 6, 8],
+    "n_max": [4, 6, 8, 10],
     "l_max": [0, 1, 2, 4],
 }
-# Of the runs whose Raman spectrum is shown: their temperature, their number and their length.
-KELVIN = {"liquid": 300, "ice": 250}
-N_RUNS, STEPS = 8, 20_400
+# Of the runs whose Raman spectrum is shown: temperature (K), number, steps of 0.5 fs. Ice needs no
+# diffusion coefficient, for which a run must last 10 ps; it is colder, far from melting.
+LIQUID = (300, 4, 20_000)
+ICE = (200, 3, 10_000)
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
+SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
+ENERGIES_ALONE = 10.0  # eV/Å, sigma of forces that do not count
 SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
 
 
@@ -80,25 +85,25 @@ def main() -> None:
             print(f"{file}: {what}", flush=True)
 
 
-def learning_curve_default(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for the default preset."""
-    table = learning_curve(sizes=SIZES, cache=CACHE, workers=workers, engine="jax")
-    write_table(table, "learning_curve_default.csv")
-    return {
-        "learning_curve_default.csv": "learning_curve() of GapConfig(), 50 to 400 frames, "
-        'engine="jax"'
-    }
+def learning_curves(workers: int) -> dict[str, str]:
+    """Errors against the number of frames: default settings, energies only, small potential."""
+    options = {"cache": CACHE, "workers": workers, "engine": "jax"}
 
+    def three_draws(over: dict, config: GapConfig) -> pd.DataFrame:
+        few = sweep(over, sizes=SIZES[:-1], repeats=3, config=config, **options)
+        return pd.concat([few, sweep(over, sizes=SIZES[-1:], config=config, **options)])
 
-def learning_curve_classroom(workers: int) -> dict[str, str]:
-    """Errors against the number of frames, for the small potential; three draws of few frames."""
-    few = learning_curve(CLASSROOM, sizes=SIZES[:2], repeats=3, cache=CACHE, workers=workers)
-    many = learning_curve(CLASSROOM, sizes=SIZES[2:], cache=CACHE, workers=workers, engine="jax")
-    write_table(pd.concat([few, many]), "learning_curve_classroom.csv")
+    sigmas = {"sigma_force_eV_per_A": [GapConfig().sigma_force_eV_per_A, ENERGIES_ONLY_SIGMA_F]}
+    both = three_draws(sigmas, GapConfig())
+    alone = both["sigma_force_eV_per_A"] == ENERGIES_ONLY_SIGMA_F
+    write_table(both[~alone], "learning_curve_default.csv")
+    write_table(both[alone], "learning_curve_energies.csv")
+    write_table(three_draws({}, CLASSROOM), "learning_curve_classroom.csv")
+    three = 'on 25 to 400 frames, three draws of each size but the largest; engine="jax"'
     return {
-        "learning_curve_classroom.csv": "learning_curve() of GapConfig(n_sparse=100), 50 to 400 "
-        "frames; three draws of 50 and of 100 frames; gap_fit up to 100 frames, then "
-        'engine="jax"'
+        "learning_curve_default.csv": f"GapConfig() {three}",
+        "learning_curve_energies.csv": f"GapConfig() with a sigma of the forces of 10 eV/Å {three}",
+        "learning_curve_classroom.csv": f"CLASSROOM {three}",
     }
 
 
@@ -106,30 +111,59 @@ def settings(workers: int) -> dict[str, str]:
     """Errors of the small potential while one setting after the other is varied."""
     tables = []
     for setting, values in SETTINGS.items():
-        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers}
+        options = {"config": CLASSROOM, "cache": CACHE, "workers": workers, "engine": "jax"}
         table = sweep({setting: values}, sizes=[50], **options)
         table.insert(0, "setting", setting)
         tables.append(table.rename(columns={setting: "value"}))
     write_table(pd.concat(tables), "settings.csv")
     return {
         "settings.csv": "sweeps over cutoff, atom_sigma, n_max and l_max, one at a time, of "
-        "GapConfig(n_sparse=100) on 50 frames, gap_fit as in lesson 04"
+        'GapConfig(n_sparse=100) on 50 frames, engine="jax" as in lesson 04'
     }
 
 
 def sigmas(workers: int) -> dict[str, str]:
-    """Errors of the small potential against the sigma of the energies, for two sizes."""
-    table = sweep(
-        {"sigma_energy_eV_per_atom": SIGMAS},
-        sizes=[100, 200],
-        config=CLASSROOM,
-        cache=CACHE,
-        workers=workers,
+    """Errors of the default potential against both sigmas, for two sizes, and their noise."""
+    validation = load_frames("water", "validate")
+    trajectories = [atoms.info["trajectory"] for atoms in validation]
+    config = GapConfig()
+    options = {"config": config, "engine": "jax", "cache": CACHE, "workers": workers}
+    with_forces = config.sigma_force_eV_per_A
+    both = {SIGMA_E: SIGMAS, SIGMA_F: [with_forces, ENERGIES_ALONE]}
+    table = pd.concat(
+        [
+            sweep(both, sizes=[100], **options),
+            sweep({SIGMA_E: SIGMAS, SIGMA_F: [with_forces]}, sizes=[200], **options),
+        ]
     )
     write_table(table, "sigmas.csv")
+    rows = table[(table["set"] == "validation") & (table[SIGMA_F] < 1)].reset_index(drop=True)
+    judged = {
+        (row["n_frames"], row[SIGMA_E]): evaluate(load_potential(row["model_path"]), validation)
+        for _, row in rows.iterrows()
+    }
+    best = {n: rows.loc[part[ENERGY].idxmin(), SIGMA_E] for n, part in rows.groupby("n_frames")}
+    noise, gain = [], []
+    for (n_frames, sigma), errors in judged.items():
+        compared = compare_errors(errors, judged[n_frames, best[n_frames]], trajectories).iloc[0]
+        noise.append(
+            {"n_frames": n_frames, SIGMA_E: sigma, "rmse": compared["first"]}
+            | compared[["difference", "error", "low", "high"]].to_dict()
+        )
+        if n_frames == 100:
+            compared = compare_errors(errors, judged[200, sigma], trajectories).iloc[0]
+            gain.append(
+                {SIGMA_E: sigma} | compared[["difference", "error", "low", "high"]].to_dict()
+            )
+    for name, lines in (("sigma_noise", noise), ("sigma_gain", gain)):
+        text = pd.DataFrame(lines).to_csv(index=False, float_format="%.6g")
+        write_atomic(STORED / f"{name}.csv", text)
     return {
-        "sigmas.csv": "sweep over the sigma of the energies of GapConfig(n_sparse=100) on 100 and "
-        "200 frames, gap_fit as in lesson 04"
+        "sigmas.csv": "sweep over the sigma of the energies of GapConfig() on 100 and 200 frames, "
+        'on 100 also without forces, engine="jax"',
+        "sigma_noise.csv": "by how much the validation error of the energies (meV/atom) at each "
+        "sigma differs from the lowest, with 95 % intervals from trajectories drawn again",
+        "sigma_gain.csv": "by how much it is larger with 100 frames than with 200",
     }
 
 
@@ -161,39 +195,31 @@ def polarizability(workers: int) -> dict[str, str]:
     return {POLARIZABILITY_FILE: "SymmetryAdaptedKernelRidge() of 200 frames"}
 
 
-def trajectory(workers: int) -> dict[str, str]:
-    """Polarizabilities of liquid water and of ice along dynamics; vibrations, phases."""
-    starts = {
-        "liquid": [a for a in load_frames("water", "validate") if a.info["temperature_K"] == 300],
-        "ice": load_frames("water", "frozen"),
-    }
-    told, phases = {}, []
-    for name, kelvin in KELVIN.items():
-        runs = run_from(starts[name], kelvin)
-        phases += [
-            {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
-            | asdict(judge_phase(run))
-            for k, run in enumerate(runs)
-        ]
-        told[f"polarizabilities_{name}.npz"] = store_polarizabilities(name, runs, kelvin)
-        table = mean_vibrations(runs, 30.0)
-        file = f"vibrations_{name}.csv"
-        write_atomic(STORED / file, table.to_csv(index=False, float_format="%.6g"))
-        told[file] = f"vibrational density of states of the runs of polarizabilities_{name}.npz"
-    write_atomic(STORED / "phases.csv", pd.DataFrame(phases).to_csv(index=False))
-    told["phases.csv"] = "judge_phase() of each of these runs, and its mean temperature"
-    return told
+def liquid(workers: int) -> dict[str, str]:
+    """Polarizabilities of liquid water along dynamics; vibrations, phases."""
+    frames = load_frames("water", "validate")
+    return store_runs("liquid", [a for a in frames if a.info["temperature_K"] == 300], *LIQUID)
 
 
-def run_from(starts: list, kelvin: float) -> tuple:
-    """Run replicas of the stored potential: equilibration, then dynamics in a gentle bath."""
-    shared = {"temperature_K": kelvin, "seeds": range(1, N_RUNS + 1)}
-    chosen = [starts[k % len(starts)] for k in range(N_RUNS)]
-    warm = run_replicas(POTENTIAL, chosen, steps=4000, thermostat="langevin", **shared)
+def ice(workers: int) -> dict[str, str]:
+    """The same of a box that froze in a run with PBE-D3."""
+    return store_runs("ice", load_frames("water", "frozen"), *ICE)
+
+
+def store_runs(
+    name: str, starts: list, temperature_K: float, n_runs: int, steps: int
+) -> dict[str, str]:
+    """Run replicas of the stored potential, and store what their Raman spectrum needs."""
+    import numpy as np
+
+    from helpers.sagpr import load_model
+
+    shared = {"temperature_K": temperature_K, "seeds": range(1, n_runs + 1)}
+    warm = run_replicas(POTENTIAL, starts[:n_runs], steps=2000, thermostat="langevin", **shared)
     runs = run_replicas(
         POTENTIAL,
         [run.frames()[-1] for run in warm.runs],
-        steps=STEPS,
+        steps=steps,
         record_every=4,
         # It acts on all velocities alike, which leaves vibrations alone.
         thermostat="bussi",
@@ -201,35 +227,56 @@ def run_from(starts: list, kelvin: float) -> tuple:
         keep_velocities=True,
         **shared,
     ).runs
+    rows = [
+        {"water": name, "run": k, "mean_temperature_K": run.temperature_K.mean()}
+        | asdict(judge_phase(run))
+        for k, run in enumerate(runs, start=1)
+    ]
+    phases = pd.DataFrame(rows)
+    print(phases.round(3).to_string(), flush=True)
     for run in runs:
         assert run.stable, run.stopped
-    return runs
-
-
-def store_polarizabilities(name: str, runs: tuple, kelvin: float) -> str:
-    """Predict and write the polarizabilities of runs; say what they are."""
-    import numpy as np
-
-    from helpers.sagpr import load_model
-
     model = load_model(STORED / POLARIZABILITY_FILE)
     tensors = np.array([model.predict(run.frames(), progress=True) for run in runs])
-    temperatures = np.array([run.temperature_K for run in runs])
     packed = io.BytesIO()
     np.savez_compressed(
         packed,
         times_fs=runs[0].times_fs,
         # To 1/2048 Å³, a hundredth of what a vibration changes: it packs to a third of the size.
         polarizability_A3=(np.round(2048 * tensors) / 2048).astype(np.float32),
-        temperature_K=temperatures.astype(np.float16),
+        temperature_K=np.array([run.temperature_K for run in runs]).astype(np.float16),
     )
     write_atomic(STORED / f"polarizabilities_{name}.npz", packed.getvalue())
-    return (
-        f"polarizability (Å³ of the cell) every 2 fs along {N_RUNS} runs of "
-        f"{runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of {kelvin} K (mean of the "
-        f"runs: {temperatures.mean():.0f} K) with {POTENTIAL.name}, each after 2 ps in a "
-        f"stronger bath, by {POLARIZABILITY_FILE}"
+    vibrations = mean_vibrations(runs, 30.0).to_csv(index=False, float_format="%.6g")
+    write_atomic(STORED / f"vibrations_{name}.csv", vibrations)
+    write_atomic(STORED / f"phases_{name}.csv", phases.to_csv(index=False, float_format="%.6g"))
+    of_these = f"of the runs of polarizabilities_{name}.npz"
+    return {
+        f"polarizabilities_{name}.npz": "polarizability (Å³ of the cell) every 2 fs along "
+        f"{n_runs} runs of {runs[0].times_fs[-1] / 1000:g} ps of {name} water in a bath of "
+        f"{temperature_K} K (mean of the runs: {phases['mean_temperature_K'].mean():.0f} K) with "
+        f"{POTENTIAL.name}, each after 1 ps in a stronger bath, by {POLARIZABILITY_FILE}",
+        f"vibrations_{name}.csv": f"vibrational density of states {of_these}",
+        f"phases_{name}.csv": f"judge_phase() of each {of_these.removeprefix('of ')}",
+    }
+
+
+def box_64(workers: int) -> dict[str, str]:
+    """g(OO) of a larger box, up to half its edge."""
+    from helpers.md import radial_distributions
+    from helpers.md.runs import run_nvt
+
+    (start,) = load_frames("water", "start_64")
+    run = run_nvt(
+        POTENTIAL, start, steps=13_000, timestep_fs=0.8, thermostat="bussi", record_every=25, seed=1
     )
+    assert run.stable, run.stopped
+    table = radial_distributions(run.after(400), [("O", "O")], bin_A=0.1)[["r_A", "OO"]]
+    write_atomic(STORED / "box_64.csv", table.to_csv(index=False, float_format="%.4g"))
+    return {
+        "box_64.csv": "g(OO) of 64 molecules, 10 ps in a bath of 300 K with gap.xml; "
+        f"{judge_phase(run)}"
+    }
 
 
 def failing_run(workers: int) -> dict[str, str]:
@@ -340,10 +387,11 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "settings": settings,
     "sigmas": sigmas,
     "polarizability": polarizability,
-    "trajectory": trajectory,
+    "liquid": liquid,
+    "ice": ice,
+    "box_64": box_64,
     "failing_run": failing_run,
-    "learning_curve_classroom": learning_curve_classroom,
-    "learning_curve_default": learning_curve_default,
+    "learning_curves": learning_curves,
     "through_simulations": through_simulations,
 }
 

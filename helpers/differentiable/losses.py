@@ -6,6 +6,12 @@ right wherever there is one, and zero for a histogram. All others have one form,
 
 Positions and velocities may have any axes in front, such as one for frames: ``(...)`` below. Units:
 Å, fs, eV, u. Work inside ``with double_precision():``.
+
+Sources
+-------
+- g(r), pressure, time correlations: Allen, Tildesley, Computer Simulation of Liquids (Oxford 2017)
+- radius of gyration, end-to-end distance: Rubinstein, Colby, Polymer Physics (Oxford 2003)
+- the others are told where they are computed
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from .config import CLASSROOM as CLASSROOM
 from .config import GapConfig as GapConfig
 from .config import Soap as Soap
 from .config import TwoBody as TwoBody
+from .curve_explorer import explore_curve as explore_curve
 from .defaults import Suggestion as Suggestion
 from .defaults import suggest_config as suggest_config
 from .environments import neighborhood as neighborhood
 from .environments import soap_vectors as soap_vectors
-from .explorer import explore_curve as explore_curve
 from .fit import FitResult as FitResult
 from .fit import fit_gap as fit_gap
 from .jax.calculator import JaxCalculator as JaxCalculator

@@ -1,7 +1,8 @@
 """A Gaussian process in one dimension: what sigma and the length scale do to a fitted curve.
 
-The curve is the energy of an O–H bond against its length, a Morse potential. Its labels carry noise,
-so that learning them by heart can be seen. Source of the method: Rasmussen, Williams, *Gaussian Processes for Machine Learning*, MIT Press (2006), chapter 2.
+The curve is the energy of an O–H bond against its length, a Morse potential. Its labels carry
+noise, so that learning them by heart can be seen. Source of the method: Rasmussen, Williams,
+*Gaussian Processes for Machine Learning*, MIT Press (2006), chapter 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from .cost import Cost as Cost
 from .cost import recorded_dft_seconds as recorded_dft_seconds
 from .cost import step_cost as step_cost
+from .diffusion import mean_square_displacement as mean_square_displacement
 from .integrators import make_integrator as make_integrator
 from .integrators import maxwell_boltzmann as maxwell_boltzmann
 from .ipi import serve_ipi as serve_ipi
@@ -14,10 +15,13 @@ from .pairs import PairSearch as PairSearch
 from .pairs import run_with_room as run_with_room
 from .phase import Phase as Phase
 from .phase import judge_phase as judge_phase
+from .phase import order_along as order_along
 from .phase import tetrahedral_order as tetrahedral_order
 from .plots import plot_close_contact as plot_close_contact
 from .plots import plot_cost as plot_cost
+from .plots import plot_displacement as plot_displacement
 from .plots import plot_energies as plot_energies
+from .plots import plot_order as plot_order
 from .plots import plot_radial_distribution as plot_radial_distribution
 from .plots import plot_temperature as plot_temperature
 from .quality import energy_drift as energy_drift

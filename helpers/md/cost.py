@@ -45,12 +45,15 @@ class Cost:
         How many frames had to be computed with DFT before there was a potential.
     training_s : float
         To train it.
+    sampling_s : float
+        To find the training frames: what earlier potentials and their own data took.
     """
 
     step: StepCost
     dft_s: float
     n_training_frames: int
     training_s: float
+    sampling_s: float = 0.0
 
     @property
     def ratio(self) -> float:
@@ -63,13 +66,18 @@ class Cost:
         return self.n_training_frames * self.dft_s
 
     @property
+    def before_s(self) -> float:
+        """All that has to be paid before the first step: data, sampling and training."""
+        return self.data_s + self.sampling_s + self.training_s
+
+    @property
     def break_even_steps(self) -> float:
-        """Number of steps after which data, training and run cost less than DFT would have.
+        """Number of steps after which all that and the run cost less than DFT would have.
 
         Infinite if a step of the potential is no faster.
         """
         gain = self.dft_s - self.step.clock_s
-        return float((self.data_s + self.training_s) / gain) if gain > 0 else float("inf")
+        return float(self.before_s / gain) if gain > 0 else float("inf")
 
     def table(self) -> pd.DataFrame:
         """Return the account: columns ``what``, ``value``, ``unit``."""
@@ -80,6 +88,7 @@ class Cost:
             ("steps of the potential in one of DFT", self.ratio, "1"),
             (f"data: {self.n_training_frames} frames with DFT", self.data_s, "s"),
             ("training", self.training_s, "s"),
+            *([("sampling", self.sampling_s, "s")] if self.sampling_s else []),
             ("break-even", self.break_even_steps, "steps"),
         ]
         return pd.DataFrame(rows, columns=["what", "value", "unit"])
@@ -91,7 +100,7 @@ class Cost:
             {
                 "steps": steps,
                 "DFT_s": steps * self.dft_s,
-                "GAP_s": self.data_s + self.training_s + steps * self.step.clock_s,
+                "GAP_s": self.before_s + steps * self.step.clock_s,
             }
         )
 

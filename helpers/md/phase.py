@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
 
 from helpers.errors import DataError
@@ -137,6 +138,27 @@ def tetrahedral_order(atoms: Atoms) -> np.ndarray:
         cosines = (units @ units.T)[np.triu_indices(4, 1)]
         order.append(1 - 3 / 8 * ((cosines + 1 / 3) ** 2).sum())
     return np.array(order)
+
+
+def order_along(run: Trajectory, *, n_times: int = 100) -> pd.DataFrame:
+    """Return the tetrahedral order along a run, averaged over molecules and over short windows.
+
+    Parameters
+    ----------
+    run : Trajectory
+    n_times : int
+        At how many times at most, evenly spread. Each number is a mean over up to five of them:
+        the order of 16 molecules at one time is noise.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``time_fs`` and ``order``.
+    """
+    every = max(1, len(run.times_fs) // n_times)
+    order = [tetrahedral_order(atoms).mean() for atoms in run.frames(every)]
+    smooth = pd.Series(order).rolling(5, center=True, min_periods=1).mean()
+    return pd.DataFrame({"time_fs": run.times_fs[::every], "order": smooth})
 
 
 def judge_phase(source: Trajectory | Sequence[Atoms], *, n_frames: int = 200) -> Phase:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from helpers.md.phase import ICE_ORDER, LIQUID_ORDER
 from helpers.plots.style import (
     BLACK,
     BLUE,
@@ -23,6 +24,12 @@ from helpers.plots.style import (
 from helpers.water import WATER_BANDS_PER_CM
 
 DFT_STYLE = {"color": BLACK, "ls": "--", "lw": 1.5}
+# How a g(r) with one of these names is drawn.
+REFERENCES = {
+    "DFT frames": DFT_STYLE,
+    "labeled frames": DFT_STYLE,
+    "experiment": {"color": BLACK, "ls": "", "marker": "o", "ms": 5},
+}
 
 
 LINES = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
@@ -75,12 +82,13 @@ def plot_radial_distribution(
     *,
     beyond_A: float | None = None,
 ) -> Axes:
-    """g(r) of one pair of elements from several sources; that of frames with labels dashed.
+    """g(r) of one pair of elements from several sources.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Of `structure.radial_distributions`; dashed is ``"DFT frames"`` or ``"labeled frames"``.
+        Of `structure.radial_distributions`; ``"DFT frames"`` or ``"labeled frames"`` are dashed,
+        ``"experiment"`` is drawn as points.
     pair : str or (str, str)
         Two elements, such as ``"OO"`` or ``("Cu", "Al")``.
     beyond_A : float, optional
@@ -92,7 +100,7 @@ def plot_radial_distribution(
         column, tallest = "".join(pair), 0.0
         beyond = {"OH": 1.3, "HH": 1.8}.get(column, 2.0) if beyond_A is None else beyond_A
         for color, (name, table) in zip(LINES, tables.items(), strict=False):
-            looks = DFT_STYLE if name in ("DFT frames", "labeled frames") else {"color": color}
+            looks: dict = REFERENCES.get(name, {"color": color})
             ax.plot(table["r_A"], table[column], label=name, **looks)
             tallest = max(tallest, float(table[column][table["r_A"] > beyond].max()))
         ax.axhline(1, color=BLACK, lw=0.5)
@@ -100,11 +108,11 @@ def plot_radial_distribution(
         ax.set(
             title=f"{first}–{second} pairs",
             xlabel=f"{first}–{second} distance, Å",
-            ylabel=f"g({first}{second}), relative to a gas",
-            xlim=(beyond, float(next(iter(tables.values()))["r_A"].max())),
+            ylabel=f"g({first}{second}), 1 = as in a gas",
+            xlim=(beyond, max(float(table["r_A"].max()) for table in tables.values())),
             ylim=(0, 1.4 * tallest),
         )
-        ax.legend(loc="upper left", fontsize=11)
+        ax.legend(loc="upper right", fontsize=12)
     return ax
 
 
@@ -154,14 +162,50 @@ def plot_velocity_autocorrelation(table: pd.DataFrame, ax: Axes | None = None) -
     return ax
 
 
-def plot_displacement(table: pd.DataFrame, ax: Axes | None = None, *, element: str = "O") -> Axes:
-    """Mean square displacement of an element against time."""
+def plot_displacement(
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame], ax: Axes | None = None, *, element: str = "O"
+) -> Axes:
+    """Mean square displacement of an element against time, of one run or of several by name.
+
+    Parameters
+    ----------
+    tables : DataFrame or mapping of str to DataFrame
+        Of `diffusion.mean_square_displacement`.
+    element : str
+    """
     with style():
         ax = ax or new_axes()
-        ax.plot(table["lag_fs"] / 1000, table["msd_A2"], color=RED)
+        if isinstance(tables, pd.DataFrame):
+            ax.plot(tables["lag_fs"] / 1000, tables["msd_A2"], color=RED)
+        else:
+            for color, (name, table) in zip(LINES, tables.items(), strict=False):
+                ax.plot(table["lag_fs"] / 1000, table["msd_A2"], color=color, label=name)
+            ax.legend(loc="upper left", fontsize=12)
         ax.set(title=f"How far {element} atoms get", xlabel="time apart, ps", ylabel="⟨|Δr|²⟩, Å²")
         ax.set_xlim(0, None)
         ax.set_ylim(0, None)
+    return ax
+
+
+def plot_order(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Tetrahedral order against time, with the ranges of liquid water and of ice shaded.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Of `phase.order_along`, by name.
+    """
+    with style():
+        ax = ax or new_axes()
+        for (low, high), name in ((LIQUID_ORDER, "liquid"), ((ICE_ORDER, 1.0), "ice")):
+            ax.axhspan(low, high, color=BLACK, alpha=0.08, lw=0)
+            ax.text(0.98, low + 0.01, name, ha="right", transform=ax.get_yaxis_transform())
+        for color, (name, table) in zip(LINES, tables.items(), strict=False):
+            ax.plot(table["time_fs"] / 1000, table["order"], color=color, label=name)
+        ax.set(title="Tetrahedral order", xlabel="time, ps", ylabel="q, 1 = tetrahedron")
+        ax.set(ylim=(0.4, 1.0))
+        ax.set_xlim(0, None)
+        ax.legend(loc="lower right", fontsize=12)
     return ax
 
 

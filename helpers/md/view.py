@@ -10,6 +10,7 @@ from ase import Atoms
 
 from helpers.errors import MissingToolError
 from helpers.md.trajectory import Trajectory
+from helpers.water import whole_molecules
 
 MOST_FRAMES = 200  # more make a notebook slow and large
 COLUMNS = {  # of a run's log: name in the view, unit, meaning
@@ -80,7 +81,7 @@ def _view_of(run: Trajectory, n_frames: int) -> tuple[list[Atoms], dict[str, Any
     whole = np.isfinite(log[list(COLUMNS)].to_numpy(float)).all(axis=1)  # not where it blew up
     frames = [atoms for atoms, finite in zip(run.frames(every), whole, strict=True) if finite]
     for atoms in frames:
-        atoms.wrap()
+        atoms.positions = whole_molecules(atoms)[0]
         atoms.info = {}
     properties = {
         name: {

@@ -22,7 +22,7 @@ from helpers.plots.style import (
     new_axes,
     style,
 )
-from helpers.water import bonds
+from helpers.water import whole_molecules
 
 _OTHER_COLORS = (BLUE, GREEN, ORANGE, PURPLE)
 
@@ -39,7 +39,7 @@ def plot_snapshot(atoms: Atoms, ax: Axes | None = None) -> Axes:
     with style():
         ax = ax or new_axes()
         atoms = with_boundaries(atoms)
-        positions, bonded = _whole_molecules(atoms)
+        positions, bonded = whole_molecules(atoms)
         for oxygen, hydrogen in bonded:
             x, y, z = positions[[oxygen, hydrogen]].T
             ax.plot(x, y, color="dimgray", lw=5, zorder=float(z.min()), solid_capstyle="round")
@@ -163,13 +163,3 @@ def plot_tensor(matrix: Any, *, title: str, unit: str, ax: Axes | None = None) -
         ax.set_xticklabels("xyz")
         ax.set_yticklabels("xyz")
     return ax
-
-
-def _whole_molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions inside the cell with each H beside its O, and the pairs (O, H)."""
-    pairs = bonds(atoms)
-    positions = atoms.get_positions(wrap=True)
-    for oxygen, hydrogen in pairs:
-        vector = atoms.get_distance(oxygen, hydrogen, mic=True, vector=True)
-        positions[hydrogen] = positions[oxygen] + vector
-    return positions, pairs

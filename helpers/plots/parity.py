@@ -76,8 +76,8 @@ def plot_error_histogram(
     with style():
         ax = ax or new_axes()
         errors = {name: _errors(getattr(result, quantity)) for name, result in sets.items()}
-        widest = max(float(np.quantile(np.abs(values), 0.995)) for values in errors.values())
-        edges = np.linspace(-widest, widest, 51)
+        widest = max(float(np.abs(values).max()) for values in errors.values())
+        edges = np.linspace(-widest, widest, 101)
         for name, values in errors.items():
             ax.hist(
                 values,
@@ -118,7 +118,7 @@ def plot_force_residuals(result: Evaluation, ax: Axes | None = None) -> Axes:
                 color=color,
                 label=f"{element}, median",
             )
-        ax.set_ylim(0, float(np.quantile(error, 0.995)))
+        ax.set_ylim(bottom=0)
         ax.set(
             title="Force error against force magnitude",
             xlabel="|DFT force|, eV/Å",

@@ -3,6 +3,7 @@ from .analysis import rank_effects as rank_effects
 from .cache import Cache as Cache
 from .explorer import explore_sigmas as explore_sigmas
 from .plots import plot_effects as plot_effects
+from .plots import plot_expected_curves as plot_expected_curves
 from .plots import plot_heat_map as plot_heat_map
 from .plots import plot_learning_curve as plot_learning_curve
 from .plots import plot_setting as plot_setting

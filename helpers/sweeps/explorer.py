@@ -24,7 +24,7 @@ from helpers.gap.config import GapConfig
 from helpers.gap.jax.design_matrix import DesignMatrix, design_matrix
 from helpers.gap.regularization_path import RegularizationPath, isolated_energies, sigma_family
 from helpers.plots.style import as_png
-from helpers.sweeps.explorer_figure import ExplorerFigure, View
+from helpers.sweeps.explorer_figure import SETS, ExplorerFigure, View, two_digits
 
 SIGMA_ENERGY = (-5.0, -1.0)  # powers of ten that the sliders reach
 SIGMA_FORCE = (-4.0, 1.0)
@@ -146,15 +146,21 @@ class SigmaExplorer:
         pairs = [ends[0], self.start, ends[1]] if sigmas is None else sigmas
         return ExplorerFigure([self.view(*pair) for pair in pairs], self.view(*self.start)).figure
 
-    def widget(self) -> Any:
+    def widget(self, sigmas: tuple[float, float] | None = None) -> Any:
         """Return the sliders with their figure, an ipywidgets box.
+
+        Parameters
+        ----------
+        sigmas : (float, float), optional
+            Where the sliders stand at first: sigma of the energies (eV per atom) and of the forces
+            (eV/Å). By default those of the fit.
 
         Raises
         ------
         ImportError
             If ipywidgets is not installed.
         """
-        return _make_widget(self)
+        return _make_widget(self, self.start if sigmas is None else sigmas)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Offer the sliders and the static figure: each front end takes what it can show."""
@@ -184,13 +190,13 @@ def stretched_bond(atoms: Atoms) -> list[Atoms]:
 
 
 def in_words(view: View) -> str:
-    """Return the errors of a view in one sentence."""
-    parts = [
-        f"{name} {view.rmse_energy[name]:.2f} meV/atom, {view.rmse_forces[name]:.1f} meV/Å"
-        for name in ("training", "validation")
-    ]
-    ratio = view.rmse_energy["validation"] / view.rmse_energy["training"]
-    return f"RMSE: {'; '.join(parts)}; energies, validation / training = {ratio:.2f}"
+    """Return the errors of a view in two sentences."""
+    energies, forces = (
+        ", ".join(f"{name} {two_digits(rmse[name])} {unit}" for name in SETS)
+        for rmse, unit in ((view.rmse_energy, "meV/atom"), (view.rmse_forces, "meV/Å"))
+    )
+    ratio = two_digits(view.rmse_energy["validation"] / view.rmse_energy["training"])
+    return f"Energies: {energies}; validation / training {ratio}. Forces: {forces}."
 
 
 @dataclass(frozen=True)
@@ -228,23 +234,23 @@ def _data_set(
     )
 
 
-def _make_widget(explorer: SigmaExplorer) -> Any:
+def _make_widget(explorer: SigmaExplorer, sigmas: tuple[float, float]) -> Any:
     import ipywidgets
 
-    start = explorer.view(*explorer.start)
-    figure = ExplorerFigure([start], start)
+    start = explorer.view(*sigmas)
+    figure = ExplorerFigure([start], explorer.view(*explorer.start))
     shared: dict[str, Any] = {"base": 10, "step": 1 / STEPS_PER_DECADE, "readout_format": ".2g"}
     shared["style"] = {"description_width": "12em"}
     shared["layout"] = {"width": "36em"}
     energy = ipywidgets.FloatLogSlider(
-        value=explorer.start[0],
+        value=sigmas[0],
         min=SIGMA_ENERGY[0],
         max=SIGMA_ENERGY[1],
         description="sigma E, eV/atom",
         **shared,
     )
     force = ipywidgets.FloatLogSlider(
-        value=explorer.start[1],
+        value=sigmas[1],
         min=SIGMA_FORCE[0],
         max=SIGMA_FORCE[1],
         description="sigma F, eV/Å",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from helpers.gap.config import UNITS
@@ -60,6 +61,26 @@ def plot_learning_curve(
     return ax
 
 
+def plot_expected_curves() -> Figure:
+    """Sketch learning curves where the data is the limit, and where the model is."""
+    n = np.geomspace(1, 100, 50)
+    sketches = {
+        "The data is the limit": {"validation": 8 * n**-0.35, "training": 0.5 * n**0.05},
+        "The model is the limit": {"validation": 2 + 6 / n, "training": 2 - 1.2 / n},
+    }
+    with style():
+        figure = Figure(figsize=(10, 3.8))
+        panels = figure.subplots(1, 2, sharey=True)
+        for ax, (title, curves) in zip(panels, sketches.items(), strict=True):
+            for name, errors in curves.items():
+                ax.loglog(n, errors, color=SET_COLORS[name], label=f"{name} error")
+            ax.set(title=title, xlabel="training frames", xticks=[], yticks=[], ylim=(0.4, 10))
+            ax.minorticks_off()
+        panels[0].set_ylabel("error")
+        panels[1].legend()
+    return figure
+
+
 def plot_sigma_curve(
     table: pd.DataFrame,
     onset: Onset | None = None,
@@ -107,7 +128,7 @@ def plot_sigma_curve(
 def plot_setting(
     table: pd.DataFrame, setting: str, quantity: str = ENERGY, ax: Axes | None = None
 ) -> Axes:
-    """Training and validation error for each value of a setting.
+    """Training and validation error against a setting: numbers in their true distances.
 
     Points are geometric means over the other settings, sizes and repeats, as in `rank_effects`.
     """
@@ -115,20 +136,25 @@ def plot_setting(
         ax = ax or new_axes()
         for name, rows in rows_of(table, quantity, None).groupby("set"):
             mean = np.exp(np.log(rows[quantity]).groupby(rows[setting].to_numpy()).mean())
+            are_numbers = pd.api.types.is_numeric_dtype(mean.index)
             ax.plot(
-                [_text(value) for value in mean.index],
+                mean.index if are_numbers else [_text(value) for value in mean.index],
                 mean,
                 _MARKERS[str(name)] + "-",
                 color=SET_COLORS[str(name)],
                 label=name,
             )
-        ax.set_ylim(bottom=0)
+            if are_numbers:
+                ax.set_xticks(mean.index, [f"{value:g}" for value in mean.index])
+        together = ax.get_shared_y_axes().get_siblings(ax)
+        highest = max(np.max(line.get_ydata()) for one in together for line in one.get_lines())
+        ax.set_ylim(0, 1.08 * highest)
         ax.set(
             title=f"{_name(quantity)} of {_kind(quantity)} against {setting}",
             xlabel=_label(setting),
         )
         ax.set(ylabel=f"{_name(quantity)}, {unit_of(quantity)}")
-        ax.legend(fontsize=11)
+        ax.legend(fontsize=12)
     return ax
 
 

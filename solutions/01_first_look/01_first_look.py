@@ -144,7 +144,7 @@ float(_score)
 #
 # The next cell writes `gap_config.cfg`, the settings of a fit. Copy it to `my_config.cfg`, open the
 # copy with `nano` (or by a double click in the file browser on the left), and set the cutoff of the
-# `soap` term to 4 Å (lesson 02 explains what the term is). Or do the same with Python, below.
+# `soap` term to 5 Å (lesson 02 explains what the term is). Or do the same with Python, below.
 #
 # If you used an editor, only delete the line with `raise` below.
 #
@@ -161,7 +161,7 @@ print((HERE / "gap_config.cfg").read_text(encoding="utf-8"))
 ### BEGIN SOLUTION
 text = (HERE / "gap_config.cfg").read_text(encoding="utf-8")
 before, soap = text.split("soap", 1)
-soap = soap.replace(f"cutoff={GapConfig().cutoff}", "cutoff=4.0")
+soap = soap.replace(f"cutoff={GapConfig().cutoff}", "cutoff=5.0")
 _ = (HERE / "my_config.cfg").write_text(f"{before}soap{soap}", encoding="utf-8")
 ### END SOLUTION
 my_config = HERE / "my_config.cfg"  # leave this line: the next cell reads the file
@@ -173,13 +173,13 @@ else:
     print("There is no my_config.cfg in the folder of this notebook.")
 
 # %% nbgrader={"grade": true, "grade_id": "test1-2", "locked": true, "points": 0, "schema_version": 3, "solution": false, "task": false}
-# Optional: the copy has a cutoff of 4 Å, and can be read.
+# Optional: the copy has a cutoff of 5 Å, and can be read.
 assert (HERE / "my_config.cfg").is_file(), "my_config.cfg: a copy, in the folder of gap_config.cfg."
 ### BEGIN HIDDEN TESTS
 from helpers import GapConfig as _GapConfig
 
 _config = _GapConfig.read(HERE / "my_config.cfg")
-assert float(_config.cutoff) == 4.0, f"The cutoff is {_config.cutoff} Å, not 4 Å."
+assert float(_config.cutoff) == 5.0, f"The cutoff is {_config.cutoff} Å, not 5 Å."
 ### END HIDDEN TESTS
 
 # %% [markdown]

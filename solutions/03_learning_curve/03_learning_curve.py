@@ -3,15 +3,16 @@
 #
 # **You will learn**
 #
-# - to draw and to read a learning curve;
+# - to draw and to read a learning curve, with error bars;
+# - to see from it whether the data or the model limits the error;
 # - what a power law on logarithmic axes looks like, and how to get its exponent;
 # - to answer, with a number and its uncertainty, whether the next hundred DFT calculations are worth
 #   their price.
 #
-# **Time:** 40 minutes, of which the computer needs about one.
+# **Time:** 50 minutes, of which the computer needs about two.
 #
-# **Before you start:** lesson 02 (training and validation errors), and tables with pandas; exercise
-# 2.2 (1) contains an example of everything that you need.
+# **Before you start:** lesson 02 (training and validation errors; keep what you wrote in exercise
+# 2.1 (5)), and tables with pandas; an example of what you need is in exercise 2.2 (1).
 
 # %%
 import os
@@ -23,77 +24,136 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import learning_curve, load_frames
+from helpers import GapConfig, learning_curve, load_frames
 from helpers.frames import data_folder
-from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.gap import CLASSROOM
 from helpers.md import recorded_dft_seconds
 from helpers.plots import SET_COLORS, style, with_alt_text
-from helpers.sweeps import ENERGY, FORCES  # names of columns
+from helpers.sweeps import (  # the last two are names of columns
+    ENERGY,
+    FORCES,
+    does_more_data_help,
+    fit_power_law,
+    plot_expected_curves,
+    plot_learning_curve,
+)
 
 warnings.filterwarnings("ignore")
 
 STORED = data_folder() / "stored"  # results that took too long for a class
 CACHE = Path(os.environ.get("MLMD_CACHE", "cache"))  # what was fitted once is not fitted again
 
-SIZES = [50, 100, 200, 400]
+SIZES = [25, 50, 100, 200, 400]
+DEFAULT = GapConfig()
+ENERGIES_ONLY = DEFAULT.replace(default_sigma=(0.001, 10.0, 0.0, 0.0))  # see exercise 2.2 (1)
 
 # %% [markdown]
-# ## Theory in one paragraph
+# ## Two ways to be wrong
 #
-# As long as a model still lacks data, its validation error falls like a power of the number of
-# training frames $n$, and a power law is a straight line on logarithmic axes:
+# Train the same kind of potential on more and more frames, and draw the errors on training and on
+# validation frames against the number of frames: that is a *learning curve*. An error can have two
+# causes, and the curve tells them apart:
+
+# %%
+with_alt_text(
+    plot_expected_curves(),
+    "Two sketches with logarithmic axes. Left, where the data is the limit: the validation error falls "
+    "along a straight line, far above the training error. Right, where the model is the limit: both meet "
+    "at the same level, and more frames change nothing.",
+)
+
+# %% [markdown]
+# - *The data is the limit.* The model could describe the atoms better, but has not seen enough of them. Its
+#   validation error is well above its training error, and falls with every frame.
+# - *The model is the limit.* It describes what it has seen as well as it can, which is not well enough.
+#   Both errors are nearly the same, and more frames change nothing.
+#
+# While the data is the limit, the validation error falls like a power of the number of training frames
+# $n$ ([Cortes et al.](https://papers.nips.cc/paper/1993/hash/1aa48fc4880bb0c9b8a3bf979d3b917e-Abstract.html)),
+# and a power law is a straight line on logarithmic axes:
 #
 # $$\varepsilon(n) = a \, n^{-b} \qquad\Longleftrightarrow\qquad \ln \varepsilon = \ln a - b \ln n$$
 #
 # $\varepsilon$ is the RMSE (meV/atom or meV/Å), $a$ the error that one frame would give (the same
-# unit), and $b$ the exponent: with $b = 0.5$ four times the data halve the error. $b$ near 0 means
-# that the curve is flat: what is missing is no longer data.
+# unit), and $b$ the exponent: with $b = 0.5$ four times the data halve the error. Where the model
+# becomes the limit, the curve bends and becomes flat, and the power law no longer holds.
+#
+# For the curve to mean anything, twice as many frames must be twice as much *new* information. Frames of one
+# trajectory resemble each other. The training sets of this course are therefore ordered: the first 45 frames
+# come from 45 different trajectories, the next 45 are second frames of the same trajectories, half a
+# picosecond later, and so on. The sets are *nested*: the 25 frames are among the 50, those among the 100.
 
 # %% [markdown]
-# ## Exercise 2.2 (1): train with 50, 100, 200 and 400 snapshots (3 points)
+# ## Exercise 2.2 (1): train with up to 400 snapshots (3 points)
 #
-# *Why:* Each DFT frame took about a minute of processor time. Was it worth it?
+# *Why:* each DFT frame took about half a minute of a processor core. Was it worth it?
 #
-# **Do.** Train the small potential `CLASSROOM` (a tenth of the default's sparse points) on 50 and 100 frames with `learning_curve` (options
-# `sizes=`, `workers=2`, `cache=CACHE`): the second run of the cell takes no time, because the results
-# are kept. For 200 and 400 frames take the **stored result** below, rows with `repeat == 1`. Put
-# both together (`pd.concat`) and keep them as `curve`: a DataFrame with one row for each size and
-# `set` (`"training"`, `"validation"`), 8 rows in all. Keep all columns.
+# We compare three potentials, all trained on the same frames:
 #
-# (If you have five minutes, train all four sizes yourself instead. It makes the same table.)
+# - `DEFAULT`, the settings of lesson 02;
+# - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here. It learns from one number of each
+#   frame, the energy, instead of 145;
+# - `CLASSROOM`: the default settings, but 100 sparse points per element, an eighth. It trains in seconds.
+#
+# **Predict.** Which of them will be limited by the data, and which by the model?
+#
+# **Do.** Train `DEFAULT` on 25 and 50 frames with `learning_curve` (options `sizes=`, `workers=2`,
+# `cache=CACHE`, `engine="jax"`): the second run of the cell takes no time, because the results are kept. For 100,
+# 200 and 400 frames take the **stored result** `stored_default`, below, rows with `repeat == 1`. Put both together
+# (`pd.concat`) and keep them as `curve`: a DataFrame with one row for each size and `set` (`"training"`,
+# `"validation"`), 10 rows in all. Keep all columns.
+#
+# (If you have five minutes, train all five sizes yourself. It makes the same table.)
+#
+# <details><summary>Hint 1</summary><code>learning_curve(DEFAULT, sizes=[25, 50], …)</code> returns a DataFrame
+# with the columns of the stored one.</details>
+# <details><summary>Hint 2</summary>Two conditions are combined with <code>&amp;</code>, each in parentheses, as in
+# the example below.</details>
 
 # %%
-# Stored result: made by `python tools/store_results.py learning_curve_classroom`, see data/stored.
-stored_curve = pd.read_csv(STORED / "learning_curve_classroom.csv")
-stored_curve[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2)
+potentials = {"DEFAULT": DEFAULT, "ENERGIES_ONLY": ENERGIES_ONLY, "CLASSROOM": CLASSROOM}
+for name, config in potentials.items():
+    sigma_E, sigma_F = config.default_sigma[:2]
+    print(f"{name:14} {config.n_sparse} sparse points; sigma {sigma_E} eV/atom and {sigma_F} eV/Å")
+
+# %%
+# Stored results: made by `python tools/store_results.py learning_curves`, see data/stored.
+stored_default, stored_energies, stored_small = (
+    pd.read_csv(STORED / f"learning_curve_{name}.csv")
+    for name in ("default", "energies", "classroom")
+)
+print(f"{len(stored_default)} rows; sizes {stored_default['n_frames'].unique()}")
+stored_default[["n_frames", "repeat", "set", ENERGY, FORCES, "peak_memory_MB"]].head(3).round(2)
 
 # %% [markdown]
 # Tables like this one are common. Four steps answer most questions: select rows, set an index, select a
-# column, compute. For example: which size has the lowest validation error of the energies?
+# column, compute. For example: how much memory did the largest fit take?
 
 # %%
-rows = stored_curve[(stored_curve["set"] == "validation") & (stored_curve["repeat"] == 1)]
-by_size = rows.set_index("n_frames")  # the rows are now called 50, 100, …
-errors = by_size[ENERGY]  # one column: by_size[ENERGY][50] is the error with 50 frames
-print(f"lowest with {errors.idxmin()} frames: {errors.min():.2f} meV/atom")
+rows = stored_default[(stored_default["set"] == "validation") & (stored_default["repeat"] == 1)]
+by_size = rows.set_index("n_frames")  # the rows are now called 25, 50, …
+memory = by_size["peak_memory_MB"]  # one column: memory[50] is that of 50 frames
+print(f"{memory.max():.0f} MB with {memory.idxmax()} frames")
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # curve = …
 ### BEGIN SOLUTION
-own = learning_curve(CLASSROOM, sizes=[50, 100], cache=CACHE, workers=2)
-others = stored_curve[(stored_curve["repeat"] == 1) & (stored_curve["n_frames"] > 100)]
+own = learning_curve(DEFAULT, sizes=[25, 50], cache=CACHE, workers=2, engine="jax")
+others = stored_default[(stored_default["repeat"] == 1) & (stored_default["n_frames"] > 50)]
 curve = pd.concat([own, others], ignore_index=True)
 ### END SOLUTION
 
 # %% [markdown]
-# **Check yourself.** Four sizes, two errors each:
+# **Check yourself.** Five sizes, two errors each:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 curve.pivot(index="n_frames", columns="set", values=[ENERGY, FORCES]).round(2)
 
 # %% nbgrader={"grade": true, "grade_id": "test2-2-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# One point for each fit of your own (50 and 100 frames), one for the stored rows (200 and 400).
-assert set(curve["n_frames"]) == {50, 100, 200, 400}, f"Sizes: {sorted(set(curve['n_frames']))}."
+# One point for each fit of your own (25 and 50 frames), one for the stored rows (100, 200 and 400).
+assert set(curve["n_frames"]) == {25, 50, 100, 200, 400}, (
+    f"Sizes: {sorted(set(curve['n_frames']))}."
+)
 ### BEGIN HIDDEN TESTS
 from pathlib import Path as _Path
 
@@ -104,16 +164,16 @@ from helpers import load_frames as _load_frames
 from helpers import load_potential as _load_potential
 from helpers.frames import data_folder as _data_folder
 
-_known = _pd.read_csv(_data_folder() / "stored" / "learning_curve_classroom.csv")
+_known = _pd.read_csv(_data_folder() / "stored" / "learning_curve_default.csv")
 _known = _known[_known["repeat"] == 1].set_index(["n_frames", "set"])
 _columns = ["rmse_energy_meV_per_atom", "rmse_forces_meV_per_A"]
 _found = curve.set_index(["n_frames", "set"])[_columns]
-assert len(_found) == 8 and not _found.index.duplicated().any(), (
-    f"Expected 8 rows, one for each size and set, found {len(_found)}. Did you choose repeat == 1?"
+assert len(_found) == 10 and not _found.index.duplicated().any(), (
+    f"Expected 10 rows, one for each size and set, found {len(_found)}. Did you choose repeat == 1?"
 )
 _ratio = _found / _known.loc[_found.index, _columns]
 _close = ((_ratio - 1).abs() < 0.02).all(axis=1).groupby(level="n_frames").all()
-assert _close.any(), "None of the errors is that of the small potential (CLASSROOM)."
+assert _close.any(), "None of the errors is that of the default settings."
 
 
 def _is_fitted(n):
@@ -128,52 +188,73 @@ def _is_fitted(n):
     return False
 
 
-_fitted = {n for n in (50, 100) if _is_fitted(n)}
-for _n in {50, 100} - _fitted:
+_fitted = {n for n in (25, 50) if _is_fitted(n)}
+for _n in {25, 50} - _fitted:
     print(f"{_n} frames: no fit of your own; use learning_curve, and keep its column model_path.")
-_own = sum(float(_close[_n]) for _n in (50, 100) if _n in _fitted)
-_own + float(_close[200] and _close[400])
+_own = sum(float(_close[_n]) for _n in (25, 50) if _n in _fitted)
+_own + float(_close[100] and _close[200] and _close[400])
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# Validation errors fall from row to row, training errors stay or rise. Your own fits agree with the stored ones
+# in the digits that count.
+#
+# </details>
+
 # %% [markdown] tags=["discussion"]
-# **Discussion.** Your own fits agree with the stored ones to the last digit that counts: same frames,
-# same settings, same seed. That is why a stored result can stand in for a fit here, and why a paper
-# should give frames, settings and seeds.
+# **Discussion.** Your own fits agree with the stored ones: same frames, same settings, same seed. That is
+# why a stored result can stand in for a fit here, and why a paper should give frames, settings and seeds.
 
 # %% [markdown]
-# ## Exercise 2.2 (2): both learning curves in one graph (3 points)
+# ## Exercise 2.2 (2): learning curves of three potentials (5 points)
 #
 # *Why:* neither curve alone shows whether the data or the model limits the error; the difference
-# between the two does.
+# between training and validation does.
 #
-# **Do.** Draw the RMSE of the **forces** against the number of training frames: one line for
-# training, one for validation, in one panel, with both axes logarithmic, a legend, and labels with
-# units. Keep the figure as `figure` and end the cell with `with_alt_text(figure, "…")`.
+# **Predict.** Draw with your finger what you expect: where do the six lines begin, and where do they end?
 #
-# (`SET_COLORS["training"]` and `SET_COLORS["validation"]` are colors that everyone can tell apart;
-# draw inside `with style():` to get letters large enough to read from the
-# back row.)
+# **Do** (3 points). Draw a figure with three panels next to each other, and keep it as `figure`: the RMSE of the
+# **forces** against the number of training frames, first for `stored_energies` (rows with `repeat == 1`), then
+# for your `curve`, then for `stored_small` (again `repeat == 1`). In each panel one line for training and one for
+# validation, both axes logarithmic, and labels with units; a legend in one of them. Give all panels the same
+# vertical range, or they cannot be compared. End the cell with `with_alt_text(figure, "…")`.
+#
+# <details><summary>Hint 1</summary><code>plt.subplots(1, 3, sharey=True)</code> makes three panels with one vertical
+# range. <code>SET_COLORS["training"]</code> and <code>SET_COLORS["validation"]</code> are colors that everyone can
+# tell apart; draw inside <code>with style():</code> to get labels large enough to read from the back row.</details>
+# <details><summary>Hint 2</summary><code>for name, rows in curve.groupby("set"):
+# ax.loglog(rows["n_frames"], rows[FORCES], "o-", label=name)</code></details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# figure, ax = …
+# figure, panels = …
 ### BEGIN SOLUTION
+alone, small = (table[table["repeat"] == 1] for table in (stored_energies, stored_small))
+curves = {"ENERGIES_ONLY": alone, "DEFAULT": curve, "CLASSROOM": small}
 with style():
-    figure, ax = plt.subplots()
-    for name, rows in curve.groupby("set"):
-        rows = rows.sort_values("n_frames")
-        ax.loglog(rows["n_frames"], rows[FORCES], "o-", color=SET_COLORS[name], label=name)
-    ax.set(title="Learning curve", xlabel="training frames", ylabel="force RMSE, meV/Å")
-    ticks = range(5 * int(curve[FORCES].min() // 5), int(curve[FORCES].max()) + 6, 5)
-    ax.set_xticks(SIZES, SIZES)
-    ax.set_yticks(ticks, ticks)
-    ax.minorticks_off()
-    ax.legend()
-first, last = (curve.query(f"n_frames == {n}").set_index("set")[FORCES] for n in (50, 400))
+    figure, panels = plt.subplots(1, 3, figsize=(13, 4.8), sharey=True)
+    for ax, (title, table) in zip(panels, curves.items(), strict=True):
+        for name, rows in table.groupby("set"):
+            rows = rows.sort_values("n_frames")
+            ax.loglog(rows["n_frames"], rows[FORCES], "o-", color=SET_COLORS[name], label=name)
+        ax.set(title=title, xlabel="training frames")
+        ax.set_xticks(SIZES, SIZES)
+        ax.set_yticks([40, 50, 70, 100, 200, 300], [40, 50, 70, 100, 200, 300])
+        ax.minorticks_off()
+    panels[0].set_ylabel("force RMSE, meV/Å")
+    panels[0].legend()
+parts = []
+for name, table in curves.items():
+    wide = table.pivot(index="n_frames", columns="set", values=FORCES)
+    parts.append(
+        f"{name}: validation {wide['validation'][25]:.0f} to {wide['validation'][400]:.0f}, "
+        f"training {wide['training'][25]:.0f} to {wide['training'][400]:.0f}"
+    )
 with_alt_text(
     figure,
-    "Force RMSE against the number of training frames, both axes logarithmic. Validation falls from "
-    f"{first['validation']:.0f} meV/Å at 50 frames to {last['validation']:.0f} at 400, training "
-    f"goes from {first['training']:.0f} to {last['training']:.0f}: the lines close up.",
+    "Force RMSE in meV/Å against the number of training frames, 25 to 400, axes logarithmic, three "
+    f"panels. {'; '.join(parts)}.",
 )
 ### END SOLUTION
 
@@ -181,17 +262,23 @@ with_alt_text(
 # **Check yourself.** What is in your figure:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-panel = figure.axes[0]
-print(f"axes: {panel.get_xscale()}, {panel.get_yscale()}")
-print(f"labels: {panel.get_xlabel()!r}, {panel.get_ylabel()!r}")
-for line in panel.get_lines():
-    print(f"{line.get_label()!r}: {len(line.get_xdata())} points")
+for panel in figure.axes:
+    low, high = panel.get_ylim()
+    print(
+        f"axes: {panel.get_xscale()}, {panel.get_yscale()}; vertical range {low:.0f} to {high:.0f}"
+    )
+    print(f"   labels: {panel.get_xlabel()!r}, {panel.get_ylabel()!r}")
+    for line in panel.get_lines():
+        print(f"   {line.get_label()!r}: {len(line.get_xdata())} points")
 
 # %% nbgrader={"grade": true, "grade_id": "test2-2-2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# One point for both curves, one for logarithmic axes, one for labels with units and a legend.
-assert figure.axes, "The figure has no axes."
+# One point for the curves of all potentials, one for logarithmic axes, one for one range and labels
+assert len(figure.axes) >= 3, "The figure should have three panels."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
+import pandas as _pd
+
+from helpers.frames import data_folder as _data_folder
 
 
 def _draws(panel, rows):
@@ -207,27 +294,74 @@ def _draws(panel, rows):
     return False
 
 
-_panels = [p for p in figure.axes if all(_draws(p, rows) for _, rows in curve.groupby("set"))]
+_tables = [curve]
+for _name in ("energies", "classroom"):
+    _stored = _pd.read_csv(_data_folder() / "stored" / f"learning_curve_{_name}.csv")
+    _tables.append(_stored[_stored["repeat"] == 1])
+_panels = []
+for _table in _tables:
+    _panels += [
+        p for p in figure.axes if all(_draws(p, rows) for _, rows in _table.groupby("set"))
+    ][:1]
 assert _panels, (
     "No panel shows the force RMSE (column rmse_forces_meV_per_A) of training and validation "
-    "against n_frames, four points each."
+    "against n_frames: curve, stored_energies and stored_small (repeat 1), all five sizes."
 )
-_panel = _panels[0]
-_logarithmic = _panel.get_xscale() == "log" and _panel.get_yscale() == "log"
-_labels = bool(_panel.get_xlabel()) and "eV" in _panel.get_ylabel()
-_legend = _panel.get_legend() is not None or bool(figure.legends) or len(_panel.texts) >= 2
-1.0 + float(_logarithmic) + float(_labels and _legend)
+if len(_panels) < 3:
+    print("Not all potentials are drawn, each with training and validation in one panel.")
+_all = len(_panels) == 3
+_logarithmic = all(p.get_xscale() == "log" and p.get_yscale() == "log" for p in _panels)
+_labels = all(p.get_xlabel() for p in _panels) and any("eV" in p.get_ylabel() for p in _panels)
+_legend = any(p.get_legend() is not None or len(p.texts) >= 2 for p in _panels) or figure.legends
+_ranges = _np.array([p.get_ylim() for p in _panels])
+_one_range = bool(_np.allclose(_ranges, _ranges[0], rtol=0.02))
+if not (_one_range and _labels and _legend):
+    print("Expected: one vertical range, labels with units, and a legend.")
+float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels and _legend))
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# **Question** (2 points, marked by hand). Which potential is limited by its data, which by the model, and does one
+# change from the one to the other? How do you see it? Does it match your prediction of exercise 2.1 (5)? If not,
+# what did you not think of?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# Trained on energies only, the potential is limited by its data: the validation error falls along a nearly straight
+# line. The small one is limited by the model: training and validation errors have met, and from
+# 100 frames on hardly anything changes. The default settings are in between: the validation error still falls, by less
+# and less, and comes closer to the training error. I predicted that the validation error falls and the training error
+# rises until they meet. For the small potential that is right, only that they meet very early, because 14 400
+# force components are many for its few weights; for the others they have not met with 400 frames.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: names both limits and the reason (distance between training and validation, slope).
+# - 1 point: compares with the own prediction of 2.1 (5) and says what was right, or what was missing in it.
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# With energies only the curve is steep, and far above the others: one number of each frame teaches little. The small
+# potential is flat from early on, and both of its lines have met. The default settings fall, more slowly with each
+# doubling.
+#
+# </details>
+
 # %% tags=["discussion"]
-gap = curve.pivot(index="n_frames", columns="set", values=FORCES)
-gap = (gap["validation"] - gap["training"]).round(1)
+gaps = {}
+for name, table in curves.items():
+    wide = table.pivot(index="n_frames", columns="set", values=FORCES)
+    gaps[name] = 100 * (wide["validation"] / wide["training"] - 1)
 Markdown(
-    f"**Discussion.** Validation lies {gap[50]:.1f} meV/Å above training with 50 frames, "
-    f"{gap[100]:.1f} with 100, {gap[200]:.1f} with 200, {gap[400]:.1f} with 400: the curves meet soon. "
-    "From there on more frames cannot bring much: what remains is the error of the model itself, here "
-    "of a potential with few sparse points, and of the labels. In general the training error rises "
-    "until it meets the validation error; here its labels are so many that it hardly moves."
+    "**Discussion.** How far the validation error of the forces lies above the training error: "
+    + "; ".join(
+        f"{name} " + ", ".join(f"{gap:.0f} % with {n}" for n, gap in rows.items())
+        for name, rows in gaps.items()
+    )
+    + " frames. A wide gap says that the potential fits what it has seen better than what it has not: "
+    "more frames would help. Where the gap has closed, what remains is the error of the model itself and "
+    "of the labels. (A potential that was not trained on forces has no training error of forces in this "
+    "sense: they are new to it on both sets.)"
 )
 
 # %% [markdown]
@@ -235,16 +369,23 @@ Markdown(
 #
 # *Why:* an exponent can be compared and extrapolated; the impression that a line looks steep cannot.
 #
-# **Do.** Fit a straight line to the logarithm of the **validation** error of the forces against
-# the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float,
-# above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800` (float,
-# meV/Å).
+# **Predict.** Trained on energies only, how many frames would the potential need to be as good as `DEFAULT` with 25
+# frames? Guess from the figure: 1000, or 10 000, or 100 000?
+#
+# **Do.** Take the rows of `stored_energies` with `repeat == 1`. Fit a straight line to the logarithm of the
+# **validation** error of the forces against the logarithm of the number of frames (`np.polyfit` with degree 1). Keep
+# $b$ as `exponent` (float, above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800`
+# (float, meV/Å).
+#
+# <details><summary>Hint 1</summary><code>slope, offset = np.polyfit(np.log(n), np.log(errors), 1)</code></details>
+# <details><summary>Hint 2</summary>The exponent is the negative slope; the forecast is
+# <code>np.exp</code> of the line at <code>np.log(800)</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # exponent = …
 # forecast_800 = …
 ### BEGIN SOLUTION
-rows = curve[curve["set"] == "validation"]
+rows = stored_energies.query("repeat == 1 and set == 'validation'")
 slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows[FORCES]), 1)
 exponent = float(-slope)
 forecast_800 = float(np.exp(offset + slope * np.log(800)))
@@ -254,25 +395,28 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 # **Check yourself.** The kit fits the same line, and adds its uncertainty:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from helpers.sweeps import fit_power_law, plot_learning_curve
-
-law = fit_power_law(curve, FORCES)
+one_draw = stored_energies[stored_energies["repeat"] == 1]
+law = fit_power_law(one_draw, FORCES)
 middle, low, high = law.predict(800)
 print(f"yours:   b = {exponent:.3f}, 800 frames: {forecast_800:.1f} meV/Å")
 print(f"the kit: b = {law.exponent:.3f} ± {law.exponent_error:.3f}, 800 frames: {middle:.1f} meV/Å")
 with_alt_text(
-    plot_learning_curve(curve, law, FORCES),
-    f"The force errors with the fitted line, error ~ n to the power −{law.exponent:.2f}, drawn to "
-    f"800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
+    plot_learning_curve(one_draw, law, FORCES),
+    f"The force errors of ENERGIES_ONLY with the fitted line, error ~ n to the power −{law.exponent:.2f}, "
+    f"drawn to 800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-2-2b", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# The exponent (1 point) and the forecast (1 point) follow from the curve.
+# The exponent (1 point) and the forecast (1 point) follow from the stored curve.
 assert np.isfinite(exponent) and forecast_800 > 0, "Both should be finite numbers."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
+import pandas as _pd
 
-_rows = curve[curve["set"] == "validation"]
+from helpers.frames import data_folder as _data_folder
+
+_stored = _pd.read_csv(_data_folder() / "stored" / "learning_curve_energies.csv")
+_rows = _stored[(_stored["set"] == "validation") & (_stored["repeat"] == 1)]
 _x, _y = _np.log(_rows["n_frames"].to_numpy(float)), _np.log(_rows["rmse_forces_meV_per_A"])
 _slope, _offset = _np.polyfit(_x, _y, 1)
 _forecast = float(_np.exp(_offset + _slope * _np.log(800)))
@@ -285,113 +429,137 @@ assert any(_right), (
 float(sum(_right))
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The line passes close to all points, so a power law describes the curve in this range. The shaded interval at
+# 800 frames is wide, because few points determine the line.
+#
+# </details>
+
 # %% tags=["discussion"]
-level = curve[curve["set"] == "validation"].set_index("n_frames")[FORCES].sort_index()
+target = curve.query("n_frames == 25 and set == 'validation'")[FORCES].item()
+needed = (law.prefactor / target) ** (1 / law.exponent)
+small_law = fit_power_law(small, FORCES)
+small_last = small.query("n_frames == 400 and set == 'validation'")[FORCES].item()
 Markdown(
-    "**Discussion.** Look at the points again: "
-    + ", ".join(f"{error:.1f} meV/Å with {n}" for n, error in level.items())
-    + f" frames. From {level.index[1]} frames on they are constant. A power law describes a model that "
-    "lacks data; this one has reached its lowest error, so a straight line does not fit, and its forecast of "
-    f"{forecast_800:.1f} meV/Å for 800 frames, below every point, is too optimistic. A curve with a lower limit, "
-    r"$\varepsilon = \varepsilon_\infty + a\, n^{-b}$, would be better, but four points do not "
-    "determine three numbers well."
+    f"**Discussion.** With $b$ = {exponent:.2f}, twice the frames lower the error by "
+    f"{100 * (1 - 2**-exponent):.0f} %, and half the error needs {2 ** (1 / exponent):.0f} times the frames. "
+    f"To reach the {target:.0f} meV/Å that DEFAULT has with 25 frames, the line needs about "
+    f"{float(f'{needed:.1g}'):.0f} frames with energies only: this is what forces are worth. (So long an "
+    "extrapolation gives no more than the order of magnitude.) \n\n"
+    "A forecast holds only as long as the line stays straight. What happens otherwise can be seen from the small "
+    f"potential: a line through all its points has $b$ = {small_law.exponent:.2f} and predicts "
+    f"{small_law.predict(800)[0]:.1f} meV/Å for 800 frames, but its curve is level already, at "
+    f"{small_last:.1f} meV/Å. Fit a power law only where the points lie on a line."
 )
 
 # %% [markdown]
-# ## Another potential, and the scatter between training sets
+# ## How large is the luck of the draw?
 #
-# **Stored results.** On the left the curve of the default settings (ten times the sparse points), on
-# the right the energies of the small potential, trained on three different draws of 50 and of 100
-# frames. The bars are the standard deviation over the draws.
+# Each point rests on one training set. With other frames of the same kind it would have come out a little
+# differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
+# frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
+# deviation. Before you run the next cells: for which of the six curves would you say *more data helps*?
 
 # %%
-from helpers.sweeps import does_more_data_help, fit_power_law, plot_learning_curve
-
-stored_default = pd.read_csv(STORED / "learning_curve_default.csv")
+stored = {"ENERGIES_ONLY": stored_energies, "DEFAULT": stored_default, "CLASSROOM": stored_small}
 with style():
-    pair, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
-law_default = fit_power_law(stored_default, FORCES)
-plot_learning_curve(stored_default, law_default, FORCES, ax=left)
-plot_learning_curve(stored_curve, fit_power_law(stored_curve, ENERGY), ENERGY, ax=right)
-right.legend(fontsize=11, loc="upper right")
-left.set_title("Default settings, forces (stored result)")
-right.set_title("Small potential, energies (stored result)")
+    six, grid = plt.subplots(2, 3, figsize=(14, 9), sharex=True, sharey="row")
+for row, quantity in zip(grid, (FORCES, ENERGY), strict=True):
+    for ax, (name, table) in zip(row, stored.items(), strict=True):
+        plot_learning_curve(table, None, quantity, ax=ax)
+        ax.set_title(name)
+        ax.label_outer()
+ends = []
+for name, table in stored.items():
+    means = table[table["set"] == "validation"].groupby("n_frames")[[FORCES, ENERGY]].mean()
+    first, last = means.iloc[0], means.iloc[-1]
+    ends.append(
+        f"{name} {first[FORCES]:.0f} to {last[FORCES]:.0f}, {first[ENERGY]:.2f} to {last[ENERGY]:.2f}"
+    )
 with_alt_text(
-    pair,
-    "Left: force RMSE of the default settings, 50 to 400 frames, exponent "
-    f"{law_default.exponent:.2f} ± {law_default.exponent_error:.2f}: nearly flat. Right: energy RMSE "
-    "of the small potential with bars for three draws of the frames, which are as long as the "
-    "whole fall of the curve.",
+    six,
+    "Six learning curves with bars for the draws, forces above, energies below. Validation errors from 25 to 400 "
+    f"frames in meV/Å and meV/atom: {'; '.join(ends)}.",
 )
 
 # %%
-print("default settings, forces: ", does_more_data_help(stored_default, FORCES))
-print("default settings, energy: ", does_more_data_help(stored_default, ENERGY))
-print("small potential, forces:  ", does_more_data_help(stored_curve, FORCES))
-print("small potential, energies:", does_more_data_help(stored_curve, ENERGY))
+for quantity in (FORCES, ENERGY):
+    for name, table in stored.items():
+        print(f"{name:14} {does_more_data_help(table, quantity)}")
+
+# %% [markdown]
+# The tool compares the last step, from 200 to 400 frames, with the scatter between draws. It says that more
+# data helps if the error fell by more than that scatter can explain, and if another doubling would be worth
+# at least 5 %.
 
 # %% [markdown]
 # ## Exercise 2.2 (3): would more data help? (3 points)
 #
 # *Why:* this is what learning curves are for.
 #
-# **Question.** You may spend the price of 400 more DFT frames. Looking at your curve and at the stored ones: would
-# you? Give a number for what you would gain, say how sure you are, and say what you would do instead
-# or besides.
+# **Question.** You may spend the price of 400 more DFT frames. Looking at all curves: would you, for `DEFAULT` and
+# for `CLASSROOM`? Give a number for what you would gain, say how sure you are, and say what you would do
+# instead or as well.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-3", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# Hardly. The exponent of the forces is small, so doubling the data lowers the error by a few
-# per cent only (the forecast for 800 frames against the error at 400), and even that is too hopeful,
-# since the last three points are level. Training and validation errors have met: it is the model that
-# limits, not the data. For the energies the spread
-# between draws of the same size is as large as the trend, so the curve does not tell. The money is
-# better spent on a more flexible model (more sparse points, a larger basis or cutoff, which the
-# stored curve of the default settings supports: same frames, lower error), or on other frames: hotter
-# ones, reactions, whatever the simulation will visit and the training set lacks.
+# For CLASSROOM no: training and validation errors have met, and the last doubling brought little. It needs
+# a more flexible model: more sparse points, a larger basis or cutoff. DEFAULT, trained on the same frames, shows how
+# much that brings. For DEFAULT perhaps: its force error fell by a few percent with the last doubling, and the next
+# would bring no more than that, since the curve becomes flatter; for the energies the scatter between draws
+# is about as large as the step. How sure: the bars for the forces are smaller than the steps, but there are few
+# points, and a power law ends where the model becomes the limit. And all these frames come from one kind of simulation:
+# frames that a simulation visits and the training set lacks may be worth more than more of the same.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: a conclusion from the numbers (small exponent, or the last three points level; forecast
-#   for 800 against 400 frames).
-# - 1 point: uncertainty: few points, error bars, spread of the draws, or that a power law may end.
-# - 1 point: what else would help: a better model since both curves have met, or more varied frames.
+# - 1 point: a conclusion from the numbers for both potentials (no for the small; for the default a few percent).
+# - 1 point: uncertainty: spread of the draws, few points, or that a power law may end.
+# - 1 point: what else would help: a more flexible model where both curves have met, or more varied frames.
 # === END MARK SCHEME ===
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The answer depends on the model. A small model stops learning early, and further frames are wasted on it; a larger
+# one makes use of more frames, and costs more to train and to run.
+#
+# </details>
+
 # %% tags=["discussion"]
-small, large = (
+default, classroom = (
     t[(t["set"] == "validation") & (t["repeat"] == 1)].set_index("n_frames")[FORCES]
-    for t in (stored_curve, stored_default)
+    for t in (stored_default, stored_small)
 )
 dft_s = recorded_dft_seconds(load_frames("water", "train", 400))
 Markdown(
-    f"**Discussion.** The small potential on 400 frames: {small[400]:.1f} meV/Å. The default "
-    f"settings on 50 frames: {large[50]:.1f} meV/Å, for an eighth of the DFT, which took "
-    f"{dft_s:.0f} s of a core for each frame. Ten times the sparse "
-    "points bring more than eight times the data. This is the use of a learning curve: it tells "
-    "whether to ask the DFT code or the model for more. What is printed of the forces of the small "
-    "potential, *more data still helps*, rests on the power law: that line falls because of the points "
-    "with 50 frames alone. And all these validation frames come from the same kind of run as the "
-    "training frames; for ice, or for steam, all curves start again."
+    f"**Discussion.** The small potential on 400 frames: {classroom[400]:.1f} meV/Å. The default settings on 25 "
+    f"frames: {default[25]:.1f} meV/Å, for a sixteenth of the DFT, which took {dft_s:.0f} s of a core for each "
+    "frame. This is the use of a learning curve: it shows whether to ask the DFT code or the model for more. "
+    "And all these validation frames come from the same kind of run as the training frames; for ice, or for "
+    "steam, all curves start again."
 )
 
 # %% [markdown]
 # ## Exercise 2.2 (more): how large is the luck of the draw? (optional)
 #
-# *Why:* a difference smaller than the luck is no difference.
+# *Why:* a difference smaller than the luck of the draw may be no difference.
 #
-# From `stored_curve`: the standard deviation of the validation error of the energies over the three
-# draws of 50 frames, `spread_50` (float, meV/atom). Compare with the difference between 50 and 200.
-# (If you skip it, *Run All* stops here and *Validate* names its test. Only the summary follows, and you
-# lose no points.)
+# **Predict.** Which scatters more between draws of 50 frames, the error of the energies or that of the forces?
+#
+# **Do.** From `stored_small`: the standard deviation of the validation error of the energies over the three
+# draws of 50 frames, `spread_50` (float, meV/atom). Compare it with the difference between 50 and 200.
+# (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex3-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # spread_50 = …
 ### BEGIN SOLUTION
-validation = stored_curve[stored_curve["set"] == "validation"]
+validation = stored_small[stored_small["set"] == "validation"]
 spread_50 = float(validation[validation["n_frames"] == 50][ENERGY].std())
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex3-optional-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-means = stored_curve[stored_curve["set"] == "validation"].groupby("n_frames")[ENERGY].mean()
+means = stored_small[stored_small["set"] == "validation"].groupby("n_frames")[ENERGY].mean()
 print(f"spread over draws of 50 frames: {spread_50:.2f} meV/atom")
 print(f"from 50 to 200 frames: {means[50]:.2f} → {means[200]:.2f} meV/atom")
 
@@ -412,11 +580,19 @@ assert any(_np.isclose(float(spread_50), _draws.std(ddof=k), rtol=0.01) for k in
 )
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# For the small potential the change from 50 to 200 frames is of the size of the scatter: with a single draw of
+# each size one might have seen a trend, or none.
+#
+# </details>
+
 # %% tags=["discussion"]
 Markdown(
     f"**Discussion.** From 50 to 200 frames the mean changes by {means[200] - means[50]:+.2f} meV/atom; "
-    f"from draw to draw of 50 frames it scatters by {spread_50:.2f}. The change is not larger than the "
-    "scatter: there is no trend to see. With a single draw of each size you might have found one."
+    f"from draw to draw of 50 frames it scatters by {spread_50:.2f}. Three draws give only a rough standard "
+    "deviation, but that suffices to see which differences are worth talking about."
 )
 
 # %% [markdown]
@@ -424,9 +600,10 @@ Markdown(
 #
 # - A learning curve shows training and validation error against the number of frames, on logarithmic
 #   axes.
-# - While data is missing, the validation error falls as a power of $n$; where the two curves meet,
+# - While the data is the limit, the validation error falls as a power of $n$; where the two curves meet,
 #   the model is the limit.
-# - A forecast needs an uncertainty, and a single draw of frames is luck.
+# - A power law is fitted only where the points lie on a line; a forecast needs an uncertainty, and a
+#   single draw of frames is luck.
 #
 # ## Quiz
 #

@@ -3,12 +3,14 @@
 #
 # **You will learn**
 #
-# - to recognize overfitting by two numbers;
-# - what $\sigma_E$ and $\sigma_F$ do, and how to choose them without fooling yourself;
-# - which of cutoff, `atom_sigma`, `n_max` and `l_max` matter most for water;
-# - why more data also reduces overfitting.
+# - to recognize overfitting by comparing two numbers;
+# - what $\sigma_E$ and $\sigma_F$ do, which error per atom they allow, and how to choose them without
+#   fooling yourself;
+# - to find out whether the difference between two potentials means anything;
+# - which of cutoff, `atom_sigma`, `n_max` and `l_max` matter most for water, and whether they overfit;
+# - why more data reduces overfitting.
 #
-# **Time:** 60 minutes, of which the computer needs about two.
+# **Time:** 70 minutes, of which the computer needs about three.
 #
 # **Before you start:** lessons 02 (errors) and 03 (learning curves, tables with pandas).
 
@@ -22,9 +24,17 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from helpers import explore_sigmas, load_frames, sweep
+from helpers import (
+    GapConfig,
+    compare_errors,
+    evaluate,
+    explore_sigmas,
+    load_frames,
+    load_potential,
+    sweep,
+)
 from helpers.frames import data_folder
-from helpers.gap import CLASSROOM  # few sparse points: trains in seconds
+from helpers.gap import CLASSROOM, explore_curve  # CLASSROOM: few sparse points, quickly trained
 from helpers.plots import style, with_alt_text
 from helpers.sweeps import (  # names of columns
     ENERGY,
@@ -40,7 +50,33 @@ warnings.filterwarnings("ignore")
 STORED = data_folder() / "stored"  # results that took too long for a class
 CACHE = Path(os.environ.get("MLMD_CACHE", "cache"))  # what was fitted once is not fitted again
 
-SIGMA_E = "sigma_energy_eV_per_atom"
+SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
+VALIDATION = load_frames("water", "validate")
+TRAJECTORIES = [atoms.info["trajectory"] for atoms in VALIDATION]
+N_ATOMS = len(VALIDATION[0])
+
+# %% [markdown]
+# ## A picture first
+#
+# Fourteen noisy energies of one O–H bond, and three curves through them, made by the same method as
+# our potentials. Only two settings differ: the error sigma that a label is expected to have, and the
+# length over which the curve may bend. Before you read the titles, decide which curve you would trust
+# between the points.
+
+# %%
+curves = explore_curve()
+with_alt_text(curves.static_figure(), str(curves))
+
+# %% [markdown]
+# The curve on the left goes through every point and is wrong between them: it has learned the
+# noise. That is **overfitting**. The one on the right ignores most of what the points say:
+# **underfitting**. The numbers in the titles show how to notice this without knowing the true curve: compare the error at the
+# training points with the error at new points. A potential of water has thousands of
+# dimensions, and nobody can draw it, but these two numbers can always be computed.
+#
+# To read more: the open book by [Rasmussen and Williams](https://gaussianprocess.org/gpml/), chapter 2,
+# and the review by [Deringer et al., *Chem. Rev.* **121**, 10073 (2021)](https://doi.org/10.1021/acs.chemrev.1c00022)
+# on Gaussian processes for materials and molecules.
 
 # %% [markdown]
 # ## Theory in one paragraph
@@ -51,51 +87,63 @@ SIGMA_E = "sigma_energy_eV_per_atom"
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
 # \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
 #
-# $\sigma_E$ (eV per atom; $N$ atoms) and $\sigma_F$ (eV/Å) say how much error is expected in the data
-# *and* how much may be left. The smaller they are, the more weight have the training frames, and the less
-# weight has smoothness: with small sigmas the fit reproduces even the noise of its frames
-# (overfitting), with large ones not even their trends (underfitting). $\mathbf K$ holds the kernels between the sparse
-# points; kernels do not depend on the sigmas, so that fits with many sigmas cost little more than
-# one fit.
+# $E$ is the energy of a frame with $N$ atoms (eV), $F$ a component of a force (eV/Å), and $\mathbf K$
+# (eV²) holds the kernels between the sparse points. The first two sums pull the potential towards
+# the labels, the last one makes it smooth. Small sigmas give the labels more weight: the fit then
+# reproduces even the noise of its frames. Large sigmas give smoothness more weight: the fit then misses even
+# the trends. The kernels do not depend on the sigmas, so fits with many sigmas cost little more than one.
+#
+# **How large an error does $\sigma_E$ allow?** Write $e = (E - E^{\text{DFT}})/N$ for the error per atom. The
+# first term is $N e^2 / \sigma_E^2 = e^2 / (\sigma_E/\sqrt N)^2$, so the error *per atom* that costs as much as a
+# force that is wrong by $\sigma_F$ is $\sigma_E / \sqrt N$. Errors of independent atoms add up like a random walk, as
+# $\sqrt N$, and $\sigma_E$ is meant for one of them. With the 48 atoms of our frames, $\sigma_E = 1$ meV allows 0.14 meV/atom.
+# Keep the factor $\sqrt{48} \approx 7$ in mind when you compare a $\sigma_E$ with an RMSE per atom.
 
 # %% [markdown]
-# ## See it first
+# ## See it first: energies alone
 #
-# A small potential is trained on 50 frames, then every position of the two sliders is a new fit.
-# (Tab takes you to a slider, the arrow keys move it.) Make `sigma E` as small as it goes, then as
-# large. Then make it small again, and `sigma F` large. Watch both errors, the points beside the
-# diagonal, and the O–H bond that is stretched on the right.
+# Now water. Imagine that DFT had given us energies but no forces. In the formula that is a huge
+# $\sigma_F$: forces may be as wrong as they like. A small potential is trained on 50 frames.
+#
+# **Predict.** It has 50 numbers to reproduce, and the weights that the next cell prints. How small can the training error
+# become, and how large do you expect the validation error to be? *Your guess:* …
+#
+# Every position of the sliders is a new fit. (Tab takes you to a slider, the arrow keys move it.)
+#
+# 1. Leave `sigma F` at 10 eV/Å and move `sigma E` from one end to the other. Watch the two errors,
+#    the points that leave the diagonal, and the energy of an O–H bond that is stretched.
+# 2. Then let the forces in: move `sigma F` step by step down to about 0.01 eV/Å. Each frame has one energy and 144
+#    components of forces, which are slopes of the same energy.
 
 # %%
-small = sweep({}, sizes=[50], config=CLASSROOM, cache=CACHE)
-explorer = explore_sigmas(
-    small["model_path"][0],
-    load_frames("water", "train", 50),
-    load_frames("water", "validate")[::4],
-    config=CLASSROOM,
-)
-explorer.widget()
+few = load_frames("water", "train", 50)
+explorer = explore_sigmas(CLASSROOM, few, VALIDATION[::4])
+n_weights, n_forces = explorer.family.template.n_sparse, sum(3 * len(atoms) for atoms in few)
+print(f"{n_weights} weights; labels: {len(few)} energies, {n_forces} components of forces")
+explorer.widget((1e-3, 10.0))
 
 # %% [markdown]
-# Four positions of the sliders, for those who read this on paper:
+# Four positions of the sliders, for those who read this on paper. In the first two rows the forces
+# do not count, in the last two they do.
 
 # %%
 sigma_E, sigma_F = CLASSROOM.sigma_energy_eV_per_atom, CLASSROOM.sigma_force_eV_per_A
-positions = [(1e-5, sigma_F), (sigma_E, sigma_F), (1e-1, sigma_F), (1e-5, 1.0)]
+positions = [(1e-4, 10.0), (1e-1, 10.0), (1e-4, sigma_F), (sigma_E, sigma_F)]
 views = [explorer.view(*pair) for pair in positions]
 with_alt_text(
     explorer.static_figure(positions),
-    "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy of one "
+    "Four rows of panels: energy errors against sigma E, energies against DFT, and the energy "
+    "of one "
     "O–H bond that is stretched. "
     + "; ".join(
-        f"sigma E {view.sigma_energy_eV_per_atom:g} eV/atom, sigma F {view.sigma_force_eV_per_A:g} "
+        f"sigma E {view.sigma_energy_eV_per_atom:g} eV/atom, sigma F "
+        f"{view.sigma_force_eV_per_A:g} "
         f"eV/Å: energy error {view.rmse_energy['training']:.2g} in training, "
         f"{view.rmse_energy['validation']:.2g} meV/atom in validation"
         for view in views
     )
-    + ". With the small sigma E the training points lie on the diagonal and the validation points "
-    "beside it. With the large one all lie below it. The stretched bond departs far from the dashed line "
-    "only in the last row, where the forces hardly count.",
+    + ". With energies alone the training points lie on the diagonal while the validation points "
+    "scatter, and the stretched bond departs far from the dashed line. With forces both vanish.",
 )
 
 # %% [markdown]
@@ -104,164 +152,314 @@ with_alt_text(
 # *Why:* with these signs you can also find overfitting in published work.
 #
 # **Question.** Which two numbers do you compare, and how do they look when a potential is overfitted? Name
-# one more sign that you saw above.
+# one more sign that you saw above. Why do forces help so much?
+#
+# <details><summary>What you should have seen</summary>
+#
+# With energies alone a small sigma E brings the training error to nearly zero, while the validation error is many times larger and the
+# bond breaks its known shape. With forces the two errors stay close, because thousands of slopes leave few ways to be wrong between the frames.
+#
+# </details>
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The error on the training frames becomes much smaller than the error on validation frames that share
 # no trajectory with them, and while the former still falls, the latter rises. In the figure the
-# training energies lie exactly on the diagonal while the validation energies scatter. With a small
-# sigma E and a large sigma F, where the forces hardly count, even the energy of a stretched bond
-# departs from what it was.
+# training energies lie exactly on the diagonal while the validation energies scatter, and the energy of a stretched bond
+# departs from what it should be. Forces help because every frame brings 144 of them and only
+# one energy: they fix the slope of the energy in every direction, so that few potentials are left that agree with all
+# labels and are still wrong between them.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: validation error much larger than training error, or rising while the other falls.
-# - 1 point: another sign: training points exactly on the diagonal while validation points scatter; the
-#   result depends strongly on a small sigma; an unphysical energy curve where one is seen.
+# - 1 point: another sign (training points exactly on the diagonal while validation points scatter, a
+#   result that depends strongly on a small sigma, an unphysical energy curve), or why forces help (many
+#   more labels than energies, slopes of the same function).
 # === END MARK SCHEME ===
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** At sigma E = {positions[0][0]:g} eV/atom the training error is "
-    f"{views[0].rmse_energy['training']:.1g} meV/atom, the validation error "
-    f"{views[0].rmse_energy['validation']:.2f}: the former is far below the latter. As fitted they are "
-    f"{views[1].rmse_energy['training']:.2f} and {views[1].rmse_energy['validation']:.2f}. The stretched "
-    "bond looks fine in both cases, because the forces determine it: the absence of one sign does not "
-    "prove that a potential is not overfitted. "
-    f"With sigma F = {positions[3][1]:g} eV/Å they no longer do, and its energy at "
-    f"{views[3].distance_A[0]:.2f} Å is {views[3].energy_eV[0]:.2f} eV in place of "
-    f"{views[1].energy_eV[0]:.2f} eV."
+    f"**Discussion.** Energies alone, sigma E = {positions[0][0]:g} eV/atom: the training error "
+    "is "
+    f"{views[0].rmse_energy['training']:.1g} meV/atom and the validation error "
+    f"{views[0].rmse_energy['validation']:.1f} meV/atom. {len(few)} labels cannot determine "
+    f"{n_weights} weights. "
+    f"A large sigma E of {positions[1][0]:g} eV/atom does not overfit "
+    f"({views[1].rmse_energy['training']:.1f} and {views[1].rmse_energy['validation']:.1f} "
+    "meV/atom), but both errors are poor. "
+    f"With the forces ({n_forces} components) the errors are "
+    f"{views[3].rmse_energy['training']:.2f} and "
+    f"{views[3].rmse_energy['validation']:.2f} meV/atom as fitted. With the small sigma E the "
+    "training error is "
+    f"{views[2].rmse_energy['training']:.2f} meV/atom, below a validation error of "
+    f"{views[2].rmse_energy['validation']:.2f}: still "
+    "overfitted in the energies, while the stretched bond looks fine, because the forces "
+    "determine it. "
+    "The absence of one sign does not prove that a potential is not overfitted."
 )
 
 # %% [markdown]
 # ## Exercise 2.3 (2): which sigma is best for 100 snapshots? (4 points)
 #
-# *Why:* Judged by the training error alone, the smallest sigma would always look best.
+# *Why:* judged by the training error alone, the smallest sigma would always look best.
 #
-# **Do.** Sweep over $\sigma_E$, the values `SIGMAS`, with the small potential on 100 frames:
-# `sweep({SIGMA_E: SIGMAS}, sizes=[100], config=CLASSROOM, cache=CACHE)`. Keep the table as `table_100`.
-# Then find
+# **Predict.** Sketch on paper how training and validation error of the energies change as $\sigma_E$
+# falls from 0.1 to $10^{-5}$ eV/atom, with forces and without. Where do you expect the best value? *Your guess:* …
 #
-# - `best_sigma_100` (float, eV per atom): the one with the lowest **validation** error of the energies;
-# - `ratios_100` (a `pd.Series` or dict, $\sigma_E$ → number): validation / training error of the energies
-#   for each sigma.
+# **Do.** Sweep over $\sigma_E$ (the values `SIGMAS`) *and* over $\sigma_F$ (its default and 10 eV/Å) with the default potential,
+# `GapConfig()`, on 100 frames; use `engine="jax"` and `cache=CACHE`. `help(sweep)` explains how. All fits of this sweep share one
+# set of kernels (column `method`: "one K_NM"), so the bar soon reaches its end. Then keep
 #
-# It takes about a minute. If you cannot wait, use the **stored result** below, which is the same sweep
-# on 100 and on 200 frames: `table_100` is then its rows with `n_frames == 100`.
+# - `table_100`: the rows with the default $\sigma_F$, and `table_alone`: those with 10 eV/Å;
+# - `ratio_100` and `ratio_alone` (float): validation / training error of the energies at $\sigma_E = 10^{-3}$ eV/atom, with forces and without;
+# - `best_sigma_100` (float, eV/atom): the value that you would use with forces, judged by the **validation** error of the energies;
+# - `plateau_100` (list of float): all values of `SIGMAS` that are as good as the best one *within the noise*, with forces.
+#
+# **What is noise here?** Sixty validation frames are a sample; with sixty others every error would be a
+# little different. The *bootstrap* shows by how much: draw whole trajectories with replacement, again and
+# again, and watch the result scatter. `compare_errors(first, second, TRAJECTORIES)` does so for the
+# difference of two potentials on the same frames, and gives the 95 % interval `low` … `high`. If it contains 0, the
+# two cannot be told apart. `first` and `second` are what `evaluate` returns; the column `model_path` of your
+# table has the models.
+#
+# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
+# sigma with the best one.
+#
+# <details><summary>Hint 1</summary>
+#
+# `sweep({SIGMA_E: SIGMAS, SIGMA_F: [default, 10.0]}, sizes=[100], config=GapConfig(), …)`; the default is `GapConfig().sigma_force_eV_per_A`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `table_100.pivot(index=SIGMA_E, columns="set", values=ENERGY)` has one row for each sigma, and the columns `training` and `validation`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `evaluate(load_potential(path), VALIDATION)` for each path of the rows with `set == "validation"`; then
+# `compare_errors(this, that, TRAJECTORIES)["low"][0]` is the lower end for the energies (row 0).
+#
+# </details>
 
 # %%
-# Stored result: made by `python tools/store_results.py sigmas`, see data/stored.
+# Stored results: made by `python tools/store_results.py sigmas`, see data/stored.
 stored_sigmas = pd.read_csv(STORED / "sigmas.csv")
-SIGMAS = stored_sigmas[SIGMA_E].unique().tolist()  # eV per atom
+stored_noise = pd.read_csv(STORED / "sigma_noise.csv")  # difference from the best sigma
+SIGMAS = sorted(stored_sigmas[SIGMA_E].unique().tolist())  # eV per atom
 print("SIGMAS =", SIGMAS)
-stored_sigmas[[SIGMA_E, "n_frames", "set", ENERGY, FORCES, "method"]].round(5).head(4)
+stored_sigmas[[SIGMA_E, SIGMA_F, "n_frames", "set", "method"]].head(3)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_100 = …
+# table_alone = …
+# ratio_100 = …
+# ratio_alone = …
 # best_sigma_100 = …
-# ratios_100 = …
+# plateau_100 = …
 ### BEGIN SOLUTION
-table_100 = sweep({SIGMA_E: SIGMAS}, sizes=[100], config=CLASSROOM, cache=CACHE)
-errors_100 = table_100.pivot(index=SIGMA_E, columns="set", values=ENERGY)
+config = GapConfig()
+both = sweep(
+    {SIGMA_E: SIGMAS, SIGMA_F: [config.sigma_force_eV_per_A, 10.0]},
+    sizes=[100],
+    config=config,
+    engine="jax",
+    cache=CACHE,
+)
+table_100, table_alone = both[both[SIGMA_F] < 1], both[both[SIGMA_F] > 1]
+errors_100, errors_alone = (
+    table.pivot(index=SIGMA_E, columns="set", values=ENERGY) for table in (table_100, table_alone)
+)
+ratio_100, ratio_alone = (
+    float(errors["validation"][1e-3] / errors["training"][1e-3])
+    for errors in (errors_100, errors_alone)
+)
 best_sigma_100 = float(errors_100["validation"].idxmin())
-ratios_100 = errors_100["validation"] / errors_100["training"]
+models_100 = table_100[table_100["set"] == "validation"].set_index(SIGMA_E)["model_path"]
+judged_100 = {
+    sigma: evaluate(load_potential(path), VALIDATION) for sigma, path in models_100.items()
+}
+noise_100 = {
+    sigma: compare_errors(judged, judged_100[best_sigma_100], TRAJECTORIES).iloc[0]
+    for sigma, judged in judged_100.items()
+}
+plateau_100 = [sigma for sigma, row in noise_100.items() if row["low"] <= 0]
 ### END SOLUTION
 
 # %% [markdown]
-# **Check yourself.** The dotted line is where the validation error is 1.5 times the training error.
+# **Check yourself.** Both figures have the same axes. The dotted line is where the validation error is 1.5 times the training error.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from helpers.sweeps import overfitting_onset
 
-onset = overfitting_onset(table_100)
-print(f"best sigma: {best_sigma_100:g} eV/atom")
-print("validation / training: " + ", ".join(f"{s:g}: {r:.3g}" for s, r in dict(ratios_100).items()))
+print(f"validation / training at 1e-3: {ratio_alone:.3g} without forces, {ratio_100:.3g} with them")
+print(f"best sigma {best_sigma_100:g}, as good within the noise: {sorted(plateau_100)}")
+with style():
+    panels, axes = plt.subplots(1, 2, figsize=(12, 4.8), sharey=True)
+for panel, (name, table) in zip(
+    axes, {"energies alone": table_alone, "with forces": table_100}.items(), strict=True
+):
+    plot_sigma_curve(table, overfitting_onset(table), ax=panel)
+    panel.set_title(f"100 frames, {name}")
+    panel.label_outer()
 with_alt_text(
-    plot_sigma_curve(table_100, onset),
-    "Energy RMSE against sigma E on logarithmic axes, 100 frames. The training error falls all the "
-    "way to small sigmas; the validation error has a minimum of "
-    f"{onset.best_error:.2f} meV/atom at {onset.best_sigma:g} eV/atom and rises on both sides.",
+    panels,
+    "Two panels with energy RMSE against sigma E on logarithmic axes. Left, energies alone: "
+    "training "
+    f"and validation error lie far apart at small sigmas, by a factor of {ratio_alone:.3g} at "
+    "1e-3 "
+    f"eV/atom. Right, with forces: they lie close together, by a factor of {ratio_100:.3g}, and "
+    "the "
+    "validation error is flat over a wide range of sigma.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-3-2", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-# Two points for the best sigma, two for the ratios.
-assert {100} == set(table_100["n_frames"]), "The sweep should use 100 frames."
+# One point each: both ratios, a sigma on the plateau, the plateau itself; one for the sweep.
+assert {100} == set(table_100["n_frames"]) == set(table_alone["n_frames"]), "Use 100 frames."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
 import pandas as _pd
 
 from helpers.frames import data_folder as _data_folder
 
-_name, _value = "sigma_energy_eV_per_atom", "rmse_energy_meV_per_atom"
-_errors = table_100.pivot_table(index=_name, columns="set", values=_value)
-_known = _pd.read_csv(_data_folder() / "stored" / "sigmas.csv").query("n_frames == 100")
-_known = _known.pivot_table(index=_name, columns="set", values=_value)
-_met = 0
-for _sigma, _row in _known.iterrows():
-    for _found in _errors[_np.isclose(_errors.index, _sigma, rtol=0.01)].itertuples():
-        _met += 1
-        _same = abs(_found.training / _row["training"] - 1) < 0.1
-        _same = _same and abs(_found.validation / _row["validation"] - 1) < 0.05
-        assert _same or _sigma < 0.9e-4, (  # below, errors depend on rounding
-            f"sigma {_sigma:g}: training error {_found.training:.3f}, validation error "
-            f"{_found.validation:.3f} instead of {_row['training']:.3f} and {_row['validation']:.3f} "
-            "meV/atom. Is it the small potential (CLASSROOM), with all else as it was?"
+_E, _F, _value = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A", "rmse_energy_meV_per_atom"
+_folder = _data_folder() / "stored"
+_known = _pd.read_csv(_folder / "sigmas.csv").query("n_frames == 100")
+_noise = _pd.read_csv(_folder / "sigma_noise.csv").query("n_frames == 100").set_index(_E)
+
+
+def _errors(table):
+    return table.pivot_table(index=_E, columns="set", values=_value)
+
+
+_right = {}
+for _name, _table, _rows in (
+    ("table_100", table_100, _known[_known[_F] < 1]),
+    ("table_alone", table_alone, _known[_known[_F] > 1]),
+):
+    _mine, _theirs = _errors(_table), _errors(_rows)
+    _pairs = [
+        (_mine["validation"].iloc[_i], _theirs["validation"][_sigma])
+        for _sigma in _theirs.index
+        for _i in _np.flatnonzero(_np.isclose(_mine.index, _sigma, rtol=0.01))
+        if _sigma > 0.9e-4  # below, errors depend on rounding
+    ]
+    _right[_name] = len(_pairs) >= 5 and all(abs(_m / _t - 1) < 0.05 for _m, _t in _pairs)
+    if not _right[_name]:
+        print(
+            f"{_name}: not the errors of GapConfig() on 100 frames, engine='jax', over five or "
+            "more of SIGMAS. Which sigma of the forces do its rows have?"
         )
-assert _met >= 5, f"Sweep over SIGMAS, at least five of them; {_met} are in your table."
-_lowest = _errors["validation"].min()
-_at = _errors["validation"][_np.isclose(_errors.index, float(best_sigma_100), rtol=0.01)]
-_best = len(_at) == 1 and float(_at.iloc[0]) <= 1.005 * _lowest
-_given = {float(k): float(v) for k, v in dict(ratios_100).items()}
-_want = (_errors["validation"] / _errors["training"]).to_dict()
-_ratios = len(_given) == len(_want) and all(
-    any(_np.isclose(s, k, rtol=0.01) and _np.isclose(v, w, rtol=0.02) for s, v in _given.items())
-    for k, w in _want.items()
+_at = {
+    _name: _errors(_rows).loc[1e-3]
+    for _name, _rows in (("100", _known[_known[_F] < 1]), ("alone", _known[_known[_F] > 1]))
+}
+_ratios = all(
+    abs(float(_mine) / (_at[_name]["validation"] / _at[_name]["training"]) - 1) < 0.1
+    for _name, _mine in (("100", ratio_100), ("alone", ratio_alone))
 )
-assert _best or _ratios, (
-    f"best_sigma_100 = {float(best_sigma_100):g} is not where the validation error is lowest, and "
-    "the ratios are not validation / training."
-)
-2.0 * float(_best) + 2.0 * float(_ratios)
+if not _ratios:
+    print("A ratio is validation error / training error of the energies at 1e-3 eV/atom.")
+# Which sigmas the noise leaves open is itself a little open: those near the border may be in or out.
+_best = _noise["rmse"].min()
+_surely_in = _noise.index[(_noise["low"] <= 0) & (_noise["rmse"] < 1.03 * _best)]
+_may_be_in = _noise.index[_noise["low"] <= 0.02 * _best]
+
+
+def _among(sigma, sigmas):
+    return any(_np.isclose(float(sigma), sigmas, rtol=0.01))
+
+
+_choice = _among(best_sigma_100, _may_be_in)
+if not _choice:
+    print(f"best_sigma_100 = {float(best_sigma_100):g} is worse than the best beyond the noise.")
+_plateau = [float(_sigma) for _sigma in plateau_100]
+_flat = all(_among(_sigma, _may_be_in) for _sigma in _plateau)
+_flat = _flat and all(_among(_sigma, _plateau) for _sigma in _surely_in) and len(_plateau) > 0
+if not _flat:
+    print(
+        f"plateau_100: expected {sorted(_surely_in)}, with others up to {sorted(_may_be_in)}: "
+        "those for which 0 lies within low … high of their difference from the best."
+    )
+float(all(_right.values())) + float(_ratios) + float(_choice) + float(_flat)
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# Without forces the training error follows sigma E down to nothing while the validation error stays high. With forces the
+# validation error is flat over one or two powers of ten, so that there is no single best sigma: name the range, and take any value inside it.
+#
+# </details>
+
+
 # %% tags=["discussion"]
-good = errors_100.index[errors_100["validation"] < 1.15 * errors_100["validation"].min()]
-n_validation = len(load_frames("water", "validate"))
+def pairs(errors, sigma):
+    return f"{errors['training'][sigma]:.2g} and {errors['validation'][sigma]:.2g} meV/atom"
+
+
+above = [s for s in SIGMAS if errors_100["training"][s] > errors_100["validation"][s]]
 Markdown(
-    f"**Discussion.** The lowest error, {onset.best_error:.2f} meV/atom, is found at "
-    f"{onset.best_sigma:g} eV/atom, but the curve is flat: everything from {good.min():g} to "
-    f"{good.max():g} eV/atom comes within 15 % of it, because the forces alone already determine the "
-    "energies up to a constant. On the right end even that constant is lost; the left end is "
-    "overfitted. From the best to the smallest sigma the training error falls by a "
-    f"factor of {errors_100['training'][best_sigma_100] / errors_100['training'].min():.0f} while the "
-    "validation error grows by "
+    "**Discussion.** At 1e-3 eV/atom training and validation error are "
+    f"{pairs(errors_alone, 1e-3)} without "
+    f"forces (ratio {ratio_alone:.3g}) and {pairs(errors_100, 1e-3)} with them (ratio "
+    f"{ratio_100:.3g}). "
+    f"With forces the lowest validation error, {errors_100['validation'].min():.2f} meV/atom, "
+    "is found at "
+    f"{best_sigma_100:g} eV/atom, but "
+    + ", ".join(f"{sigma:g}" for sigma in sorted(plateau_100))
+    + " eV/atom cannot be told apart from it: the forces alone "
+    "determine the energies up to a constant. On the right end even that constant is lost; the "
+    "left end is "
+    f"overfitted: from the best to the smallest sigma the training error falls by a factor of "
+    f"{errors_100['training'][best_sigma_100] / errors_100['training'].min():.0f} and the "
+    "validation error rises by "
     f"{100 * (errors_100['validation'].iloc[0] / errors_100['validation'].min() - 1):.0f} %. "
-    f"And an RMSE from {n_validation} frames is itself known to about "
-    f"{100 / np.sqrt(2 * n_validation):.0f} % only (one over the root of {2 * n_validation}): smaller "
-    "differences mean nothing. "
-    "One more thing: we have now used the validation frames to choose a setting. For an honest "
-    "final error a third set of frames is needed, which had no part in anything."
+    "Reporting the minimum of a flat, noisy curve to three digits would be learning by heart "
+    "once more, "
+    "this time of the validation frames. "
+    f"In terms of errors: {best_sigma_100:g} eV/atom allows "
+    f"{1000 * best_sigma_100 / np.sqrt(N_ATOMS):.2g} meV/atom, "
+    f"and the error reached is {errors_100['validation'][best_sigma_100]:.2g} meV/atom. "
+    + (
+        f"For {', '.join(f'{s:g}' for s in above)} eV/atom the *training* error lies above the "
+        "validation error. "
+        "That is no mistake: the two sets hold different frames, some harder than others, and "
+        "with large sigmas nothing is "
+        "learned by heart that could make the training frames the easier ones. "
+        if above
+        else "If in some other fit the *training* error is the larger one, that is no mistake: "
+        "the two sets hold "
+        "different frames, some harder than others, and where nothing is learned by heart the "
+        "training frames need "
+        "not be the easier ones. "
+    )
+    + "One more thing: we have now used the validation frames to choose a setting. An honest "
+    "final error needs a third set of frames, which had no part in anything."
 )
 
 # %% [markdown]
-# ## Exercise 2.3 (3): cutoff, atom_sigma, n_max, l_max (4 points)
+# ## Exercise 2.3 (3): cutoff, atom_sigma, n_max, l_max (6 points)
 #
-# *Why:* Sigmas are not the only settings. Which of the others is worth your time?
+# *Why:* sigmas are not the only settings. Which of the others is worth your time, and can they overfit, too?
 #
 # - `cutoff` (Å): the radius of the neighborhood;
 # - `atom_sigma` (Å): the width of the Gaussians that represent the neighbors;
-# - `n_max`, `l_max`: the number of radial functions and the largest angular momentum: the resolution
+# - `n_max`, `l_max`: the number of radial functions and the largest angular momentum, which are the resolution
 #   in distance and in angle.
 #
-# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3.0 and 3.5 Å (and
-# more, if you have the time) with the small potential on **50** frames. Keep the table as
-# `table_cutoff`, and the value with the lowest validation error of the forces as `best_cutoff`
-# (float, Å).
+# **Predict.** Which of the four changes the error of the forces most? Can a cutoff be too long? *Your guess:* …
+#
+# **Do, first part.** Find out yourself what the cutoff does: sweep `cutoff` over 3, 4 and 5 Å with
+# the small potential, `CLASSROOM`, on **50** frames (`engine="jax"`). Keep the table as `table_cutoff`, and the value with
+# the lowest validation error of the forces as `best_cutoff` (float, Å).
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-3a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_cutoff = …
 # best_cutoff = …
 ### BEGIN SOLUTION
-table_cutoff = sweep({"cutoff": [3.0, 3.5]}, sizes=[50], config=CLASSROOM, cache=CACHE)
+table_cutoff = sweep(
+    {"cutoff": [3.0, 4.0, 5.0]}, sizes=[50], config=CLASSROOM, engine="jax", cache=CACHE
+)
 judged = table_cutoff[table_cutoff["set"] == "validation"].set_index("cutoff")
 best_cutoff = float(judged[FORCES].idxmin())
 ### END SOLUTION
@@ -270,27 +468,29 @@ best_cutoff = float(judged[FORCES].idxmin())
 print(f"best cutoff for the forces: {best_cutoff} Å")
 with_alt_text(
     plot_setting(table_cutoff, "cutoff", FORCES),
-    "Force RMSE of training and validation frames for each cutoff, 50 frames; the best validation "
+    "Force RMSE of training and validation frames for each cutoff, 50 frames; the best "
+    "validation "
     f"error is at {best_cutoff} Å.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-3-3a", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # The best cutoff is the one with the lowest validation error of the forces.
-assert {3.0, 3.5} <= set(table_cutoff["cutoff"]), "Try 3.0 and 3.5 Å."
+assert {3.0, 4.0, 5.0} <= set(table_cutoff["cutoff"]), "Try 3, 4 and 5 Å."
 ### BEGIN HIDDEN TESTS
 import pandas as _pd
 
 from helpers.frames import data_folder as _data_folder
 
 _rows = table_cutoff[(table_cutoff["set"] == "validation") & (table_cutoff["n_frames"] == 50)]
-assert len(_rows) >= 2, "The sweep should use 50 frames."
+assert len(_rows) >= 3, "The sweep should use 50 frames."
 _errors = _rows.set_index("cutoff")["rmse_forces_meV_per_A"]
 _known = _pd.read_csv(_data_folder() / "stored" / "settings.csv")
 _known = _known.query("setting == 'cutoff' and set == 'validation'").set_index("value")
 for _value, _want in _known["rmse_forces_meV_per_A"].items():
     if _value in _errors:
-        assert abs(_errors[_value] / _want - 1) < 0.02, (
-            f"cutoff {_value} Å: validation error {_errors[_value]:.1f} instead of {_want:.1f} meV/Å. "
+        assert abs(_errors[_value] / _want - 1) < 0.05, (
+            f"cutoff {_value} Å: validation error {_errors[_value]:.1f} instead of {_want:.1f} "
+            "meV/Å. "
             "Is it the small potential (CLASSROOM), with all else as it was?"
         )
 assert float(best_cutoff) == _errors.idxmin(), (
@@ -300,28 +500,40 @@ assert float(best_cutoff) == _errors.idxmin(), (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Do, second part.** So many fits take too long for a class, so here is a **stored
-# result**: one setting varied at a time on 50 frames, all others as in `CLASSROOM`. Make
+# **Do, second part.** For the other settings here is a **stored result**: one setting varied at a time on 50
+# frames, all others as in `CLASSROOM`. Make
 #
 # - `best` (dict, setting → value): the value with the lowest validation error of the **forces**;
 # - `effect` (dict, setting → float): the highest divided by the lowest validation error of the forces;
-# - `most_important` (str): the setting with the largest effect.
+# - `most_important` (str): the setting with the largest effect;
+# - `overfitting` (dict, `"n_max"` and `"l_max"` → `pd.Series` or dict, value → float): validation / training
+#   error of the **energies** for each value of the two.
+#
+# <details><summary>Hint</summary>
+#
+# `stored_settings.groupby("setting")` gives one table for each setting; `.pivot(index="value", columns="set", values=ENERGY)` puts training and validation side by side.
+#
+# </details>
 
 # %%
 # Stored result: made by `python tools/store_results.py settings`, see data/stored.
 stored_settings = pd.read_csv(STORED / "settings.csv")
-stored_settings[["setting", "value", "set", ENERGY, FORCES, "peak_memory_MB"]].round(2).head(6)
+stored_settings[["setting", "value", "set", ENERGY, FORCES]].round(2).head(4)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-3b", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # best = …
 # effect = …
 # most_important = …
+# overfitting = …
 ### BEGIN SOLUTION
-best, effect = {}, {}
-for setting, rows in stored_settings[stored_settings["set"] == "validation"].groupby("setting"):
-    found = rows.set_index("value")[FORCES]
-    best[setting] = float(found.idxmin())
-    effect[setting] = float(found.max() / found.min())
+best, effect, overfitting = {}, {}, {}
+for setting, rows in stored_settings.groupby("setting"):
+    forces = rows[rows["set"] == "validation"].set_index("value")[FORCES]
+    best[setting] = float(forces.idxmin())
+    effect[setting] = float(forces.max() / forces.min())
+    if setting in ("n_max", "l_max"):
+        energies = rows.pivot(index="value", columns="set", values=ENERGY)
+        overfitting[setting] = energies["validation"] / energies["training"]
 most_important = max(effect, key=effect.get)
 ### END SOLUTION
 
@@ -329,20 +541,32 @@ most_important = max(effect, key=effect.get)
 for setting in sorted(effect, key=effect.get, reverse=True):
     print(f"{setting:10} best {best[setting]:g}, worst / best error {effect[setting]:.2f}")
 print(f"most important: {most_important}")
+for setting, ratios in overfitting.items():
+    values = ", ".join(f"{value:g}: {ratio:.2f}" for value, ratio in dict(ratios).items())
+    print(f"energies, validation / training for each {setting}: {values}")
 with style():
-    panels, axes = plt.subplots(2, 2, figsize=(11, 8))
-for panel, (setting, rows) in zip(axes.flat, stored_settings.groupby("setting"), strict=True):
-    plot_setting(rows.rename(columns={"value": setting}), setting, FORCES, ax=panel)
-    panel.set_title(f"{setting} (stored result)")
+    panels, axes = plt.subplots(2, 4, figsize=(13, 7.6), sharey="row")
+for column, (setting, rows) in zip(axes.T, stored_settings.groupby("setting"), strict=True):
+    for panel, quantity in zip(column, (FORCES, ENERGY), strict=True):
+        plot_setting(rows.rename(columns={"value": setting}), setting, quantity, ax=panel)
+        panel.set_title(setting if quantity == FORCES else "")
+        panel.set_ylabel(
+            panel.get_ylabel().replace("RMSE", "forces" if quantity == FORCES else "energies")
+        )
+        panel.label_outer()
+        if panel is not axes[0, 0]:
+            panel.get_legend().remove()
 with_alt_text(
     panels,
-    "Four panels: force RMSE of training and validation against atom_sigma, cutoff, l_max and n_max. "
+    "Two rows of four panels, with one y-axis for each row: RMSE of forces and of energies, "
+    "training and "
+    "validation, against atom_sigma, cutoff, l_max and n_max. "
     + ", ".join(f"{name}: best at {best[name]:g}" for name in sorted(best))
     + ".",
 )
 
-# %% nbgrader={"grade": true, "grade_id": "test2-3-3b", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# One point each: the best values, the effects, the most important setting.
+# %% nbgrader={"grade": true, "grade_id": "test2-3-3b", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# One point each: the best values, the effects, the most important setting, the ratios.
 assert set(best) == set(effect) == {"cutoff", "atom_sigma", "n_max", "l_max"}, "Four settings."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
@@ -351,122 +575,213 @@ import pandas as _pd
 from helpers.frames import data_folder as _data_folder
 
 _all = _pd.read_csv(_data_folder() / "stored" / "settings.csv")
-_rows = _all[_all["set"] == "validation"]
-_lowest, _effect = {}, {}
-for _setting, _part in _rows.groupby("setting"):
-    _values = _part.set_index("value")["rmse_forces_meV_per_A"]
+_lowest, _effect, _ratios = {}, {}, {}
+for _setting, _part in _all.groupby("setting"):
+    _values = _part[_part["set"] == "validation"].set_index("value")["rmse_forces_meV_per_A"]
     _lowest[_setting] = float(_values.idxmin())
     _effect[_setting] = float(_values.max() / _values.min())
+    _both = _part.pivot(index="value", columns="set", values="rmse_energy_meV_per_atom")
+    _ratios[_setting] = (_both["validation"] / _both["training"]).to_dict()
 _score = float(all(_np.isclose(float(best[s]), v) for s, v in _lowest.items()))
 _score += float(all(_np.isclose(float(effect[s]), v, rtol=0.01) for s, v in _effect.items()))
 _score += float(str(most_important) == max(_effect, key=_effect.get))
+_given = {k: {float(v): float(r) for v, r in dict(x).items()} for k, x in overfitting.items()}
+_same = {"n_max", "l_max"} <= set(_given) and all(
+    set(_given[_s]) == set(_ratios[_s])
+    and all(_np.isclose(_given[_s][_v], _r, rtol=0.01) for _v, _r in _ratios[_s].items())
+    for _s in ("n_max", "l_max")
+)
+if not _same:
+    print("overfitting: validation / training error of the energies, for n_max and for l_max.")
+_score += float(_same)
 assert _score > 0, (
-    "None is right. Take the rows with set == 'validation', column rmse_forces_meV_per_A, group "
-    "them by setting, and compare the highest with the lowest."
+    "None is right. Group the table by setting, and compare the highest with the lowest "
+    "validation error of the forces."
 )
 float(_score)
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# **Question** (1 point, marked by hand). Can `n_max` and `l_max` cause overfitting? Argue with the
+# energies: what happens to the training error, what to the validation error, and how sure are you?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-3", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
+# Yes, in principle: a finer basis describes more details, so that the same frames can be fitted more closely. From the
+# coarse to the middle values both errors fall, which is underfitting that goes away. At the finest values
+# the validation error of the energies no longer falls, while validation / training has grown. The change is
+# of the size of the noise of 60 frames, so the table hints at overfitting and does not prove it. It does prove that the
+# finest basis brings nothing for the energies.
+#
+# === BEGIN MARK SCHEME ===
+# - 1 point: an answer that compares training with validation errors of the energies (the ratio grows with a finer basis
+#   while the validation error stops falling), with or without the doubt that the last step is within the noise.
+# === END MARK SCHEME ===
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution the forces hardly gain, and in the energies the two errors drift apart while the validation error stands still.
+#
+# </details>
+
 # %% tags=["discussion"]
-price = stored_settings.query("setting == 'n_max' and set == 'validation'").set_index("value")
 far = stored_settings.query("setting == 'cutoff'").pivot(
     index="value", columns="set", values=FORCES
 )
+longest = far.index.max()
+fine = {
+    name: stored_settings.query("setting == @name").pivot(
+        index="value", columns="set", values=ENERGY
+    )
+    for name in ("n_max", "l_max")
+}
 narrower = {}
 for setting, rows in stored_settings[stored_settings["set"] == "validation"].groupby("setting"):
     all_but_worst = rows[FORCES].sort_values().iloc[:-1]
     narrower[setting] = all_but_worst.max() / all_but_worst.min()
 Markdown(
-    "**Discussion.** The angular and radial resolution decide which structures the potential can distinguish: "
-    f"`{most_important}` changes the error by a factor of {effect[most_important]:.1f}. Such "
-    "factors depend on the range that was tried, though. Without the worst value of each they would be "
+    "**Discussion.** Angular and radial resolution decide which structures the potential can "
+    "distinguish: "
+    f"`{most_important}` changes the error of the forces by a factor of "
+    f"{effect[most_important]:.1f}. Such "
+    "factors depend on the range that was tried: without the worst value of each they are "
     + ", ".join(f"{factor:.1f} (`{name}`)" for name, factor in narrower.items())
-    + ". A coarse basis "
-    "is bad for training and validation frames alike: this is underfitting, and no choice of sigma helps. "
-    "A finer basis costs memory, and time in every step of dynamics: the fit took "
-    + " and ".join(f"{price['peak_memory_MB'][n]:.0f} MB with `n_max` {n}" for n in (4, 8))
-    + ", for the same 50 frames. A cutoff can be too long as well as too short: from 3.5 to 4.5 Å the "
-    f"validation error rises from {far['validation'][3.5]:.0f} to {far['validation'][4.5]:.0f} meV/Å, "
-    f"and the training error as much, from {far['training'][3.5]:.0f} to {far['training'][4.5]:.0f}. So "
-    "this is underfitting, too: the same `n_max` radial functions must cover a longer range, and the "
-    "many far neighbors outweigh the few near ones in a SOAP vector of length 1. A longer cutoff "
-    "needs a larger `n_max`."
+    + ". A coarse basis is bad for training and validation frames alike: this is underfitting, "
+    "and no choice of "
+    "sigma helps. **Can they overfit?** "
+    + " ".join(
+        f"From `{name}` {table.index[-2]:g} to {table.index[-1]:g} the training error of the "
+        "energies goes from "
+        f"{table['training'].iloc[-2]:.2f} to {table['training'].iloc[-1]:.2f} meV/atom, the "
+        "validation error from "
+        f"{table['validation'].iloc[-2]:.2f} to {table['validation'].iloc[-1]:.2f}."
+        for name, table in fine.items()
+    )
+    + " Differences of this size are within the noise of 60 frames: a hint, no proof. "
+    "The forces keep an eye on "
+    "the details; with energies alone a fine basis would overfit at once, as the sliders showed. "
+    f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
+    "the validation error of the "
+    f"forces goes from {far['validation'][best['cutoff']]:.0f} to "
+    f"{far['validation'][longest]:.0f} meV/Å, "
+    f"the training error from {far['training'][best['cutoff']]:.0f} to "
+    f"{far['training'][longest]:.0f}. Both rise, so this "
+    "is underfitting: the same `n_max` radial functions must cover a longer range, and many "
+    "far neighbors "
+    "outweigh the few near ones in a SOAP vector of length 1. A longer cutoff needs a larger "
+    "`n_max`."
 )
 
 # %% [markdown]
 # ## Exercise 2.3 (4): and with 200 snapshots? (3 points)
 #
-# *Why:* is overfitting a fault of the settings, or of too little data?
+# *Why:* is overfitting a fault of the settings, or of too little data? And is 200 better than 100 at all?
 #
-# **Do.** The same sweep over `SIGMAS` as in (2) on 200 frames (or the **stored result**,
-# `stored_sigmas`, its rows with `n_frames == 200`): `table_200`, `best_sigma_200` (float, eV per atom), and the ratio validation / training of the energies at $\sigma_E = 10^{-4}$ eV per
-# atom for both sizes: `ratio_at_100` and `ratio_at_200` (float). Is the potential more or less overfitted with 200 frames?
+# **Predict.** You take your best sigma to 200 frames. By how much will the validation error of the energies fall, more or less than its noise? *Your guess:* …
+#
+# **Do.** Train the default potential with your `best_sigma_100` on 200 frames (a sweep with a single value will do, `engine="jax"`), keep its table as
+# `table_200`, and compare it with your potential of 100 frames:
+#
+# - `gain` (float, meV/atom): validation RMSE of the energies with 100 frames minus that with 200, at this sigma;
+# - `gain_low`, `gain_high` (float, meV/atom): its 95 % interval from `compare_errors`;
+# - `significant` (bool): whether it can be told from zero.
+#
+# The **stored results** hold the sweep on 200 frames and, in `stored_gain`, the comparison for every sigma.
+
+# %%
+stored_gain = pd.read_csv(STORED / "sigma_gain.csv")  # 100 frames minus 200, for each sigma
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-4", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_200 = …
-# best_sigma_200 = …
-# ratio_at_100 = …
-# ratio_at_200 = …
+# gain = …
+# gain_low = …
+# gain_high = …
+# significant = …
 ### BEGIN SOLUTION
-table_200 = sweep({SIGMA_E: SIGMAS}, sizes=[200], config=CLASSROOM, cache=CACHE)
-errors_200 = table_200.pivot(index=SIGMA_E, columns="set", values=ENERGY)
-best_sigma_200 = float(errors_200["validation"].idxmin())
-ratio_at_100 = float(ratios_100[1e-4])
-ratio_at_200 = float(errors_200["validation"][1e-4] / errors_200["training"][1e-4])
+table_200 = sweep(
+    {SIGMA_E: [best_sigma_100]}, sizes=[200], config=GapConfig(), engine="jax", cache=CACHE
+)
+model_200 = table_200["model_path"].iloc[0]
+compared = compare_errors(
+    judged_100[best_sigma_100], evaluate(load_potential(model_200), VALIDATION), TRAJECTORIES
+)
+gain, gain_low, gain_high = map(float, compared.loc[0, ["difference", "low", "high"]])
+significant = not gain_low <= 0 <= gain_high
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-4-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-print(f"best sigma: {best_sigma_100:g} eV/atom on 100 frames, {best_sigma_200:g} on 200")
-print(f"validation / training at 1e-4: {ratio_at_100:.2f} on 100 frames, {ratio_at_200:.2f} on 200")
+print(
+    f"100 frames minus 200, at {best_sigma_100:g} eV/atom: {gain:+.3f} meV/atom, 95 % interval "
+    f"{gain_low:+.3f} to {gain_high:+.3f}: " + ("significant" if significant else "not significant")
+)
 with_alt_text(
-    plot_sigma_curve(pd.concat([table_100, table_200], ignore_index=True)),
-    "Energy RMSE against sigma E for 100 frames (solid) and 200 frames (dashed). At small sigmas the "
-    "gap between training and validation is narrower with 200 frames: validation / training at "
-    f"1e-4 eV/atom is {ratio_at_100:.1f} with 100 and {ratio_at_200:.1f} with 200.",
+    plot_sigma_curve(stored_sigmas[stored_sigmas[SIGMA_F] < 1]),
+    "Energy RMSE against sigma E with forces, for 100 frames (solid) and 200 frames (dashed), "
+    "stored. "
+    "At small sigmas the distance between training and validation is smaller with 200 frames; "
+    "on the plateau "
+    "the curves nearly coincide.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test2-3-4", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# One point for the best sigma at 200 frames, one for each ratio.
-assert {200} == set(table_200["n_frames"]), "The sweep should use 200 frames."
+# One point each: the gain, its interval, the conclusion.
+assert {200} == set(table_200["n_frames"]), "The potential should know 200 frames."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
 import pandas as _pd
 
 from helpers.frames import data_folder as _data_folder
 
-_name, _value = "sigma_energy_eV_per_atom", "rmse_energy_meV_per_atom"
-_all = _pd.read_csv(_data_folder() / "stored" / "sigmas.csv")
-_known = _all.pivot_table(index=["n_frames", _name], columns="set", values=_value)
-_ratio = _known["validation"] / _known["training"]
-_errors = table_200.pivot_table(index=_name, columns="set", values=_value)["validation"]
-_pairs = [
-    (_found, _want)
-    for _sigma, _want in _known["validation"][200].items()
-    if _sigma > 0.9e-4  # below, errors depend on rounding
-    for _found in _errors[_np.isclose(_errors.index, _sigma, rtol=0.01)]
-]
-_sound = len(_pairs) >= 5 and all(abs(f / w - 1) < 0.05 for f, w in _pairs)
-if not _sound:
+_E = "sigma_energy_eV_per_atom"
+_gains = _pd.read_csv(_data_folder() / "stored" / "sigma_gain.csv")
+_rows = _gains[_np.isclose(_gains[_E], float(best_sigma_100), rtol=0.01)]
+assert len(_rows) == 1, f"best_sigma_100 = {float(best_sigma_100):g} is not one of SIGMAS."
+_row = _rows.iloc[0]
+_width = float(_row["high"] - _row["low"])
+_gain = abs(float(gain) - _row["difference"]) < 0.15 * _width
+_low, _high = float(gain_low), float(gain_high)
+_interval = abs(_low - _row["low"]) < 0.2 * _width and abs(_high - _row["high"]) < 0.2 * _width
+_follows = bool(significant) == (not _low <= 0 <= _high) and _low < _high
+if not (_gain and _interval and _follows):
     print(
-        "table_200 is not a sweep of the small potential on 200 frames over SIGMAS, five at least."
+        f"Expected {_row['difference']:+.3f} meV/atom, 95 % interval {_row['low']:+.3f} to "
+        f"{_row['high']:+.3f}: the energies (first row) of compare_errors(100 frames, 200 "
+        "frames). "
+        "Significant is what excludes zero."
     )
-_at = _errors[_np.isclose(_errors.index, float(best_sigma_200), rtol=0.01)]
-_score = float(_sound and len(_at) == 1 and float(_at.iloc[0]) <= 1.005 * _errors.min())
-_score += float(_np.isclose(float(ratio_at_100), _ratio[100, 1e-4], rtol=0.1))
-_score += float(_np.isclose(float(ratio_at_200), _ratio[200, 1e-4], rtol=0.1))
-assert _score > 0, (
-    f"Expected ratios near {_ratio[100, 1e-4]:.2f} and {_ratio[200, 1e-4]:.2f} at 1e-4 eV/atom: "
-    "validation error divided by training error."
-)
-float(_score)
+float(_gain) + float(_interval) + float(_follows and _interval)
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# On the plateau twice the frames change the error of the energies by little, and one has to look at the interval to know whether at all. At the
+# smallest sigmas 200 frames are clearly less overfitted than 100.
+#
+# </details>
+
 # %% tags=["discussion"]
+with_forces = stored_sigmas[stored_sigmas[SIGMA_F] < 1].pivot(
+    index=[SIGMA_E, "n_frames"], columns="set", values=ENERGY
+)
+ratios = with_forces["validation"] / with_forces["training"]
+force_row = compared.loc[1]
 Markdown(
-    f"**Discussion.** Less: validation / training is {ratio_at_100:.1f} with 100 frames and "
-    f"{ratio_at_200:.1f} with 200. The best sigma is {best_sigma_100:g} eV/atom with 100 frames and "
-    f"{best_sigma_200:g} with 200, but the minimum is flat, and its place uncertain. More frames leave fewer ways to fit all "
-    "of them exactly and still be wrong between them."
+    f"**Discussion.** At {best_sigma_100:g} eV/atom the error of the energies changes by "
+    f"{gain:+.2f} meV/atom (95 % "
+    f"interval {gain_low:+.2f} to {gain_high:+.2f}): "
+    + ("more than noise. " if significant else "this cannot be told from nothing. ")
+    + f"For the forces it is {force_row['difference']:+.1f} meV/Å "
+    f"({force_row['low']:+.1f} to {force_row['high']:+.1f}). "
+    "The interval of the difference is narrower than that of either error, because both "
+    "potentials meet the same easy and hard "
+    "frames. Where the settings overfit, more data helps clearly: validation / training at "
+    "1e-4 eV/atom is "
+    f"{ratios[1e-4, 100]:.2f} with 100 frames and {ratios[1e-4, 200]:.2f} with 200. On the "
+    "plateau it is "
+    f"{ratios[best_sigma_100, 100]:.2f} and {ratios[best_sigma_100, 200]:.2f}. More frames "
+    "leave fewer ways to fit all "
+    "of them closely and still be wrong between them."
 )
 
 # %% [markdown]
@@ -479,36 +794,29 @@ Markdown(
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-5", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Choose settings by the error on frames that had no part in the fit, never by the training error,
-# which always prefers the smallest sigma. The optimum of sigma is broad: start near the error that you
-# expect, and sweep; it is nearly free. With twice the frames the gap between training and validation
-# narrows: a small sigma overfits less. Where both errors are equal and high, first see whether a
+# which always prefers the smallest sigma. Start with a sigma that allows about the error you expect (for energies
+# $\sigma_E/\sqrt N$ per atom), and sweep, which costs next to nothing; usually a whole range is equally good, and any value in it will do. With twice
+# the frames the distance between training and validation error becomes smaller: a small sigma overfits less. Where both errors are equal and high, first see whether a
 # smaller sigma lowers both; if not, the description is too coarse (`n_max`, `l_max`, cutoff), and
-# no choice of sigma helps. And if you try many settings on the same validation frames, you adapt
+# no choice of sigma helps. Before you believe a difference, compare it with its noise. And if you try many settings on the same validation frames, you adapt
 # to them: keep a third set for the final number.
 #
 # === BEGIN MARK SCHEME ===
-# - 1 point: choose by the validation error; an optimum between over- and underfitting.
-# - 1 point: more data reduces overfitting (narrower gap, less sensitive to sigma).
+# - 1 point: choose by the validation error; an optimum (or a plateau) between over- and underfitting.
+# - 1 point: more data reduces overfitting (smaller distance, less sensitive to sigma).
 # - 1 point: one warning with a reason: tuning on the validation set, correlated frames, training error
-#   as a measure, a coarse basis, which no sigma can compensate.
+#   as a measure, differences within the noise, a coarse basis, which no sigma can compensate.
 # === END MARK SCHEME ===
 
 # %% tags=["discussion"]
-forces = {
-    n: t[t["set"] == "validation"].set_index(SIGMA_E)[FORCES]
-    for n, t in ((100, table_100), (200, table_200))
-}
 Markdown(
-    "**Discussion.** At 1e-4 eV/atom the validation error falls with twice the frames, from "
-    f"{errors_100['validation'][1e-4]:.2f} to {errors_200['validation'][1e-4]:.2f} meV/atom. With a "
-    f"sensible sigma nothing changes ({errors_100['validation'].min():.2f} and "
-    f"{errors_200['validation'].min():.2f} meV/atom at best, each known to about "
-    f"{100 / np.sqrt(2 * n_validation):.0f} %): there the model is the limit, as in "
-    f"lesson 03. The best sigma, {best_sigma_100:g} and {best_sigma_200:g} eV/atom, is many times the "
-    "error that is reached: the optimum is broad, and sigma does not predict the error. At the smallest sigma more frames do harm: the fit must reproduce twice as many energies "
-    "exactly with the same few weights, and the error of the forces grows, "
-    f"{forces[100].iloc[0]:.0f} meV/Å with 100 frames and {forces[200].iloc[0]:.0f} with 200. A good "
-    "sigma and more data both reduce overfitting, but choosing sigma costs no DFT calculation."
+    "**Discussion.** The two remedies differ in price: a good sigma costs no DFT calculation, "
+    "100 more frames cost "
+    "100 of them. And they act at different places: sigma and data reduce overfitting, while "
+    "the error on the plateau "
+    f"({with_forces['validation'][best_sigma_100, 100]:.2f} meV/atom with 100 frames, "
+    f"{with_forces['validation'][best_sigma_100, 200]:.2f} with 200) "
+    "falls slowly, because there the model is the limit, as in lesson 03."
 )
 
 # %% [markdown]
@@ -517,18 +825,18 @@ Markdown(
 # *Why:* the best $\sigma_E$ depends on $\sigma_F$, because their ratio sets the relative weight of
 # energies and forces.
 #
-# A sweep over $\sigma_E$ and $\sigma_F$ costs no further fit. Sweep over `SIGMA_E` with the values
-# 1e-4, 1e-3, 1e-2 and over `"sigma_force_eV_per_A"` with 0.003, 0.012, 0.3 on 100 frames, and keep the
-# table as `table_both`. Which of the two matters more for the energies? (If you skip it, *Run All* stops
+# Sweep over `SIGMA_E` with the values 1e-4, 1e-3, 1e-2 and over `SIGMA_F` with 0.003, 0.012, 0.3, with the small
+# potential on 100 frames (`engine="jax"`), and keep the table as `table_both`. Which of the two matters more for the energies? (If you skip it, *Run All* stops
 # here and *Validate* names its test. Only the summary follows, and you lose no points.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_both = …
 ### BEGIN SOLUTION
 table_both = sweep(
-    {SIGMA_E: [1e-4, 1e-3, 1e-2], "sigma_force_eV_per_A": [0.003, 0.012, 0.3]},
+    {SIGMA_E: [1e-4, 1e-3, 1e-2], SIGMA_F: [0.003, 0.012, 0.3]},
     sizes=[100],
     config=CLASSROOM,
+    engine="jax",
     cache=CACHE,
 )
 ### END SOLUTION
@@ -538,12 +846,13 @@ from helpers.sweeps import rank_effects
 
 effects = rank_effects(table_both)
 with style():
-    both, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
-plot_heat_map(table_both, "sigma_force_eV_per_A", SIGMA_E, ax=left)
+    both_panels, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
+plot_heat_map(table_both, SIGMA_F, SIGMA_E, ax=left)
 plot_effects(effects, ax=right)
 with_alt_text(
-    both,
-    "Left: a map of the validation error of the energies over both sigmas. Right: how much worse the "
+    both_panels,
+    "Left: a map of the validation error of the energies over both sigmas. Right: how much "
+    "worse the "
     "worst value of each sigma is than its best; "
     + ", ".join(f"{row.setting} {100 * (row.effect - 1):.0f} %" for row in effects.itertuples())
     + ".",
@@ -563,18 +872,21 @@ assert (_rows.groupby(_names).size() >= 1).sum() >= 9, "Three values of each: ni
 larger, smaller = effects.itertuples()
 Markdown(
     f"**Discussion.** `{larger.setting}` matters more: its worst value, {larger.worst}, gives "
-    f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` it is "
+    f"{larger.effect:.2f} times the error of its best, {larger.best}; for `{smaller.setting}` "
+    "it is "
     f"{smaller.effect:.2f} times. What counts is the ratio of the two sigmas, which sets the "
-    "relative weight of energies and forces, so this result also depends on the range that was tried."
+    "relative weight of energies and forces, so this result also depends on the range that was "
+    "tried."
 )
 
 # %% [markdown]
 # ## Summary
 #
 # - Overfitting: validation error well above training error, and rising while the latter falls.
-# - The optimum of sigma is broad: start near the error that you expect, and sweep; it is nearly free.
+# - $\sigma_E$ allows an error of $\sigma_E/\sqrt N$ per atom. Its optimum is a plateau: name the range, and do not trust the third digit of a minimum.
+# - A difference counts when it exceeds its noise; the bootstrap over trajectories shows how large that is.
 # - The basis (`n_max`, `l_max`) and the cutoff decide what can be learned, and what it costs.
-# - More data and a larger sigma both reduce overfitting.
+# - Forces, more frames and a larger sigma all reduce overfitting.
 #
 # ## Quiz
 #
@@ -582,7 +894,7 @@ Markdown(
 #
 #    <details><summary>Answer</summary>
 #
-#    A larger $\sigma_E$ (it is overfitted); more frames would help, too.
+#    A larger $\sigma_E$, because the energies are overfitted; more frames or forces would help as well.
 #
 #    </details>
 #
@@ -603,7 +915,15 @@ Markdown(
 #
 #    </details>
 #
-# 4. You tried a thousand settings and report the best validation error. What is wrong?
+# 4. A box of 192 atoms is fitted with $\sigma_E = 2$ meV. Which error per atom does that allow?
+#
+#    <details><summary>Answer</summary>
+#
+#    $2/\sqrt{192} = 0.14$ meV/atom.
+#
+#    </details>
+#
+# 5. You tried a thousand settings and report the best validation error. What is wrong?
 #
 #    <details><summary>Answer</summary>
 #

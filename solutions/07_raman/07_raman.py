@@ -371,13 +371,13 @@ Markdown(
 #
 # *Why:* this is what a spectroscopist would compare with an experiment.
 #
-# Your ten picoseconds give a spectrum with a wide error band. **Stored results:** eight runs of 10 ps of liquid water at
-# 300 K, and eight of ice at 250 K, made in the same way with the stored models (`python tools/store_results.py
-# trajectory`). Lesson 05 showed how easily a small box freezes unnoticed, so the next cell first says what each of these
+# Your ten picoseconds give a spectrum with a wide error band. **Stored results:** several longer runs of liquid water at
+# 300 K and of ice at 200 K, made in the same way with the stored models (`python tools/store_results.py
+# liquid ice`). Lesson 05 showed how easily a small box freezes unnoticed, so the next cell first says what each of these
 # runs is.
 
 # %%
-phases = pd.read_csv(STORED / "phases.csv")
+phases = pd.concat([pd.read_csv(STORED / f"phases_{name}.csv") for name in ("liquid", "ice")])
 numbers = [name for name in Phase.__dataclass_fields__]
 phases["verdict"] = [Phase(**row).verdict for row in phases[numbers].to_dict("records")]
 columns = ["mean_temperature_K", "tetrahedral_order", "first_minimum_OO", "diffusion_A2_per_ps"]
@@ -446,9 +446,9 @@ with style():
     figure, ax = plt.subplots(figsize=(11, 6))
 plot_raman_comparison(
     {
-        "liquid water, 300 K (8 × 10 ps)": spectrum,
-        "ice, 250 K (8 × 10 ps)": ice_spectrum,
-        "your own runs (4 × 2.5 ps)": own_spectrum,
+        f"liquid water at 300 K ({len(liquid_alphas)} stored runs)": spectrum,
+        f"ice at 200 K ({len(ice_alphas)} stored runs)": ice_spectrum,
+        "liquid water, your own runs": own_spectrum,
     },
     ax=ax,
     from_per_cm=1000,
@@ -751,7 +751,7 @@ print("\n".join(f"{name:30}  {value}" for name, value in rows.items()))
 with style():
     figure, ax = plt.subplots(figsize=(11, 6))
 plot_raman_comparison(
-    {"your own runs": own_spectrum, "eight stored runs of 10 ps": spectrum},
+    {"your own runs": own_spectrum, "longer, stored runs": spectrum},
     ax=ax,
     from_per_cm=1000,
     title="Your Raman spectrum of liquid water (VV)",

@@ -22,7 +22,7 @@ from ase import units
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
-from helpers import evaluate, fit_gap, load_frames, load_potential, read_frames
+from helpers import evaluate, fit_gap, load_frames, load_potential, own_or_stored, read_frames
 from helpers.frames import data_folder
 from helpers.gap import CLASSROOM, fit_committee
 from helpers.md import (
@@ -49,7 +49,7 @@ FAILING = read_frames(data_folder() / "stored" / "failing_run.xyz")
 #
 # A Gaussian process is most easily understood in one dimension. The dashed curve below is the truth, the
 # energy of two particles at a distance $r$. The dots are the data: there are none below 2.4 Å.
-# Each of the three colored curves is a sparse Gaussian process with other sparse points. Before you run the
+# Each of the three colored curves is a sparse Gaussian process (lesson 02) with other sparse points. Before you run the
 # cell: what will the curves do to the left of the data?
 
 # %%
@@ -101,13 +101,14 @@ with_alt_text(
 #
 # Between the data the curves agree with each other and with the truth. Left of the data they follow the slope for a
 # while, for about one length scale of the kernel, and then return towards zero. They part from each other, but far less than from
-# the truth; and even the gray band misses it, because the steep wall was not expected from what the data showed.
+# the truth. Even the gray band misses it: nothing in the data suggested so steep a wall.
 #
 # </details>
 #
 # ## Theory in one paragraph
 #
-# Where there is no data, a Gaussian process returns to its prior mean, which is zero. Its own measure of doubt is
+# Where there is no data, a Gaussian process returns to its prior mean. For a potential that is zero: the mean energy per
+# atom of the training frames, as if nothing interacted. The uncertainty that the Gaussian process itself expects is
 # the posterior standard deviation, the gray band of the figure:
 #
 # $$\sigma^2(x) = k(x, x) - \mathbf k(x)^\top \left( \mathbf K + \sigma_n^2 \mathbf 1 \right)^{-1} \mathbf k(x)$$
@@ -120,7 +121,7 @@ with_alt_text(
 # \alpha^2 = \frac{\sum (\bar F - F_\text{DFT})^2}{\sum s^2}$$
 #
 # ($F$ and $s$ in eV/Å). The **calibration factor** $\alpha$ (no unit) is measured on labeled frames: a committee whose
-# members resemble each other is too sure of itself, and then $\alpha > 1$ ([Musil et al.,
+# members resemble each other underestimates its errors, and then $\alpha > 1$ ([Musil et al.,
 # 2019](https://doi.org/10.1021/acs.jctc.8b00959)).
 
 # %% [markdown]
@@ -140,7 +141,8 @@ print(evaluate(potential, VALIDATION))
 # **Predict.** Two water molecules are pushed together until their oxygen atoms are 1.5 Å apart. The
 # true energy rises by many eV. What will the curve of a potential look like that has never seen such a pair? Sketch it.
 #
-# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`).
+# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`). The same is done for your
+# potential of lesson 02 (`scan_own`), which had five times as many frames, to be shown in the figure.
 #
 # - `closest_training_A` (float): the shortest O–O distance in all frames of `TRAIN`, Å;
 # - `edge_A` (float): where the energy turns over: the O–O distance, Å, of the highest point before the
@@ -164,7 +166,9 @@ print(evaluate(potential, VALIDATION))
 # </details>
 
 # %% tags=["measured"]
+own_path = own_or_stored("../02_train_gap/gap.xml", data_folder() / "stored" / "gap.xml")
 scan = scan_close_contact(potential, START)
+scan_own = scan_close_contact(own_path, START)
 scan.head(3)
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-1", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -185,14 +189,16 @@ barrier_kT = float((far.max() - far.min()) / (units.kB * 600))
 # %% nbgrader={"grade": false, "grade_id": "ex8-1-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"shortest O–O distance of the training frames: {closest_training_A:.2f} Å")
 print(f"the energy turns over at {edge_A:.2f} Å, {barrier_kT:.1f} k_B T above its minimum")
-ax = plot_close_contact({"20 training frames": scan}, closest_A=closest_training_A)
+scans = {"20 training frames": scan, "lesson 02": scan_own}
+ax = plot_close_contact(scans, closest_A=closest_training_A)
 ax.axvline(edge_A, color=RED, ls=":", label="edge")
 ax.set_ylim(-0.5, 3)
 ax.legend(fontsize=11)
 with_alt_text(
     ax,
     f"Energy of two molecules against their O–O distance. Below {closest_training_A:.2f} Å, where "
-    f"there is no data, it rises a little, turns over at {edge_A:.2f} Å and falls again.",
+    f"there is no data, that of the potential with 20 training frames rises a little, turns over at {edge_A:.2f} Å and "
+    f"falls again; that of lesson 02 reaches {scan_own['energy_eV'].max():.1f} eV at most.",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "test8-1", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -227,15 +233,49 @@ float(sum(_right))
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# **And the truth?** `load_frames("water", "dimer")` holds two isolated molecules at 15 distances in two orientations, with
+# DFT energies: one points a hydrogen at the oxygen of the other (a hydrogen bond), or the oxygens face each other with their
+# lone pairs. The next cell compares what it costs to bring them closer than 4 Å. (For the potentials this is a hard test,
+# since their training frames contain no molecule without neighbors.)
+
+# %%
+dimers = load_frames("water", "dimer")
+potentials = {"20 training frames": potential, "lesson 02": load_potential(own_path)}
+with style():
+    figure, panels = plt.subplots(1, 2, figsize=(13, 5), sharey=True)
+for ax, orientation in zip(panels, ("hydrogen_bond", "lone_pairs"), strict=True):
+    pairs = [atoms for atoms in dimers if atoms.info["orientation"] == orientation]
+    curves = {"DFT": [atoms.info["dft_energy"] for atoms in pairs]}
+    for name, one in potentials.items():
+        curves[name] = [energy for energy, _ in one.predict_frames(pairs)]
+    distance_A = [atoms.info["distance_A"] for atoms in pairs]
+    tables = {
+        name: pd.DataFrame(
+            {"distance_A": distance_A, "energy_eV": np.array(energies) - energies[-1]}
+        )
+        for name, energies in curves.items()
+    }
+    plot_close_contact(tables, ax=ax)
+    ax.set(title=orientation.replace("_", " "), ylim=(-1.5, 5), ylabel="energy, eV (0 at 4 Å)")
+at_2_A = {name: float(t["energy_eV"][t["distance_A"] == 2.0].iloc[0]) for name, t in tables.items()}
+with_alt_text(
+    figure,
+    "Energy of two isolated molecules against their O–O distance, in two orientations. DFT rises steeply below "
+    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 2 Å: "
+    + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_2_A.items())
+    + ".",
+)
+
+# %% [markdown]
 # **Explain** (2 points, marked by hand). Why does the energy fall where it should rise? Use the picture at the
 # top. And why did no error in lessons 02 to 04 warn you?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Below the shortest distance of the training frames there is no data. The repulsion that the potential learned
-# between 2.5 and 3 Å is continued for about one length scale of the kernel; further in, the kernels to all sparse
-# points fade, and the prediction goes back to its prior, zero. Training and validation frames come
-# from the same distribution: both avoid short distances because the true energy is high there. So no
-# validation frame asks for what the potential does not know.
+# between 2.5 and 3 Å is continued for about one length scale of the kernel. Further in, the environments resemble none of the
+# sparse points any more, the kernels to them become small, and the prediction goes back towards its prior, zero. Training and
+# validation frames come from the same distribution: both avoid short distances because the true energy is high there. So no
+# validation frame tests what the potential does not know.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: no data there; a Gaussian process returns to its prior mean.
@@ -246,7 +286,10 @@ float(sum(_right))
 Markdown(
     f"**Discussion.** The training frames end at {closest_training_A:.2f} Å, and the energy turns over at "
     f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K. That sounds safe, but it is one path, with rigid "
-    "molecules that face each other in one way; a simulation finds the lowest one. Exercise 8.3 shows what DFT says. "
+    "molecules that face each other in one way; a simulation finds the lowest one. DFT has a wall: at 2 Å two isolated "
+    f"molecules that face each other with their lone pairs cost {at_2_A['DFT']:.1f} eV, of which the potential with 20 "
+    f"frames predicts {at_2_A['20 training frames']:.1f} eV and that of lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames "
+    "of the same kind do not mend this, because no liquid near equilibrium contains such pairs. "
     "The remedies are data from there, or a repulsive core in "
     "front of the hole (the last exercise)."
 )
@@ -367,15 +410,15 @@ if not (_error and _factor):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Explain** (2 points, marked by hand). Why is the committee too sure of itself? Name an error that it cannot show
+# **Explain** (2 points, marked by hand). Why does the committee underestimate its errors? Name an error that it cannot show
 # at all, however many members it has.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The members have the same training frames, the same descriptors and the same settings, and differ only in their
 # sparse points. So they make nearly the same errors, and these cancel in their difference: the spread shows only the
-# part of the error that comes from the choice of sparse points. Not shown at all: errors of the labels (functional,
-# basis set), interactions beyond the cutoff, and what the descriptors cannot tell apart: all that the members have in
-# common.
+# part of the error that comes from the choice of sparse points. Not shown at all is everything that the members have in
+# common: errors of the labels (functional, basis set), interactions beyond the cutoff, and what the descriptors do not
+# distinguish.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: members share data, descriptors and settings, so their errors are correlated.
@@ -405,7 +448,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.3: run until it fails (6 points)
 #
-# *Why:* in a simulation nobody knows the true error. Is there a warning before it is too late?
+# *Why:* during a simulation nobody knows the true error. Is there a warning before it is too late?
 #
 # **Predict.** Hot water (600 K) with the potential of 20 frames: how many of four runs of half a picosecond will
 # reach their end? Write your guess into `guess` (it gives no points).
@@ -422,6 +465,20 @@ Markdown(
 # - `spread_along` and `error_along` (arrays): for each of these snapshots the spread of the committee and its
 #   true error, computed as in 8.2, but for the **atom with the largest value**: root mean square over the
 #   three components only, then the maximum over atoms, meV/Å. (2 points)
+#
+# <details><summary>Hint 1</summary>
+#
+# `committee.predict_members(FAILING)[1]` has the shape (n_members, n_frames, n_atoms, 3), and the DFT forces of one frame are
+# `atoms.arrays["dft_forces"]`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The variance over the members is `predicted.var(axis=0, ddof=1)`, of shape (n_frames, n_atoms, 3). Its mean over the last axis
+# belongs to one atom; take the root, then `.max(axis=1)`.
+#
+# </details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # guess = …
@@ -514,7 +571,7 @@ float(_sound) + float(_lasted) + float(_s) + float(_e)
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-3", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Yes: the spread of the worst atom leaves the range of the validation frames before the two oxygens meet. A rule:
 # stop, and ask for a DFT label, when the spread of any atom exceeds the largest one of validation frames (times 1.5, say).
-# It fails if the limit is too low (every hot frame rings the alarm), if it is checked too rarely (the last steps take
+# It fails if the limit is too low (every hot frame raises the alarm), if it is checked too rarely (the collision takes only a
 # few femtoseconds), or if all members extrapolate alike and agree on the same wrong answer.
 #
 # === BEGIN MARK SCHEME ===
@@ -535,9 +592,9 @@ Markdown(
     "the worst atom leave the range of the validation frames (dotted line) before? "
     + ("; ".join(told) or "none of your runs failed").capitalize()
     + f". At the end of the stored run the true error is {error_along[-1] / 1000:.1f} eV/Å: DFT drives the two molecules "
-    "apart with more than 5 eV/Å, while the potential pulls them together. The calibrated spread says "
+    "apart with more than 5 eV/Å, while the potential pulls them together. The calibrated spread is "
     f"{alpha * spread_along[-1] / 1000:.1f} eV/Å. A factor that was measured near the data need not hold far from it: the spread "
-    "says *that* something is wrong, not *how* wrong."
+    "shows *that* something is wrong, not *how* wrong."
 )
 
 # %% [markdown]
@@ -551,7 +608,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.4: one round of active learning (6 points)
 #
-# *Why:* DFT labels are the expensive part. The potential itself can say which ones it needs.
+# *Why:* DFT labels are the expensive part. The committee can say which ones it needs.
 #
 # **Predict.** You may label 12 of the 62 frames of the pool. Which ones would the committee choose? Will
 # the error on validation frames fall, or that on the failing run, or both?
@@ -725,7 +782,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.5: how uncertain is the structure? (3 points)
 #
-# *Why:* nobody wants forces for their own sake. What does the uncertainty mean for a result?
+# *Why:* forces are a means to an end. What does their uncertainty mean for a result, such as the structure of water?
 #
 # Each member would give a slightly different g(OO). Three long runs would show it, but one is enough: if $\Delta V_k$ is
 # the energy of member $k$ less that of the potential that drove the run, the average of a quantity $a$ becomes, to first order,
@@ -748,6 +805,13 @@ Markdown(
 #   member, shape (n_members, n_bins). (2 points)
 # - `model_error` (array, one number for each bin): the standard deviation of these averages over the members (with
 #   $K - 1$) at 300 K. (1 point)
+#
+# <details><summary>Hint</summary>
+#
+# With `dg` and `dV` the deviations from their means over the frames, `dV @ dg / len(g)` is the covariance of each member with each
+# bin. `units.kB * temperature_K` is $k_B T$ in eV.
+#
+# </details>
 
 # %% tags=["measured"]
 calm = run_replicas(
@@ -919,9 +983,9 @@ assert _energy[1] > 1, "At 1.9 Å the wall should add more than 1 eV: with_core_
 # %% tags=["discussion"]
 n_walled = sum(bool(run.stopped) for run in walled_runs.runs)
 Markdown(
-    f"**Discussion.** With the wall {n_walled} of four runs failed, without it {n_failed}. The wall is no chemistry: its "
-    "height and place were set by hand, and a structure inside it means nothing. It keeps a run alive "
-    "until data from the edge has been labeled; the potentials of this kit's own data were made in that way."
+    f"**Discussion.** With the wall {n_walled} of four runs failed, without it {n_failed}. The wall is not chemistry: its "
+    "height and place were set by hand, and a structure inside it means nothing. It keeps a run going "
+    "until data from the edge has been labeled; the frames of this kit were sampled in that way."
 )
 
 # %% [markdown]

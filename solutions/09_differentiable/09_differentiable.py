@@ -196,7 +196,7 @@ print(
 with_alt_text(
     figure,
     "Left: dx/dk against the length of the simulation, an oscillation that grows in proportion to time; the "
-    "simulated points lie on the exact curve at first and are late by a little at the end. Right: the relative "
+    "simulated points lie on the exact curve at first and are ahead by a little at the end. Right: the relative "
     "difference between central difference and derivative falls with h squared, is smallest "
     f"({min(missed):.0e}) at h = {widths[int(np.argmin(missed))]:.0e}, and rises again for smaller h.",
 )
@@ -783,7 +783,7 @@ Markdown(
 #
 # **Predict.** Which window will be long enough for nine tenths of the whole derivative? And which sign does the error have?
 #
-# **Compute** from `slopes` (window → eight derivatives)
+# **Compute** from `window_slopes` (window → eight derivatives)
 #
 # - `bias` (dict): for each window, the mean over the starts divided by the mean of the whole derivative, less 1; (2 points)
 # - `long_enough` (int): the shortest of these windows whose bias is less than 10 %, with either sign. (1 point)
@@ -801,13 +801,14 @@ def slopes_through(window):
     return np.asarray(jax.jit(jax.vmap(jax.grad(value), (None, 0)))(0.45, eight))
 
 
-slopes = {window: slopes_through(window) for window in (2, 10, 30, 80, 200)}
+window_slopes = {window: slopes_through(window) for window in (2, 10, 30, 80, 200)}
 
 # %% nbgrader={"grade": false, "grade_id": "ex9-6", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # bias = …
 # long_enough = …
 ### BEGIN SOLUTION
-bias = {window: float(rows.mean() / slopes[200].mean() - 1) for window, rows in slopes.items()}
+whole = window_slopes[200].mean()
+bias = {window: float(rows.mean() / whole - 1) for window, rows in window_slopes.items()}
 long_enough = min(window for window, one in bias.items() if abs(one) < 0.1)
 ### END SOLUTION
 
@@ -817,11 +818,10 @@ with style():
     figure, ax = plt.subplots(figsize=(8, 4.6))
 ax.axhline(0, color=BLACK, lw=1)
 for start in range(8):
-    single = [rows[start] / slopes[200][start] - 1 for rows in slopes.values()]
-    ax.plot(list(slopes), 100 * np.array(single), color=BLUE, alpha=0.3, lw=1)
-ax.plot(
-    list(bias), 100 * np.array(list(bias.values())), color=BLUE, marker="o", label="mean of eight"
-)
+    single = [rows[start] / window_slopes[200][start] - 1 for rows in window_slopes.values()]
+    ax.plot(list(window_slopes), 100 * np.array(single), color=BLUE, alpha=0.3, lw=1)
+percent = 100 * np.array(list(bias.values()))
+ax.plot(list(bias), percent, color=BLUE, marker="o", label="mean of eight")
 ax.axvline(long_enough, color=RED, lw=1, ls=":", label="long enough")
 ax.set(
     title="Bias of a truncated gradient",
@@ -844,15 +844,14 @@ assert len(bias) == 5, "One bias for each of the five windows."
 ### BEGIN HIDDEN TESTS
 import numpy as _np
 
-_whole = float(_np.mean(slopes[200]))
-_expected = {_w: float(_np.mean(_rows)) / _whole - 1 for _w, _rows in slopes.items()}
+_whole = float(_np.mean(window_slopes[200]))
+_expected = {_w: float(_np.mean(_rows)) / _whole - 1 for _w, _rows in window_slopes.items()}
 _good = [abs(float(bias.get(_w, _np.nan)) - _one) < 0.006 for _w, _one in _expected.items()]
 _shortest = min(_w for _w, _one in _expected.items() if abs(_one) < 0.1)
 _window = int(long_enough) == _shortest
 if not all(_good):
-    print(
-        "bias: expected " + ", ".join(f"{_w}: {_one:.3f}" for _w, _one in _expected.items()) + "."
-    )
+    _list = ", ".join(f"{_w}: {_one:.3f}" for _w, _one in _expected.items())
+    print(f"bias: expected {_list}.")
 if not _window:
     print(f"long_enough: expected {_shortest} steps.")
 2.0 * sum(map(bool, _good)) / 5 + float(_window)

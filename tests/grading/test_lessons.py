@@ -9,10 +9,8 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from other_answers import answers_of
 
 from helpers.grading.build import HIDDEN
-from helpers.grading.course import Course
 
 EDITIONS = ("solutions", "notebooks")
-LESSONS = [source.stem for source in Course().sources()]
 STUB = "raise NotImplementedError()"
 
 
@@ -100,18 +98,6 @@ def test_students_get_no_solution_no_hidden_test_and_no_discussion(lesson, cells
             assert (STUB if cell.cell_type == "code" else "YOUR ANSWER HERE") in cell.source
     kept = [c for c in cells_of("solutions", lesson) if "discussion" in c.metadata.get("tags", [])]
     assert kept, "a solution discusses its answers"
-
-
-def test_every_exercise_of_the_handout_is_there(cells_of):
-    handout = {"2.1": 6, "2.2": 3, "2.3": 5, "2.4": 5, "3": 4}  # section: how many exercises
-    found = [
-        match
-        for lesson in LESSONS
-        for cell in cells_of("notebooks", lesson, "markdown")
-        for match in re.findall(r"^#+ Exercise ([\d.]+) \((\d+)\)", cell.source, re.MULTILINE)
-    ]
-    wanted = {(section, str(k)) for section, n in handout.items() for k in range(1, n + 1)}
-    assert wanted <= set(found)
 
 
 def test_every_test_is_asked_about_right_and_wrong_answers(lesson, cells_of):

@@ -51,9 +51,9 @@ def test_before_training_they_say_what_is_missing(folder, script):
 
 @pytest.mark.slow
 def test_train_and_compare(folder):
-    """With a fifth of the sparse points, as a student may write it who is short of time."""
+    """With a quarter of the sparse points, as a student may write it who is short of time."""
     config = folder / "gap_config.cfg"
-    config.write_text(config.read_text().replace("n_sparse=1000 ", "n_sparse=200 "))
+    config.write_text(config.read_text().replace("n_sparse=800 ", "n_sparse=200 "))
     done = type_in(folder, "gap_fit", "config_file=gap_config.cfg")
     assert done.returncode == 0 and (folder / "gap.xml").stat().st_size > 1e6
     errors = {}

@@ -23,6 +23,13 @@ def test_the_account_adds_up():
     assert np.array_equal(cheaper, curves["steps"] > steps)
 
 
+def test_sampling_is_paid_for():
+    with_sampling = Cost(StepCost("compiled", 0.01, 0.02), 50.0, 200, 140.0, sampling_s=5000.0)
+    assert with_sampling.break_even_steps == pytest.approx((10_000 + 140 + 5000) / 49.99)
+    assert with_sampling.curves(10)["GAP_s"].iloc[0] == pytest.approx(15_140.01)
+    assert "sampling" in set(with_sampling.table()["what"])
+
+
 def test_a_potential_that_is_no_faster_never_pays():
     assert np.isinf(Cost(StepCost("ase", 60.0, 60.0), 50.0, 200, 140.0).break_even_steps)
 

@@ -48,6 +48,8 @@ def draw_all(log, rdf, approach):
     yield dynamics.plot_vibrations(spectrum, new_axes()), "cm⁻¹", "cm"
     memory = pd.DataFrame({"lag_fs": [0.0, 200.0], "O": [1.0, 0.0], "H": [1.0, 0.0]})
     yield dynamics.plot_velocity_autocorrelation(memory, new_axes()), "fs", "autocorrelation"
+    order = pd.DataFrame({"time_fs": [0.0, 9.0], "order": [0.6, 0.9]})
+    yield dynamics.plot_order({"this run": order}, new_axes()), "ps", "q"
     table = pd.DataFrame({"time_fs": [0.0, 9.0], "mean_meV": [1, 2], "largest_meV": [2, 3]})
     yield dynamics.plot_uncertainty(table, new_axes(), training_meV=2.5), "ps", "meV"
     yield dynamics.plot_close_contact({"a": approach}, new_axes(), closest_A=2.4), "Å", "eV"
@@ -65,6 +67,9 @@ def test_every_figure_has_a_title_units_and_a_legend(log, rdf, approach):
 def test_the_displacement_has_units():
     ax = dynamics.plot_displacement(pd.DataFrame({"lag_fs": [0, 9], "msd_A2": [0, 1]}), new_axes())
     assert ax.get_title() and "ps" in ax.get_xlabel() and "Å²" in ax.get_ylabel()
+    table = pd.DataFrame({"lag_fs": [0, 9], "msd_A2": [0, 1]})
+    ax = dynamics.plot_displacement({"one": table, "two": table}, new_axes())
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
 
 
 def test_settings_of_other_figures_are_left_alone(log, rdf, approach):

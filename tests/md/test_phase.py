@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import read
 
 from helpers.errors import DataError
-from helpers.md import judge_phase, tetrahedral_order
+from helpers.md import judge_phase, order_along, tetrahedral_order
 from helpers.md.diffusion import (
     of_infinite_box,
     water_diffusion_m2_per_s,
@@ -63,6 +63,19 @@ def test_the_verdict(phase, verdict):
 
 def test_it_tells_its_numbers():
     assert str(WATER) == "q 0.650, first minimum of g(OO) 0.80, D 0.150 Å²/ps"
+
+
+def test_order_along_a_run_is_that_of_its_frames(pytestconfig, made_up):
+    labels = pytestconfig.rootpath / "data" / "water" / "generate" / "labels"
+    liquid, frozen = (read(labels / f"{name}.xyz", ":") for name in ("liquid", "frozen"))
+    positions = np.array([atoms.positions for atoms in liquid + frozen])
+    run = made_up(liquid[0], positions, np.full_like(positions, 0.01), 20.0)
+    table = order_along(run)
+    assert table["time_fs"].iloc[-1] == 380
+    assert table["order"].iloc[2] == pytest.approx(
+        np.mean([tetrahedral_order(atoms).mean() for atoms in liquid[:5]])
+    )
+    assert table["order"].iloc[:8].mean() < 0.75 < 0.8 < table["order"].iloc[12:].mean()
 
 
 def test_stored_frames_of_frozen_water_are_frozen_and_those_of_a_liquid_liquid(pytestconfig):

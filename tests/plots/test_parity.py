@@ -61,3 +61,12 @@ def test_without_axes_a_figure_is_made(result):
     ax = parity.plot_force_residuals(result)
     assert ax.figure is not None
     matplotlib.pyplot.close(ax.figure)
+
+
+def test_no_outlier_is_cut_off(result):
+    errors = 1000 * (result.forces["predicted"] - result.forces["true"]).to_numpy()
+    assert parity.plot_error_histogram({"training": result}, ax=new_axes()).get_xlim()[1] >= max(
+        abs(errors)
+    )
+    lengths = np.linalg.norm(errors.reshape(-1, 3), axis=1)
+    assert parity.plot_force_residuals(result, new_axes()).get_ylim()[1] >= lengths.max()

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from matplotlib.patches import Circle
 
 from helpers.plots.frames import (
     plot_curve_and_slope,
     plot_distribution,
     plot_snapshot,
+    plot_strips,
     plot_tensor,
 )
+from helpers.water import bonds
 
 
 def test_a_snapshot_shows_every_atom_and_its_cell(frames10):
@@ -16,6 +19,22 @@ def test_a_snapshot_shows_every_atom_and_its_cell(frames10):
     assert len(ax.patches) >= 48
     assert "48 atoms" in ax.get_title() and "Å" in ax.get_xlabel() and "Å" in ax.get_ylabel()
     assert {text.get_text() for text in ax.get_legend().get_texts()} == {"O", "H"}
+
+
+def test_molecules_are_drawn_whole(frames10):
+    atoms = frames10[0]
+    circles = [patch for patch in plot_snapshot(atoms).patches if isinstance(patch, Circle)]
+    centers = np.array([circle.center for circle in circles])
+    for oxygen, hydrogen in bonds(atoms):
+        assert np.linalg.norm(centers[hydrogen] - centers[oxygen]) < 1.3
+    assert np.allclose(circles[1].get_facecolor(), 1)  # hydrogen is white
+
+
+def test_strips_show_every_value():
+    ax = plot_strips({"300 K": [1.0, 2.0, 9.0], "400 K": [3.0]}, title="E", label="energy, eV")
+    points = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
+    assert [list(values) for values in points] == [[1.0, 2.0, 9.0], [3.0]]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["300 K", "400 K"]
 
 
 def test_distributions_share_their_bins_and_count_every_value():

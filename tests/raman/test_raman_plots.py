@@ -1,13 +1,20 @@
 """Figures of Raman spectra show what they are given."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.raman.plots import plot_raman, plot_raman_and_vibrations
+from helpers.md.vibrations import PER_CM_PER_FS
+from helpers.raman.plots import (
+    plot_raman,
+    plot_raman_and_vibrations,
+    plot_raman_comparison,
+    plot_scattered_light,
+)
 from helpers.raman.spectrum import RAMAN_PARTS
-from helpers.water import LITERATURE_PER_CM
+from helpers.water import LITERATURE_PER_CM, MEASURED_RANGES_PER_CM
 
 
 @pytest.fixture
@@ -37,3 +44,26 @@ def test_spectra_of_different_units_are_shown_by_their_shape(spectrum):
     ax = plot_raman_and_vibrations(spectrum, vibrations, ax=Figure().add_subplot())
     assert all(line.get_ydata().max() == pytest.approx(1) for line in ax.get_lines())
     assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_a_comparison_shades_and_names_the_measured_bands(spectrum):
+    twice = spectrum.assign(VV=2 * spectrum["VV"])
+    ax = plot_raman_comparison({"one": spectrum, "two": twice}, ax=Figure().add_subplot())
+    heights = {line.get_label(): line.get_ydata().max() for line in ax.get_lines()}
+    assert heights["two"] == pytest.approx(2 * heights["one"]) and heights["two"] > 1.9
+    names = [text.get_text().removeprefix("measured\n") for text in ax.texts]
+    assert names == list(MEASURED_RANGES_PER_CM)
+    assert ax.get_ylim()[1] > heights["two"] and "area = 1" in ax.get_ylabel()
+
+
+def test_scattered_light_is_shifted_by_the_vibration():
+    times_fs = np.arange(0, 400, 0.05)
+    wave = 2 * np.pi * times_fs / PER_CM_PER_FS
+    polarizability = 1 + 0.3 * np.cos(2000 * wave)
+    dipole = polarizability * np.cos(20_000 * wave)
+    _, right = plot_scattered_light(times_fs, polarizability, dipole, 20_000)
+    shift, power = right.get_lines()[0].get_xydata().T
+    stokes = (shift > 1000) & (shift < 3000)
+    assert shift[stokes][power[stokes].argmax()] == pytest.approx(2000, abs=50)
+    assert power[stokes].max() == pytest.approx(0.15**2, rel=0.1)
+    plt.close(right.get_figure())

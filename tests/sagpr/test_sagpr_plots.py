@@ -1,12 +1,19 @@
 """Figures of polarizabilities show what they are given."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from matplotlib.figure import Figure
 
-from helpers.sagpr.plots import plot_component_curves, plot_ellipsoids, plot_tensor_parity
+from helpers.sagpr.plots import (
+    plot_component_curves,
+    plot_ellipsoids,
+    plot_tensor_parity,
+    plot_turning_tensor,
+)
 
 
 @pytest.fixture
@@ -50,3 +57,13 @@ def test_ellipsoids_are_longest_along_the_largest_axis():
     np.testing.assert_allclose([xy.width / 2, xy.height / 2, z.width / 2], [0.5, 1, 1.5], rtol=0.02)
     np.testing.assert_allclose([xy.x0, xy.y0, z.x0], [0.5, 1, 1.5], rtol=0.02)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["O"]
+
+
+def test_a_turned_tensor_is_told_by_its_numbers_and_its_ellipse():
+    panels = plot_turning_tensor(molecule("H2O"), np.diag([9.0, 3.0, 1.0]), (0, 45, 90))
+    titles = [ax.get_title().splitlines()[1] for ax in panels]
+    assert titles == ["xx 3.000, xy 0.000 Å³", "xx 2.000, xy 1.000 Å³", "xx 1.000, xy 0.000 Å³"]
+    upright, lying = (panels[k].patches[0].get_xy() for k in (2, 0))
+    assert np.ptp(upright[:, 1]) / np.ptp(upright[:, 0]) == pytest.approx(3, rel=0.01)
+    assert np.ptp(lying[:, 1]) / np.ptp(lying[:, 0]) == pytest.approx(1 / 3, rel=0.01)
+    plt.close(panels[0].get_figure())

@@ -10,6 +10,7 @@ from helpers import evaluate, explore_sigmas, load_frames
 from helpers.errors import ConfigError, DataError
 from helpers.gap.xml import write_model
 from helpers.sweeps.explorer import STRETCH_A, in_words, stretched_bond
+from helpers.sweeps.explorer_figure import two_digits
 
 PNG = b"\x89PNG\r\n"
 
@@ -80,6 +81,30 @@ def test_sliders_can_be_focused_and_redraw_figure_and_words(explorer):
     assert words.value == in_words(explorer.view(energy.value, 10.0))
     energy.value, force.value = explorer.start
     assert (bytes(image.value), words.value) == before, "the same sigmas, the same picture"
+
+
+def test_all_views_have_the_same_axes_and_nothing_leaves_them(explorer):
+    panels = explorer.static_figure([(1e-5, 10.0), explorer.start, (0.1, 10.0)]).axes
+    for column in range(3):
+        limits = {(ax.get_xlim(), ax.get_ylim()) for ax in panels[column::3]}
+        assert len(limits) == 1
+    for ax in (ax for k, ax in enumerate(panels) if k % 3 < 2):
+        low, high = ax.get_ylim()
+        for line in ax.get_lines():
+            assert np.all((line.get_ydata() >= low) & (line.get_ydata() <= high))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234.5, "> 1000"), (271.0, "270"), (1.268, "1.3"), (0.004, "< 0.01")]
+)
+def test_numbers_have_two_digits(value, text):
+    assert two_digits(value) == text
+
+
+def test_sliders_can_start_elsewhere(explorer):
+    energy, force, words, _ = explorer.widget((1e-3, 10.0)).children
+    assert (energy.value, force.value) == (1e-3, 10.0)
+    assert words.value == in_words(explorer.view(1e-3, 10.0))
 
 
 @pytest.mark.slow

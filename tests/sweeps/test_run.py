@@ -120,6 +120,7 @@ def test_repeats_draw_other_frames_always_the_same_ones(small_water):
         return [atoms.info["dft_energy"] for atoms in frames]
 
     assert energies(shipped) == energies(load_frames("water", "train", 4))
+    assert energies(training_frames("water", 5, 1))[:4] == energies(shipped)
     assert energies(second) == energies(again)
     assert len({tuple(energies(frames)) for frames in (shipped, second, third)}) == 3
     everything = energies(load_frames("water", "train", 16))

@@ -67,6 +67,27 @@ def test_a_heat_map_states_every_number(sweep_table):
     assert ax.get_ylabel() == "cutoff, Å"
 
 
+def test_numbers_have_their_true_distances(sweep_table):
+    ax = sweeps.plot_setting(sweep_table, "cutoff", ax=new_axes())
+    assert set(ax.lines[0].get_xdata()) == {3.0, 3.5}
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["3", "3.5"]
+    named = sweep_table.assign(cutoff=sweep_table["cutoff"].map("{:g} Å".format))
+    ax = sweeps.plot_setting(named, "cutoff", ax=new_axes())
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["3 Å", "3.5 Å"]
+
+
+def test_panels_with_one_axis_show_all_points(sweep_table):
+    high, low = Figure().subplots(1, 2, sharey=True)
+    sweeps.plot_setting(sweep_table, "cutoff", ax=low)
+    tenfold = sweep_table.assign(
+        rmse_energy_meV_per_atom=10 * sweep_table["rmse_energy_meV_per_atom"]
+    )
+    sweeps.plot_setting(tenfold, "cutoff", ax=high)
+    sweeps.plot_setting(sweep_table, "cutoff", ax=low)
+    assert low.get_ylim() == high.get_ylim() and low.get_ylim()[0] == 0
+    assert high.get_ylim()[1] > max(line.get_ydata().max() for line in high.get_lines())
+
+
 def test_effects_stand_in_order(sweep_table):
     ax = sweeps.plot_effects(rank_effects(sweep_table), ax=new_axes())
     widths = [bar.get_width() for bar in ax.patches]

@@ -7,7 +7,7 @@ n_lines, n_snapshots = np.int64(2500), np.float64(50)
 n_lines = 2501
 
 # %% test1-2 | 0 | with Python
-_ = GapConfig(cutoff=4).write("my_config.cfg")
+_ = GapConfig(cutoff=5).write("my_config.cfg")
 
 # %% test1-3 | 4 | from molar masses; trajectories from an array
 n_molecules = len(atoms) // 3

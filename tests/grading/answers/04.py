@@ -1,70 +1,89 @@
 # Answers to the tests of lesson 04; `other_answers.py` tells how they are read.
 
-# %% test2-3-2 | 4 | the stored result, a dictionary, numbers of NumPy
-table_100 = stored_sigmas[stored_sigmas["n_frames"] == 100]
-named = {name: rows.set_index(SIGMA_E)[ENERGY] for name, rows in table_100.groupby("set")}
-best_sigma_100 = np.float64(named["validation"].idxmin())
-ratios_100 = dict(named["validation"] / named["training"])
+# %% test2-3-2 | 4 | the stored results, another sigma of the plateau, numbers of NumPy
+table_100 = stored_sigmas[(stored_sigmas["n_frames"] == 100) & (stored_sigmas[SIGMA_F] < 1)]
+table_alone = stored_sigmas[(stored_sigmas["n_frames"] == 100) & (stored_sigmas[SIGMA_F] > 1)]
+plateau_100 = np.array(
+    stored_noise[(stored_noise["n_frames"] == 100) & (stored_noise["low"] <= 0)][SIGMA_E]
+)
+best_sigma_100 = plateau_100.max()
+ratio_100, ratio_alone = np.array([ratio_100, ratio_alone])
 
-# %% test2-3-2 | 4 | five sigmas of the eight
-table_100 = table_100[table_100[SIGMA_E].isin([1e-5, 1e-4, 1e-3, 3e-3, 1e-1])]
-named = {name: rows.set_index(SIGMA_E)[ENERGY] for name, rows in table_100.groupby("set")}
-best_sigma_100, ratios_100 = 0.003, named["validation"] / named["training"]
+# %% test2-3-2 | 4 | six sigmas of the eight
+table_100, table_alone = (t[t[SIGMA_E] != 0.1] for t in (table_100, table_alone))
 
-# %% test2-3-2 | 2 | the sigma with the lowest training error
+# %% test2-3-2 | 3 | the sigma with the lowest training error
 best_sigma_100 = min(SIGMAS)
 
-# %% test2-3-2 | 2 | ratios upside down
-ratios_100 = 1 / ratios_100
+# %% test2-3-2 | 3 | a plateau of one
+plateau_100 = [min(SIGMAS)]
 
-# %% test2-3-2 | 0 | the table of 200 frames under another name
-table_100 = stored_sigmas[stored_sigmas["n_frames"] == 200].assign(n_frames=100)
+# %% test2-3-2 | 3 | all sigmas are a plateau
+plateau_100 = SIGMAS
 
-# %% test2-3-2 | 0 | a sweep of one sigma
-table_100 = table_100[table_100[SIGMA_E] == 1e-3]
-best_sigma_100, ratios_100 = 1e-3, {1e-3: ratios_100[1e-3]}
+# %% test2-3-2 | 3 | ratios upside down
+ratio_100, ratio_alone = 1 / ratio_100, 1 / ratio_alone
+
+# %% test2-3-2 | 2 | the two tables exchanged, and the ratios with them
+table_100, table_alone = table_alone, table_100
+ratio_100, ratio_alone = ratio_alone, ratio_100
+
+# %% test2-3-2 | 0 | one sigma, learned by heart
+table_100, table_alone = (t[t[SIGMA_E] == 1e-5] for t in (table_100, table_alone))
+best_sigma_100, plateau_100, ratio_100, ratio_alone = 1e-5, [1e-5], 1.0, 1.0
 
 # %% test2-3-3a | 1 | a number of NumPy
 best_cutoff = np.float64(best_cutoff)
 
-# %% test2-3-3a | 0 | the other cutoff
-best_cutoff = 3.0
+# %% test2-3-3a | 0 | the cutoff with the highest error
+best_cutoff = float(judged[FORCES].idxmax())
 
-# %% test2-3-3a | 0 | the errors of the other cutoff
-table_cutoff = table_cutoff.assign(cutoff=6.5 - table_cutoff["cutoff"])
-best_cutoff = 3.0
+# %% test2-3-3a | 0 | errors of other cutoffs
+table_cutoff = table_cutoff.assign(cutoff=table_cutoff["cutoff"].iloc[::-1].to_numpy())
+best_cutoff = float(
+    table_cutoff[table_cutoff["set"] == "validation"].set_index("cutoff")[FORCES].idxmin()
+)
 
-# %% test2-3-3b | 3 | from a pivot
+# %% test2-3-3b | 4 | from a pivot, ratios as dictionaries
 wide = stored_settings.query("set == 'validation'").pivot(
     index="value", columns="setting", values=FORCES
 )
 best, effect = wide.idxmin().to_dict(), (wide.max() / wide.min()).to_dict()
 most_important = str(wide.max().div(wide.min()).idxmax())
+overfitting = {name: dict(ratios) for name, ratios in overfitting.items()}
 
-# %% test2-3-3b | 2 | the least important
+# %% test2-3-3b | 3 | the least important
 most_important = min(effect, key=effect.get)
 
-# %% test2-3-3b | 1 | where the training errors of the energies are largest
+# %% test2-3-3b | 3 | ratios of the forces
+overfitting = {
+    name: stored_settings[stored_settings["setting"] == name]
+    .pivot(index="value", columns="set", values=FORCES)
+    .pipe(lambda t: t["validation"] / t["training"])
+    for name in ("n_max", "l_max")
+}
+
+# %% test2-3-3b | 2 | where the training errors of the energies are largest
 wide = stored_settings.query("set == 'training'").pivot(
     index="value", columns="setting", values=ENERGY
 )
 best, effect = wide.idxmax().to_dict(), (wide.max() / wide.min()).to_dict()
 
-# %% test2-3-4 | 3 | the stored result, numbers of NumPy
+# %% test2-3-4 | 3 | the stored result
 table_200 = stored_sigmas[stored_sigmas["n_frames"] == 200]
-best_sigma_200 = np.float64(best_sigma_200)
-ratio_at_100, ratio_at_200 = np.array([ratio_at_100, ratio_at_200])
+row = stored_gain[np.isclose(stored_gain[SIGMA_E], best_sigma_100)].iloc[0]
+gain, gain_low, gain_high = row["difference"], row["low"], row["high"]
+significant = np.bool_(gain_low > 0 or gain_high < 0)
 
-# %% test2-3-4 | 1 | the table of 100 frames under another name
-table_200 = table_100.assign(n_frames=200)
-best_sigma_200, ratio_at_200 = best_sigma_100, ratio_at_100
+# %% test2-3-4 | 2 | the wrong conclusion
+significant = not significant
 
-# %% test2-3-4 | 2 | a sweep of one sigma
-table_200 = table_200[table_200[SIGMA_E] == 1e-4]
-best_sigma_200 = 1e-4
+# %% test2-3-4 | 1 | 200 minus 100
+gain, gain_low, gain_high = -gain, -gain_high, -gain_low
+gain = -gain
 
-# %% test2-3-4 | 1 | ratios upside down
-ratio_at_100, ratio_at_200 = 1 / ratio_at_100, 1 / ratio_at_200
+# %% test2-3-4 | 1 | no interval
+gain_low, gain_high, significant = gain, gain, True
 
 # %% test4-optional | 0 | four values of one of them
 table_both = pd.concat(

@@ -87,7 +87,7 @@ depolarization = depolarization / (1 + depolarization)
 # %% test3-7 | 5 | ice that is the liquid again
 ice_stretch_per_cm = stretch_per_cm
 
-# %% test3-7 | 4 | liquid and ice exchanged
+# %% test3-7 | 5 | liquid and ice exchanged
 spectrum, ice_spectrum = ice_spectrum, spectrum
 
 # %% test3-7 | 5 | frames of the own runs counted as one every four femtoseconds
