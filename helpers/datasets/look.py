@@ -368,6 +368,15 @@ def _duplicates(dataset: Dataset) -> Iterator[Remark]:
             True,
             tuple(dataset.sources[k] for k in same),
         )
+    energies = [(len(a), a.info[ENERGY_NAME]) for a in dataset if ENERGY_NAME in a.info]
+    again = len(energies) - len(set(energies)) - len(same)
+    if again > 0.1 * len(energies):
+        yield Remark(
+            "labels",
+            f"{again} frames have the energy of another one to the last digit, and other "
+            "positions: labels that were kept when atoms were moved, or of one calculator for all?",
+            problem=True,
+        )
     if contradicting:
         yield Remark(
             "duplicates",
@@ -403,9 +412,10 @@ def _outliers(table: pd.DataFrame) -> Iterator[Remark]:
 
 
 def _forces(table: pd.DataFrame) -> Iterator[Remark]:
-    mean = _rms(table["mean_force_eV_per_A"].dropna().to_numpy())
-    if not np.isfinite(mean):
+    known = table["mean_force_eV_per_A"].dropna().to_numpy()
+    if not len(known):
         return
+    mean = _rms(known)
     low, high = USUAL_FORCES_eV_PER_A
     if not low < mean < high:
         yield Remark(

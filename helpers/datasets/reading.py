@@ -148,6 +148,18 @@ def read_dataset(
     sources: list[str] = []
     notes: list[str] = []
     files = find_files(paths)
+    formats = {file_format(path) for path in files}
+    for name, value, wanted in (
+        ("elements", tuple(elements), {"lammps-dump-text", "deepmd"}),
+        ("lammps_units", lammps_units, {"lammps-dump-text"}),
+    ):
+        if value and not formats & wanted:
+            raise ConfigError(
+                f"{name}={value!r} has no meaning for these files",
+                expected="a LAMMPS dump" + (" or a DeePMD folder" if len(wanted) > 1 else ""),
+                found=", ".join(sorted(formats)),
+                fix="leave it out",
+            )
     if converted := [path for path in files if units and file_format(path) in WITH_UNITS]:
         raise ConfigError(
             f"units={dict(units or {})} cannot be used for {converted[0]}",
@@ -201,7 +213,7 @@ def from_atoms(
             raise ConfigError(f"{quantity!r} has no unit here", fix=nearest(quantity, _UNITS))
         factors[quantity] = _UNITS[quantity](unit)
     for atoms, source in zip(frames, sources, strict=True):
-        _check_cell(atoms, source)
+        _check_geometry(atoms, source)
     names, told = find_names(frames, labels or {}, name)
     standard = [
         standard_frame(atoms, names, factors, f"Frame {source}")
@@ -271,7 +283,12 @@ def _files_in(folder: Path) -> list[Path]:
     return found
 
 
-def _check_cell(atoms: Atoms, source: str) -> None:
+def _check_geometry(atoms: Atoms, source: str) -> None:
+    if (atoms.numbers == 0).any():
+        raise DataError(
+            f"Frame {source} holds dummy atoms (X), which no potential knows",
+            fix="leave them out, with their forces",
+        )
     if (atoms.pbc & (atoms.cell.lengths() == 0)).any():
         raise DataError(
             f"Frame {source} is periodic along an axis on which its cell has no length",
@@ -291,6 +308,13 @@ def _check_labels_belong(frames: Sequence[Atoms], sources: Sequence[str]) -> Non
         if before == k:
             continue
         other = frames[before]
+        if not np.array_equal(atoms.numbers, other.numbers):
+            raise DataError(
+                f"{sources[k]} and {sources[before]} have the same forces to the last digit, but "
+                "other elements",
+                found=f"{atoms.symbols} and {other.symbols}",
+                fix="compute the labels again, or remove the frames that were changed",
+            )
         moved = atoms.positions - other.positions
         if atoms.pbc.any():
             moved = find_mic(moved, atoms.cell, atoms.pbc)[0]

@@ -10,6 +10,7 @@ import numpy as np
 from helpers import checks
 from helpers.datasets.reading import Dataset
 from helpers.errors import DataError
+from helpers.frames import FORCES_NAME
 
 N_BLOCKS = 10
 FEWEST_GROUPS = 4  # trajectories or files below which one of them is cut into blocks
@@ -57,22 +58,35 @@ def split_dataset(dataset: Dataset, *, fraction: float = 0.2, seed: int = 1) -> 
     if fraction >= 0.9:
         checks.refuse("fraction", fraction, "a number below 0.9")
     rng = np.random.default_rng(checks.seed(seed))
-    movable = [
-        k for k, atoms in enumerate(dataset) if len(atoms) > 1 and "dft_forces" in atoms.arrays
-    ]
+    with_forces = [k for k, atoms in enumerate(dataset) if FORCES_NAME in atoms.arrays]
+    movable = [k for k in with_forces if len(dataset[k]) > 1]
     if len(movable) < 5:
+        single = len(with_forces) - len(movable)
         raise DataError(
             f"{len(movable)} frames with forces are too few to set some aside for validation",
-            expected="at least five",
+            expected="at least five" + " frames of several atoms" * (single > 0),
+            found=f"{single} frames of a single atom, whose force is zero by symmetry"
+            if single
+            else None,
             fix="give validation frames of their own",
         )
     groups, kind = frame_groups(dataset.select(movable))
     aside: list[int] = []
     names = list(dict.fromkeys(groups))
+    elements = [frozenset(atoms.symbols) for atoms in dataset]
     for number in rng.permutation(len(names)):
         if len(aside) >= fraction * len(movable):
             break
-        aside += [k for k, group in zip(movable, groups, strict=True) if group == names[number]]
+        wanted = [k for k, group in zip(movable, groups, strict=True) if group == names[number]]
+        rest = set(range(len(dataset))) - {*aside, *wanted}
+        if frozenset().union(*elements) == frozenset().union(*(elements[k] for k in rest)):
+            aside += wanted
+    if not aside:
+        raise DataError(
+            "No frames can be set aside for validation",
+            found=f"{len(names)} {kind}, each with an element that no other holds",
+            fix="give validation frames of their own",
+        )
     n_aside = len({group for k, group in zip(movable, groups, strict=True) if k in set(aside)})
     return Split(
         training=dataset.select([k for k in range(len(dataset)) if k not in set(aside)]),

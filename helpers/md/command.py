@@ -80,6 +80,11 @@ def md_arguments(parser: argparse.ArgumentParser) -> None:
 def _md(options: argparse.Namespace) -> int:
     if options.thermostat and options.ensemble == "nve":
         raise ConfigError("--thermostat needs constant temperature", fix="add --ensemble nvt")
+    if options.training_seconds and options.training_frames is None:
+        raise ConfigError(
+            "--training-seconds is given without --training-frames",
+            fix="give both: they are a cost",
+        )
     result = run_md_job(
         options.model,
         options.output,

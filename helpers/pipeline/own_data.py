@@ -14,6 +14,7 @@ from ase import Atoms
 
 from helpers.datasets import Dataset, Split, split_dataset, write_dataset
 from helpers.datasets.command import run_look_job
+from helpers.datasets.labels import names_of
 from helpers.datasets.splitting import frame_groups
 from helpers.errors import DataError
 from helpers.files import digest, write_table
@@ -40,6 +41,7 @@ from helpers.sweeps import OwnFrames
 from helpers.sweeps.command import KIT_NAMES, run_learning_curve_job, run_sweep_job
 
 TRAINING_FILE, VALIDATION_FILE = "training.xyz", "validation.xyz"
+MODEL_FILE = "gap.xml"
 FEWEST_FOR_CURVE = 8  # training frames
 FEWEST_TENSORS = 20
 PARTS = {"quick": (2, 1), "fast": (4, 2, 1), "accurate": (8, 4, 2, 1)}  # of the learning curve
@@ -107,6 +109,8 @@ def prepare(
             "No frame has forces",
             expected="forces, in most frames at least: each holds 3 N numbers to learn from, and "
             "an energy is one",
+            found=", ".join(sorted({name for atoms in dataset for name in names_of(atoms)}))
+            or "no label at all",
             fix="compute them, or name them: --label forces=NAME",
         )
     everything = dataset
@@ -120,6 +124,7 @@ def prepare(
             notes=tuple(dict.fromkeys((*dataset.notes, *validation.notes))),
         )
         _check_apart(dataset, validation)
+        _check_elements(dataset, validation)
         files = sorted({source.rpartition(":")[0] for source in validation.sources})
         how = f"validated on the {len(validation)} frames of {', '.join(files)}"
         split = Split(dataset, validation, how)
@@ -141,11 +146,17 @@ def prepare(
                 )
     else:
         chosen = config
-        reasons = pd.DataFrame(
-            [("all", "as given", "they stand in the file that --config names")],
-            columns=["setting", "value", "reason"],
-        )
-    chosen = chosen.replace(atoms_filename=TRAINING_FILE, gap_file="gap.xml", **KIT_NAMES)
+        rows = [("all others", "as given", "they stand in the file that --config names")]
+        rows += [
+            (name, value, f"not {given}, as in that file: {why}")
+            for name, value, given, why in (
+                ("atoms_filename", TRAINING_FILE, config.atoms_filename, "the frames were named"),
+                ("gap_file", MODEL_FILE, config.gap_file, "so a run calls its model"),
+            )
+            if given != value
+        ]
+        reasons = pd.DataFrame(rows, columns=["setting", "value", "reason"])
+    chosen = chosen.replace(atoms_filename=TRAINING_FILE, gap_file=MODEL_FILE, **KIT_NAMES)
     start = next((atoms for atoms in split.validation if len(atoms) > 1), None)
     if start is None:
         raise DataError("No validation frame has two atoms", fix="give validation frames")
@@ -328,6 +339,18 @@ def _check_apart(dataset: Dataset, validation: Dataset) -> None:
             expected="frames that the potential has not seen: otherwise its error looks too small",
             fix="remove them from one of the two",
         )
+
+
+def _check_elements(dataset: Dataset, validation: Dataset) -> None:
+    """Raise `DataError` if a validation frame holds an element that is not trained on."""
+    known = {symbol for atoms in dataset for symbol in atoms.symbols}
+    for atoms, source in zip(validation, validation.sources, strict=True):
+        if unknown := set(atoms.symbols) - known:
+            raise DataError(
+                f"{source} holds {', '.join(sorted(unknown))}, which no training frame does",
+                expected="only " + " and ".join(sorted(known)),
+                fix="leave the frame out, or add training frames with this element",
+            )
 
 
 def _digest(frames: Sequence[Atoms], *, labels: bool = True) -> str:

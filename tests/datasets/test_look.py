@@ -114,6 +114,14 @@ def test_duplicates_and_contradictions_are_seen():
     )
 
 
+def test_energies_that_were_kept_are_seen():
+    frames = alloy(8)
+    for atoms in frames:
+        del atoms.arrays["dft_forces"]
+        atoms.info["dft_energy"] = frames[0].info["dft_energy"]
+    assert "frames have the energy of another one to the last digit" in problems(frames)
+
+
 def test_outliers_are_named():
     frames = alloy(15)
     frames[4].info["dft_energy"] += 5.0 * len(frames[4])

@@ -294,6 +294,10 @@ def test_labels_of_moved_atoms_are_refused(tmp_path):
     write(tmp_path / "own.xyz", frames)  # ASE writes the old labels beside the new positions
     with pytest.raises(DataError, match=r"own\.xyz:2 and .*own\.xyz:1 have the same forces"):
         read_dataset(tmp_path / "own.xyz")
+    other = truth.copy()
+    other.symbols[0] = "Au"
+    with pytest.raises(DataError, match="have the same forces .* other elements"):
+        from_atoms([truth, other])
     moved = [truth, truth.copy()]
     moved[1].positions += 0.3
     moved[1].wrap()
@@ -317,6 +321,11 @@ def test_words_that_ase_understands_are_left_to_it(tmp_path, words, pbc):
     (atoms,) = read_dataset(comment(tmp_path, words))
     assert atoms.pbc.sum() == pbc and "dft_energy" not in atoms.info
     assert atoms.arrays["dft_forces"][0, 0] == 0.1
+
+
+def test_dummy_atoms_are_refused():
+    with pytest.raises(DataError, match=r"Frame the frames:1 holds dummy atoms \(X\)"):
+        from_atoms([Atoms("CuX", [[0, 0, 0], [0, 0, 2]])])
 
 
 def test_a_lattice_of_three_numbers_is_refused(tmp_path):
@@ -449,6 +458,14 @@ def test_lammps_dumps_of_skewed_boxes_name_elements_themselves(tmp_path):
     assert np.allclose(atoms.cell.array, [[9, 0, 0], [2, 8, 0], [0, 0, 9]])
     assert np.allclose(atoms.positions, [[0.5, 2, 0], [5.5, 4, 4.5]])
     assert atoms.arrays["dft_forces"][:, 2].tolist() == [-0.1, 0.1]
+
+
+def test_options_of_dumps_are_refused_for_other_files(tmp_path):
+    write(tmp_path / "own.xyz", alloy(1))
+    with pytest.raises(ConfigError, match="elements=.* no meaning.*LAMMPS dump or a DeePMD"):
+        read_dataset(tmp_path / "own.xyz", elements=["O", "H"])
+    with pytest.raises(ConfigError, match="lammps_units='real' has no meaning.*Found: extxyz"):
+        read_dataset(tmp_path / "own.xyz", lammps_units="real")
 
 
 def test_cp2k_trajectories_have_energies_forces_and_cells(tmp_path):

@@ -59,6 +59,28 @@ def test_single_atoms_and_frames_without_forces_stay_in_the_training_set():
         assert all(len(atoms) == 2 and "dft_forces" in atoms.arrays for atoms in validation)
 
 
+def test_what_holds_the_only_atoms_of_an_element_stays_in_the_training_set():
+    for k in range(10):
+        made = frames(10)
+        made[k].symbols[0] = "F"
+        for seed in range(3):
+            parts = split_dataset(from_atoms(made), seed=seed)
+            assert all("F" not in atoms.symbols for atoms in parts.validation)
+            assert len(parts.validation) == 2
+    for atoms, symbol in zip(
+        made, ("He", "Li", "C", "N", "O", "F", "Na", "Mg", "Al", "Si"), strict=True
+    ):
+        atoms.symbols[0] = symbol
+    with pytest.raises(DataError, match="No frames can be set aside.*an element that no other"):
+        split_dataset(from_atoms(made))
+
+
+def test_a_single_atom_is_no_frame_to_set_aside():
+    made = [Atoms("Cu", cell=[k, k, k], pbc=True, info={"dft_energy": 1.0}) for k in range(2, 12)]
+    with pytest.raises(DataError, match="frames of several atoms.*10 frames of a single atom"):
+        split_dataset(from_atoms(made))
+
+
 def test_too_few_frames_and_bad_fractions_are_refused():
     with pytest.raises(DataError, match="4 frames with forces are too few.*give validation frames"):
         split_dataset(from_atoms(frames(4)))

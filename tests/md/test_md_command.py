@@ -101,6 +101,7 @@ def test_ctrl_c_and_resume(mlmd, smallest_fit, tmp_path, monkeypatch):
         (["gap.xml", "--thermostat", "bussi"], "needs constant temperature.*--ensemble nvt"),
         (["gap.xml", "--output", "none/out"], "no folder .*none.*mkdir -p"),
         (["gap.xml", "--start", "a.xyz", "--snapshot", "0"], "both given"),
+        (["gap.xml", "--training-seconds", "5"], "without --training-frames"),
         (["gap.xml", "--start", "none.xyz"], "no file none.xyz"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",

@@ -1,5 +1,6 @@
 """``mlmd run my_frames.xyz``: what the frames give, right for any system, and no word of water."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
@@ -40,9 +41,12 @@ def test_frames_that_cannot_be_used_at_all():
         prepare(from_atoms(frames[:1]))
     with pytest.raises(DataError, match="2 of 2 validation frames are training frames, too"):
         prepare(from_atoms(frames), from_atoms(frames[2:4]))
+    with pytest.raises(DataError, match="the frames:1 holds H, O, which no training frame does"):
+        prepare(from_atoms(frames), from_atoms([labeled(molecule("H2O"))]))
     for atoms in frames:
         del atoms.arrays["dft_forces"]
-    with pytest.raises(DataError, match="No frame has forces"):
+        atoms.arrays["F_mine"] = np.zeros((len(atoms), 3))
+    with pytest.raises(DataError, match="No frame has forces.*Found: F_mine, dft_energy.*--label"):
         prepare(from_atoms(frames))
 
 
@@ -53,7 +57,12 @@ def test_settings_and_dynamics_follow_from_the_frames():
     assert {"cutoff", "default_sigma", "n_sparse"} <= set(data.reasons["setting"])
     assert data.config.atoms_filename == "training.xyz"
     given = prepare(from_atoms(slabs(8)), config=SMALL)
-    assert given.config.cutoff == SMALL.cutoff and given.reasons["value"].tolist() == ["as given"]
+    assert given.config.cutoff == SMALL.cutoff
+    reasons = given.reasons.set_index("setting")  # a file that is not read is told
+    assert reasons.loc["all others", "value"] == "as given"
+    assert f"not {SMALL.atoms_filename}" in reasons.loc["atoms_filename", "reason"]
+    mine = prepare(from_atoms(slabs(8)), config=SMALL.replace(gap_file="mine.xml"))
+    assert "not mine.xml" in mine.reasons.set_index("setting").loc["gap_file", "reason"]
     ethanol = [labeled(molecule("CH3CH2OH")) for _ in range(6)]
     for k, atoms in enumerate(ethanol):
         atoms.rattle(0.05, seed=k)
