@@ -379,6 +379,7 @@ float(all(_right.values())) + float(_ratios) + float(_choice) + float(_flat)
 #
 # </details>
 
+
 # %% tags=["discussion"]
 def pairs(errors, sigma):
     return f"{errors['training'][sigma]:.2g} and {errors['validation'][sigma]:.2g} meV/atom"
@@ -524,7 +525,9 @@ for column, (setting, rows) in zip(axes.T, stored_settings.groupby("setting"), s
     for panel, quantity in zip(column, (FORCES, ENERGY), strict=True):
         plot_setting(rows.rename(columns={"value": setting}), setting, quantity, ax=panel)
         panel.set_title(setting if quantity == FORCES else "")
-        panel.set_ylabel(panel.get_ylabel().replace("RMSE", "forces" if quantity == FORCES else "energies"))
+        panel.set_ylabel(
+            panel.get_ylabel().replace("RMSE", "forces" if quantity == FORCES else "energies")
+        )
         panel.label_outer()
         if panel is not axes[0, 0]:
             panel.get_legend().remove()
@@ -601,7 +604,9 @@ far = stored_settings.query("setting == 'cutoff'").pivot(
 )
 longest = far.index.max()
 fine = {
-    name: stored_settings.query("setting == @name").pivot(index="value", columns="set", values=ENERGY)
+    name: stored_settings.query("setting == @name").pivot(
+        index="value", columns="set", values=ENERGY
+    )
     for name in ("n_max", "l_max")
 }
 narrower = {}
