@@ -327,27 +327,26 @@ def failing_run(workers: int) -> dict[str, str]:
 
 
 def through_simulations(workers: int) -> dict[str, str]:
-    """Collect curves of three studies, which benchmarks/through_simulations computed."""
+    """Collect curves of the studies that benchmarks/through_simulations has computed."""
     folder = Path(__file__).resolve().parents[1] / "benchmarks" / "through_simulations"
-    peptide, water, gap = (
-        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("peptide", "water", "gap_weights")
-    )
-    goals, lowered = gap["wanted"], gap["lowered_by_the_width"]
-    curves = [
-        ("peptide", "target", peptide["grid_A"], peptide["reference"]),
-        ("peptide", "before", peptide["grid_A"], peptide["before"]),
-        ("peptide", "after", peptide["grid_A"], peptide["after"]),
-        *(("water", name, water["r_A"], g[0]) for name, g in water["g_OO_OH_HH"].items()),
-        (
-            "gap",
-            "target",
-            [float(r) for r in goals],
-            [g * factor for g, factor in zip(goals.values(), lowered, strict=True)],
-        ),
-        ("gap", "before", gap["r_A"], gap["g_before"]),
-        ("gap", "after", gap["r_A"], gap["g_after"]),
-    ]
+    curves: list[tuple[str, str, list, list]] = []
+
+    def result(name: str) -> dict:
+        path = folder / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    if peptide := result("peptide"):
+        for name, key in (("target", "reference"), ("before", "before"), ("after", "after")):
+            curves.append(("peptide", name, peptide["grid_A"], peptide[key]))
+    if water := result("water"):
+        for name, g in water["g_OO_OH_HH"].items():
+            curves.append(("water", name, water["r_A"], g[0]))
+    if gap := result("gap_weights"):
+        goals = zip(gap["wanted"].values(), gap["lowered_by_the_width"], strict=True)
+        places = [float(r) for r in gap["wanted"]]
+        curves.append(("gap", "target", places, [g * factor for g, factor in goals]))
+        for name in ("before", "after"):
+            curves.append(("gap", name, gap["r_A"], gap[f"g_{name}"]))
     table = pd.concat(
         pd.DataFrame({"study": study, "curve": curve, "x": x, "y": y})
         for study, curve, x, y in curves

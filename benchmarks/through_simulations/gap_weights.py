@@ -6,7 +6,7 @@ First the check: the derivative of where atoms are after 20 steps with respect t
 sparse points, against central differences. Then the fit: the stored GAP (revPBE-D3) and the maximum
 and first minimum of g(OO) of liquid water, 2.50 at 2.79 Å and 0.80 at 3.39 Å (Soper, ISRN Phys.
 Chem. 2013, 279463). Sixteen molecules, four replicas at 300 K that go on from epoch to epoch, each
-for four segments of 30 fs, through which the gradients go. They are multiplied with the difference
+for three segments of 30 fs, through which the gradients go. They are multiplied with the difference
 from experiment, a running mean over earlier epochs. The weights take steps that change the forces
 of the first frame by at most 5 meV/Å (root mean square), because a change of weights says little by
 itself: they cancel each other. Distances count as Gaussians, which lowers peaks: what is wanted is
@@ -33,7 +33,7 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
 POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, SEGMENTS, STEPS, SKIN_A, LONG = 4, 12, 4, 60, 2.4, 8_000
+REPLICAS, EPOCHS, SEGMENTS, STEPS, SKIN_A, LONG = 4, 10, 3, 60, 2.4, 6_000
 R_A = np.array([2.79, 3.39])
 WANTED = np.array([2.50, 0.80])
 WIDTH_A, NARROW_A = 0.08, 0.02
@@ -102,7 +102,7 @@ def main():
         )
 
         def structure(weights, seed):
-            """Return g(OO) of each replica, and g at `R_A` with two widths; the last 3 ps."""
+            """Return g(OO) of each replica, and g at `R_A` with two widths; the last three quarters."""
             rows = []
             for k in range(REPLICAS):
                 a, b, records = x_start[k], v_start[k], []

@@ -4,7 +4,7 @@
 
 The target: g(OO), g(OH), g(HH) of the stored GAP (revPBE-D3), 16 molecules at 300 K. The model:
 `flexible_water`, in the same cell at the same temperature, from SPC/Fw on. Four replicas go on from
-epoch to epoch; each epoch is 0.2 ps, and gradients go back through the last 50 fs before each
+epoch to epoch; each epoch is 0.15 ps, and gradients go back through the last 50 fs before each
 record (truncated: biased towards what happens fast; half the window is compared with it). They are
 multiplied with the difference of the curves, a running mean over earlier epochs, relative to 1 + g
 of the target, so that the peaks of the molecule itself do not outweigh all others.
@@ -32,7 +32,7 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
 POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, STEPS, EVERY, WINDOW, LONG = 4, 30, 400, 100, 100, 12_000
+REPLICAS, EPOCHS, STEPS, EVERY, WINDOW, LONG = 4, 25, 300, 100, 100, 8_000
 TIMESTEP_FS, WIDTH_A = 0.5, 0.1
 BATH = {"temperature_K": 300.0, "relaxation_fs": 200.0}  # of the target and of the judge: Bussi
 MEMORY = 0.8  # of the running mean

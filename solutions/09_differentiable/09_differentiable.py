@@ -1127,9 +1127,11 @@ panels = {
     "gap": ("g(OO) of the GAP", "r, Å", "g(OO)"),
 }
 looks = {"target": (BLACK, "-"), "before": (ORANGE, "--"), "after": (BLUE, "-")}
+studies = list(dict.fromkeys(STUDIES["study"]))
 with style():
-    figure, axes = plt.subplots(1, 3, figsize=(16, 4.4))
-for ax, (study, (title, xlabel, ylabel)) in zip(axes, panels.items(), strict=True):
+    figure, axes = plt.subplots(1, len(studies), figsize=(5.5 * len(studies), 4.4), squeeze=False)
+for ax, study in zip(axes[0], studies, strict=True):
+    title, xlabel, ylabel = panels[study]
     for curve, rows in STUDIES[STUDIES["study"] == study].groupby("curve", sort=False):
         color, dashes = looks[curve]
         points = len(rows) < 5  # measured at a few distances only
@@ -1138,10 +1140,10 @@ for ax, (study, (title, xlabel, ylabel)) in zip(axes, panels.items(), strict=Tru
             marker="s" if points else None, label=curve,
         )  # fmt: skip
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
-axes[0].legend()
+axes[0, 0].legend()
 with_alt_text(
     figure,
-    "Three panels with a target in black, and the model before and after the fit. In each the curve after the fit is "
+    "Panels with a target in black, and the model before and after the fit. In each the curve after the fit is "
     "closer to the target than the one before.",
 )
 

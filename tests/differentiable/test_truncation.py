@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -28,9 +27,8 @@ def slopes(window):
         return (run.records.positions**2).sum()
 
     rng = np.random.default_rng(0)
-    starts = stack([(0.3 * rng.normal(size=(2, 3)), jax.random.key(n)) for n in range(3)])
     with double_precision():
-        starts = jax.tree.map(jnp.asarray, starts)
+        starts = stack([(0.3 * rng.normal(size=(2, 3)), jax.random.key(n)) for n in range(3)])
         return jax.jit(jax.vmap(jax.grad(end), (None, 0)))(0.8, starts)
 
 
@@ -39,7 +37,6 @@ def test_the_bias_falls_with_the_window_and_is_zero_for_all_steps():
     table = truncation_bias(slopes, [4, 20, 40]).set_index("window_steps")
     bias = table["relative_bias"].abs()
     assert bias[4] > 0.5 and bias[40] < 1e-9 and table.loc[40, "cosine"] == pytest.approx(1)
-    assert table.loc[4, "size"] < 0.5 * table.loc[40, "size"]
     assert table.loc[20, "standard_error"] > 0
 
 
