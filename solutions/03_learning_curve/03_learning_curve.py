@@ -221,6 +221,9 @@ _own + float(_close[100] and _close[200] and _close[400])
 # validation, both axes logarithmic, and labels with units; a legend in one of them. Give all panels the same
 # vertical range, or they cannot be compared. End the cell with `with_alt_text(figure, "…")`.
 #
+# One trap when you read it: `ENERGIES_ONLY` was not trained on forces. Those of the training frames are as new to it
+# as those of the validation frames, so here only the slope of its lines says something, not their distance.
+#
 # <details><summary>Hint 1</summary><code>plt.subplots(1, 3, sharey=True)</code> makes three panels with one vertical
 # range. <code>SET_COLORS["training"]</code> and <code>SET_COLORS["validation"]</code> are colors that everyone can
 # tell apart; draw inside <code>with style():</code> to get labels large enough to read from the back row.</details>
@@ -326,8 +329,8 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 # what did you not think of?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# Trained on energies only, the potential is limited by its data: the validation error falls along a nearly straight
-# line. The small one is limited by the model: training and validation errors have met, and from
+# Trained on energies only, the potential is limited by its data: the validation error is high and falls with every
+# doubling, in the end steeply. The small one is limited by the model: training and validation errors have met, and from
 # 100 frames on hardly anything changes. The default settings are in between: the validation error still falls, by less
 # and less, and comes closer to the training error. I predicted that the validation error falls and the training error
 # rises until they meet. For the small potential that is right, only that they meet very early, because 14 400
@@ -341,7 +344,7 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# With energies only the curve is steep, and far above the others: one number of each frame teaches little. The small
+# With energies only the errors are far above the others, and fall steeply: one number of each frame teaches little. The small
 # potential is flat from early on, and both of its lines have met. The default settings fall, more slowly with each
 # doubling.
 #
@@ -349,7 +352,7 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 
 # %% tags=["discussion"]
 gaps = {}
-for name, table in curves.items():
+for name, table in (("DEFAULT", curve), ("CLASSROOM", small)):
     wide = table.pivot(index="n_frames", columns="set", values=FORCES)
     gaps[name] = 100 * (wide["validation"] / wide["training"] - 1)
 Markdown(
@@ -360,8 +363,7 @@ Markdown(
     )
     + " frames. A wide gap says that the potential fits what it has seen better than what it has not: "
     "more frames would help. Where the gap has closed, what remains is the error of the model itself and "
-    "of the labels. (A potential that was not trained on forces has no training error of forces in this "
-    "sense: they are new to it on both sets.)"
+    "of the labels. For ENERGIES_ONLY look at the energies, further below: there the gap is wide."
 )
 
 # %% [markdown]
@@ -370,12 +372,13 @@ Markdown(
 # *Why:* an exponent can be compared and extrapolated; the impression that a line looks steep cannot.
 #
 # **Predict.** Trained on energies only, how many frames would the potential need to be as good as `DEFAULT` with 25
-# frames? Guess from the figure: 1000, or 10 000, or 100 000?
+# frames? Guess from the figure: 100, 1000, or 10 000?
 #
-# **Do.** Take the rows of `stored_energies` with `repeat == 1`. Fit a straight line to the logarithm of the
-# **validation** error of the forces against the logarithm of the number of frames (`np.polyfit` with degree 1). Keep
-# $b$ as `exponent` (float, above 0 if the error falls), and what the line predicts for 800 frames as `forecast_800`
-# (float, meV/Å).
+# **Do.** The first points of `ENERGIES_ONLY` do not lie on the line of the others: with so few numbers the potential
+# has hardly begun to learn. From 100 frames on the curve is nearly straight. Take the rows of `stored_energies` with
+# `repeat == 1` and at least 100 frames. Fit a straight line to the logarithm of the **validation** error of the forces
+# against the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float, above 0 if
+# the error falls), and what the line predicts for 800 frames as `forecast_800` (float, meV/Å).
 #
 # <details><summary>Hint 1</summary><code>slope, offset = np.polyfit(np.log(n), np.log(errors), 1)</code></details>
 # <details><summary>Hint 2</summary>The exponent is the negative slope; the forecast is
@@ -385,7 +388,7 @@ Markdown(
 # exponent = …
 # forecast_800 = …
 ### BEGIN SOLUTION
-rows = stored_energies.query("repeat == 1 and set == 'validation'")
+rows = stored_energies.query("repeat == 1 and set == 'validation' and n_frames >= 100")
 slope, offset = np.polyfit(np.log(rows["n_frames"]), np.log(rows[FORCES]), 1)
 exponent = float(-slope)
 forecast_800 = float(np.exp(offset + slope * np.log(800)))
@@ -395,13 +398,13 @@ forecast_800 = float(np.exp(offset + slope * np.log(800)))
 # **Check yourself.** The kit fits the same line, and adds its uncertainty:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-2-2b-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
-one_draw = stored_energies[stored_energies["repeat"] == 1]
-law = fit_power_law(one_draw, FORCES)
+straight = stored_energies.query("repeat == 1 and n_frames >= 100")
+law = fit_power_law(straight, FORCES)
 middle, low, high = law.predict(800)
 print(f"yours:   b = {exponent:.3f}, 800 frames: {forecast_800:.1f} meV/Å")
 print(f"the kit: b = {law.exponent:.3f} ± {law.exponent_error:.3f}, 800 frames: {middle:.1f} meV/Å")
 with_alt_text(
-    plot_learning_curve(one_draw, law, FORCES),
+    plot_learning_curve(straight, law, FORCES),
     f"The force errors of ENERGIES_ONLY with the fitted line, error ~ n to the power −{law.exponent:.2f}, "
     f"drawn to 800 frames, where it predicts {middle:.1f} meV/Å (95 %: {low:.1f} to {high:.1f}).",
 )
@@ -417,6 +420,7 @@ from helpers.frames import data_folder as _data_folder
 
 _stored = _pd.read_csv(_data_folder() / "stored" / "learning_curve_energies.csv")
 _rows = _stored[(_stored["set"] == "validation") & (_stored["repeat"] == 1)]
+_rows = _rows[_rows["n_frames"] >= 100]
 _x, _y = _np.log(_rows["n_frames"].to_numpy(float)), _np.log(_rows["rmse_forces_meV_per_A"])
 _slope, _offset = _np.polyfit(_x, _y, 1)
 _forecast = float(_np.exp(_offset + _slope * _np.log(800)))
@@ -424,7 +428,7 @@ _near = 0.05 * abs(_slope) + 3e-4
 _right = abs(float(exponent) + _slope) < _near, abs(float(forecast_800) / _forecast - 1) < 0.01
 assert any(_right), (
     f"Expected b near {-_slope:.3f} and about {_forecast:.1f} meV/Å, found {float(exponent):.3f} "
-    f"and {float(forecast_800):.1f}. Validation rows? Logarithms of both? The sign of the slope?"
+    f"and {float(forecast_800):.1f}. Validation rows, from 100 frames on? Logarithms of both? The sign?"
 )
 float(sum(_right))
 ### END HIDDEN TESTS
@@ -432,8 +436,8 @@ float(sum(_right))
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The line passes close to all points, so a power law describes the curve in this range. The shaded interval at
-# 800 frames is wide, because few points determine the line.
+# The line passes close to the three points. The shaded interval at 800 frames is wide, because three points
+# hardly determine how far others may lie from the line.
 #
 # </details>
 
@@ -444,10 +448,9 @@ small_law = fit_power_law(small, FORCES)
 small_last = small.query("n_frames == 400 and set == 'validation'")[FORCES].item()
 Markdown(
     f"**Discussion.** With $b$ = {exponent:.2f}, twice the frames lower the error by "
-    f"{100 * (1 - 2**-exponent):.0f} %, and half the error needs {2 ** (1 / exponent):.0f} times the frames. "
-    f"To reach the {target:.0f} meV/Å that DEFAULT has with 25 frames, the line needs about "
-    f"{float(f'{needed:.1g}'):.0f} frames with energies only: this is what forces are worth. (So long an "
-    "extrapolation gives no more than the order of magnitude.) \n\n"
+    f"{100 * (1 - 2**-exponent):.0f} %. To reach the {target:.0f} meV/Å that DEFAULT has with 25 frames, the "
+    f"line needs about {float(f'{needed:.2g}'):.0f} frames with energies only: this is what forces are worth. "
+    "They cost little more to compute than the energy alone. \n\n"
     "A forecast holds only as long as the line stays straight. What happens otherwise can be seen from the small "
     f"potential: a line through all its points has $b$ = {small_law.exponent:.2f} and predicts "
     f"{small_law.predict(800)[0]:.1f} meV/Å for 800 frames, but its curve is level already, at "

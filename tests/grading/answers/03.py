@@ -67,7 +67,7 @@ for name, part in curve.groupby("set"):
 plt.close(figure)
 
 # %% test2-2-2b | 2 | logarithms to the base of ten, errors in eV/Å for the exponent
-chosen = stored_energies.query("set == 'validation' and repeat == 1")
+chosen = stored_energies.query("set == 'validation' and repeat == 1 and n_frames >= 100")
 x, y = np.log10(chosen["n_frames"]), np.log10(chosen[FORCES] / 1000)
 b, a = np.polyfit(x, y, 1)
 exponent, forecast_800 = np.float64(-b), 1000 * 10 ** (a + b * np.log10(800))
@@ -75,8 +75,8 @@ exponent, forecast_800 = np.float64(-b), 1000 * 10 ** (a + b * np.log10(800))
 # %% test2-2-2b | 1 | the sign of the slope
 exponent = -exponent
 
-# %% test2-2-2b | 0 | the training errors
-chosen = stored_energies.query("set == 'training' and repeat == 1")
+# %% test2-2-2b | 0 | all sizes
+chosen = stored_energies.query("set == 'validation' and repeat == 1")
 exponent, a = np.polyfit(np.log(chosen["n_frames"]), np.log(chosen[FORCES]), 1)
 forecast_800 = np.exp(a + exponent * np.log(800))
 
