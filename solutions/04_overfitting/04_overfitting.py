@@ -304,7 +304,7 @@ for panel, (name, table) in zip(
     axes, {"energies alone": table_alone, "with forces": table_100}.items(), strict=True
 ):
     plot_sigma_curve(table, overfitting_onset(table), ax=panel)
-    panel.set_title(f"100 frames, {name}")
+    panel.title.set_text(f"100 frames, {name}")
     panel.label_outer()
 with_alt_text(
     panels,
@@ -556,10 +556,9 @@ with style():
 for column, (setting, rows) in zip(axes.T, stored_settings.groupby("setting"), strict=True):
     for panel, quantity in zip(column, (FORCES, ENERGY), strict=True):
         plot_setting(rows.rename(columns={"value": setting}), setting, quantity, ax=panel)
-        panel.set_title(setting if quantity == FORCES else "")
-        panel.set_ylabel(
-            panel.get_ylabel().replace("RMSE", "forces" if quantity == FORCES else "energies")
-        )
+        panel.title.set_text(setting if quantity == FORCES else "")
+        kind = "forces" if quantity == FORCES else "energies"
+        panel.yaxis.label.set_text(panel.get_ylabel().replace("RMSE", f"RMSE of {kind}"))
         panel.label_outer()
         if panel is not axes[0, 0]:
             panel.get_legend().remove()
@@ -613,11 +612,11 @@ float(_score)
 # energies: what happens to the training error, what to the validation error, and how sure are you?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-3", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
-# Yes, in principle: a finer basis describes more details, so that the same frames can be fitted more closely. From the
-# coarse to the middle values both errors fall, which is underfitting that goes away. At the finest values
-# the validation error of the energies no longer falls, while validation / training has grown. The change is
-# of the size of the noise of 60 frames, so the table hints at overfitting and does not prove it. It does prove that the
-# finest basis brings nothing for the energies.
+# They can: validation / training of the energies grows with a finer basis, and beyond the middle values the validation
+# error rises again. But overfitting alone would lower the training error, and here that rises a little as well: 100 sparse
+# points cannot represent so fine a description, which is underfitting. Both happen at once, and the finest basis
+# brings nothing for the energies. How sure one can be depends on the noise of 60 frames, some tenths of a meV/atom at most, so
+# the rise at the finest values is probably real and differences of a few hundredths are not.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: an answer that compares training with validation errors of the energies (the ratio grows with a finer basis
@@ -627,7 +626,7 @@ float(_score)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution the forces hardly gain, and in the energies the two errors drift apart while the validation error stands still.
+# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution nothing is gained, and in the energies the validation error rises more than the training error.
 #
 # </details>
 
@@ -664,9 +663,10 @@ Markdown(
         f"{table['validation'].iloc[-2]:.2f} to {table['validation'].iloc[-1]:.2f}."
         for name, table in fine.items()
     )
-    + " Differences of this size are within the noise of 60 frames: a hint, no proof. "
-    "The forces keep an eye on "
-    "the details; with energies alone a fine basis would overfit at once, as the sliders showed. "
+    + " The ratio grows with a finer basis, and the validation error rises again at the end: a sign "
+    "of overfitting. But overfitting alone would lower the training error. Where that rises as "
+    "well, 100 sparse points are too few to represent so fine a description, and that is "
+    "underfitting. With energies alone a fine basis would overfit at once, as the sliders showed. "
     f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
     "the validation error of the "
     f"forces goes from {far['validation'][best['cutoff']]:.0f} to "

@@ -54,7 +54,7 @@ from helpers.md import (
     summarize_run,
     tetrahedral_order,
 )
-from helpers.plots import BLACK, style, with_alt_text
+from helpers.plots import BLACK, BLUE, style, with_alt_text
 from helpers.water import MEASURED_G_OO
 
 warnings.filterwarnings("ignore")
@@ -96,14 +96,16 @@ def vibrate(step_fs, until_fs=27.0):
     return step_fs * np.arange(len(path)), np.array(path)
 
 
-with style():
-    panels, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True)
 exact_fs = np.linspace(0, 27, 400)
-for panel, step_fs in zip(axes, (0.5, 1.5, 2.5), strict=True):
-    panel.plot(exact_fs, np.cos(2 * np.pi * exact_fs / PERIOD_FS), "--", color=BLACK, lw=1.5)
-    panel.plot(*vibrate(step_fs), "o-", ms=5)
-    panel.set(title=f"step {step_fs:g} fs", xlabel="time, fs")
-axes[0].set_ylabel("elongation (start = 1)")
+exact = np.cos(2 * np.pi * exact_fs / PERIOD_FS)
+with style():
+    panels, axes = plt.subplots(1, 3, figsize=(13, 4.4), sharey=True)
+    for panel, step_fs in zip(axes, (0.5, 1.5, 2.5), strict=True):
+        panel.plot(exact_fs, exact, "--", color=BLACK, lw=1.5, label="exact")
+        panel.plot(*vibrate(step_fs), "o-", ms=5, lw=1, color=BLUE, label="velocity Verlet")
+        panel.set(title=f"step {step_fs:g} fs", xlabel="time, fs", ylim=(-1.1, 1.6))
+    axes[0].set_ylabel("elongation (start = 1)")
+    axes[0].legend(loc="upper center", ncols=2)
 with_alt_text(
     panels,
     "Elongation of a bond against time for steps of 0.5, 1.5 and 2.5 fs, with the exact curve "
@@ -761,15 +763,15 @@ plot_displacement(
     },
     ax=axes[0, 1],
 )
-axes[0, 1].set_title("How far O atoms get, last 8 ps")
+axes[0, 1].title.set_text("How far O atoms get, last 8 ps")
 ends = {name: run.after(run.times_fs[-1] - 4000) for name, run in runs_of.items()}
 plot_radial_distribution(
     {name: radial_distributions(end, [("O", "O")], bin_A=0.1) for name, end in ends.items()},
     ax=axes[1, 0],
 )
-axes[1, 0].set_title("O–O pairs, last 4 ps")
+axes[1, 0].title.set_text("O–O pairs, last 4 ps")
 plot_temperature(pbe_run.log(), ax=axes[1, 1], target_K=300)
-axes[1, 1].set_title("Temperature, PBE-D3")
+axes[1, 1].title.set_text("Temperature, PBE-D3")
 with_alt_text(
     panels,
     "Four panels. Tetrahedral order against time: revPBE-D3 stays in the range of the liquid, "
