@@ -27,10 +27,9 @@ from IPython.display import Markdown
 from helpers import (
     GapConfig,
     compare_errors,
-    evaluate,
+    evaluate_together,
     explore_sigmas,
     load_frames,
-    load_potential,
     sweep,
 )
 from helpers.frames import data_folder
@@ -219,8 +218,8 @@ Markdown(
 # little different. The *bootstrap* shows by how much: draw whole trajectories with replacement, again and
 # again, and watch the result scatter. `compare_errors(first, second, TRAJECTORIES)` does so for the
 # difference of two potentials on the same frames, and gives the 95 % interval `low` … `high`. If it contains 0, the
-# two cannot be told apart. `first` and `second` are what `evaluate` returns; the column `model_path` of your
-# table has the models.
+# two cannot be told apart. `first` and `second` are errors on the validation frames: `evaluate_together(paths, VALIDATION)` returns those of all the models whose files
+# stand in the column `model_path` of your table.
 #
 # If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
 # sigma with the best one.
@@ -237,8 +236,8 @@ Markdown(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `evaluate(load_potential(path), VALIDATION)` for each path of the rows with `set == "validation"`; then
-# `compare_errors(this, that, TRAJECTORIES)["low"][0]` is the lower end for the energies (row 0).
+# Take the rows with `set == "validation"`, and pair their sigmas with what `evaluate_together` returns for their paths. Then
+# `compare_errors(this, the_lowest, TRAJECTORIES)["low"][0]` is the lower end of the interval for the energies (row 0; row 1 is for the forces).
 #
 # </details>
 
@@ -276,10 +275,8 @@ ratio_100, ratio_alone = (
 )
 lowest = float(errors_100["validation"].idxmin())
 rows_100 = table_100[table_100["set"] == "validation"].set_index(SIGMA_E)
-judged_100 = {
-    sigma: evaluate(load_potential(path), VALIDATION)
-    for sigma, path in rows_100["model_path"].items()
-}
+models_100 = evaluate_together(rows_100["model_path"], VALIDATION)
+judged_100 = dict(zip(rows_100.index, models_100, strict=True))
 noise_100 = {
     sigma: compare_errors(judged, judged_100[lowest], TRAJECTORIES).iloc[0]
     for sigma, judged in judged_100.items()
@@ -708,10 +705,8 @@ stored_gain = pd.read_csv(STORED / "sigma_gain.csv")  # 100 frames minus 200, fo
 table_200 = sweep(
     {SIGMA_E: [best_sigma_100]}, sizes=[200], config=GapConfig(), engine="jax", cache=CACHE
 )
-model_200 = table_200["model_path"].iloc[0]
-compared = compare_errors(
-    judged_100[best_sigma_100], evaluate(load_potential(model_200), VALIDATION), TRAJECTORIES
-)
+(judged_200,) = evaluate_together(table_200["model_path"][:1], VALIDATION)
+compared = compare_errors(judged_100[best_sigma_100], judged_200, TRAJECTORIES)
 gain, gain_low, gain_high = map(float, compared.loc[0, ["difference", "low", "high"]])
 significant = not gain_low <= 0 <= gain_high
 ### END SOLUTION
