@@ -1,6 +1,7 @@
 from .errors import WorkshopError as WorkshopError
 from .evaluation import compare_errors as compare_errors
 from .evaluation import evaluate as evaluate
+from .evaluation import evaluate_together as evaluate_together
 from .frames import load_frames as load_frames
 from .frames import read_frames as read_frames
 from .gap.config import GapConfig as GapConfig

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from ase.calculators.lj import LennardJones
 
-from helpers import compare_errors, evaluate, load_frames, load_potential
+from helpers import compare_errors, evaluate, evaluate_together, load_frames, load_potential
 from helpers.errors import ConfigError, DataError, ModelFileError, OutputError, PredictionError
 from helpers.evaluation import Evaluation
+from helpers.gap import sigma_family
+from helpers.gap.xml import write_model
 
 
 @pytest.fixture
@@ -89,6 +91,23 @@ def test_the_csv_holds_true_and_predicted_values(result, tmp_path):
     assert len(table) == 10 + 10 * 48 * 3
     with pytest.raises(OutputError, match="mkdir"):
         result.to_csv(tmp_path / "none" / "errors.csv")
+
+
+def test_models_of_one_family_are_judged_together(tiny_fit, smallest_fit, frames10, tmp_path):
+    family = sigma_family(tiny_fit.model_path, frames10)
+    paths = [
+        write_model(family.model(1e-4, 0.02), tmp_path / "small.xml"),
+        smallest_fit.model_path,
+        write_model(family.model(1e-1, 0.02), tmp_path / "large.xml"),
+    ]
+    for path, together in zip(paths, evaluate_together(paths, frames10[:3]), strict=True):
+        alone = evaluate(path, frames10[:3], processes=1)
+        for one, other in (
+            (together.energies, alone.energies),
+            (together.forces, alone.forces),
+        ):
+            assert list(one.columns) == list(other.columns)
+            assert np.allclose(one["predicted"], other["predicted"], rtol=0, atol=1e-6)
 
 
 def made_up(errors, true):

@@ -33,9 +33,9 @@ from helpers import (
     SymmetryAdaptedKernelRidge,
     compare_errors,
     evaluate,
+    evaluate_together,
     fit_gap,
     load_frames,
-    load_potential,
     sweep,
 )
 from helpers.files import write_atomic
@@ -138,10 +138,8 @@ def sigmas(workers: int) -> dict[str, str]:
     )
     write_table(table, "sigmas.csv")
     rows = table[(table["set"] == "validation") & (table[SIGMA_F] < 1)].reset_index(drop=True)
-    judged = {
-        (row["n_frames"], row[SIGMA_E]): evaluate(load_potential(row["model_path"]), validation)
-        for _, row in rows.iterrows()
-    }
+    points = zip(rows["n_frames"], rows[SIGMA_E], strict=True)
+    judged = dict(zip(points, evaluate_together(rows["model_path"], validation), strict=True))
     best = {n: rows.loc[part[ENERGY].idxmin(), SIGMA_E] for n, part in rows.groupby("n_frames")}
     noise, gain = [], []
     for (n_frames, sigma), errors in judged.items():
@@ -266,18 +264,20 @@ def store_runs(
 
 def box_64(workers: int) -> dict[str, str]:
     """g(OO) of a larger box, up to half its edge."""
-    from helpers.md import radial_distributions
+    from helpers.gap import JaxCalculator
+    from helpers.gap.xml import read_model
+    from helpers.md import radial_distributions, with_core_repulsion
     from helpers.md.runs import run_nvt
 
     (start,) = load_frames("water", "start_64")
-    run = run_nvt(
-        POTENTIAL, start, steps=13_000, timestep_fs=0.8, thermostat="bussi", record_every=25, seed=1
-    )
+    walled = JaxCalculator(with_core_repulsion(read_model(POTENTIAL)))
+    bath = {"thermostat": "bussi", "timestep_fs": 0.8, "record_every": 25}
+    run = run_nvt(walled, start, steps=4_000, seed=1, **bath)
     assert run.stable, run.stopped
     table = radial_distributions(run.after(400), [("O", "O")], bin_A=0.1)[["r_A", "OO"]]
     write_atomic(STORED / "box_64.csv", table.to_csv(index=False, float_format="%.4g"))
     return {
-        "box_64.csv": "g(OO) of 64 molecules, 10 ps in a bath of 300 K with gap.xml; "
+        "box_64.csv": "g(OO) of 64 molecules, 3 ps in a bath of 300 K with gap.xml and a wall; "
         f"{judge_phase(run)}"
     }
 

@@ -27,10 +27,9 @@ from IPython.display import Markdown
 from helpers import (
     GapConfig,
     compare_errors,
-    evaluate,
+    evaluate_together,
     explore_sigmas,
     load_frames,
-    load_potential,
     sweep,
 )
 from helpers.frames import data_folder
@@ -219,8 +218,8 @@ Markdown(
 # little different. The *bootstrap* shows by how much: draw whole trajectories with replacement, again and
 # again, and watch the result scatter. `compare_errors(first, second, TRAJECTORIES)` does so for the
 # difference of two potentials on the same frames, and gives the 95 % interval `low` … `high`. If it contains 0, the
-# two cannot be told apart. `first` and `second` are what `evaluate` returns; the column `model_path` of your
-# table has the models.
+# two cannot be told apart. `first` and `second` are errors on the validation frames: `evaluate_together(paths, VALIDATION)` returns those of all the models whose files
+# stand in the column `model_path` of your table.
 #
 # If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
 # sigma with the best one.
@@ -237,8 +236,8 @@ Markdown(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `evaluate(load_potential(path), VALIDATION)` for each path of the rows with `set == "validation"`; then
-# `compare_errors(this, that, TRAJECTORIES)["low"][0]` is the lower end for the energies (row 0).
+# Take the rows with `set == "validation"`, and pair their sigmas with what `evaluate_together` returns for their paths. Then
+# `compare_errors(this, the_lowest, TRAJECTORIES)["low"][0]` is the lower end of the interval for the energies (row 0; row 1 is for the forces).
 #
 # </details>
 
@@ -276,10 +275,8 @@ ratio_100, ratio_alone = (
 )
 lowest = float(errors_100["validation"].idxmin())
 rows_100 = table_100[table_100["set"] == "validation"].set_index(SIGMA_E)
-judged_100 = {
-    sigma: evaluate(load_potential(path), VALIDATION)
-    for sigma, path in rows_100["model_path"].items()
-}
+models_100 = evaluate_together(rows_100["model_path"], VALIDATION)
+judged_100 = dict(zip(rows_100.index, models_100, strict=True))
 noise_100 = {
     sigma: compare_errors(judged, judged_100[lowest], TRAJECTORIES).iloc[0]
     for sigma, judged in judged_100.items()
@@ -304,7 +301,7 @@ for panel, (name, table) in zip(
     axes, {"energies alone": table_alone, "with forces": table_100}.items(), strict=True
 ):
     plot_sigma_curve(table, overfitting_onset(table), ax=panel)
-    panel.set_title(f"100 frames, {name}")
+    panel.title.set_text(f"100 frames, {name}")
     panel.label_outer()
 with_alt_text(
     panels,
@@ -556,10 +553,9 @@ with style():
 for column, (setting, rows) in zip(axes.T, stored_settings.groupby("setting"), strict=True):
     for panel, quantity in zip(column, (FORCES, ENERGY), strict=True):
         plot_setting(rows.rename(columns={"value": setting}), setting, quantity, ax=panel)
-        panel.set_title(setting if quantity == FORCES else "")
-        panel.set_ylabel(
-            panel.get_ylabel().replace("RMSE", "forces" if quantity == FORCES else "energies")
-        )
+        panel.title.set_text(setting if quantity == FORCES else "")
+        kind = "forces" if quantity == FORCES else "energies"
+        panel.yaxis.label.set_text(panel.get_ylabel().replace("RMSE", f"RMSE of {kind}"))
         panel.label_outer()
         if panel is not axes[0, 0]:
             panel.get_legend().remove()
@@ -613,11 +609,11 @@ float(_score)
 # energies: what happens to the training error, what to the validation error, and how sure are you?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-3", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
-# Yes, in principle: a finer basis describes more details, so that the same frames can be fitted more closely. From the
-# coarse to the middle values both errors fall, which is underfitting that goes away. At the finest values
-# the validation error of the energies no longer falls, while validation / training has grown. The change is
-# of the size of the noise of 60 frames, so the table hints at overfitting and does not prove it. It does prove that the
-# finest basis brings nothing for the energies.
+# They can: validation / training of the energies grows with a finer basis, and beyond the middle values the validation
+# error rises again. But overfitting alone would lower the training error, and here that rises a little as well: 100 sparse
+# points cannot represent so fine a description, which is underfitting. Both happen at once, and the finest basis
+# brings nothing for the energies. How sure one can be depends on the noise of 60 frames, some tenths of a meV/atom at most, so
+# the rise at the finest values is probably real and differences of a few hundredths are not.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: an answer that compares training with validation errors of the energies (the ratio grows with a finer basis
@@ -627,7 +623,7 @@ float(_score)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution the forces hardly gain, and in the energies the two errors drift apart while the validation error stands still.
+# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution nothing is gained, and in the energies the validation error rises more than the training error.
 #
 # </details>
 
@@ -664,9 +660,10 @@ Markdown(
         f"{table['validation'].iloc[-2]:.2f} to {table['validation'].iloc[-1]:.2f}."
         for name, table in fine.items()
     )
-    + " Differences of this size are within the noise of 60 frames: a hint, no proof. "
-    "The forces keep an eye on "
-    "the details; with energies alone a fine basis would overfit at once, as the sliders showed. "
+    + " The ratio grows with a finer basis, and the validation error rises again at the end: a sign "
+    "of overfitting. But overfitting alone would lower the training error. Where that rises as "
+    "well, 100 sparse points are too few to represent so fine a description, and that is "
+    "underfitting. With energies alone a fine basis would overfit at once, as the sliders showed. "
     f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
     "the validation error of the "
     f"forces goes from {far['validation'][best['cutoff']]:.0f} to "
@@ -708,10 +705,8 @@ stored_gain = pd.read_csv(STORED / "sigma_gain.csv")  # 100 frames minus 200, fo
 table_200 = sweep(
     {SIGMA_E: [best_sigma_100]}, sizes=[200], config=GapConfig(), engine="jax", cache=CACHE
 )
-model_200 = table_200["model_path"].iloc[0]
-compared = compare_errors(
-    judged_100[best_sigma_100], evaluate(load_potential(model_200), VALIDATION), TRAJECTORIES
-)
+(judged_200,) = evaluate_together(table_200["model_path"][:1], VALIDATION)
+compared = compare_errors(judged_100[best_sigma_100], judged_200, TRAJECTORIES)
 gain, gain_low, gain_high = map(float, compared.loc[0, ["difference", "low", "high"]])
 significant = not gain_low <= 0 <= gain_high
 ### END SOLUTION

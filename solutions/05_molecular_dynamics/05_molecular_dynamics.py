@@ -35,6 +35,7 @@ from helpers import (
     run_nvt,
 )
 from helpers.frames import data_folder
+from helpers.gap import JaxCalculator
 from helpers.md import (
     Cost,
     energy_fluctuation_meV_per_atom,
@@ -53,8 +54,9 @@ from helpers.md import (
     step_cost,
     summarize_run,
     tetrahedral_order,
+    with_core_repulsion,
 )
-from helpers.plots import BLACK, style, with_alt_text
+from helpers.plots import BLACK, BLUE, style, with_alt_text
 from helpers.water import MEASURED_G_OO
 
 warnings.filterwarnings("ignore")
@@ -96,14 +98,16 @@ def vibrate(step_fs, until_fs=27.0):
     return step_fs * np.arange(len(path)), np.array(path)
 
 
-with style():
-    panels, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True)
 exact_fs = np.linspace(0, 27, 400)
-for panel, step_fs in zip(axes, (0.5, 1.5, 2.5), strict=True):
-    panel.plot(exact_fs, np.cos(2 * np.pi * exact_fs / PERIOD_FS), "--", color=BLACK, lw=1.5)
-    panel.plot(*vibrate(step_fs), "o-", ms=5)
-    panel.set(title=f"step {step_fs:g} fs", xlabel="time, fs")
-axes[0].set_ylabel("elongation (start = 1)")
+exact = np.cos(2 * np.pi * exact_fs / PERIOD_FS)
+with style():
+    panels, axes = plt.subplots(1, 3, figsize=(13, 4.4), sharey=True)
+    for panel, step_fs in zip(axes, (0.5, 1.5, 2.5), strict=True):
+        panel.plot(exact_fs, exact, "--", color=BLACK, lw=1.5, label="exact")
+        panel.plot(*vibrate(step_fs), "o-", ms=5, lw=1, color=BLUE, label="velocity Verlet")
+        panel.set(title=f"step {step_fs:g} fs", xlabel="time, fs", ylim=(-1.1, 1.6))
+    axes[0].set_ylabel("elongation (start = 1)")
+    axes[0].legend(loc="upper center", ncols=2)
 with_alt_text(
     panels,
     "Elongation of a bond against time for steps of 0.5, 1.5 and 2.5 fs, with the exact curve "
@@ -525,9 +529,9 @@ Markdown(
 #
 # **Predict.** Your potential knows frames of liquid water between 300 and 450 K. Will a run at 300 K stay liquid? *Your guess:* …
 #
-# **Do.** Run 10.4 ps at 300 K from `START` with your potential, this time with the compiled engine (the default), in which the whole
+# **Do.** Run 10.4 ps at 300 K from `START` with `walled`, your potential with a wall (next cell), this time with the compiled engine (the default), in which the whole
 # loop runs outside Python: 13 000 steps of 0.8 fs, `thermostat="bussi"` (which disturbs motions least), a record every 25
-# steps. Keep the run as `liquid`, and from `liquid.after(400)`, the part after 0.4 ps, compute
+# steps. (Should the monitor stop the run, take another `seed`; `liquid.stopped` says why.) Keep the run as `liquid`, and from `liquid.after(400)`, the part after 0.4 ps, compute
 #
 # - `order` (float): $q$, averaged over all molecules of all frames (`tetrahedral_order(atoms)` gives those of one frame);
 # - `first_minimum` (float): the lowest $g_{OO}$ between 3 and 4 Å, from `radial_distributions(…, [("O", "O")], bin_A=0.2)`;
@@ -547,6 +551,20 @@ Markdown(
 #
 # </details>
 
+# %% [markdown]
+# No training frame has two O atoms closer than 2.35 Å, and nobody knows what a potential predicts where it has no data. Short
+# runs do not get there; for longer ones the kit can put a repulsive wall in front of that region, which changes nothing beyond it. (Lesson 08 shows what happens
+# without.)
+
+
+# %%
+def with_wall(gap):
+    """Return a potential that keeps O atoms at least about 2.35 Å apart."""
+    return JaxCalculator(with_core_repulsion(gap.model))
+
+
+walled = with_wall(potential)
+
 # %% nbgrader={"grade": false, "grade_id": "ex5-liquid", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # liquid = …
 # order = …
@@ -554,7 +572,7 @@ Markdown(
 # diffusion = …
 ### BEGIN SOLUTION
 liquid = run_nvt(
-    potential,
+    walled,
     START,
     steps=13_000,
     timestep_fs=0.8,
@@ -583,9 +601,7 @@ diffusion = float(1000 * np.polyfit(moved["lag_fs"], moved["msd_A2"], 1)[0] / 6)
 print(f"yours: q {order:.3f}, first minimum {first_minimum:.2f}, D {diffusion:.3f} Å²/ps")
 print(judge_phase(liquid).sentence)
 at_300_K = [atoms for atoms in load_frames("water", "train") if atoms.info["temperature_K"] == 300]
-stored_64 = pd.read_csv(
-    STORED / "box_64.csv"
-)  # g(OO) of 64 molecules, 10 ps with the stored potential
+stored_64 = pd.read_csv(STORED / "box_64.csv")  # g(OO) of 64 molecules, stored
 tables = {
     "64 molecules (stored run)": stored_64,
     "your run, 16 molecules": radial_distributions(liquid.after(400), [("O", "O")], bin_A=0.1),
@@ -706,7 +722,7 @@ Markdown(
 # **Predict.** The settings are the same, the errors of the fit are similar, and both functionals are respectable. What will differ? *Your guess:* …
 #
 # **Do, first part.** Train `GapConfig(n_sparse=200)` on `load_frames("water_pbe", "train", 100)` with `engine="jax"` (seconds),
-# and write it to `HERE / "gap_pbe.xml"`. Then run 16 ps (20 000 steps of 0.8 fs) at 300 K with it, from the first *validation* frame of `"water_pbe"`, otherwise as before. Keep
+# and write it to `HERE / "gap_pbe.xml"`. Then run 16 ps (20 000 steps of 0.8 fs) at 300 K with it (and a wall), from the first *validation* frame of `"water_pbe"`, otherwise as before. Keep
 #
 # - `pbe_run`: the run;
 # - `order_first`, `order_last` (float): $q$ in its first and in its last 2 ps (means over molecules and frames);
@@ -728,7 +744,7 @@ fit_gap(
 )
 pbe_potential = load_potential(HERE / "gap_pbe.xml")
 pbe_run = run_nvt(
-    pbe_potential,
+    with_wall(pbe_potential),
     load_frames("water_pbe", "validate")[0],
     steps=20_000,
     timestep_fs=0.8,
@@ -761,15 +777,15 @@ plot_displacement(
     },
     ax=axes[0, 1],
 )
-axes[0, 1].set_title("How far O atoms get, last 8 ps")
+axes[0, 1].title.set_text("How far O atoms get, last 8 ps")
 ends = {name: run.after(run.times_fs[-1] - 4000) for name, run in runs_of.items()}
 plot_radial_distribution(
     {name: radial_distributions(end, [("O", "O")], bin_A=0.1) for name, end in ends.items()},
     ax=axes[1, 0],
 )
-axes[1, 0].set_title("O–O pairs, last 4 ps")
+axes[1, 0].title.set_text("O–O pairs, last 4 ps")
 plot_temperature(pbe_run.log(), ax=axes[1, 1], target_K=300)
-axes[1, 1].set_title("Temperature, PBE-D3")
+axes[1, 1].title.set_text("Temperature, PBE-D3")
 with_alt_text(
     panels,
     "Four panels. Tetrahedral order against time: revPBE-D3 stays in the range of the liquid, "
