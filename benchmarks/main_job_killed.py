@@ -100,13 +100,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", choices=tuple(PRESETS), default="quick")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="keep the two jobs here; default: nowhere")
     given = parser.parse_args()
     rng = random.Random(given.seed)
     titles = {stage.name: stage.title for stage in handout_stages(PRESETS[given.preset]())}
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        whole, broken = Path(temporary, "whole"), Path(temporary, "broken")
-        log = Path(temporary, "log")
+        place = given.folder or Path(temporary)
+        whole, broken, log = place / "whole", place / "broken", place / "log"
         assert start(whole, given.preset, log).wait() == 0, log.read_text()
         took = {name: json.loads(text)["seconds"] for name, (text, _) in records(whole).items()}
         done: dict[str, tuple[str, int]] = {}

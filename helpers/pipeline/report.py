@@ -299,7 +299,7 @@ def _liquid(folder: Path, ready: set[str]) -> dict[str, str] | None:
             str(phase["verdict"]).startswith("liquid"),
         )
     quality = pd.read_csv(folder / "nvt_quality.csv").set_index("quantity")
-    kelvin = float(quality.loc["mean temperature", "expected"])
+    kelvin = float(quality["expected"]["mean temperature"])
     measured = 1e8 * water_diffusion_m2_per_s(kelvin)  # Å²/ps
     found = phase["diffusion_infinite_A2_per_ps"]
     return _row(

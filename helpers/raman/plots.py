@@ -107,10 +107,10 @@ def plot_raman_comparison(
             low, high = 1000 * (height - error), 1000 * (height + error)
             ax.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
             tallest = max(tallest, float(high.max()))
-        for name, (low, high) in measured_per_cm.items():
-            ax.axvspan(low, high, color=BLACK, alpha=0.08, lw=0)
+        for name, (start, end) in measured_per_cm.items():
+            ax.axvspan(start, end, color=BLACK, alpha=0.08, lw=0)
             ax.text(
-                (low + high) / 2,
+                (start + end) / 2,
                 0.985,
                 f"measured\n{name}",
                 ha="center",
