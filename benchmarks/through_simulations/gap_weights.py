@@ -102,7 +102,7 @@ def main():
         )
 
         def structure(weights, seed):
-            """Return g(OO) of each replica, and g at `R_A` with two widths; the last three quarters."""
+            """Return g(OO) of each replica, and g at `R_A` with two widths; without the start."""
             rows = []
             for k in range(REPLICAS):
                 a, b, records = x_start[k], v_start[k], []

@@ -17,7 +17,6 @@ from helpers import checks
 from helpers.differentiable.feasibility import free_memory_MB, of_compiled_MB, too_large
 from helpers.differentiable.interactions import parameter_names
 from helpers.errors import DataError
-from helpers.jax_setup import enable_compilation_cache
 from helpers.terminal import progress_bar
 
 
@@ -87,7 +86,6 @@ def descend(
     import optax
 
     checks.whole("number of draws", len(draws), 1)
-    enable_compilation_cache()
     parameters = jax.tree.map(jnp.asarray, parameters)
     state = optimizer.init(parameters)
 

@@ -21,7 +21,6 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
-import pandas as pd
 from ase import units
 from IPython.display import Markdown
 
@@ -39,14 +38,10 @@ from helpers.differentiable import (
     triangle_run,
     triangle_sides_nm,
 )
-from helpers.frames import data_folder
 from helpers.plots import BLACK, BLUE, GREEN, ORANGE, RED, style, with_alt_text
 
 warnings.filterwarnings("ignore")
 jax.config.update("jax_enable_x64", True)  # numbers of 64 bits: about 16 digits
-
-# Stored result: what three larger studies found (benchmarks/through_simulations).
-STUDIES = pd.read_csv(data_folder() / "stored" / "through_simulations.csv")
 
 # %% [markdown]
 # ## A picture first: a chain of steps
@@ -1106,51 +1101,6 @@ Markdown(
 #
 # The mean side approaches 1 nm, first quickly, then in small steps. The network learns when to pull and when to push; the third
 # atom stays where it is, because nothing acts on it.
-#
-# </details>
-
-# %% [markdown]
-# ## Three larger studies
-#
-# The same method on systems of the kind that this course is about (**stored results**, `benchmarks/through_simulations`, a few
-# minutes each): a short peptide in implicit solvent, whose two torsions are to be found from the distribution of its
-# end-to-end distance; flexible water with three charges, fitted to the structure of the GAP; and the GAP itself, whose weights are
-# nudged until its water resembles experiment. All three use truncated windows.
-#
-# **Predict.** In each of them one thing is fitted. Which other property of the model would you look at before you believe the
-# result?
-
-# %%
-panels = {
-    "peptide": ("End-to-end distance", "distance, Å", "density, 1/Å"),
-    "water": ("g(OO) of flexible water", "r, Å", "g(OO)"),
-    "gap": ("g(OO) of the GAP", "r, Å", "g(OO)"),
-}
-looks = {"target": (BLACK, "-"), "before": (ORANGE, "--"), "after": (BLUE, "-")}
-studies = list(dict.fromkeys(STUDIES["study"]))
-with style():
-    figure, axes = plt.subplots(1, len(studies), figsize=(5.5 * len(studies), 4.4), squeeze=False)
-for ax, study in zip(axes[0], studies, strict=True):
-    title, xlabel, ylabel = panels[study]
-    for curve, rows in STUDIES[STUDIES["study"] == study].groupby("curve", sort=False):
-        color, dashes = looks[curve]
-        points = len(rows) < 5  # measured at a few distances only
-        ax.plot(
-            rows["x"], rows["y"], color=color, ls="" if points else dashes,
-            marker="s" if points else None, label=curve,
-        )  # fmt: skip
-    ax.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
-axes[0, 0].legend()
-with_alt_text(
-    figure,
-    "Panels with a target in black, and the model before and after the fit. In each the curve after the fit is "
-    "closer to the target than the one before.",
-)
-
-# %% [markdown]
-# <details><summary>What you should have seen</summary>
-#
-# @@STUDIES@@
 #
 # </details>
 
