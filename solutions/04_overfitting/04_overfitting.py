@@ -740,9 +740,9 @@ _rows = _gains[_np.isclose(_gains[_E], float(best_sigma_100), rtol=0.01)]
 assert len(_rows) == 1, f"best_sigma_100 = {float(best_sigma_100):g} is not one of SIGMAS."
 _row = _rows.iloc[0]
 _width = float(_row["high"] - _row["low"])
-_gain = abs(float(gain) - _row["difference"]) < 0.15 * _width
+_gain = abs(float(gain) - _row["difference"]) < 0.05 * _width
 _low, _high = float(gain_low), float(gain_high)
-_interval = abs(_low - _row["low"]) < 0.2 * _width and abs(_high - _row["high"]) < 0.2 * _width
+_interval = abs(_low - _row["low"]) < 0.1 * _width and abs(_high - _row["high"]) < 0.1 * _width
 _follows = bool(significant) == (not _low <= 0 <= _high) and _low < _high
 if not (_gain and _interval and _follows):
     print(

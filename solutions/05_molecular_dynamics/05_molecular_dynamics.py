@@ -721,7 +721,7 @@ Markdown(
 #
 # **Predict.** The settings are the same, the errors of the fit are similar, and both functionals are respectable. What will differ? *Your guess:* …
 #
-# **Do, first part.** Train `GapConfig(n_sparse=200)` on `load_frames("water_pbe", "train", 100)` with `engine="jax"` (seconds),
+# **Do, first part.** Train `PBE_CONFIG` (next cell: a smaller potential, which trains and runs in seconds) on `load_frames("water_pbe", "train", 100)` with `engine="jax"`,
 # and write it to `HERE / "gap_pbe.xml"`. Then run 16 ps (20 000 steps of 0.8 fs) at 300 K with it (and a wall), from the first *validation* frame of `"water_pbe"`, otherwise as before. Keep
 #
 # - `pbe_run`: the run;
@@ -730,6 +730,9 @@ Markdown(
 #
 # (1 point each for the orders and for the word.)
 
+# %%
+PBE_CONFIG = GapConfig(cutoff=3.5, cutoff_transition_width=2.0, n_max=6, n_sparse=200)
+
 # %% nbgrader={"grade": false, "grade_id": "ex5-pbe", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # pbe_run = …
 # order_first = …
@@ -737,7 +740,7 @@ Markdown(
 # phase_last = …
 ### BEGIN SOLUTION
 fit_gap(
-    GapConfig(n_sparse=200),
+    PBE_CONFIG,
     load_frames("water_pbe", "train", 100),
     output=HERE / "gap_pbe.xml",
     engine="jax",
