@@ -1,4 +1,4 @@
-"""``mlmd run`` killed in every stage, as `benchmarks/main_job_killed.py` measured it; a short form."""
+"""``mlmd run`` killed: what `benchmarks/main_job_killed.py` measured, and a short form of it."""
 
 import json
 import os
