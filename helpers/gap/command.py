@@ -23,7 +23,7 @@ from helpers.frames import (
     read_frames,
     trajectories_of,
 )
-from helpers.gap.config import GapConfig
+from helpers.gap.config import GapConfig, TwoBody
 from helpers.gap.fit import FitResult, fit_gap
 from helpers.terminal import CommandResult, run_guarded
 
@@ -112,7 +112,15 @@ class TrainingFindings:
 
 def quick_config() -> GapConfig:
     """Return settings that train in a few seconds: to see that everything works, not to use."""
-    return GapConfig(atoms_filename="gap_input_50.xyz", n_max=4, l_max=3, n_sparse=100)
+    return GapConfig(
+        atoms_filename="gap_input_50.xyz",
+        cutoff=3.5,
+        cutoff_transition_width=2.0,
+        n_max=4,
+        l_max=3,
+        n_sparse=100,
+        two_body=TwoBody(cutoff=6.0, n_sparse=25),
+    )
 
 
 def run_main_job(

@@ -91,7 +91,8 @@ def settings_section(fit: FitResult) -> Section:
         ("Peak memory", f"{fit.peak_memory_MB:.0f} MB"),
         (f"Memory estimated by {fit.engine}", "–" if estimate is None else f"{estimate:.0f} MB"),
     ]
-    versions = [("gap_fit", fit.gap_fit_version), ("Python", platform.python_version())]
+    versions = [("gap_fit", fit.gap_fit_version)] if fit.gap_fit_version else []
+    versions.append(("Python", platform.python_version()))
     versions += [(name, version_of(name)) for name in PACKAGES]
     versions.append(("System", f"{platform.system()} {platform.machine()}"))
     return Section(

@@ -207,8 +207,7 @@ def plot_effects(effects: pd.DataFrame, ax: Axes | None = None) -> Axes:
             above_bar = (0, bar.get_y() + bar.get_height() + 0.02)
             ax.annotate(text, above_bar, va="bottom", fontsize=10)
         ax.set_xlim(left=0)
-        ax.set(title="Effect of each setting on the validation error")
-        ax.set(xlabel="error of the worst value above that of the best, %")
+        ax.set(title="Effects on the validation error", xlabel="worst value above the best, %")
         ax.margins(y=0.15)
     return ax
 

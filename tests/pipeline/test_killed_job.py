@@ -1,4 +1,4 @@
-"""``mlmd run`` killed in every stage, as `benchmarks/main_job_killed.py` measured it; a short form."""
+"""``mlmd run`` killed: what `benchmarks/main_job_killed.py` measured, and a short form of it."""
 
 import json
 import os
@@ -16,6 +16,9 @@ from helpers.pipeline.handout import PRESETS, handout_stages
 STORED = Path(__file__).parents[2] / "benchmarks" / "main_job_killed.csv"
 
 
+@pytest.mark.skipif(
+    not STORED.exists(), reason="not measured yet: python benchmarks/main_job_killed.py"
+)
 def test_no_stage_was_done_twice_and_no_result_differs():
     table = pd.read_csv(STORED, keep_default_na=False)
     assert table["stage"].tolist() == [stage.name for stage in handout_stages(PRESETS["quick"]())]
