@@ -280,7 +280,7 @@ def box_64(workers: int) -> dict[str, str]:
     table = radial_distributions(run.after(400), [("O", "O")], bin_A=0.1)[["r_A", "OO"]]
     write_atomic(STORED / "box_64.csv", table.to_csv(index=False, float_format="%.4g"))
     return {
-        "box_64.csv": "g(OO) of 64 molecules, 2.4 ps in a bath of 300 K with GapConfig() on 100 frames "
+        "box_64.csv": "g(OO) of 64 molecules, 2.4 ps in a bath of 300 K, GapConfig() on 100 frames "
         "and a wall; "
         f"{judge_phase(run)}"
     }

@@ -157,7 +157,7 @@ def _draw_spectra(
 def plot_scattered_light(
     times_fs: np.ndarray, polarizability: np.ndarray, dipole: np.ndarray, laser_per_cm: float
 ) -> list[Axes]:
-    """Draw a vibrating polarizability, its dipole in laser light, and the light that this sends out.
+    """Draw a vibrating polarizability, its dipole in laser light, and the light that it emits.
 
     Parameters
     ----------
