@@ -51,5 +51,5 @@ def plot_nearest(per_frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             xlabel="shortest distance / sum of covalent radii",
             ylabel="number of frames",
         )
-        ax.legend()
+        ax.legend(loc="upper left")
     return ax
