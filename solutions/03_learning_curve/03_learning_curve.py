@@ -92,7 +92,7 @@ with_alt_text(
 #
 # - `DEFAULT`, the settings of lesson 02;
 # - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here. It learns from one number of each
-#   frame, the energy, instead of 145;
+#   frame, the energy, instead of 145 (its curve begins with 50 frames);
 # - `CLASSROOM`: the default settings, but 100 sparse points per element, an eighth. It trains in seconds.
 #
 # **Predict.** Which of them will be limited by the data, and which by the model?
@@ -250,9 +250,10 @@ with style():
 parts = []
 for name, table in curves.items():
     wide = table.pivot(index="n_frames", columns="set", values=FORCES)
+    first, last = wide.iloc[0], wide.iloc[-1]
     parts.append(
-        f"{name}: validation {wide['validation'][25]:.0f} to {wide['validation'][400]:.0f}, "
-        f"training {wide['training'][25]:.0f} to {wide['training'][400]:.0f}"
+        f"{name}: validation {first['validation']:.0f} to {last['validation']:.0f}, "
+        f"training {first['training']:.0f} to {last['training']:.0f}"
     )
 with_alt_text(
     figure,
@@ -374,7 +375,7 @@ Markdown(
 # **Predict.** Trained on energies only, how many frames would the potential need to be as good as `DEFAULT` with 25
 # frames? Guess from the figure: 100, 1000, or 10 000?
 #
-# **Do.** The first points of `ENERGIES_ONLY` do not lie on the line of the others: with so few numbers the potential
+# **Do.** The first point of `ENERGIES_ONLY` does not lie on the line of the others: with 50 numbers the potential
 # has hardly begun to learn. From 100 frames on the curve is nearly straight. Take the rows of `stored_energies` with
 # `repeat == 1` and at least 100 frames. Fit a straight line to the logarithm of the **validation** error of the forces
 # against the logarithm of the number of frames (`np.polyfit` with degree 1). Keep $b$ as `exponent` (float, above 0 if
@@ -461,7 +462,7 @@ Markdown(
 # ## How large is the luck of the draw?
 #
 # Each point rests on one training set. With other frames of the same kind it would have come out a little
-# differently. The stored tables hold, for 25, 50 and 100 frames, two more fits (`repeat` 2 and 3) to
+# differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
 # frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
 # deviation. Before you run the next cells: for which of the six curves would you say *more data helps*?
 
@@ -483,8 +484,8 @@ for name, table in stored.items():
     )
 with_alt_text(
     six,
-    "Six learning curves with bars for the draws, forces above, energies below. Validation errors from 25 to 400 "
-    f"frames in meV/Å and meV/atom: {'; '.join(ends)}.",
+    "Six learning curves with bars for the draws, forces above, energies below. Validation errors from the smallest "
+    f"set to 400 frames in meV/Å and meV/atom: {'; '.join(ends)}.",
 )
 
 # %%
