@@ -81,7 +81,7 @@ def radial_distributions(
 
 
 def _half_of_cell_A(atoms: Atoms) -> float:
-    """Return nearly half of the cell's smallest height. (ASE's recommendation ends at 5 Å.)"""
+    """Return nearly half of the smallest height of the cell; ASE recommends no more than 5 Å."""
     return float(0.99 / 2 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0).max())
 
 
