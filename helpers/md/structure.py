@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.geometry.rdf import get_rdf, get_recommended_r_max
+from ase.geometry.rdf import get_rdf
 from scipy.interpolate import make_smoothing_spline
 from scipy.signal import find_peaks
 
@@ -63,7 +63,7 @@ def radial_distributions(
                 f"There is no g(r) of {', '.join(sorted(lacking))} in {atoms.symbols}",
                 fix="name pairs of elements that the frames hold",
             )
-    longest = min(get_recommended_r_max(atoms.cell, atoms.pbc) for atoms in frames)
+    longest = min(_half_of_cell_A(atoms) for atoms in frames)
     n_bins = int(longest / bin_A)
     sums = {pair: np.zeros(n_bins) for pair in pairs}
     for atoms in frames:
@@ -78,6 +78,11 @@ def radial_distributions(
         table["".join(pair)] = g
         table["".join(pair) + "_count"] = np.cumsum(g * shells) * density
     return pd.DataFrame(table)
+
+
+def _half_of_cell_A(atoms: Atoms) -> float:
+    """Return nearly half of the smallest height of the cell; ASE recommends no more than 5 Å."""
+    return float(0.99 / 2 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0).max())
 
 
 def first_peak_A(table: pd.DataFrame, pair: str = "OO", *, above_A: float = 2.0) -> float:
