@@ -8,7 +8,7 @@
 # - one round of active learning: let the potential choose the frames that it needs;
 # - to carry the uncertainty of energies into a result, the structure of water.
 #
-# **Time:** 60 minutes, of which the computer needs about one.
+# **Time:** 70 minutes, of which the computer needs about two.
 #
 # **Before you start:** lesson 02 (a potential and its errors) and lesson 05 (running dynamics).
 
