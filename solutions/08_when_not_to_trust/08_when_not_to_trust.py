@@ -603,8 +603,9 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Some runs fail within half a picosecond, others do not: failure is a matter of chance, and one run that survives
-# proves little. In the stored run error and spread rise together before the end.
+# Most or all of the runs fail within half a picosecond, each after a different time: failure is a matter of chance, and one run
+# that survives proves little. The spread of the worst atom rises before the end, in your runs and, together with the true
+# error, in the stored one.
 #
 # </details>
 
@@ -931,6 +932,14 @@ Markdown(
     "remains right as long as $a$ and $\\Delta V$ are distributed nearly as Gaussians.) And the error of DFT itself is in "
     "neither of the numbers."
 )
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The error band of the potential looks wide, but with energies that belong to other frames the same formula gives nearly as
+# much. So these runs say only that the influence of the potential is no larger than this; longer runs would say more.
+#
+# </details>
 
 # %% [markdown]
 # ## Exercise 8 (more): a repulsive core (optional)
