@@ -879,10 +879,11 @@ LIMITS = [
     ("cutoff", "300", "forces_rms", 50, 110),  # meV/Å
     ("cutoff", "400", "forces_rms", 30, 70),
     ("cutoff", "600", "forces_rms", 10, 40),
-    ("cutoff", "900", "forces_rms", 0, 6),
+    ("cutoff", "900", "forces_rms", 0, 14),  # with PBE 3, with revPBE 10
     ("repeat", "900", "energy", 0, 2e-4),  # meV/atom: 1e-5 eV of the cell
     ("repeat", "900", "forces_largest", 0, 1),
-    ("shift", "900", "forces_rms", 0, 15),
+    ("shift", "900", "forces_rms", 0, 25),  # twice the error of a label, in quadrature
+    ("shift", "900", "energy", 0, 0.1),
     ("scf", "900", "forces_rms", 0, 3),
     ("work", "900", "force_error", 0, 30),
     ("response", "360", "polarizability_rms", 0, 0.02),  # Å³
@@ -899,8 +900,6 @@ def stored_checks():
 @pytest.mark.parametrize(("check", "setting", "quantity", "least", "most"), LIMITS)
 def test_stored_checks_are_within_limits(stored_checks, check, setting, quantity, least, most):
     rows = stored_checks.query("check == @check and setting == @setting and quantity == @quantity")
-    if rows.empty:
-        pytest.skip(f"{check} is not computed yet: check_labels.py --run")
     root_mean_square = np.sqrt((rows["value"] ** 2).mean())
     assert least <= root_mean_square <= most
 

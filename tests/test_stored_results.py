@@ -88,7 +88,7 @@ def test_sigmas_go_from_overfitted_to_underfitted_on_both_sizes():
         best = errors["validation"].argmin()
         assert 0 < best < len(errors) - 1 or without_forces
         assert errors["validation"].iloc[0] > 10 * errors["training"].iloc[0]
-        assert errors["training"].iloc[-1] > 0.8 * errors["validation"].iloc[-1]
+        assert without_forces or (errors["training"].iloc[-1] > 0.8 * errors["validation"].iloc[-1])
 
 
 def test_without_forces_the_energies_are_learned_by_heart():
@@ -110,7 +110,8 @@ def test_the_noise_of_the_sigmas_belongs_to_their_errors():
     assert np.allclose(noise["rmse"], rmse[noise.index], rtol=1e-3)
     for n_frames, rows in noise.groupby("n_frames"):
         assert np.allclose(rows["difference"], rows["rmse"] - rmse[n_frames].min(), atol=1e-3)
-        assert rows["low"].min() == 0 and (rows["low"] <= rows["difference"] + 1e-9).all()
+        assert (rows["low"] <= rows["difference"]).all()
+        assert (rows["difference"] <= rows["high"]).all() and rows["difference"].min() == 0
     gain = pd.read_csv(STORED / "sigma_gain.csv").set_index("sigma_energy_eV_per_atom")
     assert np.allclose(gain["difference"], rmse[100] - rmse[200], atol=1e-3)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.interpolate import PchipInterpolator
 
 from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, new_axes, style
 from helpers.water import MEASURED_RANGES_PER_CM
@@ -78,10 +79,13 @@ def plot_raman_comparison(
     ax: Axes | None = None,
     *,
     from_per_cm: float = 300.0,
+    enlarged_per_cm: tuple[float, float] | None = None,
     measured_per_cm: Mapping[str, tuple[float, float]] = MEASURED_RANGES_PER_CM,
     title: str = "Raman spectra",
 ) -> Axes:
     """One part of several spectra, with their standard errors; where bands were measured is shaded.
+
+    Lines are drawn smoothly through the points (monotonic between neighbors).
 
     Parameters
     ----------
@@ -91,26 +95,21 @@ def plot_raman_comparison(
         Column to show.
     from_per_cm : float
         Where to begin. Towards 0 the intensity of a liquid rises above all bands.
+    enlarged_per_cm : (float, float), optional
+        A range with a weak band, to be shown once more in an inset of its own scale.
     measured_per_cm : mapping of str to (float, float)
         Ranges of the measured bands, by name.
     title : str
     """
     with style():
         ax = ax or new_axes()
-        tallest = 0.0
-        for (name, spectrum), color in zip(
-            spectra.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False
-        ):
-            shown = spectrum[spectrum["wavenumber_per_cm"].between(from_per_cm, 4200)]
-            x, height, error = shown["wavenumber_per_cm"], shown[part], shown[f"{part}_error"]
-            ax.plot(x, 1000 * height, color=color, label=name)
-            low, high = 1000 * (height - error), 1000 * (height + error)
-            ax.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
-            tallest = max(tallest, float(high.max()))
-        for name, (start, end) in measured_per_cm.items():
-            ax.axvspan(start, end, color=BLACK, alpha=0.08, lw=0)
+        tallest = _draw_spectra(ax, spectra, part, (from_per_cm, 4200))
+        for name, (low, high) in measured_per_cm.items():
+            if high < from_per_cm:
+                continue
+            ax.axvspan(low, high, color=BLACK, alpha=0.08, lw=0)
             ax.text(
-                (start + end) / 2,
+                (low + high) / 2,
                 0.985,
                 f"measured\n{name}",
                 ha="center",
@@ -123,16 +122,42 @@ def plot_raman_comparison(
             xlabel="wavenumber, cm⁻¹",
             ylabel="intensity per 1000 cm⁻¹ (area = 1)",
             xlim=(from_per_cm, 4200),
-            ylim=(0, 1.25 * tallest),
+            ylim=(0, 1.3 * tallest),
         )
-        ax.legend(loc="center", bbox_to_anchor=(0.5, 0.62))
+        ax.legend(loc="upper left", bbox_to_anchor=(0.02, 0.86), fontsize=12)
+        if enlarged_per_cm is not None:
+            inset = ax.inset_axes([0.09, 0.16, 0.36, 0.36])
+            tallest = _draw_spectra(inset, spectra, part, enlarged_per_cm)
+            inset.set(xlim=enlarged_per_cm, ylim=(0, 1.2 * tallest))
+            inset.set_title("enlarged", fontsize=11)
+            inset.tick_params(labelsize=10)
     return ax
+
+
+def _draw_spectra(
+    ax: Axes, spectra: Mapping[str, pd.DataFrame], part: str, range_per_cm: tuple[float, float]
+) -> float:
+    """Draw one part of spectra and their errors; return the highest point."""
+    tallest = 0.0
+    colors = (BLUE, ORANGE, GREEN, PURPLE)
+    for (name, spectrum), color in zip(spectra.items(), colors, strict=False):
+        points = spectrum["wavenumber_per_cm"]
+        x = np.linspace(*range_per_cm, 800)
+        x = x[(x >= points.min()) & (x <= points.max())]
+        height, error = (
+            1000 * PchipInterpolator(points, spectrum[column])(x)
+            for column in (part, f"{part}_error")
+        )
+        ax.plot(x, height, color=color, label=name)
+        ax.fill_between(x, height - error, height + error, color=color, alpha=0.22, lw=0)
+        tallest = max(tallest, float(height.max()))
+    return tallest
 
 
 def plot_scattered_light(
     times_fs: np.ndarray, polarizability: np.ndarray, dipole: np.ndarray, laser_per_cm: float
 ) -> list[Axes]:
-    """A polarizability that vibrates, the dipole in laser light, and the light that this sends out.
+    """Draw a vibrating polarizability, its dipole in laser light, and the light that it emits.
 
     Parameters
     ----------

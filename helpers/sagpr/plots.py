@@ -175,7 +175,7 @@ def plot_turning_tensor(
     *,
     exaggeration: float = 1.0,
 ) -> list[Axes]:
-    """A planar molecule at several angles, with the ellipse of its polarizability.
+    """Draw a planar molecule at several angles, with the ellipse of its polarizability.
 
     A horizontal field induces a dipole, which points along the field only where the field points
     along an axis of the ellipse.

@@ -110,18 +110,20 @@ def plot_sigma_curve(
             )
         if onset is not None and onset.sigma is not None:
             ax.axvline(onset.sigma, color=BLACK, lw=1, ls=":")
+            right_half = onset.sigma > np.sqrt(np.prod(ax.get_xlim()))
             ax.annotate(
                 f"validation = {onset.ratio:g} × training",
                 (onset.sigma, 0.02),
                 xycoords=ax.get_xaxis_transform(),
-                xytext=(4, 0),
+                xytext=(-4 if right_half else 4, 0),
                 textcoords="offset points",
-                fontsize=10,
+                ha="right" if right_half else "left",
+                fontsize=12,
             )
         ax.set(xscale="log", yscale="log", title=f"Overfitting, {_kind(quantity)}")
         ax.set(xlabel=_SIGMA_LABELS[column], ylabel=f"{_name(quantity)}, {unit_of(quantity)}")
         _plain_ticks(ax, None)
-        ax.legend(fontsize=10)
+        ax.legend(fontsize=12)
     return ax
 
 
@@ -229,7 +231,8 @@ def _plain_ticks(ax: Axes, sizes: list | None) -> None:
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.xaxis.set_minor_formatter(NullFormatter())
     low, high = ax.get_ylim()
-    round_numbers = [n * 10.0**e for e in range(-3, 5) for n in (1, 2, 5)]
+    parts = (1, 2, 5) if high < 1e3 * low else (1,)
+    round_numbers = [n * 10.0**e for e in range(-7, 5) for n in parts]
     ticks = [tick for tick in round_numbers if low <= tick <= high]
     if len(ticks) < 3:  # less than a decade
         ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]

@@ -680,7 +680,8 @@ _errors = [
 ]
 _found = (float(rmse_forces_original), float(rmse_forces_fast))
 if all(
-    abs(_mine / _error.rmse_forces_meV_per_A - 1) < 0.003 for _mine, _error in zip(_found, _errors)
+    abs(_mine / _error.rmse_forces_meV_per_A - 1) < 0.003
+    for _mine, _error in zip(_found, _errors, strict=True)
 ):
     _score += 1
 else:

@@ -663,7 +663,7 @@ Markdown(
     + " The ratio grows with a finer basis, and the validation error rises again at the end: a sign "
     "of overfitting. But overfitting alone would lower the training error. Where that rises as "
     "well, 100 sparse points are too few to represent so fine a description, and that is "
-    "underfitting. With energies alone a fine basis would overfit at once, as the sliders showed. "
+    "underfitting. With energies alone even this basis overfits, as the sliders showed. "
     f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
     "the validation error of the "
     f"forces goes from {far['validation'][best['cutoff']]:.0f} to "
@@ -740,9 +740,9 @@ _rows = _gains[_np.isclose(_gains[_E], float(best_sigma_100), rtol=0.01)]
 assert len(_rows) == 1, f"best_sigma_100 = {float(best_sigma_100):g} is not one of SIGMAS."
 _row = _rows.iloc[0]
 _width = float(_row["high"] - _row["low"])
-_gain = abs(float(gain) - _row["difference"]) < 0.15 * _width
+_gain = abs(float(gain) - _row["difference"]) < 0.05 * _width
 _low, _high = float(gain_low), float(gain_high)
-_interval = abs(_low - _row["low"]) < 0.2 * _width and abs(_high - _row["high"]) < 0.2 * _width
+_interval = abs(_low - _row["low"]) < 0.1 * _width and abs(_high - _row["high"]) < 0.1 * _width
 _follows = bool(significant) == (not _low <= 0 <= _high) and _low < _high
 if not (_gain and _interval and _follows):
     print(
@@ -769,13 +769,13 @@ with_forces = stored_sigmas[stored_sigmas[SIGMA_F] < 1].pivot(
 ratios = with_forces["validation"] / with_forces["training"]
 force_row = compared.loc[1]
 Markdown(
-    f"**Discussion.** At {best_sigma_100:g} eV/atom the error of the energies changes by "
-    f"{gain:+.2f} meV/atom (95 % "
-    f"interval {gain_low:+.2f} to {gain_high:+.2f}): "
+    f"**Discussion.** At {best_sigma_100:g} eV/atom twice the frames lower the error of the energies "
+    f"by {gain:.3f} meV/atom (95 % interval {gain_low:+.3f} to {gain_high:+.3f}): "
     + ("more than noise. " if significant else "this cannot be told from nothing. ")
-    + f"For the forces it is {force_row['difference']:+.1f} meV/Å "
-    f"({force_row['low']:+.1f} to {force_row['high']:+.1f}). "
-    "The interval of the difference is narrower than that of either error, because both "
+    + f"The error of the forces falls by {force_row['difference']:.1f} meV/Å "
+    f"({force_row['low']:+.1f} to {force_row['high']:+.1f}): "
+    + ("that is real. " if force_row["low"] > 0 else "no more than noise. ")
+    + "The interval of the difference is narrower than that of either error, because both "
     "potentials meet the same easy and hard "
     "frames. At small sigmas twice the energies are harder to learn by heart: validation / "
     f"training at 1e-4 eV/atom is {ratios[1e-4, 100]:.3g} with 100 frames and "

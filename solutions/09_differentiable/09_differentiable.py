@@ -1007,7 +1007,7 @@ float(2.0 * _distance + 1.0 * _follows + 1.0 * (_follows and _arrives))
 # %% tags=["discussion"]
 Markdown(
     f"**Discussion.** σ went from {descent_table['sigma'].iloc[0]:.3f} to {descent_table['sigma'].iloc[-1]:.3f} nm; "
-    "a pair alone would ask for 0.445. Ten other sets of starts end between 0.431 and 0.456: every "
+    "a pair alone would ask for 0.445. Ten other sets of starts end between 0.433 and 0.465: every "
     "step starts from other random places and follows the gradient of that one run, so σ jitters around its "
     f"goal, by about rate times gradient, 0.01 · {descent_table['gradient.sigma'].abs().median():.1f} nm. "
     "Differences of the loss are a bad referee here unless h is tiny (1e-7 nm): the potential of this fluid is cut off "

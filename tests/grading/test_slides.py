@@ -19,8 +19,8 @@ def test_it_shows_all_but_the_tests(source):
     assert not any("nbgrader" in cell.metadata for cell in cells)
     whole = read_lesson(source).cells
     discussions = [cell for cell in whole if "discussion" in cell.metadata.get("tags", [])]
-    sources = {cell.source for cell in cells}
-    assert discussions and {cell.source for cell in discussions} <= sources
+    sources = {cell.source.strip() for cell in cells}
+    assert discussions and {cell.source.strip() for cell in discussions} <= sources
     tests = [
         cell
         for cell in whole

@@ -78,9 +78,8 @@ significant = np.bool_(gain_low > 0 or gain_high < 0)
 # %% test2-3-4 | 2 | the wrong conclusion
 significant = not significant
 
-# %% test2-3-4 | 1 | 200 minus 100
-gain, gain_low, gain_high = -gain, -gain_high, -gain_low
-gain = -gain
+# %% test2-3-4 | 0 | of the box, not per atom
+gain, gain_low, gain_high = 48 * gain, 48 * gain_low, 48 * gain_high
 
 # %% test2-3-4 | 1 | no interval
 gain_low, gain_high, significant = gain, gain, True
