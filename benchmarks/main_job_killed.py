@@ -31,6 +31,7 @@ TABLE = Path(__file__).with_name("main_job_killed.csv")
 CLOCK = re.compile(r"second|memory|_MB|, s$|, MB$|wall|processor", re.IGNORECASE)
 # Tables that tell times and memory in their rows: the cost, the fit, stages, versions.
 CLOCK_TABLES = re.compile(r"(nve|nvt)_cost|training_cost|provenance-|settings-1|summary-1")
+LATEST_S = 6.0  # after the beginning of a stage: later it may be finished if others leave room
 KEPT = (".xml", ".xyz", ".npz", ".npy", ".log", ".cfg")
 
 
@@ -112,7 +113,7 @@ def main() -> int:
         took = {name: json.loads(text)["seconds"] for name, (text, _) in records(whole).items()}
         done: dict[str, tuple[str, int]] = {}
         for stage in titles:
-            after_s, hit = rng.uniform(0.2, 0.8) * took[stage], False
+            after_s, hit = min(rng.uniform(0.2, 0.8) * took[stage], LATEST_S), False
             while not hit:
                 hit = kill_in_stage(broken, given.preset, log, titles, stage, after_s)
                 after_s /= 2  # it was finished already: kill it earlier the next time

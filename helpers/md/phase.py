@@ -52,6 +52,8 @@ class Phase:
         Lowest g(OO) between 3 and 4 Å, averaged over 0.3 Å: a single bin of few frames is noise.
     diffusion_A2_per_ps : float
         Of the oxygens in this box; NaN for frames that are no trajectory, and for short runs.
+    diffusion_error_A2_per_ps : float
+        Its standard error.
     diffusion_infinite_A2_per_ps : float
         The same, extrapolated to an infinite box (`diffusion.of_infinite_box`); NaN also if the
         run is colder than 240 K or hotter than 600 K.
@@ -63,6 +65,7 @@ class Phase:
     tetrahedral_order: float
     first_minimum_OO: float
     diffusion_A2_per_ps: float = float("nan")
+    diffusion_error_A2_per_ps: float = float("nan")
     diffusion_infinite_A2_per_ps: float = float("nan")
     change_of_order: float = float("nan")
     error_of_change: float = float("nan")
@@ -199,8 +202,13 @@ def judge_phase(source: Trajectory | Sequence[Atoms], *, n_frames: int = 200) ->
         change_of_order=second.value - first.value,
         error_of_change=float(np.hypot(first.error, second.error)),
     )
-    diffusion = A2_PER_PS * diffusion_coefficient(source).value
-    phase = replace(phase, diffusion_A2_per_ps=diffusion)
+    estimate = diffusion_coefficient(source)
+    diffusion = A2_PER_PS * estimate.value
+    phase = replace(
+        phase,
+        diffusion_A2_per_ps=diffusion,
+        diffusion_error_A2_per_ps=A2_PER_PS * estimate.error,
+    )
     kelvin = float(source.temperature_K.mean())
     if not MEASURED_K[0] <= kelvin <= MEASURED_K[1]:
         return phase

@@ -116,7 +116,7 @@ def run_handout(
         PRESETS[preset](), temperature_K=temperature_K, engine=engine, progress=progress
     )
     outcomes = _run_stages(stages, folder, only, skip, progress)
-    add_section(overview_section(Path(folder)), folder)
+    add_section(overview_section(temperature_K), folder)
     return CommandResult(outcomes, add_section(closing_section(outcomes), folder))
 
 

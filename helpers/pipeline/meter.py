@@ -9,7 +9,7 @@ from types import TracebackType
 
 import psutil
 
-INTERVAL_S = 0.25  # between two looks at the processes
+INTERVAL_S = 1.0  # between two looks at the memory, which take some milliseconds each
 
 
 class Meter:
@@ -20,15 +20,14 @@ class Meter:
     seconds : float
         Wall time.
     cpu_seconds : float
-        Time of the processor. What a worker does in its last quarter of a second is not seen.
+        Time of the processor.
     peak_memory_MB : float
-        Most memory that all processes held together at one of the looks.
+        Most memory that all processes held together at one of the looks, one each second.
     """
 
     def __init__(self) -> None:
         self.seconds = self.cpu_seconds = self.peak_memory_MB = 0.0
-        self._before: dict[int, float] = {}
-        self._last: dict[int, float] = {}
+        self._before = 0.0
         self._done = threading.Event()
         self._watch = threading.Thread(target=self._look_on, daemon=True)
 
@@ -47,24 +46,23 @@ class Meter:
         self.seconds = time.perf_counter() - self._start
         self._done.set()
         self._watch.join()
-        self._last |= self._look()
-        self.cpu_seconds = sum(
-            spent - self._before.get(number, 0.0) for number, spent in self._last.items()
-        )
+        self.cpu_seconds = max(0.0, self._look() - self._before)
 
     def _look_on(self) -> None:
         while not self._done.wait(INTERVAL_S):
-            self._last |= self._look()
+            self._look()
 
-    def _look(self) -> dict[int, float]:
-        """Return the seconds of the processor by process, and note the memory."""
-        spent, memory = {}, 0
+    def _look(self) -> float:
+        """Return the seconds of the processor of all processes so far, and note the memory.
+
+        Those that have ended are counted by the one that started them.
+        """
+        spent, memory = 0.0, 0
         here = psutil.Process()
         with contextlib.suppress(psutil.Error):
             for process in (here, *here.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-                    times = process.cpu_times()
-                    spent[process.pid] = times.user + times.system
+                    spent += sum(process.cpu_times()[:4])  # its own, and of those that ended
                     memory += process.memory_info().rss
         self.peak_memory_MB = max(self.peak_memory_MB, memory / 1e6)
         return spent

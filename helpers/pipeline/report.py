@@ -49,8 +49,8 @@ SECTIONS = {  # of each stage in the report, where they are not called as it is
 }
 
 
-def overview_section(folder: Path) -> Section:
-    """Return what was simulated, in words and a picture."""
+def overview_section(temperature_K: float) -> Section:
+    """Return what was simulated, at which temperature, in words and a picture."""
     atoms = load_frames("water", "validate")[0]
     manifest = json.loads((data_folder() / "water" / "manifest.json").read_text(encoding="utf-8"))
     density = atoms.get_masses().sum() / 0.602214076 / atoms.get_volume()
@@ -64,9 +64,9 @@ def overview_section(folder: Path) -> Section:
             f"{system[0].upper()}{system[1:]}. The density is {density:.2f} g/cm³.",
             "A quantum-chemical method computed energies and forces of some hundred frames "
             f"({level}). A Gaussian approximation potential learned them, and then moved the atoms "
-            "in place of the quantum chemistry. A second model learned how polarizable the liquid "
-            "is. Together they give a Raman spectrum that no quantum-chemical calculation of this "
-            "length could afford.",
+            f"in place of the quantum chemistry, at {temperature_K:g} K. A second model learned "
+            "how polarizable the liquid is. Together they give a Raman spectrum that no "
+            "quantum-chemical calculation of this length could afford.",
         ),
         figures=(
             draw_figure(
@@ -302,9 +302,10 @@ def _liquid(folder: Path, ready: set[str]) -> dict[str, str] | None:
     kelvin = float(quality["expected"]["mean temperature"])
     measured = 1e8 * water_diffusion_m2_per_s(kelvin)  # Å²/ps
     found = phase["diffusion_infinite_A2_per_ps"]
+    error = phase["diffusion_error_A2_per_ps"] * found / phase["diffusion_A2_per_ps"]
     return _row(
         f"diffusion: the water is {phase['verdict']}",
-        f"{found:.2f} Å²/ps",
+        f"{found:.2f} ± {error:.2f} Å²/ps",
         f"experiment at {kelvin:.0f} K: {measured:.2f} Å²/ps; box of finite size corrected",
         phase["verdict"] == "liquid" and abs(found / measured - 1) <= GOOD_DIFFUSION,
     )
@@ -343,10 +344,12 @@ def _spectrum(folder: Path, ready: set[str]) -> dict[str, str] | None:
     if "raman" not in ready or not path.exists():
         return None
     stretch = pd.read_csv(path).set_index("band").loc["stretch"]
+    points = pd.read_csv(folder / "raman.csv")["wavenumber_per_cm"].to_numpy()
+    half_per_cm = (points[1] - points[0]) / 2  # a band lies between two points
     measured = LITERATURE_PER_CM["stretch"]
     return _row(
         "O–H stretch in the Raman spectrum",
-        f"{stretch['VV']:.0f} cm⁻¹",
+        f"{stretch['VV']:.0f} ± {half_per_cm:.0f} cm⁻¹",
         f"experiment: {measured:.0f} cm⁻¹; within {GOOD_BAND_PER_CM:.0f} is as good as this DFT "
         "with classical nuclei can be",
         bool(abs(stretch["VV"] - measured) <= GOOD_BAND_PER_CM),

@@ -109,7 +109,9 @@ def _spectrum_view(spectrum: pd.DataFrame) -> ReportView:
 
     shown = spectrum[spectrum["wavenumber_per_cm"] <= HIGHEST_PER_CM]
     names = {"wavenumber_per_cm": ("wavenumber", 1.0, "cm⁻¹")}
-    names |= {part: (part, 1000.0, "10⁻³ cm") for part in ("VV", "VH", "isotropic", "anisotropic")}
+    names |= {
+        part: (part, 1000.0, "per 1000 cm⁻¹") for part in ("VV", "VH", "isotropic", "anisotropic")
+    }
     properties = {
         name: {"target": "structure", "values": factor * shown[column].to_numpy(), "units": unit}
         for column, (name, factor, unit) in names.items()

@@ -137,8 +137,12 @@ def test_a_record_tells_what_was_read_and_written(job):
 
 
 def test_a_stage_costs_what_its_workers_cost(tmp_path):
-    """A process of its own that holds 200 MB and computes for a second."""
-    code = "import time; held = b'x' * 200_000_000\nwhile time.process_time() < 1: pass"
+    """A process of its own that holds 200 MB for some seconds and computes for one."""
+    code = (
+        "import time; held = b'x' * 200_000_000\n"
+        "while time.process_time() < 1: pass\n"
+        "time.sleep(1.5)"
+    )
 
     def work(folder):
         subprocess.run([sys.executable, "-c", code], check=True)

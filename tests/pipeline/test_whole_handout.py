@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from helpers.md.phase import Phase
 from helpers.pipeline.handout import PRESETS, handout_stages
 from helpers.pipeline.report import summary_section
 from helpers.pipeline.stages import Outcome
@@ -93,6 +94,24 @@ def test_the_summary_tells_what_is_there_and_what_failed(tmp_path):
     stop.to_csv(tmp_path / "nve_stopped.csv")
     row = summary_section(tmp_path, outcomes).tables[0].table.iloc[1]
     assert row["number"] == "after 0.084 ps" and row["verdict"] == "look closer"
+
+
+def test_numbers_of_the_summary_have_errors_and_the_temperature_of_the_run(tmp_path):
+    phase = Phase(0.65, 0.8, 0.2, 0.016, 0.25)
+    row = pd.DataFrame([{**vars(phase), "verdict": phase.verdict}])
+    row.to_csv(tmp_path / "nvt_phase.csv")
+    pd.DataFrame(
+        {"quantity": ["mean temperature"], "value": [351.0], "error": [2.0], "expected": [350.0]}
+    ).to_csv(tmp_path / "nvt_quality.csv")
+    pd.DataFrame({"band": ["stretch"], "VV": [3420.0]}).to_csv(tmp_path / "raman_bands.csv")
+    spectrum = pd.DataFrame({"wavenumber_per_cm": [60.0, 120.0, 180.0]})
+    spectrum.to_csv(tmp_path / "raman.csv")
+    done = [Outcome("nvt", "done"), Outcome("raman", "done")]
+    (table,) = summary_section(tmp_path, done).tables
+    diffusion, stretch = table.table.to_dict("records")
+    assert diffusion["number"] == "0.25 ± 0.02 Å²/ps"
+    assert "experiment at 350 K: 0.63 Å²/ps" in diffusion["yardstick"]
+    assert stretch["number"] == "3420 ± 30 cm⁻¹"
 
 
 def test_a_stage_that_does_not_exist(mlmd_refuses, tmp_path):
