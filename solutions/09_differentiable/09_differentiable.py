@@ -862,8 +862,8 @@ if not _window:
 Markdown(
     f"**Discussion.** The bias is {bias[2]:+.0%} with 2 steps, {bias[10]:+.0%} with 10, {bias[30]:+.0%} with 30 and "
     f"{bias[80]:+.0%} with 80. A window of a few steps sees only the very first push of a larger σ, before the atoms have moved. "
-    "After half a picosecond neighbors have given way, further than they will in the end; what takes part of it back, the answer of "
-    "the atoms around them, needs more than 80 steps. So the bias has either sign, and does not fall steadily. "
+    "With 30 and 80 steps the derivative is too large: the first 120 steps, in which the atoms come together from their "
+    "random places, contribute with the opposite sign. So the bias has either sign, and does not fall steadily. "
     f"For a descent, which needs the sign above all, {long_enough} steps would do here; a slope that is to be quoted needs all. "
     "Another quantity has other times: diffusion or a slow torsion would need far more. A window is a choice with a price: "
     "report the bias, as you did, or compare with finite differences where the whole derivative has exploded "
@@ -874,7 +874,7 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # Very short windows see almost nothing of the derivative. Then it grows beyond its whole value, and comes back to it only
-# with the last steps of the way. The sign is right long before the size is.
+# when the first steps of the run are included. The sign is right long before the size is.
 #
 # </details>
 
