@@ -776,12 +776,19 @@ Markdown(
 # given. The next cell computes the derivative of the mean distance to the nearest neighbor with respect to σ
 # for eight starts of the cool fluid, with windows of 2 to 200 steps; 200 are all.
 #
-# **Predict.** Which window will be long enough for nine tenths of the whole derivative? And which sign does the error have?
+# **Predict.** Will the derivative grow towards its whole value as the window becomes longer, or go beyond it? Which window
+# will give it within a half?
 #
 # **Compute** from `window_slopes` (window → eight derivatives)
 #
 # - `bias` (dict): for each window, the mean over the starts divided by the mean of the whole derivative, less 1; (2 points)
-# - `long_enough` (int): the shortest of these windows whose bias is less than 10 %, with either sign. (1 point)
+# - `long_enough` (int): the shortest of these windows whose bias is less than 50 %, with either sign. (1 point)
+#
+# <details><summary>Hint</summary>
+#
+# First the mean over the eight starts, then the ratio of the means: single starts may have a derivative close to 0.
+#
+# </details>
 
 # %% tags=["measured"]
 eight = stack([cool.draw(seed) for seed in range(8)])
@@ -804,7 +811,7 @@ window_slopes = {window: slopes_through(window) for window in (2, 10, 30, 80, 20
 ### BEGIN SOLUTION
 whole = window_slopes[200].mean()
 bias = {window: float(rows.mean() / whole - 1) for window, rows in window_slopes.items()}
-long_enough = min(window for window, one in bias.items() if abs(one) < 0.1)
+long_enough = min(window for window, one in bias.items() if abs(one) < 0.5)
 ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "ex9-6-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -823,7 +830,6 @@ ax.set(
     xlabel="window, steps",
     ylabel="bias, %",
     xscale="log",
-    ylim=(-110, 110),
 )
 ax.legend()
 with_alt_text(
@@ -842,7 +848,7 @@ import numpy as _np
 _whole = float(_np.mean(window_slopes[200]))
 _expected = {_w: float(_np.mean(_rows)) / _whole - 1 for _w, _rows in window_slopes.items()}
 _good = [abs(float(bias.get(_w, _np.nan)) - _one) < 0.006 for _w, _one in _expected.items()]
-_shortest = min(_w for _w, _one in _expected.items() if abs(_one) < 0.1)
+_shortest = min(_w for _w, _one in _expected.items() if abs(_one) < 0.5)
 _window = int(long_enough) == _shortest
 if not all(_good):
     _list = ", ".join(f"{_w}: {_one:.3f}" for _w, _one in _expected.items())
@@ -854,19 +860,21 @@ if not _window:
 
 # %% tags=["discussion"]
 Markdown(
-    f"**Discussion.** With 2 steps the derivative is {abs(bias[2]):.0%} too small, with {long_enough} steps it is within 10 %. "
-    "A window of a few steps sees only that a larger σ pushes atoms apart at once; how far they move in "
-    "answer takes time. How long depends on the quantity: the distance to the nearest neighbor answers within a vibration of a "
-    "pair, diffusion or a slow torsion would need far more. So a window is a choice with a price: report the bias, as you did "
-    f"here, or compare with finite differences where the whole derivative has exploded (`truncation_bias` does both). {200 - long_enough} of the "
-    "200 steps of memory and of chaos are saved."
+    f"**Discussion.** The bias is {bias[2]:+.0%} with 2 steps, {bias[10]:+.0%} with 10, {bias[30]:+.0%} with 30 and "
+    f"{bias[80]:+.0%} with 80. A window of a few steps sees only the very first push of a larger σ, before the atoms have moved. "
+    "With 30 and 80 steps the derivative is too large: the first 120 steps, in which the atoms come together from their "
+    "random places, contribute with the opposite sign. So the bias has either sign, and does not fall steadily. "
+    f"For a descent, which needs the sign above all, {long_enough} steps would do here; a slope that is to be quoted needs all. "
+    "Another quantity has other times: diffusion or a slow torsion would need far more. A window is a choice with a price: "
+    "report the bias, as you did, or compare with finite differences where the whole derivative has exploded "
+    "(`truncation_bias` does both)."
 )
 
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Short windows see almost nothing of the derivative, and the bias falls as the window grows, for each of the
-# eight starts in its own way. Long before all steps are used nothing more is gained: the atoms have forgotten.
+# Very short windows see almost nothing of the derivative. Then it grows beyond its whole value, and comes back to it only
+# when the first steps of the run are included. The sign is right long before the size is.
 #
 # </details>
 
@@ -1111,7 +1119,7 @@ Markdown(
 # - Finite differences are the referee; look at several widths.
 # - Trust the sign of a gradient more than its size; average over starts, and let rates decay.
 # - Chaos makes derivatives grow exponentially with the length of a run. Cold, damped, short runs are tame.
-# - A window keeps derivatives small and biases them; the bias can be measured, and has to be reported.
+# - A window keeps derivatives small and biases them, up or down; the bias can be measured, and has to be reported.
 #
 # To go on: simulations that are run backwards exactly, so that memory does not grow
 # ([Greener, 2025](https://doi.org/10.1073/pnas.2426058122)), and estimators that need no derivative of the path
