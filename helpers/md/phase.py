@@ -84,8 +84,10 @@ class Phase:
             return "disordered"
         if np.isnan(self.diffusion_A2_per_ps):
             return "liquid by structure"
-        slow = self.diffusion_A2_per_ps < LEAST_DIFFUSION_A2_PER_PS
-        return "supercooled" if slow else "liquid"
+        diffusion = self.diffusion_infinite_A2_per_ps  # what experiment measures
+        if np.isnan(diffusion):
+            diffusion = self.diffusion_A2_per_ps
+        return "supercooled" if diffusion < LEAST_DIFFUSION_A2_PER_PS else "liquid"
 
     @property
     def is_liquid(self) -> bool:
