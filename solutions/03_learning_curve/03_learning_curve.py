@@ -332,10 +332,10 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Trained on energies only, the potential is limited by its data: the validation error is high and falls with every
 # doubling, in the end steeply. The small one is limited by the model: training and validation errors have met, and from
-# 100 frames on hardly anything changes. The default settings are in between: the validation error still falls, by less
-# and less, and comes closer to the training error. I predicted that the validation error falls and the training error
-# rises until they meet. For the small potential that is right, only that they meet very early, because 14 400
-# force components are many for its few weights; for the others they have not met with 400 frames.
+# 100 frames on hardly anything changes. The default settings change from the one to the other: with 25 frames validation lies well
+# above training, with each doubling the two come closer, and with 400 frames they have nearly met. I predicted that the
+# validation error falls and the training error rises until they meet. That is right, but the training error hardly
+# rises, because 145 numbers of each frame are many for the weights; and the small potential gets there much earlier.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: names both limits and the reason (distance between training and validation, slope).
