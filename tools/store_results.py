@@ -31,6 +31,7 @@ from ase.io import write
 from helpers import (
     GapConfig,
     SymmetryAdaptedKernelRidge,
+    TwoBody,
     compare_errors,
     evaluate,
     evaluate_together,
@@ -51,7 +52,14 @@ CACHE = "results/cache"
 SIZES = (25, 50, 100, 200, 400)
 ENERGIES_ONLY_SIGMA_F = 10.0  # eV/Å: next to no weight for the forces
 # What moves atoms where a student has no potential of her own: small enough to be stored.
-SMALL = GapConfig(n_sparse=200, atoms_filename="gap_input_200.xyz")
+SMALL = GapConfig(
+    atoms_filename="gap_input_200.xyz",
+    cutoff=3.5,
+    cutoff_transition_width=2.0,
+    n_max=6,
+    n_sparse=200,
+    two_body=TwoBody(cutoff=6.0, n_sparse=25),
+)
 SETTINGS = {
     "cutoff": [3.0, 3.5, 4.0, 5.0],
     "atom_sigma": [0.3, 0.4, 0.6],
@@ -181,7 +189,7 @@ def potential(workers: int) -> dict[str, str]:
     }
     write_atomic(STORED / "gap.csv", pd.DataFrame([row]).to_csv(index=False))
     return {
-        "gap.xml": 'fit_gap(GapConfig(n_sparse=200), engine="jax") on 200 frames',
+        "gap.xml": 'fit_gap(SMALL, engine="jax") on 200 frames, cutoff 3.5 Å, n_max 6',
         "gap.csv": "what that fit took, and its errors on the validation frames",
     }
 
