@@ -70,7 +70,7 @@ size_MB = {key: 1e6 * value for key, value in size_MB.items()}
 # %% test3-3 | 2 | the same number everywhere
 feature_curves = feature_curves * 0 + 15.0
 
-# %% test3-3 | 1 | all features in both models, with the sizes of 200 and 500
+# %% test3-3 | 0 | all features in both models, with the sizes of 200 and 500
 models = dict.fromkeys((200, 500), SymmetryAdaptedKernelRidge().fit(train_frames, train_tensors))
 feature_curves = feature_curves * 0 + 14.0
 size_MB = {(n, k): 150 * 16 * (2 * k + 1) * n * 8 / 1e6 for n in (200, 500) for k in (0, 2)}
