@@ -28,9 +28,11 @@ import pandas as pd
 from helpers.pipeline.handout import PRESETS, handout_stages
 
 TABLE = Path(__file__).with_name("main_job_killed.csv")
-CLOCK = re.compile(r"second|memory|_MB|, s$|, MB$|wall|processor", re.IGNORECASE)
+CLOCK = re.compile(r"second|memory|_MB|, s$|, MB$|wall|processor|model_path", re.IGNORECASE)
 # Tables that tell times and memory in their rows: the cost, the fit, stages, versions.
-CLOCK_TABLES = re.compile(r"(nve|nvt)_cost|training_cost|provenance-|settings-1|summary-1")
+CLOCK_TABLES = re.compile(
+    r"(nve|nvt)_cost|dynamics-n..-3|training_cost|provenance-|settings-1|summary-1"
+)
 LATEST_S = 6.0  # after the beginning of a stage: later it may be finished if others leave room
 KEPT = (".xml", ".xyz", ".npz", ".npy", ".log", ".cfg")
 
