@@ -39,6 +39,7 @@ FORMER_ACCURATE = GapConfig()  # of 400 frames; the default has it for 100 now
 # Changes of one setting, or of two that belong together.
 CHANGES: dict[str, dict[str, Any]] = {
     "n_max 6": {"n_max": 6},
+    "n_max 8": {"n_max": 8},
     "n_max 10": {"n_max": 10},
     "n_max 12": {"n_max": 12},
     "l_max 1": {"l_max": 1},

@@ -63,7 +63,7 @@ SMALL = GapConfig(
 SETTINGS = {
     "cutoff": [3.0, 3.5, 4.0, 5.0],
     "atom_sigma": [0.3, 0.4, 0.6],
-    "n_max": [4, 6, 8, 10],
+    "n_max": [4, 5, 7, 10],
     "l_max": [0, 1, 2, 4],
 }
 # Of the runs whose Raman spectrum is shown: temperature (K), number, steps of 0.5 fs. Ice needs no

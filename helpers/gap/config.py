@@ -92,7 +92,7 @@ class Soap(checks.Settings):
 
     atom_sigma: float = 0.4
     l_max: int = 2
-    n_max: int = 8
+    n_max: int = 7
     cutoff: float = 4.0
     cutoff_transition_width: float = 2.5
     delta: float = 0.2
@@ -238,7 +238,7 @@ class GapConfig(checks.Settings):
     atoms_filename: str = "gap_input_100.xyz"
     cutoff: float = 4.0
     atom_sigma: float = 0.4
-    n_max: int = 8
+    n_max: int = 7
     l_max: int = 2
     n_sparse: int = 800
     delta: float = 0.2
