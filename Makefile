@@ -11,7 +11,7 @@
 VENV := .venv
 BIN  := $(VENV)/bin
 PY   := $(BIN)/python
-WORKERS := -n 3 --dist loadgroup --max-worker-restart=0
+WORKERS := -n 2 --dist loadgroup --max-worker-restart=0
 
 # Nothing is activated, but what we start may start commands of the environment
 # in its turn (nbgrader starts alembic).
