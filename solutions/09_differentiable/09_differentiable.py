@@ -623,7 +623,8 @@ with_alt_text(
 # their difference by about the same factor. A fluid does the same with every small change, also with one of its parameters.
 #
 # </details>
-#
+
+# %% [markdown]
 # ## Exercise 9.5: gradients that explode (6 points)
 #
 # *Why:* this, not the cost, limits what can be learned through long simulations.
