@@ -654,10 +654,8 @@ for one, error in ((original, rmse_forces_original), (fast, rmse_forces_fast)):
 
 # %% nbgrader={"grade": true, "grade_id": "test2-1-3b", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # The same settings and frames with both programs (1 point), and their errors (1 point)
-for _one in (original, fast):
-    assert Path(_one.model_path).is_file(), (
-        f"There is no file {_one.model_path}: run fit_gap again."
-    )
+assert Path(original.model_path).is_file(), "There is no file of gap_fit's: run fit_gap again."
+assert Path(fast.model_path).is_file(), "There is no file of the second fit: run fit_gap again."
 ### BEGIN HIDDEN TESTS
 from helpers import GapConfig as _GapConfig
 from helpers import evaluate as _evaluate
