@@ -307,7 +307,8 @@ def failing_run(workers: int) -> dict[str, str]:
     folder = Path("results") / "failing_run"
     folder.mkdir(parents=True, exist_ok=True)
     frames = load_frames("water", "train", 50)[:20]
-    fit = fit_gap(CLASSROOM, frames, output=folder / "gap.xml", engine="jax")
+    config = SMALL.replace(n_sparse=100)
+    fit = fit_gap(config, frames, output=folder / "gap.xml", engine="jax")
     start = load_frames("water", "validate")[0]
     run = run_nvt(fit.model_path, start, steps=1000, temperature_K=600, seed=1)
     assert run.stopped, "It reached its end: try another seed."
@@ -337,7 +338,7 @@ def failing_run(workers: int) -> dict[str, str]:
     write(text, labeled, format="extxyz")
     write_atomic(STORED / "failing_run.xyz", text.getvalue())
     return {
-        "failing_run.xyz": "snapshots of a run at 600 K with GapConfig(n_sparse=100) on 20 frames "
+        "failing_run.xyz": "snapshots of a run at 600 K with SMALL, 100 sparse points, 20 frames "
         f'(engine="jax"), stopped by the monitor: {run.stopped}; labeled as data/water is'
     }
 

@@ -38,6 +38,7 @@ from helpers.plots import BLACK, BLUE, GREEN, ORANGE, RED, style, with_alt_text
 warnings.filterwarnings("ignore")
 
 TRAIN = load_frames("water", "train", 50)[:20]  # few on purpose
+SETTINGS = CLASSROOM.replace(n_max=8)  # a fine description of few frames
 VALIDATION = load_frames("water", "validate")[::3]
 POOL = load_frames("water", "pool")  # labeled, but not used yet
 START = VALIDATION[0]
@@ -129,7 +130,7 @@ with_alt_text(
 # environments become its sparse points. It takes seconds.
 
 # %% tags=["measured"]
-committee = fit_committee(CLASSROOM, TRAIN, folder="committee_20", seeds=(1, 2, 3))
+committee = fit_committee(SETTINGS, TRAIN, folder="committee_20", seeds=(1, 2, 3))
 potential = committee.members[0]
 print(evaluate(potential, VALIDATION))
 
@@ -640,7 +641,7 @@ Markdown(
 # gain = …
 ### BEGIN SOLUTION
 chosen = list(committee.disagreement(POOL)["largest_meV_per_A"].nlargest(12).index)
-refit = fit_committee(CLASSROOM, TRAIN + [POOL[k] for k in chosen], folder="committee_32")
+refit = fit_committee(SETTINGS, TRAIN + [POOL[k] for k in chosen], folder="committee_32")
 after = run_replicas(
     refit.members[0],
     START,
@@ -744,7 +745,7 @@ float(_choice) + float(_better) + float(_ran) + float(_ratio)
 # %% tags=["discussion"]
 random = np.random.default_rng(0).choice(len(POOL), 12, replace=False)
 by_chance = fit_gap(
-    CLASSROOM,
+    SETTINGS,
     TRAIN + [POOL[k] for k in random],
     output="random_32.xml",
     engine="jax",
