@@ -1007,7 +1007,8 @@ Markdown(
 # %% tags=["measured"]
 made = pd.read_csv(STORED / "gap.csv").iloc[0]  # stored with the potential
 dft_s = recorded_dft_seconds(load_frames("water", "train"))
-step_s = step_cost(liquid).clock_s
+timed = run_nve(potential, START, steps=1000, progress=False)
+step_s = step_cost(timed).clock_s
 n_training_frames, training_s = int(made["n_frames"]), float(made["fit_cpu_seconds"])
 n_earlier_frames, sampling_s = 107, 1800.0
 print(f"one step with DFT (recorded with the data, the fastest frame, one core): {dft_s:.1f} s")
@@ -1031,7 +1032,7 @@ print(f"{speed_up:.0f} steps in the time of one DFT step")
 print(f"break-even after {break_even_data:.0f} steps, or {break_even_steps:.0f} with the sampling")
 print(f"that is {break_even_steps * 0.5 / 1000:.2f} ps of dynamics")
 earlier_s = n_earlier_frames * dft_s + sampling_s
-account = Cost(step_cost(liquid), dft_s, n_training_frames, training_s, sampling_s=earlier_s)
+account = Cost(step_cost(timed), dft_s, n_training_frames, training_s, sampling_s=earlier_s)
 with_alt_text(
     plot_cost(account.curves(), break_even_steps),
     "Time against the number of steps, both axes logarithmic. The line of DFT rises from the "

@@ -88,7 +88,7 @@ diffusion = diffusion / 1000
 diffusion = 6 * diffusion
 
 # %% test5-liquid | 2 | minimum over all distances, order of the start
-first_minimum, order = 0.0, float(tetrahedral_order(START).mean()) + 0.1
+first_minimum, order = 0.0, float(tetrahedral_order(START).mean()) - 0.2
 
 # %% test5-liquid | 0 | a run of a picosecond, numbers of textbooks
 liquid = run_nvt(potential, START, steps=1500, timestep_fs=0.8, record_every=5, progress=False)
