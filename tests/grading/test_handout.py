@@ -19,7 +19,7 @@ QUESTIONS = {
     "2.1 (6) a perfect prediction?": ("02", "Exercise 2.1 (6)", r"if the prediction was perfect\?"),
     "2.1 (6) by eye?": ("02", "Exercise 2.1 (6)", r"Can you\s+tell by eye"),
     "2.2 (1) 50 to 400 snapshots": ("03", "Exercise 2.2 (1)", r"50 .*400"),
-    "2.2 (2) both curves in one graph": ("03", "Exercise 2.2 (2)", r"training and one for valid"),
+    "2.2 (2) both curves in one graph": ("03", "Exercise 2.2 (2)", r"training and one for\s+valid"),
     "2.2 (2) as you predicted?": ("03", "Exercise 2.2 (2)", r"match your prediction"),
     "2.2 (3) would more data help?": ("03", "Exercise 2.2 (3)", r"would you"),
     "2.3 (1) recognize overfitting": ("04", "Exercise 2.3 (1)", r"overfit"),

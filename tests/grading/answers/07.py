@@ -79,7 +79,7 @@ rows = spectrum[spectrum["wavenumber_per_cm"].between(1400, 1900)]
 bend_per_cm = rows["wavenumber_per_cm"].iloc[rows["VV"].argmax()]
 
 # %% test3-7 | 2 | numbers from the literature
-stretch_per_cm, bend_per_cm, depolarization, ice_stretch_per_cm = 3426, 1641, 0.25, 3146
+stretch_per_cm, bend_per_cm, depolarization, ice_stretch_per_cm = 3426, 1641, 0.25, 3083
 
 # %% test3-7 | 5 | VH divided by VV + VH
 depolarization = depolarization / (1 + depolarization)
