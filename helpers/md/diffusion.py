@@ -17,7 +17,7 @@ from helpers.md.trajectory import Trajectory
 def mean_square_displacement(
     run: Trajectory, element: str = "O", *, longest_fs: float | None = None, n_lags: int = 100
 ) -> pd.DataFrame:
-    """Return ⟨|r(t₀ + t) − r(t₀)|²⟩ over atoms of an element and over all origins t₀.
+    """Return ⟨(r(t₀ + t) − r(t₀))²⟩ over atoms of an element and over all origins t₀.
 
     The drift of the center of mass is taken out.
 
