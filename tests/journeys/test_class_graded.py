@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
 LESSON = "01_first_look"
-MOST = 16
+MOST = 17
 
 # Right, in another way than the solution's.
 RIGHT = {
@@ -22,10 +22,11 @@ import subprocess
 n_lines = int(subprocess.run(["wc", "-l", file], capture_output=True, text=True).stdout.split()[0])
 n_snapshots = np.int64(n_lines // 50)
 """,
-    "ex1-2": "my_config = GapConfig(cutoff=4.0).write('my_config.cfg')",
+    "ex1-2": "my_config = GapConfig(cutoff=5.0).write('my_config.cfg')",
     "ex1-3": """
 n_molecules = len(atoms) // 3
 density_g_per_cm3 = n_molecules * 18.015 / 6.022e23 / (7.83017820e-8) ** 3
+n_trajectories = np.unique([one.info["trajectory"] for one in frames]).size
 """,
     "ex1-4": """
 energies = [one.info["dft_energy"] for one in frames]
@@ -53,7 +54,8 @@ rms_force_O = (square["O"] / (100 * 16 * 3)) ** 0.5
 rms_force_H = (square["H"] / (100 * 32 * 3)) ** 0.5
 """,
     "ex1-7": """
-alpha_per_molecule_A3 = sum(sum(one.info["Polarizability"][::4]) for one in frames) / 100 / 48
+alpha_A3 = sum(sum(one.info["Polarizability"][::4]) for one in frames) / 100 / 3
+refractive_index = float((1 + 4 * np.pi * alpha_A3 / 7.83017820**3) ** 0.5)
 """,
     "text1-6": "The DFT grid is finite: noise, and no potential becomes better than its noise.",
 }
@@ -64,6 +66,7 @@ WRONG = {
     "ex1-3": """
 n_molecules = len(atoms) - 1
 density_g_per_cm3 = atoms.get_masses().sum() / atoms.get_volume()
+n_trajectories = len(frames)
 """,
     "ex1-4": "relative_energies_meV_per_atom = [one.info['dft_energy'] / 48 for one in frames]",
     "ex1-5": """
@@ -75,12 +78,12 @@ def numerical_force(atoms, index, axis, step_A=1e-3):
 rms_force_H = np.mean([abs(one.arrays["dft_forces"]).max() for one in frames])
 rms_force_O = np.mean([np.linalg.norm(one.arrays["dft_forces"]) for one in frames])
 """,
-    "ex1-7": "alpha_per_molecule_A3 = atoms.info['Polarizability'][0] / 3",
+    "ex1-7": "refractive_index = 1 + atoms.info['Polarizability'][0] / 3",
 }
 # Some of it right: 1 + 1 + 2 + 2 + 1 + 0 points, and the question not answered.
 HALF = {
     "ex1-1": "n_snapshots = 50\nn_lines = 2501",
-    "ex1-3": "n_molecules = 16\ndensity_g_per_cm3 = 1.66",
+    "ex1-3": "n_molecules = 16\ndensity_g_per_cm3 = 1.66\nn_trajectories = 100",
     "ex1-4": RIGHT["ex1-4"],
     "ex1-5": """
 def numerical_force(atoms, index, axis, step_A=1e-3):
@@ -91,7 +94,7 @@ def numerical_force(atoms, index, axis, step_A=1e-3):
 """,
     "ex1-6": RIGHT["ex1-6"] + "rms_force_H = rms_force_O",
 }
-EXPECTED = {"right": 14, "wrong": 0, "half": 7, "empty": 0}
+EXPECTED = {"right": 15, "wrong": 0, "half": 7, "empty": 0}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +164,6 @@ def test_marks_given_by_hand_stay_when_the_class_is_graded_again(graded):
         shutil.rmtree(graded.grading / "submitted" / student)
     shutil.rmtree(graded.grading / "downloaded")
     assert graded.grade() == 0
-    assert graded.table["score"].to_dict() == {"right": 15.5}
+    assert graded.table["score"].to_dict() == {"right": 16.5}
     assert graded.table["status"].to_dict() == {"right": "graded"}, "the answer is the same"
     assert graded.table["points_to_mark_by_hand"].to_dict() == {"right": 0}
