@@ -26,7 +26,9 @@ def test_a_learning_curve(here, mlmd):
     assert (done.code, done.errors) == (0, [])
     table = pd.read_csv("results/learning_curve.csv")
     assert list(table["n_frames"]) == [4, 4, 8, 8, 16, 16]
-    assert re.search(r"Energies: .*more data.*: from 8 to 16 frames .* meV/atom \(.* %\)", done.output)
+    assert re.search(
+        r"Energies: .*more data.*: from 8 to 16 frames .* meV/atom \(.* %\)", done.output
+    )
     assert done.output.endswith(f"The report is {here / 'results' / 'report.html'}\n")
     assert "Does more data help?" in (here / "results" / "report.html").read_text()
 
