@@ -147,10 +147,7 @@ def evaluate(
     from helpers.gap.potential import load_potential
     from helpers.gap.quippy_calculator import QuippyCalculator
 
-    frames = list(frames)
-    if not frames:
-        raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
-    check_labels(frames, energy_name, forces_name, energies_suffice=True)
+    frames = _labeled(frames, energy_name, forces_name)
     if isinstance(potential, (str, os.PathLike)):
         potential = load_potential(potential, engine="quippy")
     n_processes = _number_of_processes(processes, len(frames))
@@ -210,10 +207,7 @@ def evaluate_together(
     from helpers.gap.regularization_path import isolated_energies
     from helpers.gap.xml import read_model
 
-    frames = list(frames)
-    if not frames:
-        raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
-    check_labels(frames, energy_name, forces_name, energies_suffice=True)
+    frames = _labeled(frames, energy_name, forces_name)
     models = [read_model(path) for path in paths]
     families: dict[tuple, list[int]] = {}
     for k, model in enumerate(models):
@@ -237,6 +231,15 @@ def evaluate_together(
                 forces=_force_table(frames, pairs, forces_name),
             )
     return [evaluations[k] for k in range(len(models))]
+
+
+def _labeled(frames: Sequence[Atoms], energy_name: str, forces_name: str) -> list[Atoms]:
+    """Return frames as a list, or raise `DataError` if there are none or one lacks a label."""
+    frames = list(frames)
+    if not frames:
+        raise DataError("There are no frames to evaluate", expected="at least one labeled frame")
+    check_labels(frames, energy_name, forces_name, energies_suffice=True)
+    return frames
 
 
 def compare_errors(

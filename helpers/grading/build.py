@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,25 +120,39 @@ def build(names: Sequence[str], course: Course) -> list[Path]:
     LessonError
         If a lesson does not exist or cannot be built.
     """
-    sources = course.sources()
-    known = {source.stem for source in sources}
-    for name in names:
-        if name not in known:
-            raise LessonError(f"There is no lesson {name!r}", fix=nearest(name, known))
     written = []
-    for source in sources:
-        if not names or source.stem in names:
-            written += [build_solution(source), *course.release(source.stem)]
-    return [*written, write_atomic(course.root / "docs" / "mark_scheme.md", mark_scheme(sources))]
+    for source in sources_of(names, course):
+        written += [build_solution(source), *course.release(source.stem)]
+    marks = mark_scheme(course.sources())
+    return [*written, write_atomic(course.root / "docs" / "mark_scheme.md", marks)]
 
 
-def main() -> int:
-    """Build the lessons that the command line names; return the exit code."""
-    parser = argparse.ArgumentParser(prog="helpers.grading.build", description=__doc__)
+def sources_of(names: Sequence[str], course: Course) -> list[Path]:
+    """Return the sources of the named lessons in the order of the course, of all if there are none.
+
+    Raises
+    ------
+    LessonError
+        If a lesson does not exist.
+    """
+    sources = {source.stem: source for source in course.sources()}
+    for name in names:
+        if name not in sources:
+            raise LessonError(f"There is no lesson {name!r}", fix=nearest(name, sources))
+    return [source for name, source in sources.items() if not names or name in names]
+
+
+def run_on_lessons(
+    program: str, description: str | None, make: Callable[[Sequence[str], Course], list[Path]]
+) -> int:
+    """Make something of the lessons that the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lesson", nargs="*", help="such as 01_first_look; by default all")
     names = parser.parse_args().lesson
     try:
-        for path in build(names, Course()):
+        for path in make(names, Course()):
             print(path)
     except WorkshopError as error:
         print(error, file=sys.stderr)
@@ -147,4 +161,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_lessons("helpers.grading.build", __doc__, build))

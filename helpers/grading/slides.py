@@ -8,18 +8,21 @@ marked for `jupyter nbconvert --to slides`: one for each heading.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import WorkshopError, nearest
 from helpers.files import write_atomic
-from helpers.grading.build import BEGIN_MARKS, END_MARKS, read_lesson
+from helpers.grading.build import (
+    BEGIN_MARKS,
+    END_MARKS,
+    read_lesson,
+    run_on_lessons,
+    sources_of,
+)
 from helpers.grading.course import Course
-from helpers.grading.lesson import LessonError
 
 FOLDER = "slides"
 _SOLUTION = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
@@ -66,35 +69,14 @@ def write_slides(names: Sequence[str], course: Course) -> list[Path]:
     """
     import nbformat
 
-    sources = {source.stem: source for source in course.sources()}
-    for name in names:
-        if name not in sources:
-            raise LessonError(f"There is no lesson {name!r}", fix=nearest(name, sources))
     written = []
-    for name in names or sources:
-        folder = course.root / FOLDER / name
+    for source in sources_of(names, course):
+        folder = course.root / FOLDER / source.stem
         folder.mkdir(parents=True, exist_ok=True)
-        text = nbformat.writes(projector_edition(sources[name]), indent=1) + "\n"
-        written.append(write_atomic(folder / f"{name}.ipynb", text))
+        text = nbformat.writes(projector_edition(source), indent=1) + "\n"
+        written.append(write_atomic(folder / f"{source.stem}.ipynb", text))
     return written
 
 
-def main() -> int:
-    """Write the edition of the lessons that the command line names; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="helpers.grading.slides",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("lesson", nargs="*", help="such as 01_first_look; by default all")
-    try:
-        for path in write_slides(parser.parse_args().lesson, Course()):
-            print(path)
-    except WorkshopError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_on_lessons("helpers.grading.slides", __doc__, write_slides))
