@@ -35,7 +35,7 @@ FORMER = GapConfig(
     n_sparse=1000,
     two_body=TwoBody(cutoff=6.0, n_sparse=25),
 )
-FORMER_ACCURATE = GapConfig()  # of 400 frames; the default has it for 100 now
+FORMER_ACCURATE = GapConfig(n_max=8)
 # Changes of one setting, or of two that belong together.
 CHANGES: dict[str, dict[str, Any]] = {
     "n_max 6": {"n_max": 6},

@@ -70,7 +70,7 @@ SETTINGS = {
 # diffusion coefficient, for which a run must last 10 ps; it is colder, far from melting.
 LIQUID = (300, 4, 20_000)
 ICE = (200, 4, 8_000)
-LIKE = {"liquid": "liquid water", "ice": "ice"}
+SUBSTANCE = {"liquid": "liquid water", "ice": "ice"}
 # Of the run that fails: which snapshots are labeled.
 BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
@@ -264,7 +264,7 @@ def store_runs(
     of_these = f"of the runs of polarizabilities_{name}.npz"
     return {
         f"polarizabilities_{name}.npz": "polarizability (Å³ of the cell) every 2 fs along "
-        f"{len(runs)} runs of {runs[0].times_fs[-1] / 1000:g} ps of {LIKE[name]} in a bath of "
+        f"{len(runs)} runs of {runs[0].times_fs[-1] / 1000:g} ps of {SUBSTANCE[name]} in a bath of "
         f"{temperature_K} K (mean of the runs: {phases['mean_temperature_K'].mean():.0f} K) with "
         f"{POTENTIAL.name}, each after 1 ps in a stronger bath, by {POLARIZABILITY_FILE}"
         + (f"; left out, as the monitor stopped them: {', '.join(stopped)}" if stopped else ""),
