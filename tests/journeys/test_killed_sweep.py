@@ -69,8 +69,9 @@ def test_two_sweeps_at_once_share_one_cache(tmp_path, small_water):
     for sweep in both:
         _, errors = sweep.communicate(timeout=SECONDS)
         assert sweep.returncode == 0, errors
-    errors = ["rmse_energy_meV_per_atom", "rmse_forces_meV_per_A", "model_path"]
+    errors = ["failure", "rmse_energy_meV_per_atom", "rmse_forces_meV_per_A", "model_path"]
     one, two = (pd.read_csv(tmp_path / name)[errors] for name in ("one.csv", "two.csv"))
+    assert one["failure"].isna().all() and two["failure"].isna().all(), [one.failure, two.failure]
     pd.testing.assert_frame_equal(one, two)
     cache = Cache(tmp_path / "cache")
     assert len(stored(tmp_path)) == POINTS
