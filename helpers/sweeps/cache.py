@@ -112,16 +112,17 @@ class Cache:
     def get(self, key: str) -> dict[str, Any] | None:
         """Return what was stored, with ``model_path``, or None; a damaged entry is removed."""
         entry = self._entry(key)
-        try:
-            stored = json.loads((entry / "point.json").read_text(encoding="utf-8"))
-            model = (entry / "gap.xml").read_bytes()
-            if stored["key"] == key and stored["sha256"] == digest(model):
-                return {**stored["result"], "model_path": str(entry / "gap.xml")}
-        except FileNotFoundError:
-            if not entry.exists():
-                return None
-        except (ValueError, KeyError, TypeError, OSError):
-            pass
+        for _ in range(2):  # another sweep may store it between a look inside and one at the folder
+            try:
+                stored = json.loads((entry / "point.json").read_text(encoding="utf-8"))
+                model = (entry / "gap.xml").read_bytes()
+                if stored["key"] == key and stored["sha256"] == digest(model):
+                    return {**stored["result"], "model_path": str(entry / "gap.xml")}
+            except FileNotFoundError:
+                if not entry.exists():
+                    return None
+            except (ValueError, KeyError, TypeError, OSError):
+                break
         shutil.rmtree(entry, ignore_errors=True)
         return None
 

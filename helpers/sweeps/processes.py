@@ -42,6 +42,9 @@ def run_here(
     budget_MB : float, optional
         Memory for all of them together, MB (1e6 bytes); by default what is free now.
     """
+    # Imported here, before threads start: two threads that import loky at the same time break it.
+    from joblib.externals import loky  # noqa: F401
+
     budget = MemoryBudget(free_memory_MB() if budget_MB is None else budget_MB)
     processes = [_WorkerProcess() for _ in range(min(workers, len(tasks)))]
     idle: queue.SimpleQueue[_WorkerProcess] = queue.SimpleQueue()

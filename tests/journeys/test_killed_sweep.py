@@ -20,7 +20,8 @@ SWEEP = """
 import helpers, sys
 config = helpers.GapConfig(n_sparse=50, n_max=4, l_max=3)
 over = {"cutoff": [3.0, 3.1, 3.2]}
-helpers.sweep(over, sizes=[8], config=config, cache="cache", workers=2, output=sys.argv[1])
+options = {"config": config, "cache": "cache", "workers": 2, "memory_MB": 2000}
+helpers.sweep(over, sizes=[8], output=sys.argv[1], **options)
 """
 POINTS = 3
 
