@@ -292,6 +292,9 @@ def test_scorers_and_meta_estimators_of_scikit_learn(water):
     assert own.shape == (6, 9)
     expected = np.sqrt(np.mean((own - flat[:6]) ** 2, axis=0)).mean()
     assert scores[0] == pytest.approx(-expected)
+    rmse = {"cv": 2, "scoring": "neg_root_mean_squared_error", "error_score": "raise"}
+    with pytest.raises(ValueError, match="array with dim 3"):  # scikit-learn's own words
+        cross_val_score(model, frames, flat.reshape(-1, 3, 3), **rmse)
     halved = TransformedTargetRegressor(model, func=lambda y: y / 2, inverse_func=lambda y: 2 * y)
     np.testing.assert_allclose(halved.fit(frames[6:], flat[6:]).predict(frames[:6]), own, rtol=1e-6)
     columns = frame_array(frames)
