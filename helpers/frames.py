@@ -61,16 +61,38 @@ def data_files(dataset: str) -> list[DataFile]:
     DataError
         If no data set has that name.
     """
+    folder, manifest = _manifest(dataset)
+    return [
+        DataFile(folder / row["file"], row["split"], row["size"], row["sha256"])
+        for row in manifest["files"]
+    ]
+
+
+def label_noise(dataset: str) -> dict[str, float]:
+    """Return the error of a data set's labels themselves, where it was measured (else nothing).
+
+    ``forces_meV_per_A`` and ``energy_meV_per_atom``, root mean squares: below them no model's
+    error against such labels can fall. How they were measured: ``data/water/generate/README.md``.
+
+    Raises
+    ------
+    DataError
+        If no data set has that name.
+    """
+    _, manifest = _manifest(dataset)
+    noise: dict[str, float] = manifest.get("label_noise", {})
+    return noise
+
+
+def _manifest(dataset: str) -> tuple[Path, dict[str, Any]]:
+    """Return a data set's folder and what its ``manifest.json`` says."""
     manifests = {path.parent.name: path for path in data_folder().glob("*/manifest.json")}
     if dataset not in manifests:
         raise DataError(
             f"There is no data set {dataset!r} in {data_folder()}", fix=nearest(dataset, manifests)
         )
-    manifest = manifests[dataset]
-    return [
-        DataFile(manifest.parent / row["file"], row["split"], row["size"], row["sha256"])
-        for row in json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    ]
+    path = manifests[dataset]
+    return path.parent, json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_frames(dataset: str, split: str, size: int | None = None) -> list[Atoms]:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from helpers.md import Phase
 from helpers.sagpr import load_model, read_tensors
 
 STORED = data_folder() / "stored"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SIZES = (5, 10, 25, 50, 100, 200, 400)
 FILES = json.loads((STORED / "provenance.json").read_text(encoding="utf-8"))["files"]
 
 
@@ -58,6 +61,21 @@ def test_where_the_data_is_the_limit_errors_fall_at_every_doubling(quantity):
         step = does_more_data_help(table[table["n_frames"] <= size], quantity)
         fall = np.log(step.error_before / step.error_now)
         assert step.n_frames == size and fall > 2 * step.scatter
+
+
+def test_the_table_of_the_water_data_says_what_its_readme_says():
+    table = pd.read_csv(BENCHMARKS / "water_data.csv")
+    sizes = table.groupby(["model", "judged_on"])["n_frames"].agg(tuple)
+    assert len(sizes) == 4 and set(sizes) == {SIZES, (*SIZES[:-1], 319)}
+    table = table.set_index(["model", "judged_on", "n_frames"])
+    for judged_on in ("validation", "trajectories held out"):
+        forces = table["rmse_forces_meV_per_A"].unstack(0).loc[judged_on]
+        gains = 1 - forces.to_numpy()[1:] / forces.to_numpy()[:-1]  # from 5 to 10 frames, and on
+        assert (gains[:3] > 0.085).all() and (gains[4:, 0] < 0.045).all()
+        assert (forces["richer"].to_numpy()[:3] > forces["default"].to_numpy()[:3]).all()
+        assert (forces["richer"] / forces["default"]).iloc[4:].between(0.90, 0.94).all()
+    energies = table["rmse_energy_meV_per_atom"].unstack(0).loc["validation"]
+    assert (energies.loc[100] - energies.loc[[200, 400]]).abs().max(axis=None) < 0.07
 
 
 def test_where_the_model_is_the_limit_errors_meet_and_stay():

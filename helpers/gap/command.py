@@ -18,6 +18,7 @@ from helpers.evaluation import Evaluation, evaluate
 from helpers.files import check_writable, make_folder, write_atomic, write_table
 from helpers.frames import (
     find_frames_file,
+    label_noise,
     load_frames,
     names_shipped_frames,
     read_frames,
@@ -204,7 +205,9 @@ def run_main_job(
     write_atomic(folder / "summary.csv", summary.to_csv(index=False, float_format="%.4f"))
     add_section(settings_section(fit), folder)
     how = None if frames is None else frames.how
-    report_path = add_section(accuracy_section(fit, training, validation, how), folder)
+    noise = label_noise("water") if frames is None else None
+    section = accuracy_section(fit, training, validation, how, noise=noise)
+    report_path = add_section(section, folder)
     return CommandResult(TrainingFindings(fit, training, validation), report_path)
 
 

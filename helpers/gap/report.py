@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from helpers.evaluation import Evaluation
@@ -28,7 +30,12 @@ PACKAGES = ("quippy-ase", "ase", "numpy", "pandas", "mlmd-workshop")
 
 
 def accuracy_section(
-    fit: FitResult, training: Evaluation, validation: Evaluation, how: str | None = None
+    fit: FitResult,
+    training: Evaluation,
+    validation: Evaluation,
+    how: str | None = None,
+    *,
+    noise: Mapping[str, float] | None = None,
 ) -> Section:
     """Return the section on the accuracy of the potential, with parity plots.
 
@@ -38,6 +45,8 @@ def accuracy_section(
     training, validation : Evaluation
     how : str, optional
         How validation frames were chosen; by default they are of other trajectories.
+    noise : mapping, optional
+        The error of the labels themselves, as `helpers.frames.label_noise` tells it.
     """
     n_frames = len(validation.energies)
     chosen = (
@@ -60,12 +69,24 @@ def accuracy_section(
             f"The potential was trained on {fit.n_frames} frames and tested on "
             f"{chosen} The validation error is the one to quote; if it is much larger than the "
             "training error, the model is overfitted: it has memorized its training frames.",
+            *([_about_noise(validation, noise)] if noise else []),
         ),
         figures=_figures(training, validation),
         tables=(
             _error_table(validation, "Validation errors"),
             _error_table(training, "Training errors"),
         ),
+    )
+
+
+def _about_noise(validation: Evaluation, noise: Mapping[str, float]) -> str:
+    """Say how exact the labels are, and what the force error would be without their errors."""
+    label_rmse = noise["forces_meV_per_A"]
+    exact = np.sqrt(max(validation.rmse_forces_meV_per_A**2 - label_rmse**2, 0))
+    return (
+        f"The labels have errors of their own, because DFT is solved on a grid: about "
+        f"{label_rmse:g} meV/Å and {noise['energy_meV_per_atom']:g} meV/atom. No model's error can "
+        f"fall below them. Against exact labels the force RMSE would be {exact:.0f} meV/Å."
     )
 
 

@@ -601,7 +601,7 @@ print(f"net force, RMS of its components: {np.sqrt(np.mean(net**2)):.4f} eV/Å")
 # changes fall below a threshold. Moving all atoms together relative to the grid changes the energy a
 # little, so the forces do not cancel exactly. The net force is a measure of the noise in the labels. A
 # potential cannot learn noise, and should not: its force error against these labels cannot fall
-# below that noise, about ten meV/Å per component, however many snapshots there are.
+# below that noise, about 12 meV/Å per component here, however many snapshots there are.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: names a numerical cause in the DFT calculation (finite grid or cutoff, incomplete convergence), not a physical one

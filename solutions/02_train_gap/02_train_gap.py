@@ -752,7 +752,7 @@ Markdown(
 # The training error rises or stays, because the same number of weights must now satisfy more labels.
 # The validation error falls, because more of what a simulation visits has been seen: perhaps by 10 %. The
 # two meet at the error that this kind of model (its cutoff, its basis, its number of sparse points, and the
-# noise of the labels) cannot go below, however much data it gets.
+# noise of the labels, 12 meV/Å for these) cannot go below, however much data it gets.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: validation error falls (with a reason), training error rises or stays (with a reason).

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from manifest import VALIDATION_FILE, data_files
+from manifest import CHECKS, VALIDATION_FILE, data_files
 
 from helpers.errors import DataError
 from helpers.files import write_atomic
@@ -25,7 +25,6 @@ from helpers.frames import label_arrays, read_frames
 from helpers.md import judge_phase, recorded_dft_seconds
 from helpers.terminal import teaching_script
 
-CHECKS = Path(__file__).with_name("label_checks.csv")
 BEGIN = "<!-- made by generate/describe.py -->"
 END = "<!-- end -->"
 # check, setting and quantity in label_checks.csv: what the README says of it.

@@ -6,10 +6,14 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from helpers.errors import DataError
 from helpers.frames import read_frames
 
 VALIDATION_FILE = "gap_validate.xyz"
+CHECKS = Path(__file__).with_name("label_checks.csv")
 # Files beside training and validation: their split is their name.
 OTHER_FILES = (
     "pool.xyz",
@@ -91,6 +95,19 @@ def checksums(folder: Path) -> str:
     return "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(data_files(folder)))
 
 
+def label_noise() -> dict[str, float]:
+    """Return the error of labels of revPBE, RMS: forces of a component, meV/Å, energies, meV/atom.
+
+    A frame that is moved against CP2K's grid is the same frame with another error, so the
+    difference of its labels (label_checks.csv) is √2 times the error of one of them.
+    """
+    checks = pd.read_csv(CHECKS)
+    shifts = checks[checks["check"] == "shift"].set_index("quantity")["value"]
+    names = {"forces_meV_per_A": "forces_rms", "energy_meV_per_atom": "energy"}
+    rms = {name: np.sqrt(np.mean(shifts[quantity] ** 2)) for name, quantity in names.items()}
+    return {name: float(f"{value / np.sqrt(2):.2g}") for name, value in rms.items()}
+
+
 def build_manifest(
     folder: Path, *, dataset: str = "water", functional: str = "revPBE"
 ) -> dict[str, Any]:
@@ -149,6 +166,7 @@ def build_manifest(
         "regenerate_with": "data/water/generate",
         "units": {**UNITS, **(EXTRA_UNITS if special else {})},
         "labels": {**LABELS, **(PBE_LABELS if both else {})},
+        **({"label_noise": label_noise()} if functional == "revPBE" else {}),
         "files": files,
     }
 
