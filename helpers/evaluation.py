@@ -20,6 +20,8 @@ from helpers.frames import ENERGY_NAME, FORCES_NAME, check_labels, forces_label,
 from helpers.terminal import progress_bar
 
 FRAMES_PER_CHUNK = 10  # frames a process evaluates before it reports back
+Prediction = tuple[float, np.ndarray, np.ndarray | None]  # energy, forces, virial where wanted
+_UPPER = np.triu_indices(3)  # xx, xy, xz, yy, yz, zz
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,14 @@ class Evaluation:
         Columns ``frame``, ``n_atoms``, ``true`` and ``predicted``, eV per atom.
     forces : DataFrame, one row per force component
         Columns ``frame``, ``atom``, ``element``, ``axis``, ``true`` and ``predicted``, eV/Å.
+    virials : DataFrame or None, six rows per frame that is labeled with a virial
+        Columns ``frame``, ``axis`` (``"xx"``, …), ``true`` and ``predicted``, eV per atom; None if
+        there is no such frame, or the potential tells no stress.
     """
 
     energies: pd.DataFrame = field(repr=False)
     forces: pd.DataFrame = field(repr=False)
+    virials: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def rmse_energy_meV_per_atom(self) -> float:
@@ -72,7 +78,8 @@ class Evaluation:
         DataFrame
             Columns ``quantity``, ``element`` (``"all"`` or a symbol), ``unit``, ``n``, ``rmse``,
             ``mae``, ``max_error``, ``spread`` (standard deviation of the true values), and with
-            `groups` ``rmse_low`` and ``rmse_high``; in meV per atom and meV/Å.
+            `groups` ``rmse_low`` and ``rmse_high``; in meV per atom and meV/Å. Virials (meV per
+            atom) are a row where they were compared.
         """
         rows = [
             {"quantity": "energy", "element": "all", "unit": "meV/atom"}
@@ -83,25 +90,37 @@ class Evaluation:
             {"quantity": "force", "element": element, "unit": "meV/Å"} | _metrics(table, groups)
             for element, table in elements
         ]
+        if self.virials is not None:
+            rows.append(
+                {"quantity": "virial", "element": "all", "unit": "meV/atom"}
+                | _metrics(self.virials, groups)
+            )
         return pd.DataFrame(rows)
 
     def to_csv(self, path: str | os.PathLike) -> Path:
         """Write true and predicted values, whole or not at all: one row per energy and component.
 
         Columns ``quantity``, ``frame``, ``element``, ``axis``, ``unit``, ``true``, ``predicted``;
-        energies in eV per atom, forces in eV/Å.
+        energies and virials in eV per atom, forces in eV/Å.
         """
         energies = self.energies.assign(quantity="energy", unit="eV/atom", element="", axis="")
         forces = self.forces.assign(quantity="force", unit="eV/Å")
         columns = ["quantity", "frame", "element", "axis", "unit", "true", "predicted"]
-        table = pd.concat([energies[columns], forces[columns]])
+        tables = [energies[columns], forces[columns]]
+        if self.virials is not None:
+            virials = self.virials.assign(quantity="virial", unit="eV/atom", element="")
+            tables.append(virials[columns])
+        table = pd.concat(tables)
         return write_atomic(path, table.to_csv(index=False, float_format="%.8f"))
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"{len(self.energies)} frames: RMSE {self.rmse_energy_meV_per_atom:.2f} meV/atom, "
             f"{self.rmse_forces_meV_per_A:.1f} meV/Å"
         )
+        if self.virials is not None:
+            text += f", virials {_metrics(self.virials)['rmse']:.2f} meV/atom"
+        return text
 
 
 def evaluate(
@@ -121,7 +140,9 @@ def evaluate(
         What `load_potential` takes or returns. A path is evaluated with quippy, for which
         nothing has to be compiled. Other calculators run in this process only.
     frames : sequence of ase.Atoms
-        Labeled frames, such as ``load_frames("water", "validate")``. They are not changed.
+        Labeled frames, such as ``load_frames("water", "validate")``. They are not changed. Virials
+        (``info["virial"]`` or ASE's stress) of frames that are periodic along all axes are
+        compared, too.
     energy_name, forces_name : str
         Names of the labels (eV; eV/Å).
     processes : int, optional
@@ -138,7 +159,7 @@ def evaluate(
     Raises
     ------
     DataError
-        If there are no frames, or one lacks a label.
+        If there are no frames, one lacks a label, or its virial cannot be used.
     ConfigError
         If `processes` is not a whole number above 0.
     ModelFileError, PredictionError
@@ -152,14 +173,17 @@ def evaluate(
         potential = load_potential(potential, engine="quippy")
     n_processes = _number_of_processes(processes, len(frames))
     bare = [_without_labels(atoms) for atoms in frames]
+    labels = _virial_labels(potential, frames)
+    wanted = [k in labels for k in range(len(frames))]
     if n_processes > 1 and isinstance(potential, QuippyCalculator):
         potential.check_frames(frames)
-        parts = _in_processes(potential.path, bare, n_processes)
+        parts = _in_processes(potential.path, bare, wanted, n_processes)
     elif hasattr(potential, "predict_frames"):
-        parts = iter([potential.predict_frames(bare)])
+        parts = iter([_with_virials(potential, bare, wanted)])
     else:
-        parts = ([_predict(potential, atoms)] for atoms in bare)
-    predictions = []
+        pairs = zip(bare, wanted, strict=True)
+        parts = ([_predict(potential, atoms, virial)] for atoms, virial in pairs)
+    predictions: list[Prediction] = []
     with progress_bar(len(frames), "evaluating", "frame", show=progress) as bar:
         for part in parts:
             predictions += part
@@ -167,6 +191,7 @@ def evaluate(
     return Evaluation(
         energies=_energy_table(frames, predictions, energy_name),
         forces=_force_table(frames, predictions, forces_name),
+        virials=_virial_table(frames, predictions, labels) if labels else None,
     )
 
 
@@ -225,10 +250,11 @@ def evaluate_together(
         for column, k in enumerate(members):
             forces = np.split(predicted.forces[:, column], ends)
             energies = predicted.energies[:, column] + isolated
-            pairs = list(zip(energies, forces, strict=True))
+            pairs = zip(energies, forces, strict=True)
+            predictions_of_k: list[Prediction] = [(energy, force, None) for energy, force in pairs]
             evaluations[k] = Evaluation(
-                energies=_energy_table(frames, pairs, energy_name),
-                forces=_force_table(frames, pairs, forces_name),
+                energies=_energy_table(frames, predictions_of_k, energy_name),
+                forces=_force_table(frames, predictions_of_k, forces_name),
             )
     return [evaluations[k] for k in range(len(models))]
 
@@ -308,19 +334,19 @@ def rmse(errors: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _energy_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
+def _energy_table(frames: list[Atoms], predictions: list[Prediction], name: str) -> pd.DataFrame:
     n_atoms = np.array([len(atoms) for atoms in frames])
     return pd.DataFrame(
         {
             "frame": np.arange(len(frames)),
             "n_atoms": n_atoms,
             "true": np.array([float(label(atoms, name)) for atoms in frames]) / n_atoms,
-            "predicted": np.array([energy for energy, _ in predictions]) / n_atoms,
+            "predicted": np.array([energy for energy, _, _ in predictions]) / n_atoms,
         }
     )
 
 
-def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFrame:
+def _force_table(frames: list[Atoms], predictions: list[Prediction], name: str) -> pd.DataFrame:
     """Return the components of all frames that have forces as labels."""
     labels = [forces_label(atoms, name) for atoms in frames]
     known = [i for i, forces in enumerate(labels) if forces is not None]
@@ -335,6 +361,32 @@ def _force_table(frames: list[Atoms], predictions: list, name: str) -> pd.DataFr
             "predicted": np.concatenate([predictions[i][1].ravel() for i in known]),
         }
     )
+
+
+def _virial_labels(potential: Any, frames: list[Atoms]) -> dict[int, np.ndarray]:
+    """Return the virials (eV) of the frames that have one with which a stress can be compared."""
+    from helpers.gap.training_set import virial_label
+
+    if "stress" not in getattr(potential, "implemented_properties", ()):
+        return {}
+    labels = {
+        k: virial_label(atoms, f"Frame {k}") for k, atoms in enumerate(frames) if atoms.pbc.all()
+    }
+    return {k: virial for k, virial in labels.items() if virial is not None}
+
+
+def _virial_table(
+    frames: list[Atoms], predictions: list[Prediction], labels: dict[int, np.ndarray]
+) -> pd.DataFrame:
+    """Return six components of each labeled frame, eV per atom."""
+    tables = []
+    for k, virial in labels.items():
+        predicted = predictions[k][2]
+        assert predicted is not None
+        components = {"true": virial[_UPPER], "predicted": predicted[_UPPER]}
+        table = pd.DataFrame(components) / len(frames[k])
+        tables.append(table.assign(frame=k, axis=["xx", "xy", "xz", "yy", "yz", "zz"]))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _metrics(table: pd.DataFrame, groups: Sequence[str] | None = None) -> dict[str, float]:
@@ -385,10 +437,25 @@ def _without_labels(atoms: Atoms) -> Atoms:
     return Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
-def _predict(calculator: Any, atoms: Atoms) -> tuple[float, np.ndarray]:
+def _predict(calculator: Any, atoms: Atoms, virial: bool) -> Prediction:
     atoms.calc = calculator
     forces = atoms.get_forces()
-    return float(atoms.get_potential_energy()), forces
+    return float(atoms.get_potential_energy()), forces, _virial(calculator, atoms, virial)
+
+
+def _virial(calculator: Any, atoms: Atoms, wanted: bool) -> np.ndarray | None:
+    if not wanted:
+        return None
+    atoms.calc = calculator
+    return -atoms.get_volume() * atoms.get_stress(voigt=False)
+
+
+def _with_virials(calculator: Any, frames: list[Atoms], wanted: list[bool]) -> list[Prediction]:
+    predictions = calculator.predict_frames(frames)
+    return [
+        (energy, forces, _virial(calculator, atoms, virial))
+        for (energy, forces), atoms, virial in zip(predictions, frames, wanted, strict=True)
+    ]
 
 
 def _number_of_processes(processes: int | None, n_frames: int) -> int:
@@ -400,22 +467,25 @@ def _number_of_processes(processes: int | None, n_frames: int) -> int:
     return processes
 
 
-def _in_processes(model: Path, frames: list[Atoms], n_processes: int) -> Iterator[list]:
+def _in_processes(
+    model: Path, frames: list[Atoms], wanted: list[bool], n_processes: int
+) -> Iterator[list[Prediction]]:
     """Evaluate chunks of frames in processes that stay ready for the next call."""
     from joblib import Parallel, delayed
 
     # Small enough that all processes end together, large enough that sending costs nothing.
     size = min(FRAMES_PER_CHUNK, -(-len(frames) // n_processes))
-    chunks = [frames[start : start + size] for start in range(0, len(frames), size)]
+    pairs = list(zip(frames, wanted, strict=True))
+    chunks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
     stamp = model.stat().st_mtime_ns
     return Parallel(n_jobs=n_processes, return_as="generator", batch_size=1)(
         delayed(_predict_chunk)(model, stamp, chunk) for chunk in chunks
     )
 
 
-def _predict_chunk(model: Path, stamp: int, frames: list[Atoms]) -> list:
+def _predict_chunk(model: Path, stamp: int, chunk: list[tuple[Atoms, bool]]) -> list[Prediction]:
     calculator = _calculator_of_this_process(model, stamp)
-    return [_predict(calculator, atoms) for atoms in frames]
+    return [_predict(calculator, atoms, virial) for atoms, virial in chunk]
 
 
 @functools.lru_cache(maxsize=1)

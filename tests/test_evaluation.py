@@ -3,9 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from own_frames import SMALL, alloy
 
-from helpers import compare_errors, evaluate, evaluate_together, load_frames, load_potential
+from helpers import (
+    compare_errors,
+    evaluate,
+    evaluate_together,
+    fit_gap,
+    load_frames,
+    load_potential,
+)
 from helpers.errors import ConfigError, DataError, ModelFileError, OutputError, PredictionError
 from helpers.evaluation import Evaluation
 from helpers.gap import sigma_family
@@ -57,10 +66,32 @@ def test_two_processes_give_the_same_numbers_in_the_same_order(result, tiny_fit,
     pd.testing.assert_frame_equal(shared.forces, result.forces, atol=1e-10)
 
 
+def test_virials_are_compared_where_frames_have_them(tmp_path):
+    frames = [*alloy(3, virial=True), *alloy(2, seed=1)]
+    exact = evaluate(EMT(), frames)
+    assert np.allclose(exact.virials["true"], exact.virials["predicted"], atol=1e-9)
+    stress = frames[2].info["virial"] / len(frames[2])
+    last = exact.virials.set_index(["frame", "axis"])["true"]
+    assert len(last) == 18 and last[2, "xz"] == pytest.approx(stress[0, 2])
+    model = fit_gap(SMALL, frames, output=tmp_path / "gap.xml", engine="jax", progress=False)
+    one, two = (evaluate(model.model_path, frames, processes=n) for n in (1, 2))
+    jax = evaluate(load_potential(model.model_path, engine="jax"), frames)
+    for other in (two, jax):
+        pd.testing.assert_frame_equal(one.virials, other.virials, atol=1e-7)
+    errors = 1000 * (one.virials["predicted"] - one.virials["true"])
+    table = one.summary().set_index("quantity")
+    assert table.loc["virial", "rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)))
+    assert f"virials {table.loc['virial', 'rmse']:.2f} meV/atom" in str(one)
+    written = pd.read_csv(one.to_csv(tmp_path / "errors.csv")).query("quantity == 'virial'")
+    assert written["axis"].tolist()[:6] == ["xx", "xy", "xz", "yy", "yz", "zz"]
+    frames[0].info["virial"] = np.zeros(5)
+    with pytest.raises(DataError, match="Frame 0"):
+        evaluate(EMT(), frames)
+    assert evaluate(EMT(), frames[3:]).virials is None
+
+
 @pytest.mark.slow
 def test_a_new_model_under_the_same_name_is_seen_by_the_processes(tmp_path, tiny_config, frames10):
-    from helpers import fit_gap
-
     path = tmp_path / "g.xml"
     errors = []
     for n_sparse in (50, 10):
