@@ -76,9 +76,11 @@ class Phase:
         order, exchanging = self.tetrahedral_order, self.first_minimum_OO > LEAST_MINIMUM
         if order > ICE_ORDER and not exchanging:
             return "frozen"
+        # A small box of liquid wanders slowly within the order of liquids: it freezes if it leaves it.
         noise = 3 * self.error_of_change
         rises = self.change_of_order > FREEZING_CHANGE and not self.change_of_order < noise
-        if order > LIQUID_ORDER[1] or not exchanging or (rises and order > np.mean(LIQUID_ORDER)):
+        leaves = rises and order + self.change_of_order / 2 > LIQUID_ORDER[1]
+        if order > LIQUID_ORDER[1] or not exchanging or leaves:
             return "freezing"
         if order < LIQUID_ORDER[0]:
             return "disordered"

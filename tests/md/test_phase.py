@@ -49,8 +49,9 @@ def test_order_of_neighbors_at_random_is_zero_on_average():
         (Phase(0.45, 0.9, 0.6), "disordered"),
         (Phase(0.78, 0.6, 0.1), "freezing"),
         (Phase(0.70, 0.4, 0.1), "freezing"),
-        (Phase(0.70, 0.6, 0.1, change_of_order=0.1, error_of_change=0.02), "freezing"),
-        (Phase(0.70, 0.6, 0.1, change_of_order=0.1, error_of_change=0.05), "liquid"),
+        (Phase(0.72, 0.6, 0.1, change_of_order=0.1, error_of_change=0.02), "freezing"),
+        (Phase(0.66, 0.6, 0.1, change_of_order=0.1, error_of_change=0.02), "liquid"),
+        (Phase(0.72, 0.6, 0.1, change_of_order=0.1, error_of_change=0.05), "liquid"),
         (Phase(0.9, 0.1, 0.001), "frozen"),
     ],
 )
