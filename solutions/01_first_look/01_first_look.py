@@ -62,10 +62,13 @@ WATER = data_folder() / "water"
 # | `cp FILE COPY` | copy: do this before you change a file that works |
 # | `nano FILE` | edit: arrow keys move, *Ctrl + O* *Enter* saves, *Ctrl + X* leaves |
 #
+# Words in capitals stand for names that you fill in: `wc -l notes.txt` counts the lines of `notes.txt`.
+#
 # *↑* brings the last command back, *Tab* completes names, *Ctrl + C* stops what runs. If you land
 # in the editor `vim` by accident, `:q!` and *Enter* gets you out.
 #
-# In a notebook, a line that begins with `!` is a command for the terminal:
+# In a notebook, a line that begins with `!` is a command for the terminal. The next cell lists the
+# folder with the data of this course, and shows the first lines of one file:
 
 # %%
 file = WATER / "gap_input_50.xyz"
@@ -74,7 +77,8 @@ print(file)
 # !head -4 "{file}"
 
 # %% [markdown]
-# This is the format *extended XYZ*. Every snapshot begins with the number of atoms; the next line
+# A *snapshot*, or *frame*, holds the positions of all atoms at one moment. The file has many of them,
+# in the format *extended XYZ*. Every snapshot begins with the number of atoms; the next line
 # holds what belongs to all of them (the cell, the energy, …); then comes one line for each atom.
 
 # %% [markdown]
@@ -144,7 +148,8 @@ float(_score)
 #
 # The next cell writes `gap_config.cfg`, the settings of a fit. Copy it to `my_config.cfg`, open the
 # copy with `nano` (or by a double click in the file browser on the left), and set the cutoff of the
-# `soap` term to 5 Å (lesson 02 explains what the term is). Or do the same with Python, below.
+# `soap` term to 5 Å. (1 Å, an ångström, is 10⁻¹⁰ m, about the size of an atom. Lesson 02 explains
+# what the settings mean; here you only practice editing.) Or do the same with Python, below.
 #
 # If you used an editor, only delete the line with `raise` below.
 #
@@ -202,20 +207,38 @@ assert float(_config.cutoff) == 5.0, f"The cutoff is {_config.cutoff} Å, not 5 
 # ASE, the [Atomic Simulation Environment](https://doi.org/10.1088/1361-648X/aa680e), keeps a snapshot
 # in an object `Atoms`. `load_frames` gives a list of them.
 #
-# **Where do they come from?** They were made in two steps.
+# **Units.** Lengths are in ångström (1 Å = 10⁻¹⁰ m), energies in electronvolt (1 eV = 1000 meV =
+# 1.602 · 10⁻¹⁹ J), times in femtoseconds (1 fs = 10⁻¹⁵ s; 1000 fs are one picosecond, ps). An O–H bond
+# is about 1 Å long and vibrates about once in 9 fs; to pull both atoms of the bond apart takes about 5 eV.
 #
-# 1. *Structures.* Molecular dynamics moved the molecules, at temperatures from 300 to 450 K, in many
-#    independent runs (*trajectories*). The forces came from an earlier machine-learned potential of
-#    this kit, a GAP as you will train one in lesson 02. From each trajectory a few snapshots were kept,
-#    half a picosecond or more apart.
+# **Words.** A *potential* is a function: positions of the atoms in, energy and forces out. A
+# *machine-learned* potential is one whose parameters were fitted to examples. The numbers that it is
+# to reproduce, such as the energy of a snapshot, are the *labels* of the snapshot.
+#
+# **Where do the snapshots come from?** They were made in two steps.
+#
+# 1. *Structures.* Molecular dynamics moved the molecules: it follows Newton's equations in steps of
+#    about 1 fs (lesson 05). There were many independent runs (*trajectories*), at temperatures from 300
+#    to 450 K. The forces came from an earlier machine-learned potential of this kit, a GAP (Gaussian
+#    approximation potential) as you will train one in lesson 02. From each trajectory a few snapshots
+#    were kept, half a picosecond or more apart.
 # 2. *Labels.* For each snapshot the program [CP2K](https://doi.org/10.1063/5.0007045) computed the
-#    energy, the forces and the polarizability with density functional theory (DFT), with the functional
-#    revPBE and the [dispersion correction D3](https://doi.org/10.1063/1.3382344). One snapshot took
-#    about half a minute of a processor core.
+#    energy, the forces and the polarizability (explained below) with *density functional theory* (DFT).
+#    DFT finds the energy of the electrons from quantum mechanics, for nuclei at given positions. It
+#    needs an approximation, the *functional*, here one named revPBE. Such functionals miss the weak
+#    attraction between distant molecules (dispersion), so [a correction, D3](https://doi.org/10.1063/1.3382344),
+#    is added: hence *revPBE-D3*. The program represents the electrons on a grid of points that is fixed in
+#    space, and iterates until changes are small. One snapshot took about half a minute of a processor
+#    core, and 20 seconds more for the polarizability.
 #
 # So the *labels* are DFT's, but the *structures* are those that a GAP visited. They look like water, and
 # a potential can be trained on them. But they are not a simulation with DFT: do not take averages over
 # them for what DFT predicts for water.
+#
+# The box that holds the molecules (the *cell*) is *periodic*: it repeats in all three directions, so that a
+# molecule that leaves on the right comes in on the left, and no molecule sees a surface. In the code, `frames`
+# is the list of snapshots, `atoms` one of them, `info` holds what belongs to a whole snapshot, and
+# `arrays` what belongs to each atom.
 
 # %%
 frames = load_frames("water", "train", 100)
@@ -255,13 +278,14 @@ chemiscope.show(bare, mode="structure", settings={"structure": [{"unitCell": Tru
 # **Predict.** Count the molecules in the picture above. Is the density that of water in a glass?
 #
 # **Do.** From `atoms`, compute
-# - `n_molecules`: the number of water molecules (1 point),
-# - `density_g_per_cm3`: the mass density (2 points). `atoms.get_masses()` is in atomic mass units
-#   and `atoms.get_volume()` in Å³; 1 u = 1.66054 · 10⁻²⁴ g and 1 Å³ = 10⁻²⁴ cm³;
+# - `n_molecules`: the number of water molecules (a whole number, 1 point),
+# - `density_g_per_cm3`: the mass density (float, g/cm³, 2 points). `atoms.get_masses()` gives the mass
+#   of each atom in atomic mass units (u) and `atoms.get_volume()` the volume of the cell in Å³;
+#   1 u = 1.66054 · 10⁻²⁴ g and 1 Å³ = 10⁻²⁴ cm³;
 #
 # and from all 100 `frames`
 # - `n_trajectories`: how many different trajectories they come from (a whole number, 1 point). Each
-#   frame has the number of its own in `info["trajectory"]`.
+#   frame has the number of its trajectory in `info["trajectory"]`.
 #
 # <details><summary>Hint 1</summary>Every molecule has one oxygen atom:
 # <code>atoms.symbols == "O"</code>.</details>
@@ -325,7 +349,8 @@ Markdown(
 # A DFT energy is counted from ion cores and valence electrons that are infinitely far apart. It is
 # therefore a large negative number, which says little by itself. What matters are differences between
 # snapshots; they are usually given per atom, in meV. A natural scale for them is the thermal energy
-# $k_\mathrm{B}T$:
+# $k_\mathrm{B}T$ ($k_\mathrm{B}$ is Boltzmann's constant, $T$ the temperature): about the energy that
+# one motion of one atom has at this temperature.
 
 # %%
 print(f"energy of the first snapshot: {atoms.info['dft_energy']:.3f} eV")
@@ -340,7 +365,7 @@ print(f"k_B T at 300 K: {1000 * units.kB * 300:.1f} meV;  1 eV = {units.mol / un
 # depend on the temperature? Will two temperatures overlap?
 #
 # **Do.** Make `relative_energies_meV_per_atom`, an array with one number for each of the 100 `frames`:
-# the energy per atom minus the mean of that over the frames, in meV. The check below draws them.
+# the DFT energy per atom minus the mean of that over the frames, in meV. The check below draws them.
 #
 # <details><summary>Hint</summary>First an array of <code>info["dft_energy"] / len(one)</code> over all
 # <code>one</code> of the frames; then subtract its mean, and multiply by 1000.</details>
@@ -357,6 +382,7 @@ relative = np.asarray(relative_energies_meV_per_atom)
 temperatures = np.array([one.info["temperature_K"] for one in frames])
 by_temperature = {f"{T:.0f} K": relative[temperatures == T] for T in np.unique(temperatures)}
 means = ", ".join(f"{name} {values.mean():.1f}" for name, values in by_temperature.items())
+print(f"standard deviation of all energies: {relative.std():.1f} meV/atom")
 with_alt_text(
     plot_strips(
         by_temperature, title="Energies of 100 snapshots", label="energy − mean, meV per atom"
@@ -385,7 +411,8 @@ _np.testing.assert_allclose(
 # <details><summary>What you should have seen</summary>
 #
 # The mean energy rises with temperature, and energies of neighboring temperatures overlap: in a small
-# cell the energy fluctuates widely, even at a constant temperature.
+# cell the energy fluctuates widely, even at a constant temperature. Remember the standard deviation: a
+# potential is useful only where its error is much smaller.
 #
 # </details>
 
@@ -415,7 +442,8 @@ Markdown(
 # every machine-learned potential; the second, a *central difference*, checks it. A snapshot has one
 # energy, but three force components for each atom: that is why forces teach a potential so much.
 #
-# To practice, take two argon atoms and a simple potential, Lennard-Jones. An ASE *calculator*
+# To practice, take two argon atoms and the Lennard-Jones potential, a simple formula for atoms that
+# repel each other at short distances and attract each other at larger ones. An ASE *calculator*
 # attached to `Atoms` gives energies and forces; later your own potential will replace it.
 
 # %%
@@ -424,15 +452,14 @@ from ase.calculators.lj import LennardJones
 pair = Atoms("Ar2", positions=[[0, 0, 0], [4.2, 0, 0]])
 pair.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=12.0, smooth=True)
 print(f"energy {pair.get_potential_energy():.5f} eV")
-print(f"force on the second atom {pair.get_forces()[1]} eV/Å")
 
 # %% [markdown]
 # ## Exercise 1.5: a force is a negative slope (3 points)
 #
 # *Why:* this check needs no knowledge of the code that computes the forces, so it works for any code.
 #
-# **Predict.** The energy of the pair is lowest near 3.8 Å, and the atoms are 4.2 Å apart. Which sign has
-# the force on the second atom?
+# **Predict.** The energy of the pair is lowest near 3.8 Å, and the atoms are 4.2 Å apart, along x. Which
+# sign does the x component of the force on the second atom have?
 #
 # **Do.** Write `numerical_force(atoms, index, axis, step_A=1e-3)`. It returns the force (eV/Å) on atom `index`
 # along `axis` (0, 1, 2 for x, y, z) by the central difference, from energies alone, for any `atoms`
@@ -532,9 +559,9 @@ float(_score)
 # **Predict.** Which element feels the larger forces? An oxygen atom is pulled by two bonds, a hydrogen
 # atom by one.
 #
-# **Do.** From `one.arrays["dft_forces"]` of all 100 `frames`, compute the root mean square (RMS) of the force
-# *components*, in eV/Å: `rms_force_O` over the oxygen atoms and `rms_force_H` over the hydrogen atoms
-# (2 points).
+# **Do.** From `one.arrays["dft_forces"]` of each snapshot `one` of the 100 `frames`, compute the root mean
+# square (RMS) of the force *components*: `rms_force_O` over all oxygen atoms and `rms_force_H` over all
+# hydrogen atoms of all frames (float, eV/Å, 1 point each).
 #
 # <details><summary>Hint</summary><code>one.arrays["dft_forces"][one.symbols == "O"]</code> has one row
 # for each oxygen atom. Square all numbers of all frames, take their mean, then the root.</details>
@@ -595,6 +622,9 @@ print(f"net force, RMS of its components: {np.sqrt(np.mean(net**2)):.4f} eV/Å")
 # **Question** (2 points, marked by hand). The net force is small compared with the forces, but not zero.
 # Where does it come from, and what does it imply for the accuracy that a potential can reach if it is
 # trained on these forces?
+#
+# <details><summary>Hint</summary>Read again in part 2 how CP2K computes. What happens to the energy if all
+# atoms are moved by a fraction of the distance between two grid points?</details>
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text1-6", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # DFT is solved approximately: on a grid of finite fineness (the plane-wave cutoff), iterated until
@@ -611,8 +641,8 @@ print(f"net force, RMS of its components: {np.sqrt(np.mean(net**2)):.4f} eV/Å")
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Oxygen feels the larger forces, by a factor of about 1.4. The net force on a whole cell is a few
-# percent of the force on a single atom.
+# Oxygen feels the larger forces, by a factor of about 1.4. The net force on a whole cell is less than a
+# tenth of the force on a single atom. It has no physical cause: it is numerical noise of the labels.
 #
 # </details>
 
@@ -622,17 +652,23 @@ Markdown(
     r"up at the oxygen; a hydrogen has one: $\sqrt 2 \approx 1.41$ is about the ratio, here "
     f"{rms_force_O / rms_force_H:.2f}. The net force is the sum of {len(atoms)} errors: if they are "
     f"independent, that of a single atom is smaller by the root of {len(atoms)}, about "
-    f"{1000 * np.sqrt(np.mean(net**2) / len(atoms)):.1f} meV/Å for each component."
+    f"{1000 * np.sqrt(np.mean(net**2) / len(atoms)):.1f} meV/Å for each component. A direct measurement "
+    "(the same frame moved relative to the grid, `data/water/README.md`) gives 12 meV/Å."
 )
 
 # %% [markdown]
 # ## Polarizability
 #
-# An electric field $\boldsymbol{\mathcal{E}}$ shifts the electrons and so induces a dipole:
-# $\mu_\alpha = \sum_\beta \alpha_{\alpha\beta}\, \mathcal{E}_\beta$. The nine numbers
-# $\alpha_{\alpha\beta}$ are the polarizability of the whole cell. They are given as a volume, in Å³: the
-# equation is one in Gaussian units (in SI units $\mu = 4\pi\varepsilon_0\,\alpha\,\mathcal{E}$).
-# Lesson 06 learns them, and lesson 07 computes a Raman spectrum from how they change in time.
+# An electric field $\boldsymbol{\mathcal{E}}$ shifts the electrons against the nuclei. Positive and negative
+# charge are then a little apart: the field has induced a *dipole moment* $\boldsymbol\mu$,
+#
+# $$\mu_i = \sum_j \alpha_{ij}\, \mathcal{E}_j, \qquad i, j = \text{x, y, z}.$$
+#
+# The nine numbers $\alpha_{ij}$ are the *polarizability* of the whole cell. They form a *tensor*: a table of
+# numbers that turns with the molecules, as the components of a vector do. They are given as a volume, in Å³:
+# the equation is one in Gaussian units (in SI units the right side has a factor $4\pi\varepsilon_0$).
+# In lesson 06 a model learns them, and lesson 07 computes a Raman spectrum (which colors of light the
+# vibrating molecules scatter) from how they change in time.
 
 # %%
 alpha = np.reshape(atoms.info["Polarizability"], (3, 3))
@@ -645,7 +681,7 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 1.7: the refractive index of water (2 points)
 #
-# *Why:* one number that has been measured for centuries shows whether you have understood the units.
+# *Why:* comparing with a number that is well measured shows whether you have understood the units.
 #
 # Light is slower in water than in vacuum by the refractive index $n$, because its electric field
 # polarizes the molecules. For a cell with volume $V$ and mean polarizability $\bar\alpha$ (a third of the
@@ -658,7 +694,7 @@ with_alt_text(
 #
 # **Predict.** The measured value is 1.333. Will that of DFT agree to within 1 %, 10 %, or not at all?
 #
-# **Do.** Compute `refractive_index`, with $\bar\alpha$ averaged over the 100 `frames`.
+# **Do.** Compute `refractive_index` (float, no unit), with $\bar\alpha$ averaged over the 100 `frames`.
 #
 # <details><summary>Hint 1</summary><code>info["Polarizability"]</code> has the nine numbers xx xy xz yx
 # yy yz zx zy zz; its elements 0, 4 and 8 are on the diagonal.</details>
@@ -719,7 +755,7 @@ Markdown(
     "field (Lorentz and Lorenz) the polarizability of one molecule is "
     r"$\frac{3V}{4\pi N}\,\frac{\varepsilon_\infty - 1}{\varepsilon_\infty + 2}$: "
     f"{of_molecule_A3[0]:.2f} Å³ from these labels, {of_molecule_A3[1]:.2f} Å³ from the measured index. "
-    "Two numbers can be compared only if they answer the same field."
+    "Two polarizabilities can be compared only if they belong to the same field."
 )
 
 # %% [markdown]
@@ -730,17 +766,17 @@ Markdown(
 # - The structures were sampled with an earlier GAP, in independent trajectories; the labels are DFT's.
 # - Differences of energies are what matters; we quote them per atom, in meV.
 # - Forces are the negative slope of the energy; central differences check that.
-# - Labels carry numerical noise, and the errors of DFT: a potential cannot become better than its data.
+# - Labels carry numerical noise, and the errors of DFT: a potential cannot become better than its labels.
 #
 # ## Quiz
 #
 # 1. A file of these snapshots has 2537 lines. What happened?
 #    <details><summary>Answer</summary>It was cut off: snapshots take 50 lines each.</details>
 # 2. Two codes give total energies that differ by 3000 eV. Must one be wrong?
-#    <details><summary>Answer</summary>No. They count from different zeros; compare
-#    differences.</details>
+#    <details><summary>Answer</summary>No. They may count from different zeros; compare
+#    differences between snapshots.</details>
 # 3. How many numbers does one snapshot of 48 atoms teach through energies, how many through forces?
 #    <details><summary>Answer</summary>1 and 144.</details>
 # 4. A calculator returns forces of the wrong sign. How do you notice?
-#    <details><summary>Answer</summary>By a central difference; and atoms would fly apart or fall into
-#    each other in dynamics.</details>
+#    <details><summary>Answer</summary>By a central difference of the energy. In a simulation the atoms would
+#    fly apart or fall into each other.</details>
