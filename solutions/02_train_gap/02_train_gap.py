@@ -11,7 +11,8 @@
 #
 # **Time:** 60 minutes, of which the computer needs about two.
 #
-# **Before you start:** lesson 01 (what a snapshot holds). A little Python: functions, arrays.
+# **Before you start:** lesson 01 (what a snapshot holds; units; what a label is). A little Python:
+# functions, arrays.
 
 # %%
 import os
@@ -52,7 +53,8 @@ STORED = data_folder() / "stored"  # results that took too long for a class
 #
 # A GAP is a *Gaussian process*, a way to draw a smooth curve through known points. In one dimension you
 # can watch it. Below, the energy of an O–H bond (dashed) is known at 14 distances (dots), each with some
-# noise. The blue line is what the process makes of them; the shade shows how far it trusts itself.
+# *noise*, a random error. The blue line is what the process predicts from these *training* points; the
+# shade shows how uncertain this prediction is, by the process's own estimate.
 #
 # Two numbers decide what the line looks like:
 #
@@ -81,13 +83,13 @@ explore_curve()
 # %% [markdown]
 # ## What a potential sees of an atom
 #
-# For the bond, a distance told which energies resemble each other. For an atom in a liquid something is
+# For the bond, energies at similar distances were similar. For an atom in a liquid something is
 # needed that compares whole neighborhoods. That is SOAP, the
 # [smooth overlap of atomic positions](https://doi.org/10.1103/PhysRevB.87.184115).
 #
 # Around each atom, look at all neighbors within a *cutoff* (the dashed circle). Replace each of them by a
-# soft ball, separately for each element, paler towards the cutoff. The result is a *density*, a cloud that
-# changes smoothly when an atom moves:
+# soft ball (a Gaussian function whose width is the setting `atom_sigma`), separately for each element, paler
+# towards the cutoff. The result is a *density*, a cloud that changes smoothly when an atom moves:
 
 # %%
 atoms = load_frames("water", "train", 100)[0]
@@ -101,7 +103,9 @@ with_alt_text(
 
 # %% [markdown]
 # From this cloud SOAP computes a list of numbers, the vector $\mathbf p$ of the atom, with two properties:
-# its length is 1, and it does not change if the whole neighborhood is turned. The *similarity* of two
+# its length is 1, and it does not change if the whole neighborhood is turned. How fine a detail of the cloud
+# it resolves is set by two numbers: `n_max`, how many functions describe it along the distance, and `l_max`,
+# how fine the description is in the angles (up to which degree of spherical harmonics). The *similarity* of two
 # atoms $i$ and $j$ of the same element is the number
 #
 # $$(\mathbf p_i \cdot \mathbf p_j)^{\zeta},$$
@@ -112,15 +116,15 @@ with_alt_text(
 # %% [markdown]
 # ## Exercise 2.1: how similar are two neighborhoods? (2 points)
 #
-# *Why:* this number is all that a GAP knows about a structure.
+# *Why:* numbers like this are nearly all that a GAP knows about a structure.
 #
 # **Predict.** The cell below turns the whole snapshot by 40°. What is the similarity of an atom before
 # and after? And will another oxygen atom of the liquid be similar by 0.1, 0.5 or 0.97?
 #
 # **Do.** `soap_vectors(atoms)` returns an array with one row $\mathbf p$ for each atom. Write a function
-# `similarity(one, other, zeta)` of two such rows (1 point). With it compute `mean_similarity`, the mean
-# similarity of the first oxygen atom of `atoms` to each of the 15 other oxygen atoms, with `zeta`
-# (1 point).
+# `similarity(one, other, zeta)` of two such rows, which returns their similarity (1 point). With it compute
+# `mean_similarity` (float), the mean similarity of the first oxygen atom of `atoms` to each of the 15 other
+# oxygen atoms, with the `zeta` of the cell below (1 point).
 #
 # <details><summary>Hint 1</summary><code>one @ other</code> is the dot product of two rows.</details>
 # <details><summary>Hint 2</summary><code>np.flatnonzero(atoms.symbols == "O")</code> gives the places of
@@ -149,7 +153,7 @@ mean_similarity = np.mean(others)
 ### END SOLUTION
 
 # %% [markdown]
-# **Check yourself.** The turned atom, the other atoms, and one O–H bond that is stretched:
+# **Check yourself.** The turned atom, the other atoms, and one O–H bond of the first oxygen that is stretched:
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-1-0-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 start = soap_vectors(atoms)[0]
@@ -208,8 +212,8 @@ _score
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Turning changes nothing. All oxygen atoms of the liquid are very similar to each other, because each is
-# one molecule's: what distinguishes them are small differences in the last digits.
+# Turning changes nothing. All oxygen atoms of the liquid are very similar to each other, because each has the
+# two hydrogen atoms of its molecule close by: small differences distinguish them.
 #
 # </details>
 
@@ -228,9 +232,11 @@ Markdown(
 #
 # Now the curve through known points and the similarity come together. The energy of a snapshot is a sum
 # over its atoms. What an atom $i$ contributes is found by comparing its neighborhood with *sparse points*:
-# representative neighborhoods of atoms of the *same element*, taken from the training frames. Each sparse
-# point $s$ adds its weight $\alpha_s$, multiplied by its similarity to the atom. A second, simpler term does
-# the same for pairs of atoms, by their distance $r_{ij}$ only:
+# representative neighborhoods of atoms of the *same element*, taken from the training frames. (All
+# neighborhoods of all frames would be better still, but 100 frames have 4800 of them, and the cost of the fit
+# grows with the square of their number.) Each sparse point $s$ adds its weight $\alpha_s$, multiplied by its
+# similarity to the atom. A second, simpler term does the same for pairs of atoms, by their distance
+# $r_{ij}$ only:
 #
 # $$E = \sum_i \Big( e_0 + \sum_{s \in S(z_i)} \alpha_s \, k(\mathbf p_i, \mathbf p_s) \Big)
 # + \sum_{i<j} \; \sum_{t \in T(z_i z_j)} \beta_t \, k_2(r_{ij}, r_t)$$
@@ -238,8 +244,8 @@ Markdown(
 # $$k(\mathbf p, \mathbf p') = \delta^2 \, (\mathbf p \cdot \mathbf p')^{\zeta}, \qquad
 # k_2(r, r') = \delta_2^2 \, \exp\!\Big({-\frac{(r - r')^2}{2\theta^2}}\Big) f(r) f(r')$$
 #
-# - $S(z_i)$ are the sparse points of the element of atom $i$; $T(z_i z_j)$ are a few distances for each
-#   pair of elements (O–O, O–H, H–H).
+# - $S(z_i)$ are the sparse points of the element $z_i$ of atom $i$; $T(z_i z_j)$ are a few distances $r_t$,
+#   the sparse points of the pair term, for each pair of elements (O–O, O–H, H–H).
 # - $k$ and $k_2$ (in eV²) are the *kernels*. $\delta$ and $\delta_2$ (eV) say how much energy a neighborhood
 #   or a pair is expected to contribute, $\theta$ (Å) is the length scale of the pair term, and $f$ falls
 #   smoothly from 1 to 0 before the cutoff of the pair term.
@@ -254,14 +260,15 @@ Markdown(
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
 # \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
 #
-# The first two sums are small if the potential agrees with DFT; the last one, with the kernels of all
-# pairs of sparse points in $\mathbf K$ (and $\beta_t$ among the $\alpha_s$), is small if the potential is
-# smooth. The sigmas decide what matters more, as they did for the curve. $\sigma_F$ (eV/Å) is the accepted
-# error of a force component.
+# The first sum runs over the training frames ($E$ and $E^{\text{DFT}}$ in eV), the second over all components
+# of all their forces ($F$ and $F^{\text{DFT}}$ in eV/Å); both are small if the potential agrees with DFT. The
+# last term, with the kernels of all pairs of sparse points in the matrix $\mathbf K$ (and $\beta_t$ among the
+# $\alpha_s$), is small if the potential is smooth. The sigmas decide what matters more, as they did for the
+# curve. $\sigma_F$ (eV/Å) is the accepted error of a force component.
 #
 # $\sigma_E$ (eV per atom) needs a second look. If each of the $N$ atoms of a frame contributes an
 # independent error $\sigma_E$, their sum has the error $\sigma_E \sqrt N$, not $\sigma_E N$: random errors
-# partly cancel. That is the denominator above. For the energy *per atom*, which we quote, the accepted
+# partly cancel. Its square is the denominator above. For the energy *per atom*, which we quote, the accepted
 # error is thus $\sigma_E \sqrt N / N = \sigma_E / \sqrt N$: with 48 atoms a seventh of $\sigma_E$.
 #
 # Forces are derivatives of $E$, so they cost no new weights. More about all this:
@@ -269,8 +276,11 @@ Markdown(
 # [Klawohn et al.](https://doi.org/10.1063/5.0160898).
 
 # %% [markdown]
-# These are the settings, in the form that `gap_fit` reads. Find $\delta$, $\zeta$, both sigmas, the
-# number of sparse points per element and the cutoff; `help(GapConfig)` explains every name.
+# These are the settings, in the form that the program `gap_fit` reads. The line `default_sigma` holds
+# $\sigma_E$ and $\sigma_F$ (the two zeros are for labels that our frames do not have). In the long last line
+# the pair term, `distance_2b`, comes first, then the term `soap`. Find $\delta$, $\zeta$, the number of sparse
+# points per element (`n_sparse`), `n_max`, `l_max` and the cutoff of the SOAP term; `help(GapConfig)` explains
+# every name.
 
 # %%
 print(GapConfig().to_cfg())
@@ -278,17 +288,17 @@ print(GapConfig().to_cfg())
 # %% [markdown]
 # ## Exercise 2.1 (1): train with the defaults (3 points)
 #
-# *Why:* The quickest way to understand a potential is to train one.
+# *Why:* the quickest way to understand a potential is to train one.
 #
 # **Predict.** From how many numbers will it learn? Before you train, find from
 # `load_frames("water", "train", 100)` how many energies, `n_energies`, and how many force components,
 # `n_force_components`, there are in all (two whole numbers, 1 point).
 #
 # **Do.** Train on the default frames (`gap_input_100.xyz`) with the default settings and
-# `engine="jax"`, the fast one of two programs. Write the potential to `HERE / "gap.xml"`, and keep what
-# `fit_gap` returns as `fit` (2 points). `help(fit_gap)` explains its arguments: first the settings, then
-# `output=` and `engine=`. The fit takes ten to thirty seconds and shows a progress bar. Lessons 05, 07
-# and 08 use your potential.
+# `engine="jax"`, the faster one of two programs. Write the potential to `HERE / "gap.xml"`, and keep what
+# `fit_gap` returns as `fit` (an object that says what was fitted, and what it cost; 2 points).
+# `help(fit_gap)` explains its arguments: first the settings, then `output=` and `engine=`. The fit takes ten
+# to thirty seconds, longer on a busy computer, and shows a progress bar. Lessons 05, 07 and 08 use your potential.
 #
 # <details><summary>Hint</summary>A frame has one energy, and <code>3 * len(atoms)</code> force
 # components.</details>
@@ -365,23 +375,24 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.1 (2): how large are its errors? (3 points)
 #
-# *Why:* A potential can be used only if its errors are known. The usual measure is the root mean
+# *Why:* a potential can be used only if its errors are known. The usual measure is the root mean
 # square error
 #
 # $$\text{RMSE} = \sqrt{\frac{1}{n} \sum_{j=1}^{n} (y_j^{\text{GAP}} - y_j^{\text{DFT}})^2}$$
 #
-# over energies per atom, or over all force components.
+# where $y$ stands for energies per atom, or for force components, and $n$ is how many of them there are.
 #
 # **Predict.** A model that always answers with the mean has an RMSE equal to the standard deviation of
-# what it should predict. In lesson 01 you saw it: about 15 meV per atom for the energies, and 0.8 eV/Å for
-# the forces. Which part of that will the error of your potential be?
+# what it should predict. For these frames that is about 15 meV per atom for the energies (you saw it in
+# lesson 01) and 840 meV/Å for all force components. What fraction of that will the error of your potential
+# be: a half, a tenth, a hundredth?
 #
 # **Do.**
 #
 # - Write a function `rmse(true, predicted)` for two arrays of the same shape, whatever the shape: a
 #   `float` in their unit.
-# - Load your potential with `potential = load_potential(HERE / "gap.xml")`, and ask it about the
-#   **validation** frames, which share no trajectory with the training frames:
+# - Load your potential with `potential = load_potential(HERE / "gap.xml")`, and compare it with DFT on the
+#   60 **validation** frames, which share no trajectory with the training frames:
 #   `validation = evaluate(potential, load_frames("water", "validate"))`. The tables
 #   `validation.energies` and `validation.forces` have columns `true` and `predicted`, in eV per atom
 #   and eV/Å.
@@ -492,14 +503,14 @@ Markdown(
 # **Do.**
 #
 # - Keep the result of `evaluate` for the 100 **training** frames as `training`, and the errors as
-#   `rmse_energy_training` (meV per atom) and `rmse_forces_training` (meV/Å) (2 points).
+#   `rmse_energy_training` (float, meV per atom) and `rmse_forces_training` (float, meV/Å; 2 points).
 # - Get 95 % intervals for all errors by *bootstrap*: draw trajectories at random, with replacement, as
-#   many as there are, compute the RMSE, and repeat that 2000 times; the interval holds 95 % of the
-#   results. Whole trajectories are drawn, not frames, because frames of one trajectory resemble each other.
-#   `help(validation.summary)` explains how to get this; its argument `groups` is a list with the
-#   trajectory of each frame. Keep the two ends that face each other, for the forces of all elements:
-#   `forces_training_high`, the upper end for training, and `forces_validation_low`, the lower end for
-#   validation (meV/Å, 2 points).
+#   many as there are (some come twice, others not at all), compute the RMSE of the frames drawn, and repeat
+#   that 2000 times; the interval holds the middle 95 % of the results. Whole trajectories are drawn, not
+#   frames, because frames of one trajectory resemble each other. `help(validation.summary)` explains how to
+#   get this; its argument `groups` is a list with the trajectory of each frame. To see whether the two
+#   intervals overlap, keep for the forces of all elements `forces_training_high`, the upper end for
+#   training, and `forces_validation_low`, the lower end for validation (float, meV/Å, 2 points).
 #
 # <details><summary>Hint 1</summary>The trajectory of a frame is <code>info["trajectory"]</code>, as in lesson
 # 01.</details>
@@ -604,8 +615,8 @@ ratio = {
 Markdown(
     f"**Discussion.** Validation / training is {ratio['energy']:.2f} for the energies, whose intervals "
     f"{overlap('energy')}, and {ratio['force']:.2f} for the forces, whose intervals {overlap('force')}. "
-    "A ratio near 1 says *not overfitted*. It does not say *good*: a potential that knows nothing is "
-    "equally wrong on both sets."
+    "A ratio near 1 shows that a potential is not overfitted. It does not show that it is good: a "
+    "potential that knows nothing is equally wrong on both sets."
 )
 
 # %% [markdown]
@@ -615,12 +626,13 @@ Markdown(
 # you meet in the terminal edition. Your potential was trained by another one, written for this kit with
 # [JAX](https://docs.jax.dev). Before you rely on the faster of two programs, check that it gives the same.
 #
-# **Predict.** Both choose the sparse points at random, but differently. Will the weights agree? The errors?
+# **Predict.** Both programs choose the sparse points partly at random, and differently. Will the weights agree?
+# Will the errors?
 #
 # **Do.** Train with the default settings on the first 25 training frames, once with each program:
 # `original` with `engine="gap_fit"`, written to `HERE / "gap_fit_25.xml"` (a minute or two), and `fast` with
-# `engine="jax"`, written to `HERE / "gap_jax_25.xml"` (1 point). Find the RMSE of their forces on the
-# validation frames, `rmse_forces_original` and `rmse_forces_fast` (meV/Å, 1 point).
+# `engine="jax"`, written to `HERE / "gap_jax_25.xml"`; both are what `fit_gap` returns (1 point). Find the RMSE
+# of their forces on the validation frames, `rmse_forces_original` and `rmse_forces_fast` (float, meV/Å, 1 point).
 #
 # <details><summary>Hint</summary><code>fit_gap</code> takes the frames after the settings:
 # <code>fit_gap(GapConfig(), frames[:25], …)</code>.</details>
@@ -711,17 +723,19 @@ Markdown(
 #
 # **Question.** Look at the intervals of exercise 2.1 (3). Do the errors of the forces differ between training
 # and validation? Can you say so of the energies? Why is an error on frames that the potential was trained on
-# not the error to expect in a simulation? And what would it mean if validation / training were 5?
+# not the error to expect in a simulation? And what would it mean if the validation error were five times the
+# training error?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-4", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The two intervals of the forces do not overlap: the validation error is larger. For the energies
-# the intervals are wide, so a difference has to be large to be more than chance.
+# the intervals are wide and just touch: the validation error is probably larger, too, but a set of other
+# frames could show the two closer together.
 #
 # The weights were chosen to make the errors on the training frames small, and part of that success
 # is adaptation to just these frames. A simulation visits new configurations, so only an error on
 # frames that had no part in the fit estimates what to expect there. Here the two are close, because
-# there are many more force components than weights, which leaves the fit little freedom. A ratio
-# of 5 would mean that the potential has learned its frames by heart: it is overfitted.
+# there are many more force components (14 400) than weights (about 1700), which leaves the fit little
+# freedom. A ratio of 5 would mean that the potential has learned its frames by heart: it is overfitted.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: reads from the intervals whether the errors of forces and of energies differ, and accepts
@@ -770,21 +784,21 @@ stored.pivot_table(index="n_frames", columns="set", values=FORCES).round(1)
 # %% [markdown]
 # ## Exercise 2.1 (6): scatter plots (5 points)
 #
-# *Why:* One number hides much: outliers, a slope that is wrong, one element that is worse. A
+# *Why:* one number hides much: outliers, a slope that is wrong, one element that is worse. A
 # scatter plot of predicted against DFT values shows it.
 #
-# **Predict.** What would such a plot look like if the prediction was perfect? And if the potential always
-# answered with the mean?
+# **Predict.** Sketch such a plot for a potential whose predictions are perfect, and for one that always
+# answers with the mean.
 #
-# **Do** (3 points). Draw a figure with two panels, and keep it as `figure`:
+# **Do** (3 points). Draw a figure with two panels with matplotlib, and keep it as `figure`:
 #
 # - on the left the energies of the training **and** the validation frames, GAP (vertical) against
 #   DFT (horizontal), in two colors with a legend;
 # - on the right the force components of the validation frames.
 #
 # Each panel has a line where both are equal, and axis labels with units (eV or meV, as you like).
-# Energies are large numbers: subtract one and the same number, the mean DFT energy per atom of the
-# training frames, from all of them, or you will see nothing.
+# Energies are large negative numbers that differ little: subtract one and the same number, the mean DFT
+# energy per atom of the training frames, from all of them, or the axes show meaningless digits.
 # End the cell with `with_alt_text(figure, "…")`: one sentence for those who cannot see the figure.
 #
 # <details><summary>Hint 1</summary><code>figure, (left, right) = plt.subplots(1, 2)</code> makes two panels;
@@ -903,8 +917,8 @@ float(_score)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# All clouds lie along the diagonal, training and validation alike. The two figures of the errors themselves show
-# what the scatter plots hide.
+# All points lie close to the diagonal, training and validation alike. The two figures of the errors
+# themselves, below yours, show what the scatter plots hide.
 #
 # </details>
 
@@ -927,8 +941,9 @@ Markdown(
 # **Predict.** Oxygen feels the larger forces. Does that mean that its error is larger?
 #
 # **Do.** Find out with `validation.summary()` or from `validation.forces`: the RMSE of each element, and the
-# RMSE relative to the spread (standard deviation) of its DFT forces. Keep the two relative errors as
-# a dictionary `relative_error` with keys `"H"` and `"O"`. (If you skip it, delete the line with `raise`.)
+# RMSE relative to the spread (standard deviation) of its DFT forces. Keep the two relative errors (floats
+# without unit: 0.1 means a tenth of the spread) as a dictionary `relative_error` with keys `"H"` and `"O"`.
+# (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # relative_error = {"H": …, "O": …}
@@ -961,7 +976,8 @@ for _element, _rows in validation.forces.groupby("element"):
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# In meV/Å oxygen has the larger error. Relative to the forces that each element feels, the two are closer.
+# In meV/Å oxygen has the larger error. Relative to the forces that each element feels, the two errors are
+# nearly equal.
 #
 # </details>
 
@@ -977,7 +993,7 @@ Markdown(
 # %% [markdown]
 # ## Summary
 #
-# - A Gaussian process draws a smooth curve through known points; sigma says how closely it must follow.
+# - A Gaussian process draws a smooth curve through known points; sigma says how closely it must follow them.
 # - A GAP does that for atomic neighborhoods: it is a weighted sum of similarities to sparse points of the
 #   same element, and training finds the weights.
 # - A fit needs frames with energies and forces; check the counts of both.
