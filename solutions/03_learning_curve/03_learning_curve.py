@@ -29,7 +29,7 @@ from helpers.frames import data_folder
 from helpers.gap import CLASSROOM
 from helpers.md import recorded_dft_seconds
 from helpers.plots import SET_COLORS, style, with_alt_text
-from helpers.sweeps import (  # the last two are names of columns
+from helpers.sweeps import (  # ENERGY and FORCES are names of columns
     ENERGY,
     FORCES,
     does_more_data_help,
@@ -64,17 +64,17 @@ with_alt_text(
 
 # %% [markdown]
 # - *The data is the limit.* The model could describe the atoms better, but has not seen enough of them. Its
-#   validation error is well above its training error, and falls with every frame.
-# - *The model is the limit.* It describes what it has seen as well as it can, which is not well enough.
-#   Both errors are nearly the same, and more frames change nothing.
+#   validation error is well above its training error, and falls as frames are added.
+# - *The model is the limit.* Its settings (number of sparse points, cutoff, `n_max`, …) do not allow it to do
+#   better, however much it sees. Both errors are nearly the same, and more frames change nothing.
 #
-# While the data is the limit, the validation error falls like a power of the number of training frames
+# While the data is the limit, the validation error often falls like a power of the number of training frames
 # $n$ ([Cortes et al.](https://papers.nips.cc/paper/1993/hash/1aa48fc4880bb0c9b8a3bf979d3b917e-Abstract.html)),
 # and a power law is a straight line on logarithmic axes:
 #
 # $$\varepsilon(n) = a \, n^{-b} \qquad\Longleftrightarrow\qquad \ln \varepsilon = \ln a - b \ln n$$
 #
-# $\varepsilon$ is the RMSE (meV/atom or meV/Å), $a$ the error that one frame would give (the same
+# $\varepsilon$ is the RMSE (meV/atom or meV/Å), $a$ the value of the line at one frame (the same
 # unit), and $b$ the exponent: with $b = 0.5$ four times the data halve the error. Where the model
 # becomes the limit, the curve bends and becomes flat, and the power law no longer holds.
 #
@@ -91,17 +91,19 @@ with_alt_text(
 # We compare three potentials, all trained on the same frames:
 #
 # - `DEFAULT`, the settings of lesson 02;
-# - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here. It learns from one number of each
-#   frame, the energy, instead of 145 (its curve begins with 50 frames);
+# - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here, so that forces hardly count in
+#   the fit. It learns from one number of each frame, the energy, instead of 145, one energy and 144 components of
+#   forces (its curve begins with 50 frames);
 # - `CLASSROOM`: the default settings, but 100 sparse points per element, an eighth. It trains in seconds.
 #
 # **Predict.** Which of them will be limited by the data, and which by the model?
 #
-# **Do.** Train `DEFAULT` on 25 and 50 frames with `learning_curve` (options `sizes=`, `workers=2`,
-# `cache=CACHE`, `engine="jax"`): the second run of the cell takes no time, because the results are kept. For 100,
-# 200 and 400 frames take the **stored result** `stored_default`, below, rows with `repeat == 1`. Put both together
-# (`pd.concat`) and keep them as `curve`: a DataFrame with one row for each size and `set` (`"training"`,
-# `"validation"`), 10 rows in all. Keep all columns.
+# **Do.** Train `DEFAULT` on 25 and 50 frames with `learning_curve` (options `sizes=`, `workers=2` for two fits at
+# the same time, `cache=CACHE`, `engine="jax"`). If you run the cell again it takes no time, because results are kept in
+# the folder `CACHE`. For 100, 200 and 400 frames take the **stored result** `stored_default`, loaded below: its rows
+# with `repeat == 1` (other numbers are fits to other frames, which come later). Put both together (`pd.concat`) and
+# keep them as `curve`: a DataFrame with one row for each size and `set` (`"training"`, `"validation"`), 10 rows in
+# all. Keep all columns.
 #
 # (If you have five minutes, train all five sizes yourself. It makes the same table.)
 #
@@ -198,8 +200,7 @@ _own + float(_close[100] and _close[200] and _close[400])
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Validation errors fall from row to row, training errors stay or rise. Your own fits agree with the stored ones
-# in the digits that count.
+# Validation errors fall from row to row. Training errors of the energies rise, those of the forces hardly change.
 #
 # </details>
 
@@ -213,11 +214,13 @@ _own + float(_close[100] and _close[200] and _close[400])
 # *Why:* neither curve alone shows whether the data or the model limits the error; the difference
 # between training and validation does.
 #
-# **Predict.** Draw with your finger what you expect: where do the six lines begin, and where do they end?
+# **Predict.** Sketch on paper what you expect: where do the six lines (training and validation for each of three
+# potentials) begin, and where do they end?
 #
 # **Do** (3 points). Draw a figure with three panels next to each other, and keep it as `figure`: the RMSE of the
-# **forces** against the number of training frames, first for `stored_energies` (rows with `repeat == 1`), then
-# for your `curve`, then for `stored_small` (again `repeat == 1`). In each panel one line for training and one for
+# **forces** against the number of training frames, first for `stored_energies` (the table of `ENERGIES_ONLY`; rows
+# with `repeat == 1`), then for your `curve`, then for `stored_small` (the table of `CLASSROOM`; again
+# `repeat == 1`). In each panel one line for training and one for
 # validation, both axes logarithmic, and labels with units; a legend in one of them. Give all panels the same
 # vertical range, or they cannot be compared. End the cell with `with_alt_text(figure, "…")`.
 #
@@ -325,17 +328,18 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Which potential is limited by its data, which by the model, and does one
-# change from the one to the other? How do you see it? Does it match your prediction of exercise 2.1 (5)? If not,
-# what did you not think of?
+# **Question** (2 points, marked by hand). Which potential is limited by its data, and which by the model? Does one of
+# them change from the first case to the second as frames are added? How do you see it? Does it match your prediction
+# of exercise 2.1 (5)? If not, what did you not think of?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Trained on energies only, the potential is limited by its data: the validation error is high and falls with every
 # doubling, in the end steeply. The small one is limited by the model: training and validation errors have met, and from
 # 100 frames on hardly anything changes. The default settings change from the one to the other: with 25 frames validation lies well
 # above training, with each doubling the two come closer, and with 400 frames they have nearly met. I predicted that the
-# validation error falls and the training error rises until they meet. That is right, but the training error hardly
-# rises, because 145 numbers of each frame are many for the weights; and the small potential gets there much earlier.
+# validation error falls and the training error rises until they meet. That is right, but the training error of the
+# forces hardly rises, because 145 numbers of each frame are many for the weights; and the small potential gets there
+# much earlier.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: names both limits and the reason (distance between training and validation, slope).
@@ -346,8 +350,8 @@ float(_all) + float(_logarithmic) + float(bool(_all and _one_range and _labels a
 # <details><summary>What you should have seen</summary>
 #
 # With energies only the errors are far above the others, and fall steeply: one number of each frame teaches little. The small
-# potential is flat from early on, and both of its lines have met. The default settings fall, more slowly with each
-# doubling.
+# potential is flat from early on, and both of its lines have met. With the default settings the validation error falls,
+# more slowly with each doubling.
 #
 # </details>
 
@@ -438,7 +442,7 @@ float(sum(_right))
 # <details><summary>What you should have seen</summary>
 #
 # The line passes close to the three points. The shaded interval at 800 frames is wide, because three points
-# hardly determine how far others may lie from the line.
+# hardly determine how far other points would lie from the line.
 #
 # </details>
 
@@ -464,7 +468,8 @@ Markdown(
 # Each point rests on one training set. With other frames of the same kind it would have come out a little
 # differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
 # frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
-# deviation. Before you run the next cells: for which of the six curves would you say *more data helps*?
+# deviation; the same is drawn for the energies, too. Before you run the cell after the figure: for which of the
+# six validation curves would you say *more data helps*?
 
 # %%
 stored = {"ENERGIES_ONLY": stored_energies, "DEFAULT": stored_default, "CLASSROOM": stored_small}
@@ -494,18 +499,19 @@ for quantity in (FORCES, ENERGY):
         print(f"{name:14} {does_more_data_help(table, quantity)}")
 
 # %% [markdown]
-# The tool compares the last step, from 200 to 400 frames, with the scatter between draws. It says that more
-# data helps if the error fell by more than that scatter can explain, and if another doubling would be worth
-# at least 5 %.
+# The tool compares the last step, from 200 to 400 frames, with the scatter between draws; the number after ± is
+# the standard error of the step that follows from it. *More data helps*: the error fell by at least 5 %, and by
+# more than the scatter can explain. *More data hardly helps*: even with the scatter the fall is below 5 %.
+# Otherwise *the points do not show* it.
 
 # %% [markdown]
 # ## Exercise 2.2 (3): would more data help? (3 points)
 #
 # *Why:* this is what learning curves are for.
 #
-# **Question.** You may spend the price of 400 more DFT frames. Looking at all curves: would you, for `DEFAULT` and
-# for `CLASSROOM`? Give a number for what you would gain, say how sure you are, and say what you would do
-# instead or as well.
+# **Question.** You have 400 training frames and could pay for 400 more. Looking at all curves: would you, for
+# `DEFAULT` and for `CLASSROOM`? Give a number for what you would gain, say how sure you are, and say what you would
+# do instead or as well.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-2-3", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # For CLASSROOM no: training and validation errors have met, and the last doubling brought little. It needs
@@ -540,8 +546,8 @@ Markdown(
     f"**Discussion.** The small potential on 400 frames: {classroom[400]:.1f} meV/Å. The default settings on 25 "
     f"frames: {default[25]:.1f} meV/Å, for a sixteenth of the DFT, which took {dft_s:.0f} s of a core for each "
     "frame. This is the use of a learning curve: it shows whether to ask the DFT code or the model for more. "
-    "And all these validation frames come from the same kind of run as the training frames; for ice, or for "
-    "steam, all curves start again."
+    "And all these validation frames come from the same kind of run as the training frames; for ice or for "
+    "steam the curves would have to be measured anew."
 )
 
 # %% [markdown]
@@ -551,8 +557,8 @@ Markdown(
 #
 # **Predict.** Which scatters more between draws of 50 frames, the error of the energies or that of the forces?
 #
-# **Do.** From `stored_small`: the standard deviation of the validation error of the energies over the three
-# draws of 50 frames, `spread_50` (float, meV/atom). Compare it with the difference between 50 and 200.
+# **Do.** From `stored_small` compute `spread_50` (float, meV/atom): the standard deviation of the validation error
+# of the energies over the three draws of 50 frames. Compare it with the difference between 50 and 200 frames.
 # (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex3-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
