@@ -58,9 +58,10 @@ N_ATOMS = len(VALIDATION[0])
 # ## A picture first
 #
 # Fourteen noisy energies of one O–H bond, and three curves through them, made by the same method as
-# our potentials. Only two settings differ: the error sigma that a label is expected to have, and the
-# length over which the curve may bend. Before you read the titles, decide which curve you would trust
-# between the points.
+# our potentials (lesson 02). Only two settings differ: sigma, the error that a label is expected to have, and
+# the length scale, over which two energies resemble each other.
+#
+# **Predict.** Before you read the titles, decide which curve you would trust between the points.
 
 # %%
 curves = explore_curve()
@@ -70,8 +71,8 @@ with_alt_text(curves.static_figure(), str(curves))
 # The curve on the left goes through every point and is wrong between them: it has learned the
 # noise. That is **overfitting**. The one on the right ignores most of what the points say:
 # **underfitting**. The numbers in the titles show how to notice this without knowing the true curve: compare the error at the
-# training points with the error at new points. A potential of water has thousands of
-# dimensions, and nobody can draw it, but these two numbers can always be computed.
+# training points with the error at new points. A potential of water depends on the positions of all atoms,
+# here 144 numbers, and nobody can draw it, but these two errors can always be computed.
 #
 # To read more: the open book by [Rasmussen and Williams](https://gaussianprocess.org/gpml/), chapter 2,
 # and the review by [Deringer et al., *Chem. Rev.* **121**, 10073 (2021)](https://doi.org/10.1021/acs.chemrev.1c00022)
@@ -86,31 +87,33 @@ with_alt_text(curves.static_figure(), str(curves))
 # \sum_{\text{components}} \frac{(F - F^{\text{DFT}})^2}{\sigma_F^2} +
 # \boldsymbol\alpha^{\mathsf T} \mathbf K \boldsymbol\alpha$$
 #
-# $E$ is the energy of a frame with $N$ atoms (eV), $F$ a component of a force (eV/Å), and $\mathbf K$
-# (eV²) holds the kernels between the sparse points. The first two sums pull the potential towards
-# the labels, the last one makes it smooth. Small sigmas give the labels more weight: the fit then
-# reproduces even the noise of its frames. Large sigmas give smoothness more weight: the fit then misses even
-# the trends. The kernels do not depend on the sigmas, so fits with many sigmas cost little more than one.
+# $E$ is the energy of a frame with $N$ atoms (eV), $F$ a component of a force (eV/Å); with the superscript DFT they are
+# labels, without it predictions. $\sigma_E$ (eV per atom) and $\sigma_F$ (eV/Å) are the accepted errors, and $\mathbf K$ (eV²) holds the
+# kernels (similarities) between the sparse points. The first two sums pull the potential towards the labels, the
+# last one makes it smooth. Small sigmas give the labels more weight: the fit then reproduces even the noise of its
+# frames. Large sigmas give smoothness more weight: the fit then misses even the trends. The kernels do not depend on
+# the sigmas, so fits with many sigmas cost little more than one.
 #
 # **How large an error does $\sigma_E$ allow?** Write $e = (E - E^{\text{DFT}})/N$ for the error per atom. The
 # first term is $N e^2 / \sigma_E^2 = e^2 / (\sigma_E/\sqrt N)^2$, so the error *per atom* that costs as much as a
-# force that is wrong by $\sigma_F$ is $\sigma_E / \sqrt N$. Errors of independent atoms add up like a random walk, as
-# $\sqrt N$, and $\sigma_E$ is meant for one of them. With the 48 atoms of our frames, $\sigma_E = 1$ meV allows 0.14 meV/atom.
+# force component that is wrong by $\sigma_F$ is $\sigma_E / \sqrt N$. The reason is the one of lesson 02: errors of
+# independent atoms partly cancel in the sum, and $\sigma_E$ is meant for one atom. With the 48 atoms of our frames,
+# $\sigma_E = 1$ meV allows 0.14 meV/atom.
 # Keep the factor $\sqrt{48} \approx 7$ in mind when you compare a $\sigma_E$ with an RMSE per atom.
 
 # %% [markdown]
 # ## See it first: energies alone
 #
 # Now water. Imagine that DFT had given us energies but no forces. In the formula that is a huge
-# $\sigma_F$: forces may be as wrong as they like. A small potential is trained on 50 frames.
+# $\sigma_F$: forces may be as wrong as they like. `CLASSROOM`, the small potential of lesson 03, is trained on 50 frames.
 #
-# **Predict.** It has 50 numbers to reproduce, and the weights that the next cell prints. How small can the training error
-# become, and how large do you expect the validation error to be? *Your guess:* …
+# **Predict.** It has 50 numbers to reproduce, and about 300 weights with which to do that. How small can the
+# training error become, and how large do you expect the validation error to be (meV/atom)? *Your guess:* …
 #
 # Every position of the sliders is a new fit. (Tab takes you to a slider, the arrow keys move it.)
 #
-# 1. Leave `sigma F` at 10 eV/Å and move `sigma E` from one end to the other. Watch the two errors,
-#    the points that leave the diagonal, and the energy of an O–H bond that is stretched.
+# 1. Leave `sigma F` at 10 eV/Å and move `sigma E` from one end to the other. Watch the two errors, the points that
+#    leave the diagonal, and (last panel) the energy of an O–H bond that is stretched.
 # 2. Then let the forces in: move `sigma F` step by step down to about 0.01 eV/Å. Each frame has one energy and 144
 #    components of forces, which are slopes of the same energy.
 
@@ -122,8 +125,7 @@ print(f"{n_weights} weights; labels: {len(few)} energies, {n_forces} components 
 explorer.widget((1e-3, 10.0))
 
 # %% [markdown]
-# Four positions of the sliders, for those who read this on paper. In the first two rows the forces
-# do not count, in the last two they do.
+# Four positions of the sliders side by side. In the first two rows the forces do not count, in the last two they do.
 
 # %%
 sigma_E, sigma_F = CLASSROOM.sigma_energy_eV_per_atom, CLASSROOM.sigma_force_eV_per_A
@@ -151,12 +153,13 @@ with_alt_text(
 # *Why:* with these signs you can also find overfitting in published work.
 #
 # **Question.** Which two numbers do you compare, and how do they look when a potential is overfitted? Name
-# one more sign that you saw above. Why do forces help so much?
+# one more sign of overfitting that you saw above. Why do forces help so much?
 #
 # <details><summary>What you should have seen</summary>
 #
-# With energies alone a small sigma E brings the training error to nearly zero, while the validation error is many times larger and the
-# bond breaks its known shape. With forces the two errors stay close, because thousands of slopes leave few ways to be wrong between the frames.
+# With energies alone a small sigma E brings the training error to nearly zero, while the validation error is many times
+# larger and the energy of the stretched bond departs from its known shape. With forces the two errors come much closer,
+# because thousands of slopes leave few ways to be wrong between the frames.
 #
 # </details>
 
@@ -204,25 +207,28 @@ Markdown(
 # **Predict.** Sketch on paper how training and validation error of the energies change as $\sigma_E$
 # falls from 0.1 to $10^{-5}$ eV/atom, with forces and without. Where do you expect the best value? *Your guess:* …
 #
-# **Do.** Sweep over $\sigma_E$ (the values `SIGMAS`) *and* over $\sigma_F$ (its default and 10 eV/Å) with the default potential,
-# `GapConfig()`, on 100 frames; use `engine="jax"` and `cache=CACHE`. `help(sweep)` explains how. All fits of this sweep share one
-# set of kernels (column `method`: "one K_NM"), so the bar soon reaches its end. Then keep
+# **Do.** A *sweep* is a fit for each combination of some settings. Sweep over $\sigma_E$ (the values `SIGMAS` of the next
+# cell) *and* over $\sigma_F$ (its default and 10 eV/Å) with the default potential, `GapConfig()`, on 100 frames; use
+# `engine="jax"` and `cache=CACHE`. `help(sweep)` explains how. All fits of this sweep share one set of kernels (in the
+# column `method`: "one K_NM", the matrix of the kernels between labels and sparse points), so the bar soon reaches its
+# end. Then keep
 #
-# - `table_100`: the rows with the default $\sigma_F$, and `table_alone`: those with 10 eV/Å;
+# - `table_100`: the rows of the sweep with the default $\sigma_F$, and `table_alone`: those with 10 eV/Å (DataFrames);
 # - `ratio_100` and `ratio_alone` (float): validation / training error of the energies at $\sigma_E = 10^{-3}$ eV/atom, with forces and without;
-# - `plateau_100` (list of float): all values of `SIGMAS` whose **validation** error of the energies, with forces, is as good as the lowest one *within the noise*;
+# - `plateau_100` (list of float, eV/atom): all values of `SIGMAS` whose **validation** error of the energies, with forces, is as good as the lowest one *within the noise*;
 # - `best_sigma_100` (float, eV/atom): the value that you would use: any one of the plateau at which the validation error of the *forces* is at
-#   most 2 % above the lowest.
+#   most 2 % above the lowest one.
 #
 # **What is noise here?** Sixty validation frames are a sample; with sixty others every error would be a
-# little different. The *bootstrap* shows by how much: draw whole trajectories with replacement, again and
-# again, and watch the result scatter. `compare_errors(first, second, TRAJECTORIES)` does so for the
-# difference of two potentials on the same frames, and gives the 95 % interval `low` … `high`. If it contains 0, the
-# two cannot be told apart. `first` and `second` are errors on the validation frames: `evaluate_together(paths, VALIDATION)` returns those of all the models whose files
-# stand in the column `model_path` of your table.
+# little different. The *bootstrap* of lesson 02 shows by how much: draw whole trajectories with replacement, again and
+# again, and look at how the result scatters. `compare_errors(first, second, TRAJECTORIES)` does so for the
+# difference of two RMSEs, first minus second, on the same frames, and gives the 95 % interval `low` … `high`. If it
+# contains 0, the two cannot be told apart. `first` and `second` are evaluations as `evaluate` makes them:
+# `evaluate_together(paths, VALIDATION)` returns a list of them, one for each of the models whose files are named in the
+# column `model_path` of your table.
 #
-# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200), and the comparison of each
-# sigma with the best one.
+# If you cannot wait, use the **stored results** of the next cell: the same sweep on 100 frames (with forces also on 200;
+# mind the column `n_frames`), and in `stored_noise` the comparison of each sigma with the best one.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -288,7 +294,7 @@ best_sigma_100 = float(errors_100["validation"][good].idxmin())
 ### END SOLUTION
 
 # %% [markdown]
-# **Check yourself.** Both figures have the same axes. The dotted line is where the validation error is 1.5 times the training error.
+# **Check yourself.** Both figures have the same axes. A dotted line, where there is one, is where the validation error is 1.5 times the training error.
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-3-2-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from helpers.sweeps import overfitting_onset
@@ -395,7 +401,8 @@ float(all(_right.values())) + float(_ratios) + float(_choice) + float(_flat)
 # <details><summary>What you should have seen</summary>
 #
 # Without forces the training error follows sigma E down to nothing while the validation error stays high. With forces the
-# validation error is flat over several powers of ten, so that there is no single best sigma: name the range, and take a value inside it at which the forces are good as well.
+# validation error is flat over several powers of ten, so that there is no single best sigma: name the range, and take a
+# value inside it at which the forces are good as well.
 #
 # </details>
 
@@ -419,7 +426,7 @@ Markdown(
     f"({smallest:g} eV/atom) the 100 energies are learned by heart: the training error is "
     f"{errors_100['training'][smallest]:.1g} meV/atom, while the validation error is only "
     f"{100 * (validation_100[smallest] / validation_100.min() - 1):.1f} % above the lowest one, "
-    f"and the forces pay with {forces_100[smallest]:.1f} in place of {forces_100.min():.1f} meV/Å. "
+    f"and the error of the forces is {forces_100[smallest]:.1f} instead of {forces_100.min():.1f} meV/Å. "
     "So a large ratio shows that something was learned by heart. Whether that does harm, only the "
     "validation error shows: great harm without forces, hardly any with them. "
     "Reporting the minimum of a flat, noisy curve to three digits would be learning by heart once "
@@ -444,12 +451,12 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.3 (3): cutoff, atom_sigma, n_max, l_max (6 points)
 #
-# *Why:* sigmas are not the only settings. Which of the others is worth your time, and can they overfit, too?
+# *Why:* sigmas are not the only settings. Which of the others is worth your time, and can they cause overfitting as well?
 #
 # - `cutoff` (Å): the radius of the neighborhood;
 # - `atom_sigma` (Å): the width of the Gaussians that represent the neighbors;
-# - `n_max`, `l_max`: the number of radial functions and the largest angular momentum, which are the resolution
-#   in distance and in angle.
+# - `n_max`, `l_max`: the number of radial functions and the highest degree of the spherical harmonics, which set the
+#   resolution in distance and in angle. Together they are called the *basis*.
 #
 # **Predict.** Which of the four changes the error of the forces most? Can a cutoff be too long? *Your guess:* …
 #
@@ -504,8 +511,8 @@ assert float(best_cutoff) == _errors.idxmin(), (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Do, second part.** For the other settings here is a **stored result**: one setting varied at a time on 50
-# frames, all others as in `CLASSROOM`. Make
+# **Do, second part.** For all four settings the next cell loads a **stored result**, `stored_settings`: one setting
+# varied at a time on 50 frames, all others as in `CLASSROOM` (column `setting`: which one; `value`: its value). Make
 #
 # - `best` (dict, setting → value): the value with the lowest validation error of the **forces**;
 # - `effect` (dict, setting → float): the highest divided by the lowest validation error of the forces;
@@ -609,11 +616,12 @@ float(_score)
 # energies: what happens to the training error, what to the validation error, and how sure are you?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-3", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
-# They can: validation / training of the energies grows with a finer basis, and beyond the middle values the validation
-# error rises again. But overfitting alone would lower the training error, and here that rises a little as well: 100 sparse
-# points cannot represent so fine a description, which is underfitting. Both happen at once, and the finest basis
-# brings nothing for the energies. How sure one can be depends on the noise of 60 frames, some tenths of a meV/atom at most, so
-# the rise at the finest values is probably real and differences of a few hundredths are not.
+# They can: validation / training of the energies is larger with a fine basis than with a coarse one. For `l_max` the
+# training error goes on falling up to the finest value, while the validation error no longer falls: that is the beginning
+# of overfitting. For `n_max` it is different at the end: from 7 to 10 both errors rise a little. Overfitting would lower
+# the training error; this is underfitting, because 100 sparse points cannot represent so fine a description. How sure one
+# can be depends on the noise of 60 frames, one or two tenths of a meV/atom: the first steps, which lower the error by more
+# than half a meV/atom, are certain; the last ones, of a tenth or less, are not.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: an answer that compares training with validation errors of the energies (the ratio grows with a finer basis
@@ -623,7 +631,8 @@ float(_score)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution nothing is gained, and in the energies the validation error rises more than the training error.
+# A coarse basis is bad for training and validation frames alike. Beyond a certain resolution the validation error no
+# longer falls, and the ratio of validation to training error of the energies is larger than with a coarse basis.
 #
 # </details>
 
@@ -660,10 +669,9 @@ Markdown(
         f"{table['validation'].iloc[-2]:.2f} to {table['validation'].iloc[-1]:.2f}."
         for name, table in fine.items()
     )
-    + " The ratio grows with a finer basis, and the validation error rises again at the end: a sign "
-    "of overfitting. But overfitting alone would lower the training error. Where that rises as "
-    "well, 100 sparse points are too few to represent so fine a description, and that is "
-    "underfitting. With energies alone even this basis overfits, as the sliders showed. "
+    + " Where the training error falls and the validation error does not, overfitting begins. Where "
+    "both rise, 100 sparse points are too few to represent so fine a description, and that is "
+    "underfitting. With energies alone even the basis of `CLASSROOM` overfits, as the sliders showed. "
     f"A cutoff can be too long as well as too short: from {best['cutoff']:g} to {longest:g} Å "
     "the validation error of the "
     f"forces goes from {far['validation'][best['cutoff']]:.0f} to "
@@ -681,16 +689,17 @@ Markdown(
 #
 # *Why:* is overfitting a fault of the settings, or of too little data? And is 200 better than 100 at all?
 #
-# **Predict.** You take your best sigma to 200 frames. By how much will the validation error of the energies fall, more or less than its noise? *Your guess:* …
+# **Predict.** You train with your best sigma on 200 frames. Will the validation error of the energies fall by more or by less than its noise? *Your guess:* …
 #
 # **Do.** Train the default potential with your `best_sigma_100` on 200 frames (a sweep with a single value will do, `engine="jax"`), keep its table as
 # `table_200`, and compare it with your potential of 100 frames:
 #
 # - `gain` (float, meV/atom): validation RMSE of the energies with 100 frames minus that with 200, at this sigma;
 # - `gain_low`, `gain_high` (float, meV/atom): its 95 % interval from `compare_errors`;
-# - `significant` (bool): whether it can be told from zero.
+# - `significant` (bool): `True` if the interval does not contain 0.
 #
-# The **stored results** hold the sweep on 200 frames and, in `stored_gain`, the comparison for every sigma.
+# The models and the evaluation of your 100 frames are those of exercise 2.3 (2). If you cannot wait, the **stored
+# results** hold the sweep on 200 frames (`stored_sigmas`) and, in `stored_gain`, this comparison for every sigma.
 
 # %%
 stored_gain = pd.read_csv(STORED / "sigma_gain.csv")  # 100 frames minus 200, for each sigma
@@ -757,8 +766,8 @@ float(_gain) + float(_interval) + float(_follows and _interval)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Twice the frames change the error of the energies by little, and one has to look at the interval to know whether at all. At the
-# smallest sigmas the energies of 200 frames are harder to learn by heart than those of 100.
+# Twice the frames change the error of the energies by little, and only the interval shows whether it changed at all. At
+# the smallest sigmas the energies of 200 frames are harder to learn by heart than those of 100.
 #
 # </details>
 
@@ -771,7 +780,7 @@ force_row = compared.loc[1]
 Markdown(
     f"**Discussion.** At {best_sigma_100:g} eV/atom twice the frames lower the error of the energies "
     f"by {gain:.3f} meV/atom (95 % interval {gain_low:+.3f} to {gain_high:+.3f}): "
-    + ("more than noise. " if significant else "this cannot be told from nothing. ")
+    + ("more than noise. " if significant else "this cannot be told from zero. ")
     + f"The error of the forces falls by {force_row['difference']:.1f} meV/Å "
     f"({force_row['low']:+.1f} to {force_row['high']:+.1f}): "
     + ("that is real. " if force_row["low"] > 0 else "no more than noise. ")
@@ -790,7 +799,7 @@ Markdown(
 #
 # *Why:* explaining something to a colleague shows whether you have understood it.
 #
-# **Question.** In four or five sentences, for a colleague who is about to train a potential: how to choose the
+# **Question.** Write four or five sentences for a colleague who is about to train a potential: how to choose the
 # settings, what to compare, what more data changes, and which mistake you would warn against.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-3-5", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
@@ -826,9 +835,11 @@ Markdown(
 # *Why:* the best $\sigma_E$ depends on $\sigma_F$, because their ratio sets the relative weight of
 # energies and forces.
 #
-# Sweep over `SIGMA_E` with the values 1e-4, 1e-3, 1e-2 and over `SIGMA_F` with 0.003, 0.012, 0.3, with the small
-# potential on 100 frames (`engine="jax"`), and keep the table as `table_both`. Which of the two matters more for the energies? (If you skip it, *Run All* stops
-# here and *Validate* names its test. Only the summary follows, and you lose no points.)
+# **Predict.** Which of the two matters more for the error of the energies?
+#
+# **Do.** Sweep over `SIGMA_E` with the values 1e-4, 1e-3, 1e-2 (eV/atom) and over `SIGMA_F` with 0.003, 0.012, 0.3
+# (eV/Å), all nine combinations, with the small potential `CLASSROOM` on 100 frames (`engine="jax"`), and keep the table
+# as `table_both` (DataFrame). (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex4-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # table_both = …
