@@ -11,7 +11,7 @@
 #
 # **Time:** 90 minutes, of which the computer needs about three.
 #
-# **Before you start:** lesson 02 (your potential). A little mechanics: $F = ma$.
+# **Before you start:** lesson 02 (your potential; lesson 01 has the units). A little mechanics: $F = ma$.
 
 # %%
 import warnings
@@ -76,9 +76,9 @@ N_ATOMS = len(START)
 # %% [markdown]
 # ## A picture first: what a time step does
 #
-# A computer cannot follow atoms continuously. It jumps from one moment to the next, and in each jump it pretends to know how
-# the force changes. The next cell is the whole of *velocity Verlet*, the method behind most
-# simulations, for a single O–H bond that vibrates with a period of 9 fs.
+# A computer cannot follow atoms continuously. It goes from one moment to the next in *time steps*, and within each step it
+# makes do with the forces at its start and at its end. The next cell is the whole of *velocity Verlet*, the method behind most
+# simulations, for a single O–H bond that vibrates with a period of 9 fs. Time steps of 0.5, 1.5 and 2.5 fs are tried.
 #
 # **Predict.** Which of the three steps will still give the right period? *Your guess:* …
 
@@ -132,26 +132,35 @@ with_alt_text(
 # \mathbf v' = \mathbf v + \frac{\mathbf F + \mathbf F'}{2m} \Delta t$$
 #
 # ($\mathbf r$ in Å, $\mathbf v$ in Å/fs, $\Delta t$ in fs; $\mathbf F$ in eV/Å and $m$ in u, so that
-# $\mathbf F / m$ is in eV/(Å u), of which one is $9.65 \cdot 10^{-3}$ Å/fs².) Number of atoms, volume and total
-# energy stay the same: **NVE**. The temperature is measured, not set: with $n$ degrees of freedom the
-# kinetic energy is $\tfrac{n}{2} k_B T$. A *Langevin* thermostat adds friction and random kicks,
+# $\mathbf F / m$ is in eV/(Å u), of which one is $9.65 \cdot 10^{-3}$ Å/fs²; primes mark what belongs to the end of the
+# step.) The number of atoms N, the volume V and the total energy E (kinetic and potential) stay the same: such a run is
+# called **NVE**. The temperature is measured, not set: with $n$ degrees of freedom (three for each atom, less three if
+# the center of mass is at rest) the mean kinetic energy is $\tfrac{n}{2} k_B T$. To set the temperature one couples the
+# atoms to a heat bath, with a *thermostat*. The *Langevin* thermostat adds friction and random kicks,
 #
 # $$m \, \dot{\mathbf v} = \mathbf F - \gamma m \mathbf v + \sqrt{2 \gamma m k_B T} \, \boldsymbol\xi(t),$$
 #
-# which exchange energy with the system until its mean temperature is that of the bath: **NVT** ($\gamma$ in
-# 1/fs, $\boldsymbol\xi$ white noise).
+# which exchange energy with the atoms until their mean temperature is that of the bath: **NVT** ($\gamma$ is the friction in
+# 1/fs; $\boldsymbol\xi$ is *white noise*, random numbers that are drawn anew at every moment).
 
 # %% [markdown]
 # ## Exercise 2.4 (1): read the script (3 points)
 #
 # *Why:* if you run a script without reading it, you run somebody else's simulation.
 #
-# The next cell shows the script of the terminal edition, from its first command to its last. Find in it
+# The next cell shows the script of the terminal edition, from its first command to its last: a run at constant energy, then
+# one at constant temperature. Find in it
 #
 # - `timestep_fs` (float): the time step, fs;
 # - `simulated_fs` (float): how much time passes in both runs together, fs;
 # - `n_frames` (int): how many frames `trajectory.xyz` will hold. Every run also keeps the frame that
 #   it starts from.
+#
+# <details><summary>Hint</summary>
+#
+# `interval=5` keeps a frame after every fifth step. How many are that in 200 steps, with the one at the start?
+#
+# </details>
 
 # %%
 script = Path(helpers.__file__).parents[1] / "workshop" / "molecular_dynamics.py"
@@ -196,7 +205,7 @@ float(_step) + float(_time) + float(_frames)
 
 # %% [markdown] tags=["discussion"]
 # **Discussion.** `nve` and `nvt` share the same `atoms`: the second run goes on where the first one
-# ended, so that the last frame of the first is kept twice. The time step has to be short against
+# ended, so that the last frame of the first is kept twice. The time step has to be short compared with
 # the fastest motion, the O–H vibration; a twentieth of its period is a common choice.
 
 # %% [markdown]
@@ -209,7 +218,8 @@ float(_step) + float(_time) + float(_frames)
 # to be: twice, ten times, a hundred times? *Your guess:* …
 #
 # **Do.** Run 200 steps of 0.5 fs at constant energy from `START` with the engine of ASE, and record every step; `help(run_nve)` explains
-# the arguments. Keep the result as `nve`. Its log, one row per step, is `nve.log()`: keep that as `log`. From the log compute
+# the arguments. (The atoms start with random velocities, drawn for 300 K.) Keep the result as `nve`. Its log, one row per step, is
+# `nve.log()`, a DataFrame: keep that as `log`. From the log compute
 #
 # - `spread_total` (float): the standard deviation of the **total** energy, meV per atom;
 # - `spread_potential` (float): that of the **potential** energy, meV per atom.
@@ -341,7 +351,7 @@ Markdown(
 # %% [markdown]
 # ## Exercise 2.4 (3): why does the temperature fluctuate? (3 points)
 #
-# *Why:* a thermometer in a lab does not jump by tens of kelvins.
+# *Why:* a thermometer in a glass of water does not jump by tens of kelvins; that of your simulation does.
 #
 # **Predict.** Look at your temperature above. Would it fluctuate more or less in a box of 64 molecules? *Your guess:* …
 #
@@ -349,6 +359,12 @@ Markdown(
 # $\sigma_T = T \sqrt{2/n}$ for $n$ degrees of freedom. Compute it for 300 K and the water box, where
 # the center of mass is at rest: `sigma_T_box` (float, K); and for a glass of water, 250 g or
 # $2.5 \cdot 10^{25}$ atoms: `sigma_T_glass` (float, K). (1 point.)
+#
+# <details><summary>Hint</summary>
+#
+# The theory above says how many degrees of freedom $n$ there are for `N_ATOMS` atoms.
+#
+# </details>
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-4-3", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # sigma_T_box = …
@@ -378,7 +394,8 @@ assert abs(float(sigma_T_glass) / _glass - 1) < 0.005, "The same formula for the
 
 # %% [markdown]
 # **Question** (2 points, marked by hand). Why does the temperature of the box fluctuate, although
-# its total energy is constant? And why does your run not begin with exactly 300 K, and change at once?
+# its total energy is constant? And why does your run not begin with exactly 300 K, and why does the temperature
+# change as soon as it begins?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-4-3", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The temperature is the kinetic energy in other units. At constant total energy kinetic and
@@ -420,8 +437,8 @@ Markdown(
 #
 # **Predict.** Which line of the figure of exercise 2.4 (2) will no longer be flat? *Your guess:* …
 #
-# **Do.** Go on from the last frame of `nve` (`nve.frames()[-1]`), *with its velocities*, for 100 steps with a bath of 300 K; record every step,
-# with the engine of ASE. Keep the result as `nvt`. (2 points.)
+# **Do.** Go on from the last frame of `nve` (`nve.frames()[-1]`), *with its velocities*, for 100 steps with a bath of 300 K and the default
+# thermostat; record every step, with the engine of ASE. Keep the result as `nvt`. (2 points.)
 #
 # <details><summary>Hint</summary>
 #
@@ -493,8 +510,8 @@ float(_bath) + float(_there and _moving)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The bath lets energy in and out, so the total energy drifts where it was flat before. The temperature still fluctuates: a bath fixes its mean,
-# not each moment.
+# The bath lets energy in and out, so the total energy changes where it was flat before. The temperature still fluctuates: a bath fixes its mean,
+# not its value at each moment.
 #
 # </details>
 
@@ -505,14 +522,14 @@ Markdown(
     "the total energy of the NVE run varied by only "
     f"{1000 * np.ptp(nve.total_eV) / N_ATOMS:.2f} meV/atom. "
     "The temperature goes on fluctuating, as it would in a real vessel of this size: a "
-    "bath fixes the mean, not each moment. How fast it acts is a choice (`relaxation_fs` of "
-    "`run_nvt`) that no experiment makes for us: means do not depend on it, motions do."
+    "bath fixes the mean, not the value at each moment. How fast the bath acts is our choice "
+    "(`relaxation_fs` of `run_nvt`): means do not depend on it, motions do."
 )
 
 # %% [markdown]
 # ## Exercise 2.4 (more): is your water a liquid? (4 points)
 #
-# *Why:* a run can have the right temperature and conserve its energy, and still be ice or steam. The log does not show this.
+# *Why:* a run can have the right temperature and conserve its energy, and still be ice. The log does not show this.
 #
 # Three numbers tell a liquid from a solid:
 #
@@ -522,16 +539,17 @@ Markdown(
 #   ([Errington and Debenedetti, *Nature* **409**, 318 (2001)](https://doi.org/10.1038/35053024)). Liquid water has about
 #   0.55 to 0.75, ice more than 0.8.
 # - **Exchange.** The radial distribution function $g_{OO}(r)$ is the density of O atoms at a distance $r$ (Å) from another O, relative to the mean
-#   density. Behind its first peak, the nearest neighbors, it has a minimum. In a liquid molecules pass from the first shell to the second all the time, and the minimum
-#   stays near 0.8; in ice the shells are separate, and it falls towards 0.
-# - **Motion.** In a liquid the mean square displacement grows steadily, with a slope of $6 D$; in a solid it stays where it
-#   is. Water at 300 K has a diffusion coefficient $D$ of 0.24 Å²/ps (2.4·10⁻⁹ m²/s).
+#   density. Its first peak belongs to the nearest neighbors, the first *shell*; behind it there is a minimum. In a liquid molecules pass from the
+#   first shell to the second all the time, and the minimum stays between about 0.7 and 1; in ice the shells are separate, and it falls towards 0.
+# - **Motion.** The mean square displacement is the mean of (distance that an atom has moved)² after a time $t$. In a liquid it grows steadily, with a
+#   slope of $6 D$; in a solid it stops growing. Water at 300 K has a diffusion coefficient $D$ of 0.24 Å²/ps (2.4·10⁻⁹ m²/s).
 #
 # **Predict.** Your potential knows frames of liquid water between 300 and 450 K. Will a run at 300 K stay liquid? *Your guess:* …
 #
 # **Do.** Run 10.4 ps at 300 K from `START` with `walled`, your potential with a wall (next cell), this time with the compiled engine (the default), in which the whole
-# loop runs outside Python: 13 000 steps of 0.8 fs, `thermostat="bussi"` (which disturbs motions least), a record every 25
-# steps. (Should the monitor stop the run, take another `seed`; `liquid.stopped` says why.) Keep the run as `liquid`, and from `liquid.after(400)`, the part after 0.4 ps, compute
+# loop runs outside Python: 13 000 steps of 0.8 fs, a record every 25 steps, and `thermostat="bussi"`, which rescales the velocities of all atoms
+# by the same factor and so disturbs motions least. (A *monitor* watches every run, and stops it if bonds break, two O atoms come too close or the energy jumps;
+# `liquid.stopped` then says why. Should that happen, take another `seed`.) Keep the run as `liquid`, and from `liquid.after(400)`, the part after 0.4 ps, compute
 #
 # - `order` (float): $q$, averaged over all molecules of all frames (`tetrahedral_order(atoms)` gives those of one frame);
 # - `first_minimum` (float): the lowest $g_{OO}$ between 3 and 4 Å, from `radial_distributions(…, [("O", "O")], bin_A=0.2)`;
@@ -553,8 +571,8 @@ Markdown(
 
 # %% [markdown]
 # No training frame has two O atoms closer than 2.35 Å, and nobody knows what a potential predicts where it has no data. Short
-# runs do not get there; for longer ones the kit can put a repulsive wall in front of that region, which changes nothing beyond it. (Lesson 08 shows what happens
-# without.)
+# runs do not get there; for longer ones the kit can add a repulsion between O atoms that are closer than that, a *wall*, which changes nothing at
+# larger distances. (Lesson 08 shows what happens without.)
 
 
 # %%
@@ -592,10 +610,10 @@ diffusion = float(1000 * np.polyfit(moved["lag_fs"], moved["msd_A2"], 1)[0] / 6)
 
 # %% [markdown]
 # **Check yourself.** The kit judges the run by the same three numbers (`judge_phase`); yours should be close to its. Its $D$ comes from other parts of the run, and
-# so short a run knows $D$ to a factor of two at best. The second value in parentheses is corrected for the small box: the periodic images
-# move along with each molecule and drag on it like a crowd that walks the same way and back
+# so short a run determines $D$ to a factor of two at best. The value in parentheses is corrected for the small box: a molecule that moves
+# drags the liquid around it along, and in a periodic box this flow is hindered by that of the images, so that all molecules move too slowly
 # ([Yeh and Hummer, *J. Phys. Chem. B* **108**, 15873 (2004)](https://doi.org/10.1021/jp0477147)). The correction is $2.84\, k_B T / (6 \pi \eta L)$
-# for a box of edge $L$ and a viscosity $\eta$.
+# for a box of edge $L$ and a viscosity $\eta$ of the liquid.
 
 # %% nbgrader={"grade": false, "grade_id": "ex5-liquid-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(f"yours: q {order:.3f}, first minimum {first_minimum:.2f}, D {diffusion:.3f} Å²/ps")
@@ -679,14 +697,17 @@ float(_run) + float(sum(_right))
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The run stays a liquid: q in the range of liquid water, a first minimum of g(OO) well above a half, and a mean square displacement that keeps growing. The first peak lies where experiment has it; its height depends
-# on the functional, the fit and the box.
+# The run stays a liquid: q in the range of liquid water, a first minimum of g(OO) well above a half, and a mean square displacement that keeps growing. The first peak
+# lies close to that of the experiment; its height depends on the functional, the fit and the box.
 #
 # </details>
 #
-# **What else a run says about itself.** `summarize_run` collects the checks of the log in one table. How to read it: with a bath the energy may drift, so nothing
-# is expected of it; the mean temperature should be that of the bath within its error; the relative fluctuation of the temperature should be $\sqrt{2/n}$, as in exercise
-# 2.4 (3); and O and H should have the same temperature (*equipartition*), which fails when a bath heats one kind of motion more than another.
+# **What else the log shows.** `summarize_run` collects the checks of the log in one table. How to read it:
+#
+# - with a bath the energy may drift, so nothing is expected of it;
+# - the mean temperature should be that of the bath within its error;
+# - the relative fluctuation of the temperature should be $\sqrt{2/n}$, as in exercise 2.4 (3);
+# - O and H should have the same temperature (*equipartition*), which fails when a bath heats one kind of motion more than another.
 
 # %% nbgrader={"grade": false, "grade_id": "ex5-summary-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 print(summarize_run(liquid.after(400)).round(3).to_string(index=False, na_rep="–"))
@@ -708,7 +729,7 @@ Markdown(
     "functional, the "
     "classical nuclei (quantum nuclei make the peak lower), and the error of the fit. DFT "
     "energies and forces of some frames of "
-    "the run tell the last one from the others; the next exercise does so with energies. "
+    "the run show how large the last one is; the next exercise does so with energies. "
     f"Your D, {diffusion:.2f} Å²/ps, is that of a box in which periodic images slow every "
     "molecule down."
 )
@@ -718,20 +739,27 @@ Markdown(
 #
 # *Why:* when a simulation goes wrong, is it the potential, or the DFT that it has learned? The two mistakes need different remedies.
 #
-# PBE-D3 is one of the most popular density functionals. The first edition of this course used it for the same box
-# of water, and 100 of its frames are kept as `"water_pbe"`. Repeat your run with it.
+# DFT depends on the functional that is chosen (lesson 01). The data of this course come from revPBE-D3; PBE-D3 is another popular functional. The first
+# edition of this course used it for the same box of water, and 100 of its frames are kept as `"water_pbe"`. Repeat your run with it.
 #
-# **Predict.** The settings are the same, the errors of the fit are similar, and both functionals are respectable. What will differ? *Your guess:* …
+# **Predict.** The box, the temperature and the number of frames are the same, and both functionals are widely used for water. What will differ between the
+# two runs? *Your guess:* …
 #
 # **Do, first part.** Train `PBE_CONFIG` (next cell: a smaller potential, which trains and runs in seconds) on `load_frames("water_pbe", "train", 100)` with `engine="jax"`,
-# and write it to `HERE / "gap_pbe.xml"`. Then run 16 ps (20 000 steps of 0.8 fs) at 300 K with it (and a wall), from the first *validation* frame of `"water_pbe"`, otherwise as before. Keep
+# and write it to `HERE / "gap_pbe.xml"`. Then run 16 ps (20 000 steps of 0.8 fs) at 300 K with it and `with_wall`, from the first *validation* frame of `"water_pbe"`, otherwise as before. Keep
 #
 # - `pbe_run`: the run;
 # - `order_first`, `order_last` (float): $q$ in its first and in its last 2 ps (means over molecules and frames);
 # - `phase_last` (str): what the water has become after 4 ps: `"liquid"`, `"supercooled"` (ordered as a liquid, but it hardly flows), `"freezing"` (between
 #   liquid and ice) or `"frozen"`. Look at order *and* motion.
 #
-# (1 point each for the orders and for the word.)
+# (1 point for both orders, 1 for the word.)
+#
+# <details><summary>Hint</summary>
+#
+# Each frame of `pbe_run.frames()` has its time as `info["time_fs"]`. `judge_phase(pbe_run.after(4000))` has a `.verdict`; look at the figure below before you agree with it.
+#
+# </details>
 
 # %%
 PBE_CONFIG = GapConfig(cutoff=3.5, cutoff_transition_width=2.0, n_max=6, n_sparse=200)
@@ -849,7 +877,7 @@ float(_orders) + float(_word)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Runs differ: with PBE-D3 some freeze within 10 ps, others stay stuck between liquid and ice. They have in common that the molecules stop moving.
+# Runs differ: with PBE-D3 some freeze within 10 ps, others get stuck between liquid and ice. In all of them the molecules nearly stop moving.
 #
 # **Do, second part: ask DFT.** Ten frames of a liquid run (revPBE-D3) and ten of a run with PBE-D3 that froze were labeled with *both* functionals:
 # `load_frames("water", "liquid")` and `load_frames("water", "frozen")`, with `info["dft_energy"]` (revPBE-D3) and
@@ -925,9 +953,10 @@ _score + float(_models)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (3 points, marked by hand). Was it the model or the functional? Argue as a physicist: what do the four numbers show? Why does a lower *energy* not yet
-# decide which phase is stable at 300 K, and what does? (When real ice melts, its entropy rises by 0.23 meV/K per molecule.) Name one thing about this
-# simulation that would be different in a real glass of water.
+# **Question** (3 points, marked by hand). Was it the model or the functional? What do the four numbers show? Why does a lower *energy* not yet
+# decide which phase is stable at 300 K, and what does? (At a given temperature $T$ the phase with the lower *free energy* $F = E - TS$ is stable, where $S$ is the
+# entropy. When real ice melts, its entropy rises by 0.23 meV/K per molecule: compare $T \Delta S$ with your numbers.) Name one thing about this simulation that
+# would be different in a real glass of water.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text5-water", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Both potentials reproduce the change of energy of their own DFT, so the model did what it was taught: the functional is to blame. With PBE-D3 the
@@ -946,8 +975,8 @@ _score + float(_models)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# With PBE-D3 the order rises towards that of ice and the molecules stop moving, at the right temperature and without any warning from the log. DFT itself gains the same energy as the potential, so the potential is right about its teacher, and its teacher
-# is wrong about water.
+# With PBE-D3 the order rises towards that of ice and the molecules stop moving, at the right temperature and without any warning from the log. DFT itself gives
+# nearly the same change of energy as the potential: the potential reproduces its functional, and this functional describes water wrongly.
 #
 # </details>
 
@@ -996,13 +1025,23 @@ Markdown(
 #
 # **Predict.** After how many steps of dynamics has the potential paid for itself: some ten, some hundred, or a million? *Your guess:* …
 #
-# **Do.** The next cell collects the measured times. The training frames had to be found as well: 107 earlier frames were labeled to
-# train two earlier potentials, and those sampled the box for about half an hour of one core
-# (`data/water/generate/README.md`). Compute
+# **Do.** The next cell collects the measured times; number of frames and training time are those of the *stored* potential, so that the account is the
+# same for everyone. The training frames had to be found as well: 107 earlier frames were labeled to train two earlier potentials, and those sampled the
+# box for about half an hour of one core (`data/water/generate/README.md`). Compute
 #
-# - `speed_up` (float): how many steps of the potential fit into the time of one DFT step;
-# - `break_even_data` (float): after how many steps of dynamics the potential has cost less than DFT would have, if you count its training frames and its training;
-# - `break_even_steps` (float): the same, with the price of finding the frames. (4 points: 1, 1 and 2; to 5 %.)
+# - `speed_up` (float, no unit): how many steps of the potential fit into the time of one DFT step;
+# - `break_even_data` (float, steps): after how many steps of dynamics the potential has cost less than DFT would have, if you count the DFT of its training
+#   frames, its training and its own steps;
+# - `break_even_steps` (float, steps): the same, with the price of finding the frames (DFT of the earlier frames, and sampling).
+#
+# (4 points: 1, 1 and 2; to 5 %.)
+#
+# <details><summary>Hint</summary>
+#
+# Let $n$ be the number of steps. Write down the seconds that $n$ steps of DFT take, and those that the potential takes for everything before its first step
+# and for $n$ steps. Where are they equal?
+#
+# </details>
 
 # %% tags=["measured"]
 made = pd.read_csv(STORED / "gap.csv").iloc[0]  # stored with the potential
@@ -1013,7 +1052,7 @@ n_training_frames, training_s = int(made["n_frames"]), float(made["fit_cpu_secon
 n_earlier_frames, sampling_s = 107, 1800.0
 print(f"one step with DFT (recorded with the data, the fastest frame, one core): {dft_s:.1f} s")
 print(f"one step with the potential (this machine): {1000 * step_s:.2f} ms")
-print(f"training: {n_training_frames} frames with DFT, then {training_s:.0f} s for the fit")
+print(f"training (stored potential): {n_training_frames} frames with DFT, then {training_s:.0f} s")
 print(f"before that: {n_earlier_frames} frames with DFT, then {sampling_s:.0f} s of sampling")
 
 # %% nbgrader={"grade": false, "grade_id": "ex2-4-5", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1094,7 +1133,8 @@ float(_fast) + float(_paid) + 2.0 * float(_honest)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# One DFT step buys thousands of steps of the potential, but the potential pays for itself only after about as many steps as DFT frames were computed to make it. Nearly all of the price is data.
+# In the time of one DFT step the potential makes thousands of steps, but it pays for itself only after about as many steps as DFT frames were computed to make it (and
+# a few more for the sampling). Nearly all of the price is data.
 #
 # </details>
 
@@ -1107,20 +1147,22 @@ Markdown(
     f"DFT for frames, and {earlier_s / account.before_s:.0%} of it was spent before the first "
     "frame of the training set existed. A run of 10 ps has 20 000 steps of 0.5 fs: by then the "
     "choice is clear. Fewer, better chosen "
-    "frames save more than any faster code. And a step that is a thousand times "
-    "cheaper is worth nothing where the potential was never trained: look at the total energy, "
-    "at the "
+    "frames save more than any faster code. And a cheap step is worth nothing where the potential "
+    "was never trained: look at the total energy, at the "
     "structure, and at forces on a few DFT frames of the new kind."
 )
 
 # %% [markdown]
 # ## Exercise 2.4 (more): find the longest time step (optional)
 #
-# *Why:* every doubling halves the cost.
+# *Why:* a time step twice as long halves the cost.
 #
-# Repeat the NVE run over 100 fs with `timestep_fs=` 1, 2 and 3. Keep the runs in a dictionary `runs`,
-# time step → run, and `longest_fs` (float): the longest of these time steps with which the total energy stays
+# **Predict.** The bond vibrates with a period of 9 fs. Which of 1, 2 and 3 fs can still be used?
+#
+# **Do.** Repeat the NVE run over 100 fs with `timestep_fs=` 1, 2 and 3, recording every step. Keep the runs in a dictionary `runs`,
+# time step (fs) → run, and `longest_fs` (float): the longest of these time steps with which the total energy stays
 # within 5 meV/atom, from its lowest value to its highest. What went wrong with the next one? Look at the check.
+# (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex5-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # runs = …
@@ -1177,12 +1219,12 @@ Markdown(
 # %% [markdown]
 # ## Summary
 #
-# - Velocity Verlet needs a time step short against the fastest vibration; its error grows as the
+# - Velocity Verlet needs a time step that is short compared with the fastest vibration; its error grows as the
 #   square of the step.
 # - At constant energy the total energy shows the quality of the run; the temperature must fluctuate.
 # - With a thermostat the mean temperature is given, and the energy fluctuates.
 # - Order, exchange and diffusion tell a liquid from a solid; temperature and energy drift do not.
-# - A potential inherits the mistakes of its DFT. Compare it with its own DFT to know whose mistake it is.
+# - A potential inherits the errors of its DFT. Comparing it with its own DFT shows which of the two is wrong.
 # - A fair comparison of costs includes the training data, the way to them, and the accuracy of the result.
 #
 # ## Quiz
@@ -1215,7 +1257,7 @@ Markdown(
 #
 #    <details><summary>Answer</summary>
 #
-#    It is the fastest motion: each step must resolve it, however slow the rest is.
+#    It is the fastest motion: the steps must resolve it, however slow the others are.
 #
 #    </details>
 #
