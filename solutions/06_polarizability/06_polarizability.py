@@ -4,14 +4,15 @@
 # **You will learn**
 #
 # - what a tensor is, and how its numbers change when a molecule turns;
-# - why models for scalars do not suffice for tensors, and what *symmetry-adapted* (equivariant) means;
+# - why models for scalars (single numbers such as an energy) do not suffice for tensors, and what *symmetry-adapted*
+#   (equivariant) means;
 # - to draw learning curves for components of a tensor, and to explain which of them coincide;
 # - what the number of features, the regularization and other settings do to a model;
 # - to optimize a model without using the test frames.
 #
 # **Time:** 75 minutes, of which the computer needs two or three.
 #
-# **Before you start:** lessons 02 to 04 (errors, learning curves, overfitting).
+# **Before you start:** lessons 01 (the part on polarizability) and 02 to 04 (errors, learning curves, overfitting).
 
 # %%
 import os
@@ -57,15 +58,16 @@ print(f"{len(train_frames)} frames to train, {len(test_frames)} of other traject
 # %% [markdown]
 # ## A picture first: a tensor turns with the molecule
 #
-# An electric field $\mathbf E$ shifts the electrons of a molecule and so induces a dipole
-# $\boldsymbol\mu = \boldsymbol\alpha \, \mathbf E$. The **polarizability** $\boldsymbol\alpha$ is a 3 × 3 matrix because the
-# electrons may move more easily along one direction of the molecule than along another. It can be drawn as an
-# ellipsoid: long where the molecule is easily polarized. The next cell draws the polarizability of a water
+# An electric field $\boldsymbol{\mathcal{E}}$ shifts the electrons of a molecule and so induces a dipole moment
+# $\boldsymbol\mu = \boldsymbol\alpha \, \boldsymbol{\mathcal{E}}$ (lesson 01). The **polarizability** $\boldsymbol\alpha$ is a 3 × 3
+# matrix because the electrons may move more easily along one direction of the molecule than along another. It can be drawn
+# as an ellipsoid: long in the directions in which the molecule is easily polarized. The next cell draws the polarizability of a water
 # molecule, as measured in the gas ([Murphy, 1977](https://doi.org/10.1063/1.434794)), while the molecule turns in a
-# horizontal field. (The three measured values differ by a few per cent only. To make that visible, the difference
+# horizontal field. (The three measured values differ by a few percent only. To make that visible, the difference
 # is drawn twelve times as large.)
 #
-# Before you run it: the molecule stays the same. Which of the nine numbers of the matrix will change?
+# **Predict.** The molecule stays the same, and turns in the plane of x and y. Which of the nine numbers of the matrix will
+# change?
 
 # %%
 MEASURED_A3 = np.diag([1.415, 1.528, 1.468])  # across the plane, along H–H, along the symmetry axis
@@ -88,27 +90,35 @@ with_alt_text(
 #
 # ## Theory in one paragraph
 #
-# If a frame is rotated by $\mathbf R$, its polarizability (Å³) becomes $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$.
-# A model that learned the nine numbers one by one would have to learn every orientation anew. It is better to learn
-# two parts that rotations do not mix: the trace, which gives the size of the ellipsoid ($\lambda = 0$, one number that
-# stays the same), and the anisotropy, its shape and orientation ($\lambda = 2$, five numbers that transform like the five
-# $d$ orbitals). Each part is learned with a kernel that transforms in the same way, an *equivariant* kernel:
+# If a frame is rotated by the rotation matrix $\mathbf R$, its polarizability (Å³) becomes
+# $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. A model that learned the nine numbers one by one would have to learn every
+# orientation anew. It is better to learn two parts that rotations do not mix. They are named by a number $\lambda$:
+#
+# - $\lambda = 0$: the trace $\alpha_{xx} + \alpha_{yy} + \alpha_{zz}$, which gives the size of the ellipsoid, one number that
+#   no rotation changes;
+# - $\lambda = 2$: the *anisotropy*, what is left of a symmetric matrix without its trace. It gives the shape and the orientation
+#   of the ellipsoid: five numbers, which a rotation mixes with each other as it mixes the five $d$ orbitals.
+#
+# Each part is learned with a kernel that transforms in the same way, an *equivariant* kernel:
 #
 # $$\alpha^{(\lambda)}_\mu(A) = \sum_{B} \sum_{\mu'} k^{(\lambda)}_{\mu\mu'}(A, B) \, w^{(\lambda)}_{B\mu'},
 # \qquad k^{(\lambda)}_{\mu\mu'}(A, B) = \sum_{i \in A} \sum_{j \in B}
 # \mathbf p^{(\lambda)}_{i\mu} \cdot \mathbf p^{(\lambda)}_{j\mu'}$$
 #
-# Here $A$ is the frame to predict, $B$ runs over the training frames, $i$ and $j$ over their oxygen atoms, and $\mu$,
-# $\mu'$ from $-\lambda$ to $\lambda$. The $\lambda$-SOAP features $\mathbf p^{(\lambda)}$ describe the neighborhood of an
+# Here $A$ is the frame to predict, $B$ runs over the training frames, $i$ and $j$ over the oxygen atoms of $A$ and $B$, and the
+# indices $\mu$, $\mu'$ number the components of a part, from $-\lambda$ to $\lambda$ (one for $\lambda = 0$, five for
+# $\lambda = 2$). The $\lambda$-SOAP *features* $\mathbf p^{(\lambda)}$ are lists of numbers that describe the neighborhood of an
 # atom; for $\lambda = 0$ they are the SOAP of lesson 02, and for $\lambda = 2$ they turn with the neighborhood as the
-# ellipsoid does. The weights come from ridge regression, $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$, where
-# $\mathbf K$ holds the kernel between all training frames, $\mathbf y$ their polarizabilities, and the
-# **regularization** $\rho$ plays the role that $\sigma^2$ had for the potential. The method is called SA-GPR,
-# symmetry-adapted Gaussian process regression ([Grisafi et al., 2018](https://doi.org/10.1103/PhysRevLett.120.036002)).
+# ellipsoid does. The weights come from ridge regression (least squares with a penalty on large weights),
+# $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$, where $\mathbf K$ holds the kernel between all training frames,
+# $\mathbf y$ their polarizabilities, and the **regularization** $\rho$ plays the role that $\sigma^2$ had for the potential.
+# The method is called SA-GPR, symmetry-adapted Gaussian process regression
+# ([Grisafi et al., 2018](https://doi.org/10.1103/PhysRevLett.120.036002)).
 
 # %% [markdown]
-# Now to the data. The box of 16 molecules has a polarizability, too: how much do its components change from frame to
-# frame?
+# Now to the data. A whole box of 16 molecules has a polarizability as well. How much do its components change from frame to
+# frame? Errors of models are often quoted in percent of this *spread*, the standard deviation: a model that always
+# predicted the mean would have an error of 100 %.
 
 # %%
 spherical = to_spherical(tensors)
@@ -149,7 +159,7 @@ with_alt_text(
 #
 # **Compute.** For 20, 40, 80 and 150 training frames (the first ones of `train_frames`), train a
 # `SymmetryAdaptedKernelRidge()` and predict the polarizabilities of the test frames. It is used as a model of
-# scikit-learn is: `help(SymmetryAdaptedKernelRidge.fit)` tells what it wants. Keep
+# scikit-learn is: `help(SymmetryAdaptedKernelRidge.fit)` explains its arguments. Keep
 #
 # - `predictions` (dict, number of frames → array of shape (49, 3, 3), Å³);
 # - `curves` (DataFrame): one row for each number of frames (the index), columns `xx`, `xy` and `yx`
@@ -229,7 +239,7 @@ float(2.0 * _learns + 2.0 * _right / 12)
 
 # %% [markdown]
 # **Question** (2 points, marked by hand). Would the model be improved further by adding more training structures? Judge
-# from your curves, for xx and for xy, and say what you cannot judge from them.
+# from your curves, for xx and for xy (lesson 03), and say what you cannot judge from them.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Yes. Up to 150 frames the curve of xy falls with every step, with no sign of a plateau, so a few hundred frames more
@@ -283,15 +293,16 @@ Markdown(
 #
 # *Why:* if you know which components must be equal, you can find errors in your data.
 #
-# **Predict.** You turn a frame that the model has never seen by 40°, an angle that no training frame was turned by.
-# How far will the prediction be from the turned prediction: by its usual error, by more, or by nothing at all?
+# **Predict.** You turn a frame that the model has never seen by 40°, an angle that no training frame was turned by. There are
+# two ways to a tensor: turn the frame and predict, or predict and turn the tensor. By how much will the two results differ:
+# by the usual error of the model, by more, or not at all?
 #
-# **Compute.** Train a model on all training frames and predict the test frames, as they are and after rotation. The
+# **Compute.** Train a model on all of `train_frames` and predict the test frames, as they are and after rotation. The
 # function `turned`, below, rotates positions and cell by the matrix `R`. Keep
 #
 # - `alpha` (array of shape (49, 3, 3), Å³): the predictions for the test frames before rotation;
 # - `alpha_turned` (the same shape): the predictions for the rotated frames;
-# - `difference` (float, Å³): the largest entry, without sign, of `alpha_turned` minus
+# - `difference` (float, Å³): the largest absolute value of all entries of `alpha_turned` minus
 #   $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. (2 points)
 #
 # <details><summary>Hint</summary>
@@ -375,8 +386,8 @@ float(_good) + float(_told)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Which of the curves xx, xy and yx of the first exercise coincide, and why?
-# Why does xx behave differently?
+# **Question** (2 points, marked by hand). Which of the curves xx, xy and yx of exercise 3 (1) coincide, and why?
+# Why does xx behave differently? (Which of the parts λ = 0 and λ = 2 does each of them contain?)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # xy and yx are the same: the static polarizability is a symmetric tensor, and the model can only
@@ -405,23 +416,25 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # The prediction of the turned frame is the turned prediction, to rounding: nothing about rotation had to be learned.
-# The points of both parts lie along the diagonal, those of the trace with the larger scatter relative to their spread.
+# In the figure the points of both parts lie along the diagonal, those of the trace with the larger scatter relative to their
+# spread.
 #
 # </details>
 
 # %% [markdown]
 # ## Exercise 3 (3): 200 against 500 features (5 points)
 #
-# *Why:* files of features become large. How many features does the model need? (In the terminal edition,
-# `workshop/polarizability`, the command `sagpr_get_PS` writes such files, stage after stage.)
+# *Why:* the features of many frames fill large files. How many features does the model need? (In the terminal edition,
+# `workshop/polarizability`, the command `sagpr_get_PS` writes such files.)
 #
 # **Predict.** A model with `n_features=200` keeps, of each λ, those 200 features that differ most from each
-# other (farthest-point sampling). How will the size of the files change with 500 in place of 200, and how the error?
+# other (farthest-point sampling). How will the size of the files change with 500 features instead of 200, and how will the
+# error?
 #
 # **Compute.** Repeat the learning curves, for the error of λ = 2 alone, with 200 and with 500 features. Keep
 #
 # - `feature_curves` (DataFrame): rows 20, 40, 80 and 150 (the index), columns `200` and `500` (numbers, not text)
-#   with the error of λ = 2 on the test frames in per cent of its spread. `component_errors(test_tensors, …)` is a
+#   with the error of λ = 2 on the test frames in percent of its spread. `component_errors(test_tensors, …)` is a
 #   table with this number in its column `percent`;
 # - `models` (dict with the keys 200 and 500): the models of 150 frames, trained with `groups=train_groups`;
 # - `size_MB` (dict with the keys `(200, 0)`, `(200, 2)`, `(500, 0)` and `(500, 2)`: number of features, λ): the size of
@@ -533,18 +546,18 @@ for _n in (200, 500):
 if sum(_score) < 3:
     print(
         f"feature_curves, models, size_MB: {_score}. Models of the training frames, none of the test "
-        "frames; λ = 2, in per cent; sizes of the .npy files in MB."
+        "frames; λ = 2, in percent; sizes of the .npy files in MB."
     )
 float(sum(_score))
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question** (2 points, marked by hand). Is it worth keeping 500? Compare what is gained with what exercise 3 (1) gained
-# by more frames. What do features cost besides disk?
+# **Question** (2 points, marked by hand). Is it worth keeping 500 features? Compare what is gained with what more frames
+# gained in exercise 3 (1). What do features cost apart from space on the disk?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-3", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The λ = 2 file grows in proportion to the number of features (2.5 times), and the error with 150 frames falls by only a
-# few per cent of its value, far less than what the step from 80 to 150 frames gained. So for these data the number of frames is
+# few percent of its value, far less than what the step from 80 to 150 frames gained. So for these data the number of frames is
 # the limit, not the number of features: 200 different ones say nearly all that 150 frames can use. With few
 # frames the two curves lie on each other, with many they begin to part, so with several hundred frames 500 may pay. (λ = 0 has
 # only 468 features: with 500 all of them are kept.) Features also cost memory, and time for every frame of a trajectory, which
@@ -575,7 +588,7 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The files grow in proportion to the number of features. The error hardly falls with few frames and by a few per cent of its
+# The files grow in proportion to the number of features. The error hardly falls with few frames and by a few percent of its
 # value with 150, less than what more frames gain: the more data, the more features it pays to keep.
 #
 # </details>
@@ -586,19 +599,24 @@ Markdown(
 # *Why:* if you choose the settings that are best on the test frames, the test error is too optimistic:
 # these frames then no longer test anything.
 #
-# **First, the regularization.** For a potential you varied σ (lesson 04); here the knob is $\rho$. (It is given
+# **First, the regularization.** For a potential you varied σ (lesson 04); here you vary $\rho$. (It is given
 # relative to the mean of the kernel's diagonal, so it has no unit.)
 #
-# **Predict.** Sketch two curves over $\log \rho$: the error on the training frames, and the error of frames that were left
-# out. Where do they meet? Where is the second one lowest: at a very small $\rho$, at a very large one, or in between?
+# To choose $\rho$ without the test frames, use the training frames twice. In *leave-one-out*, each training frame is predicted by
+# a model that is trained on all the others, and the errors of these predictions are collected: the *left-out error*. For ridge
+# regression there is a formula for it, so no further fits are needed. Better still, leave out whole trajectories at a time, so
+# that no similar frame of the same trajectory remains among the others.
 #
-# **Compute.** `SymmetryAdaptedKernelRidge(regularization=…)` takes $\rho$. A fitted model has the errors of left-out frames
-# as `.loo_errors_`, a table like that of `component_errors`. With `groups=train_groups` in `fit`, whole trajectories are
-# left out at a time, so that no similar frame of the same trajectory remains in the training set. Keep
+# **Predict.** Sketch two curves over $\log \rho$: the error on the training frames, and the left-out error. Where are they close
+# to each other? Where is the second one lowest: at a very small $\rho$, at a very large one, or in between?
+#
+# **Compute.** `SymmetryAdaptedKernelRidge(regularization=…)` takes $\rho$. A fitted model has the left-out errors as
+# `.loo_errors_`, a table like that of `component_errors`; with `groups=train_groups` in `fit`, whole trajectories are left out.
+# Keep
 #
 # - `rho_errors` (DataFrame): for $\rho$ = 10⁻⁹, 10⁻⁸, …, 10⁰ (ten decades, the index) the columns `training` and
-#   `left out`: the errors of λ = 2 in per cent of the spread;
-# - `best_rho` (float): a $\rho$ that you would choose. (3 points)
+#   `left out`: the errors of λ = 2 in percent of the spread;
+# - `best_rho` (float): a $\rho$ that you would choose, for λ = 2. (3 points)
 #
 # <details><summary>Hint</summary>
 #
@@ -688,24 +706,26 @@ float(_wide and _spots) + float(_rises) + float(_plateau)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Now the other knobs.** Some of these settings change the error noticeably, others hardly:
+# **Now the other settings.** Some of them change the error noticeably, others hardly:
 #
 # - `centers`, the atoms whose neighborhoods are described: `("O",)` (the default), `("H",)` or `("H", "O")`;
-# - `scaling_exponent`, how quickly far neighbors count less: 4 by default, and 0 for no radial scaling at all;
-# - `cutoff_A`, 5 by default;
-# - `zeta={0: 1, 2: 2}`, which makes pairs of like environments count more.
+# - `scaling_exponent`: far neighbors count less than near ones (*radial scaling*), the more so the larger the exponent is; 4 by
+#   default, 0 for no scaling at all;
+# - `cutoff_A` (Å), how far a neighborhood reaches: 5 by default;
+# - `zeta`, which is 1 by default. With `zeta={0: 1, 2: 2}` the kernel of λ = 2 between two atoms is multiplied by the similarity of
+#   their neighborhoods, so that similar neighborhoods count more (compare ζ in lesson 02).
 #
 # **Predict.** Which of them will matter most, and which hardly?
 #
 # **Compute.** Improve the model with a strategy that never uses the test frames. Without `regularization`, each fit chooses
-# the best $\rho$ by leaving out trajectories. Try at least five settings, for example one knob after the other, then the best
-# ones together. Keep
+# the best $\rho$ by leaving out trajectories (again with `groups=train_groups`). Try at least five settings, for example one
+# after the other, then the best ones together. Keep
 #
-# - `tried` (list of tuples): each a dict of settings, by their names, and the left-out error of λ = 2 in
-#   per cent that a model has with them;
-# - `best_model`: the fitted model with the lowest of them. Save it for lesson 07: `joblib.dump(best_model, path)` to
+# - `tried` (list of tuples): each tuple holds a dict of settings, such as `{"cutoff_A": 6.0}`, and the left-out error of λ = 2
+#   (float, percent of the spread) of a model with these settings;
+# - `best_model`: the fitted model with the lowest left-out error. Save it for lesson 07: `joblib.dump(best_model, path)` to
 #   `RESULTS / "polarizability.joblib"`;
-# - `final_percent` (float): its error of λ = 2 on the test frames in per cent, computed once, at the end. (4 points)
+# - `final_percent` (float): its error of λ = 2 on the test frames in percent of the spread, computed once, at the end. (4 points)
 #
 # <details><summary>Hint</summary>
 #
@@ -725,7 +745,7 @@ candidates += [{"cutoff_A": 3.5}, {"cutoff_A": 6.0}, {"zeta": {0: 1, 2: 2}}]
 
 
 def left_out(settings):
-    """Fit with these settings; return the left-out error of λ = 2 in per cent, and the model."""
+    """Fit with these settings; return the left-out error of λ = 2 in percent, and the model."""
     fitted = SymmetryAdaptedKernelRidge(**settings)
     fitted.fit(train_frames, train_tensors, groups=train_groups)
     return float(fitted.loo_errors_.set_index("component")["percent"]["λ=2"]), fitted
@@ -817,9 +837,9 @@ float(_trials) + float(_chosen) + float(_chosen and _saved) + float(_final)
 # much, and what does that say about the differences between the settings that you tried?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-4", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
-# They differ by some tenths of a per cent to one per cent, because each is an average over few trajectories. Settings whose
+# They differ by some tenths of a percent to one percent, because each is an average over few trajectories. Settings whose
 # left-out errors differ by less than that cannot be ranked; between the best three any choice is as good. Differences
-# of several per cent, such as without radial scaling or with a cutoff of 3.5 Å, are real.
+# of two percent and more, such as without radial scaling or with a cutoff of 3.5 Å, are real.
 #
 # === BEGIN MARK SCHEME ===
 # - 1 point: the size of the difference, and that smaller differences between settings are within its noise.
@@ -834,7 +854,7 @@ Markdown(
     f"**Discussion.** *Regularization.* With ρ = 10⁻⁹ the training error is {rho_errors['training'].iloc[0]:.1f} % and that "
     f"of left-out trajectories {rho_errors['left out'].iloc[0]:.0f} %: the model has learned its frames by heart, as the "
     f"potential did in lesson 04 with a small σ. With ρ = 1 both are large. The left-out error is within 5 % of its minimum "
-    f"from {flat.min():.0e} to {flat.max():.0e}: any value there will do. *Other knobs.* The best setting that was tried "
+    f"from {flat.min():.0e} to {flat.max():.0e}: any value there will do. *Other settings.* The best one that was tried "
     f"reaches {lowest[0]:.1f} % left out, the worst {lowest[-1]:.1f} %. The best one has {final_percent:.1f} % on the test "
     f"frames, so the two estimates differ by {abs(final_percent - lowest[0]):.1f} %, and the best three settings by "
     f"{lowest[2] - lowest[0]:.1f} % among each other: with "
@@ -847,8 +867,8 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# The training error only rises with ρ; the left-out error has a wide, flat minimum in between. Of the other knobs, a cutoff that
-# is too short and a missing radial scaling cost most; the good settings are equally good within the noise.
+# The training error only rises with ρ; the left-out error has a wide, flat minimum in between. Of the other settings, a cutoff
+# that is too short and a missing radial scaling cost most; the good settings are equally good within the noise.
 #
 # </details>
 
