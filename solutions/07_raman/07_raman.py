@@ -61,10 +61,14 @@ model = joblib.load(model_path) if model_path.suffix == ".joblib" else load_mode
 # %% [markdown]
 # ## A picture first: what light does with a vibrating molecule
 #
-# In the field $E(t)$ of a laser, a molecule has the dipole $\mu(t) = \alpha(t) \, E(t)$, and an oscillating dipole sends out
-# light. The polarizability $\alpha$ changes when the molecule vibrates. The next cell shows the green light of a common
-# laser (532 nm, which is 18 800 waves in a centimeter) and a polarizability that oscillates as that of an O–H bond does
-# (3400 cm⁻¹, one period in 9.8 fs). Before you run it: which colors will the scattered light have?
+# In the field $\mathcal{E}(t)$ of a laser, a molecule has the dipole moment $\mu(t) = \alpha(t) \, \mathcal{E}(t)$, and an
+# oscillating dipole sends out light: it *scatters* the light of the laser. The polarizability $\alpha$ changes when the molecule
+# vibrates. Spectroscopists give frequencies as *wavenumbers*, the number of waves of light in one centimeter, in cm⁻¹. The next
+# cell shows the green light of a common laser (wavelength 532 nm, which is 18 800 cm⁻¹) and a polarizability that oscillates as
+# that of an O–H bond does (3400 cm⁻¹, one period in 9.8 fs).
+#
+# **Predict.** Which wavenumbers will the scattered light have? (A product of two cosines is a sum of cosines:
+# $2 \cos x \cos y = \cos(x - y) + \cos(x + y)$.)
 
 # %%
 laser_per_cm = 1e7 / 532  # 1 cm is 10⁷ nm
@@ -84,9 +88,9 @@ with_alt_text(
 #
 # Most of the light keeps the color of the laser. A little of it has lost (or gained) the wavenumber of the vibration:
 # with green light the O–H stretch appears at 18 800 − 3400 = 15 400 cm⁻¹, which is red. A Raman spectrum shows the
-# intensity against that loss, the *Raman shift*, and so it hardly depends on the laser. This simple calculation is
-# classical and makes both side lines equally strong. In reality the anti-Stokes line of a fast vibration is weak, because few
-# molecules have the energy to give.
+# intensity against that loss, the *Raman shift*, and so its bands lie at the same place with every laser. This simple
+# calculation is classical and makes both side lines equally strong. In reality the line at the higher wavenumber (anti-Stokes)
+# is weak for a fast vibration, because few molecules vibrate already and have energy to give.
 #
 # </details>
 #
@@ -94,28 +98,31 @@ with_alt_text(
 #
 # While the atoms move, the polarizability $\boldsymbol\alpha$ (Å³) of the box changes with them. Its fluctuations, taken apart into
 # frequencies, are the spectrum. With $\boldsymbol\alpha = a \mathbf 1 + \boldsymbol\beta$, where $a$ is a
-# third of the trace and $\boldsymbol\beta$ what is left, the intensity at the angular frequency $\omega$ is
+# third of the trace (λ = 0 in lesson 06) and $\boldsymbol\beta$ what is left (λ = 2), the intensity at the angular frequency
+# $\omega$ is
 #
 # $$I_{\text{iso}}(\omega) \propto \int \langle a(0) \, a(t) \rangle \, e^{-i \omega t} \, dt, \qquad
 # I_{\text{aniso}}(\omega) \propto \int \langle \operatorname{Tr} \boldsymbol\beta(0) \boldsymbol\beta(t)
 # \rangle \, e^{-i \omega t} \, dt$$
 #
-# With polarized light one measures $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered
-# light polarized as the laser) and $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (across it). Both are multiplied by two factors.
+# where $\langle \dots \rangle$ is a mean over all times that can serve as time 0 (exercise 3 (6) explains this *autocorrelation*),
+# and the integral is a Fourier transform. With polarized light one measures
+# $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered light polarized in the same direction as the laser) and
+# $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (perpendicular to it). Both are multiplied by two factors.
 # The first is $(\nu_{\text{laser}} - \nu)^4$: a dipole radiates with the fourth power of its frequency, and that of the
-# scattered light is $\nu_{\text{laser}} - \nu$. (The blue of the sky has the same reason.) Here the wavelength of the
+# scattered light is $\nu_{\text{laser}} - \nu$. (The sky is blue for the same reason.) Here the wavelength of the
 # laser enters, 532 nm unless you say otherwise. The second is $x / (1 - e^{-x})$ with $x = h c \nu / k_B T$: our nuclei
-# move classically, and this factor corrects for it, exactly so for harmonic vibrations. $\nu$ is a wavenumber in cm⁻¹,
-# $\omega = 2 \pi c \nu$ with the speed of light $c$ in cm/s. (Such a calculation with neural networks: [Sommers et al.,
-# 2020](https://doi.org/10.1039/D0CP01893G).)
+# move classically, and this factor corrects the intensities for it, exactly if vibrations are harmonic. $\nu$ is a wavenumber in
+# cm⁻¹, $\omega = 2 \pi c \nu$ with the speed of light $c$ in cm/s, $h$ is Planck's constant. (Such a calculation with neural
+# networks: [Sommers et al., 2020](https://doi.org/10.1039/D0CP01893G).)
 
 # %% [markdown]
 # ## Exercise 3 (5): polarizabilities of a trajectory (5 points)
 #
-# *Why:* a spectrum needs thousands of polarizabilities, and DFT takes its time for each.
+# *Why:* a spectrum needs thousands of polarizabilities, and DFT needs most of a minute for each.
 #
 # **Predict.** You will compute ten picoseconds of dynamics and a polarizability every two femtoseconds. How many hours would DFT
-# need for that on one core? (Lesson 05 had the cost of a step.)
+# need on one core, for the polarizabilities alone? (Lesson 01 says how long one snapshot took.)
 #
 # **Compute.** Use `run_replicas`, which runs several simulations at once (`help(run_replicas)`).
 #
@@ -125,7 +132,7 @@ with_alt_text(
 #    `thermostat="bussi"`, `relaxation_fs=500` and `keep_velocities=True`. This bath rescales all velocities together, gently: friction
 #    on each atom would damp the vibrations and broaden the bands.
 #
-# Keep
+# The time step is 0.5 fs, the default. Keep
 #
 # - `runs` (list of the four trajectories of step 2);
 # - `alphas` (array of shape (4, 1251, 3, 3), Å³): what `model` predicts for the frames of each of them;
@@ -257,13 +264,13 @@ Markdown(
 # of the product is negative. Shifted by a whole period, peaks meet peaks, and it is positive. The mean product as a function of
 # the shift, the **autocorrelation**, therefore oscillates with the same period, and it decays as the curve loses its memory.
 #
-# **Predict.** Where will the autocorrelation of the isotropic part of your runs have its first maximum after 0?
+# **Predict.** At which shift (fs) will the autocorrelation of the isotropic part of your runs have its first maximum after 0?
 #
 # **Compute.** Write a function `autocorrelation(series, n_lags)`: for an array of shape (n_times,) it returns an
 # array $C$ of length `n_lags` with $C_k = \langle \delta a(t) \, \delta a(t + k) \rangle$, the mean over all
 # times $t$ that have a partner $k$ records later, where $\delta a$ is the deviation from the mean
-# of the whole series. Not normalized: $C_0$ is the variance. Then compute `C` (150 lags) for the isotropic part
-# (a third of the trace): the mean over your four runs.
+# of the whole series. It is not normalized: $C_0$ is the variance. Then compute `C` (array of length 150, Å⁶), the
+# autocorrelation of the isotropic part (a third of the trace), as a mean over your four runs.
 #
 # <details><summary>Hint</summary>
 #
@@ -397,18 +404,21 @@ ice_alphas, _, ice_K = read_stored("ice")
 print(f"liquid at {liquid_K:.0f} K, ice at {ice_K:.0f} K; a tensor every {interval_fs:g} fs")
 
 # %% [markdown]
-# **Predict.** In ice every molecule has four strong hydrogen bonds; in the liquid some of them are broken or bent. A strong
-# hydrogen bond weakens the O–H bond of the molecule that gives it. Will the stretch band of ice lie at a higher or a lower
+# **Predict.** A *hydrogen bond* is the attraction between a hydrogen atom of one molecule and the oxygen atom of another. In ice
+# every molecule takes part in four strong ones; in the liquid some of them are broken or bent. A strong hydrogen bond weakens the
+# O–H bond of the molecule whose hydrogen it is, as if its spring became softer. Will the stretch band of ice lie at a higher or a lower
 # wavenumber than that of the liquid? Will it be broader or narrower?
 #
-# **Compute.** `raman_spectrum(polarizabilities, interval_fs, temperature_K=…)` takes one run or an array of several. Keep
+# **Compute.** `raman_spectrum(polarizabilities, interval_fs, temperature_K=…)` takes the polarizabilities of one run or an array
+# of several, and returns a DataFrame with the columns `wavenumber_per_cm`, `VV`, `VH` and their errors. Keep
 #
-# - `spectrum`, `ice_spectrum`: of `liquid_alphas` and `ice_alphas`, each with its temperature;
-# - `own_spectrum`: of your own `alphas`, with `resolution_per_cm=60`, because they are short;
+# - `spectrum`, `ice_spectrum`: of `liquid_alphas` and `ice_alphas`, each with its temperature (`liquid_K`, `ice_K`);
+# - `own_spectrum`: of your own `alphas` (a record every 2 fs, 300 K), with `resolution_per_cm=60`: the runs are short, so the
+#   spectrum is averaged over wider intervals, which lowers its error;
 # - `stretch_per_cm` and `bend_per_cm` (float): the wavenumbers of the highest point of `VV` in `spectrum`, for the O–H stretch
 #   (between 2800 and 4000 cm⁻¹) and for the H–O–H bend (between 1400 and 1900 cm⁻¹);
 # - `ice_stretch_per_cm` (float): the same for the stretch of ice;
-# - `depolarization` (float): `VH` divided by `VV` at the highest point of the stretch of the liquid.
+# - `depolarization` (float, no unit): `VH` divided by `VV` at the highest point of the stretch of the liquid.
 #
 # <details><summary>Hint</summary>
 #
@@ -562,8 +572,8 @@ Markdown(
 # **Comparison with experiment.** The Raman bands of liquid water at room temperature were measured many times, for example by
 # Carey and Korenowski (*J. Chem. Phys.* **108**, 2669 (1998)): the O–H stretch is a broad band from about 3000 to 3700 cm⁻¹
 # with two humps near 3250 and 3420, the bend lies near 1640 and is weak, and librations, in which whole molecules rock, lie below
-# 1000 cm⁻¹. The next figure shows the liquid again, in both polarizations, above the vibrational density of states of
-# the same runs: how much of the motion of the atoms there is at each wavenumber, whatever it does to light.
+# 1000 cm⁻¹. The next figure shows the liquid again, in both polarizations, above the *vibrational density of states* of
+# the same runs: how much of the motion of the atoms there is at each wavenumber, no matter how it changes the polarizability.
 
 # %% nbgrader={"grade": false, "grade_id": "figure3-8-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 vibrations = pd.read_csv(STORED / "vibrations_liquid.csv")  # stored result: of the same runs
@@ -593,6 +603,12 @@ with_alt_text(
 # %% [markdown]
 # **Question** (3 points, marked by hand). How do the positions of your bands compare with the experiment,
 # and why may they differ? Name at least two reasons, and say of each whether machine learning is to blame.
+#
+# <details><summary>Hint</summary>
+#
+# Which approximations were made on the way: in the labels, in the motion of the nuclei, in the size of the box, in the two models?
+#
+# </details>
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-8a", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Bend and stretch come out near experiment (the check prints their positions); that the bend is weak and the stretch
@@ -654,13 +670,13 @@ Markdown(
 # %% [markdown]
 # ## Exercise 3 (more): window and resolution (optional)
 #
-# *Why:* with enough smoothing, any spectrum looks convincing.
+# *Why:* with enough smoothing any spectrum looks smooth; how much is a choice that should not decide the result.
 #
 # **Predict.** Will a finer resolution show more of the two humps of the experiment, or more noise?
 #
 # **Compute** the spectrum of `liquid_alphas` with `resolution_per_cm` 15, 30 and 100, and keep the three as
-# `spectra`, a dict. Which humps survive? Count them in `humps`, another dict: for each resolution how many points of
-# `VV` between 2800 and 4000 cm⁻¹ are higher than both their neighbors there. (If you skip it, *Run All* stops here.)
+# `spectra` (dict, resolution → DataFrame). Which humps survive? Count them in `humps` (dict, resolution → int): how many
+# points of `VV` between 2800 and 4000 cm⁻¹ are higher than both their neighbors. (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex7-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # spectra = …
@@ -726,8 +742,8 @@ Markdown(
 # %% [markdown]
 # ## What you made
 #
-# You started this course with files of atoms. The next cell puts together what came of it: the models, what they cost, how wrong
-# they are, and your spectrum.
+# You started this course with files of atoms. The next cell puts together what came of it: the models, what they cost, how large
+# their errors are, and your spectrum.
 
 # %% nbgrader={"grade": false, "grade_id": "closing-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
 validation = load_frames("water", "validate")
@@ -776,7 +792,8 @@ with_alt_text(
 # %% [markdown]
 # You trained a potential, learned from its learning curves and its overfitting what to expect of it, ran molecular dynamics with it
 # and made sure that the result was a liquid. You trained a second model for a property of the electrons, and combined both into
-# something that can be measured. Each step took minutes; with DFT it would have taken months.
+# something that can be measured. Each step took minutes; with DFT the same dynamics and polarizabilities would have kept one
+# processor core busy for more than a week.
 #
 # **What next?**
 #
@@ -785,8 +802,8 @@ with_alt_text(
 # - *Better nuclei:* path-integral simulations give the nuclei their quantum nature. The potential can drive
 #   [i-PI](https://ipi-code.org): `help(helpers.md.serve_ipi)`.
 # - *Larger systems:* the same potential runs in [LAMMPS](https://www.lammps.org); `mlmd md --help` shows how it is exported.
-# - *Other models:* equivariant neural networks such as [MACE](https://github.com/ACEsuit/mace) need more data and a GPU, and are more
-#   accurate; models that were trained once for most of the periodic table are a good start for your own system.
+# - *Other models:* equivariant neural networks such as [MACE](https://github.com/ACEsuit/mace) are often more accurate, but take
+#   longer to train and need a GPU; models that were trained once for most of the periodic table are a good start for your own system.
 # - *Other properties:* dipoles (infrared spectra), chemical shifts and electron densities can be learned with the same $\lambda$-SOAP kernels.
 # - *To read:* Gaussian process regression for materials and molecules ([Deringer et al.,
 #   2021](https://doi.org/10.1021/acs.chemrev.1c00022)); physics-inspired structural representations ([Musil et al.,
@@ -796,7 +813,8 @@ with_alt_text(
 # ## Summary
 #
 # - One model for the dynamics and one for the polarizability give a spectrum from a few hundred DFT frames.
-# - A spectrum is the Fourier transform of an autocorrelation; a laser reads it off the light that it scatters.
+# - A Raman spectrum is the Fourier transform of the autocorrelation of the polarizability; in an experiment it is the spectrum of
+#   the light that is scattered from a laser.
 # - VV and VH distinguish symmetric from other motions; the density of states shows all of them.
 # - The spectrum of a liquid needs a liquid: ice has a lower and narrower stretch band.
 # - Errors come from the functional, from classical nuclei, from the small box and short runs, and from the models.
@@ -807,7 +825,7 @@ with_alt_text(
 #
 #    <details><summary>Answer</summary>
 #
-#    The stretch has a period of about 10 fs: with rarer frames its band appears at a wrong place.
+#    The stretch has a period of about 10 fs: with fewer than two frames in each period its band appears at a wrong wavenumber.
 #
 #    </details>
 #
@@ -815,7 +833,7 @@ with_alt_text(
 #
 #    <details><summary>Answer</summary>
 #
-#    At least 1.1 ps, the inverse; several times that for an error bar.
+#    At least 1.1 ps: 1/(30 cm⁻¹) divided by the speed of light. Several times that for an error bar.
 #
 #    </details>
 #
