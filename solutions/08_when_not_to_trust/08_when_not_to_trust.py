@@ -5,7 +5,7 @@
 #
 # - what a potential does where it has no data, and why that can destroy a simulation;
 # - to measure uncertainty with a committee, and to compare it with the true error;
-# - one round of active learning: let the potential choose the frames that it needs;
+# - one round of *active learning*: let the potential choose the frames that it is to learn from next;
 # - to carry the uncertainty of energies into a result, the structure of water.
 #
 # **Time:** 70 minutes, of which the computer needs about two.
@@ -50,8 +50,9 @@ FAILING = read_frames(data_folder() / "stored" / "failing_run.xyz")
 #
 # A Gaussian process is most easily understood in one dimension. The dashed curve below is the truth, the
 # energy of two particles at a distance $r$. The dots are the data: there are none below 2.4 Å.
-# Each of the three colored curves is a sparse Gaussian process (lesson 02) with other sparse points. Before you run the
-# cell: what will the curves do to the left of the data?
+# Each of the three colored curves is a sparse Gaussian process (lesson 02) with sparse points of its own.
+#
+# **Predict.** What will the curves do to the left of the data?
 
 # %%
 rng = np.random.default_rng(0)
@@ -108,26 +109,29 @@ with_alt_text(
 #
 # ## Theory in one paragraph
 #
-# Where there is no data, a Gaussian process returns to its prior mean. For a potential that is zero: the mean energy per
-# atom of the training frames, as if nothing interacted. The uncertainty that the Gaussian process itself expects is
-# the posterior standard deviation, the gray band of the figure:
+# Where there is no data, a Gaussian process returns to its *prior mean*, the value that it would predict without any data. For
+# our potentials this is $e_0$ for each atom (lesson 02), the zero of the energies in this lesson, as if the atoms did not
+# interact. The uncertainty that the Gaussian process itself expects is the *posterior standard deviation* $\sigma(x)$ at the
+# point $x$, the gray band of the figure:
 #
 # $$\sigma^2(x) = k(x, x) - \mathbf k(x)^\top \left( \mathbf K + \sigma_n^2 \mathbf 1 \right)^{-1} \mathbf k(x)$$
 #
 # ($k$ the kernel, $\mathbf k(x)$ its values between $x$ and the data, $\mathbf K$ those between the data, $\sigma_n$ the
 # expected error of the labels; all variances in eV²). A simpler measure works for every kind of model: train several
-# of them, a **committee**, and look at their standard deviation. For the force component $F$ of $K$ members
+# of them, a **committee**, and look at the standard deviation of what they predict, their *spread* $s$. For $M$ members that
+# predict $F_k$ for a force component, with the mean $\bar F$,
 #
-# $$s^2 = \frac{1}{K - 1} \sum_{k=1}^{K} \left( F_k - \bar F \right)^2, \qquad
+# $$s^2 = \frac{1}{M - 1} \sum_{k=1}^{M} \left( F_k - \bar F \right)^2, \qquad
 # \alpha^2 = \frac{\sum (\bar F - F_\text{DFT})^2}{\sum s^2}$$
 #
-# ($F$ and $s$ in eV/Å). The **calibration factor** $\alpha$ (no unit) is measured on labeled frames: a committee whose
-# members resemble each other underestimates its errors, and then $\alpha > 1$ ([Musil et al.,
+# ($F$ and $s$ in eV/Å; the sums of the second equation run over all force components of some labeled frames). The
+# **calibration factor** $\alpha$ (no unit; not a weight as in lesson 02) says how many times the error is as large as the
+# spread. A committee whose members resemble each other underestimates its errors, and then $\alpha > 1$ ([Musil et al.,
 # 2019](https://doi.org/10.1021/acs.jctc.8b00959)).
 
 # %% [markdown]
-# The next cell trains such a committee on only 20 frames. The seed of each member decides which
-# environments become its sparse points. It takes seconds.
+# The next cell trains such a committee on only 20 frames. The members differ in their *seed*, the start of the random numbers
+# with which their sparse points are chosen. It takes seconds.
 
 # %% tags=["measured"]
 committee = fit_committee(SETTINGS, TRAIN, folder="committee_20", seeds=(1, 2, 3))
@@ -142,13 +146,15 @@ print(evaluate(potential, VALIDATION))
 # **Predict.** Two water molecules are pushed together until their oxygen atoms are 1.5 Å apart. The
 # true energy rises by many eV. What will the curve of a potential look like that has never seen such a pair? Sketch it.
 #
-# **Compute.** `scan` holds the energies that the potential predicts (`distance_A`, `energy_eV`). The same is done for your
-# potential of lesson 02 (`scan_own`), which had five times as many frames, to be shown in the figure.
+# **Compute.** In the next cell two neighboring molecules of `START` are pushed together, without changing their shape. The
+# table `scan` holds the energies (`energy_eV`) that the first member of the committee, `potential`, predicts for each O–O distance
+# (`distance_A`). The same is done for your potential of lesson 02 (`scan_own`), which had five times as many frames; it is
+# shown in the figure. Find
 #
 # - `closest_training_A` (float): the shortest O–O distance in all frames of `TRAIN`, Å;
 # - `edge_A` (float): where the energy turns over: the O–O distance, Å, of the highest point before the
-#   energy falls although the molecules come closer. `find_pes_hole(scan)` finds it;
-# - `barrier_kT` (float): the height of the energy at this point above its lowest value at larger
+#   energy falls although the molecules come closer. `find_pes_hole(scan)` finds it (`help` explains what it returns);
+# - `barrier_kT` (float, no unit): the height of the energy at this point above its lowest value at larger
 #   distances, divided by $k_B T$ at 600 K (`units.kB` is in eV/K).
 #
 # (3 points, one each.)
@@ -235,9 +241,10 @@ float(sum(_right))
 
 # %% [markdown]
 # **And the truth?** `load_frames("water", "dimer")` holds two isolated molecules at 15 distances in two orientations, with
-# DFT energies: one points a hydrogen at the oxygen of the other (a hydrogen bond), or the oxygens face each other with their
-# lone pairs. The next cell compares what it costs to bring them closer than 4 Å. (For the potentials this is a hard test,
-# since their training frames contain no molecule without neighbors.)
+# DFT energies. In one orientation a hydrogen of one molecule points at the oxygen of the other (a hydrogen bond); in the other
+# one the oxygens face each other with their *lone pairs*, the electrons that take part in no bond, and repel each other. The next
+# cell compares what it costs to bring them closer than 4 Å. (For the potentials this is a hard test, since their training frames
+# contain no molecule without neighbors.)
 
 # %%
 dimers = load_frames("water", "dimer")
@@ -302,7 +309,7 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # The energy follows a reasonable curve as far as the data reach, continues a little, and then turns over a tenth or two of
-# an ångström inside the shortest training distance. (Below 1.9 Å it rises again, because other atoms of the two rigid molecules
+# an ångström below the shortest training distance. (Below 1.9 Å it rises again, because other atoms of the two rigid molecules
 # get close to each other.) The barrier is only a few times the thermal energy at 600 K. The potential of lesson 02 does better on
 # this path, but with lone pairs that face each other it also turns over where DFT has a wall of several eV.
 #
@@ -313,18 +320,19 @@ Markdown(
 #
 # *Why:* an uncertainty is useful only if it is large where the error is large.
 #
-# **Predict.** Two kinds of frames: validation frames, which resemble the training frames, and the pool, which also contains
-# molecules that were pushed together and water at 600 K. For which will the committee disagree more? Will its
-# disagreement be larger or smaller than the true error?
+# **Predict.** There are two kinds of frames: validation frames, which resemble the training frames, and the *pool*, frames with
+# labels that were not used so far, among them molecules that were pushed together and water at 600 K. For which will the committee
+# disagree more? Will its spread be larger or smaller than the true error?
 #
-# **Compute.** `forces` are those that the members predict for `LABELED`, in eV/Å.
+# **Compute.** In the next cell, `forces` are those that the members predict for all these frames, `LABELED`, and `true_forces`
+# those of DFT, both in eV/Å. Make
 #
 # - `spread(forces)`: a function. It takes an array (n_members, n_frames, n_atoms, 3) in eV/Å and returns one
-#   number for each frame in meV/Å: the standard deviation over the members (with $K - 1$), as root mean square
+#   number for each frame in meV/Å: the standard deviation over the members (with $M - 1$), as root mean square
 #   over atoms and components. (2 points)
 # - `error_meV_per_A` (array, one number for each frame): the root mean square error of the committee's
 #   **mean** force, compared with `true_forces`, meV/Å;
-# - `alpha` (float): the calibration factor, with `error_meV_per_A` and the spread. (2 points)
+# - `alpha` (float, no unit): the calibration factor, with `error_meV_per_A` and the spread. (2 points)
 #
 # <details><summary>Hint</summary>
 #
@@ -418,7 +426,7 @@ if not (_error and _factor):
 # at all, however many members it has.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# The members have the same training frames, the same descriptors and the same settings, and differ only in their
+# The members have the same training frames, the same descriptors (SOAP) and the same settings, and differ only in their
 # sparse points. So they make nearly the same errors, and these cancel in their difference: the spread shows only the
 # part of the error that comes from the choice of sparse points. Not shown at all is everything that the members have in
 # common: errors of the labels (functional, basis set), interactions beyond the cutoff, and what the descriptors do not
@@ -445,7 +453,7 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # All points lie far above the dotted line: the error is a few times the spread. The frames of the pool with the
-# largest errors are also among those with a large spread, although a few surprises remain.
+# largest errors are mostly also among those with a large spread; a few are not.
 #
 # </details>
 
@@ -455,9 +463,9 @@ Markdown(
 # *Why:* during a simulation nobody knows the true error. Is there a warning before it is too late?
 #
 # **Predict.** Hot water (600 K) with the potential of 20 frames: how many of four runs of half a picosecond will
-# reach their end? Write your guess into `guess` (it gives no points).
+# reach their end? Write your guess into `guess` (a whole number; it gives no points).
 #
-# **Compute.** The monitor stops a run when two O atoms come closer than 2.1 Å.
+# **Compute.** The monitor (lesson 05) stops a run when two O atoms come closer than 2.1 Å.
 #
 # - `before`: four runs, `run_replicas(potential, START, seeds=[1, 2, 3, 4], steps=1000, temperature_K=600,
 #   thermostat="langevin")`. Its list `before.runs` holds the trajectories (`.times_fs`, `.stopped`);
@@ -466,9 +474,9 @@ Markdown(
 # A run with the same settings failed earlier: `FAILING` holds snapshots of it (**stored result**) with
 # `info["time_fs"]` and DFT labels, which were computed afterwards.
 #
-# - `spread_along` and `error_along` (arrays): for each of these snapshots the spread of the committee and its
+# - `spread_along` and `error_along` (arrays, one number for each snapshot, meV/Å): the spread of the committee and its
 #   true error, computed as in 8.2, but for the **atom with the largest value**: root mean square over the
-#   three components only, then the maximum over atoms, meV/Å. (2 points)
+#   three components only, then the maximum over atoms. (2 points)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -613,19 +621,19 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.4: one round of active learning (6 points)
 #
-# *Why:* DFT labels are the expensive part. The committee can say which ones it needs.
+# *Why:* DFT labels are the expensive part. The committee can show which frames are worth a label.
 #
-# **Predict.** You may label 12 of the 62 frames of the pool. Which ones would the committee choose? Will
+# **Predict.** You may label 12 of the 62 frames of the pool. Which ones would you choose with the committee? Will
 # the error on validation frames fall, or that on the failing run, or both?
 #
 # **Compute.** The labels are there already (**stored**), but choose without looking at them:
 #
-# - `chosen` (list of 12 int): the numbers of the frames in `POOL` with the largest `largest_meV_per_A` in
-#   `committee.disagreement(POOL)`;
+# - `chosen` (list of 12 int): the positions in `POOL` of the frames with the largest values of `largest_meV_per_A` in the table
+#   `committee.disagreement(POOL)`: in each frame, the spread of the atom with the largest one;
 # - `refit`: a committee like the first one, trained on `TRAIN` and these 12 frames, in another folder
 #   (`folder="committee_32"`);
 # - `after`: four runs of its first member with the settings of 8.3;
-# - `gain` (float): force RMSE of `committee` on `FAILING`, divided by that of `refit` (`evaluate` takes a
+# - `gain` (float, no unit): force RMSE of `committee` on `FAILING`, divided by that of `refit` (`evaluate` takes a
 #   committee as it takes a potential). (4 points, one each.)
 #
 # <details><summary>Hint</summary>
@@ -727,8 +735,8 @@ float(_choice) + float(_better) + float(_ran) + float(_ratio)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Explain** (2 points, marked by hand). Which error fell more, and why? Four runs of half a picosecond reached, or did not
-# reach, their end: what have you shown by that, and what not?
+# **Explain** (2 points, marked by hand). Which error fell more, and why? You made four runs of half a picosecond after the refit:
+# what do they show, and what do they not show?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-4", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The error on the failing run fell more: the committee chose frames with molecules that are close together or hot, which is
@@ -770,7 +778,7 @@ Markdown(
     "**Discussion.** The same with 12 frames drawn at random from the pool, for one member each:\n\n"
     + table.round(1).to_html(index=False)
     + f"\n\nOf four runs {n_failed} failed before and {n_after} after the refit. A random "
-    "choice is nearly as good here, because half of this small pool is unusual: chance finds some of those frames, too. In the "
+    "choice is nearly as good here, because half of this small pool is unusual, so that chance finds some of those frames as well. In the "
     "frames of a long run, where the unusual ones are few, it would not. (One random choice and one committee prove little "
     "either way; repeat both with other seeds.) Frames were chosen by the largest *atom*, because the average "
     "over 48 atoms hides two that are about to collide."
@@ -787,29 +795,31 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8.5: how uncertain is the structure? (3 points)
 #
-# *Why:* forces are a means to an end. What does their uncertainty mean for a result, such as the structure of water?
+# *Why:* in the end one wants a result, such as the structure of water. How uncertain does the potential make it?
 #
-# Each member would give a slightly different g(OO). Three long runs would show it, but one is enough: if $\Delta V_k$ is
-# the energy of member $k$ less that of the potential that drove the run, the average of a quantity $a$ becomes, to first order,
+# In a run of its own, each member $k$ would give a slightly different g(OO). Three long runs would show it, but one is enough. If
+# $\Delta V_k$ is the energy of member $k$ less that of the potential that drove the run, the average of a quantity $a$ in a run of
+# member $k$ is, to first order in $\Delta V_k$,
 #
 # $$\langle a \rangle_k = \langle a \rangle - \frac{1}{k_B T} \left\langle (a - \langle a \rangle)
 # (\Delta V_k - \langle \Delta V_k \rangle) \right\rangle$$
 #
-# (energies in eV; [Imbalzano et al., 2021](https://doi.org/10.1063/5.0036522)). The idea: frames that
-# member $k$ finds more costly than the others would occur less often in a run of its own.
+# (energies in eV; $\langle \dots \rangle$ is a mean over the frames of the run; [Imbalzano et al.,
+# 2021](https://doi.org/10.1063/5.0036522)). The idea: frames to which member $k$ gives a higher energy than the potential of the
+# run does would occur less often in a run of its own.
 #
-# The next cell runs four replicas at 300 K and computes for each frame g(OO), `g` of shape (n_frames, n_bins), and `deviation_eV`
-# of shape (3, n_frames), in which the members already scatter by as much as their energies are wrong (calibrated
-# on validation frames).
+# The next cell runs four replicas at 300 K and computes for each frame g(OO), `g` of shape (n_frames, n_bins), and the
+# $\Delta V_k$, `deviation_eV` of shape (3, n_frames). The differences between the members are already multiplied by a calibration
+# factor for energies, measured on validation frames, so that they are as large as the errors.
 #
-# **Predict.** Is g(OO) more uncertain because of the potential, or because the run is short?
+# **Predict.** What makes g(OO) more uncertain here, the potential or the shortness of the run?
 #
 # **Compute.**
 #
 # - `carried(g, deviation_eV, temperature_K)`: a function for the equation above; it returns one average for each
 #   member, shape (n_members, n_bins). (2 points)
-# - `model_error` (array, one number for each bin): the standard deviation of these averages over the members (with
-#   $K - 1$) at 300 K. (1 point)
+# - `model_error` (array, one number for each bin, no unit): the standard deviation of these averages over the members (with
+#   $M - 1$) at 300 K. (1 point)
 #
 # <details><summary>Hint</summary>
 #
@@ -945,11 +955,13 @@ Markdown(
 # %% [markdown]
 # ## Exercise 8 (more): a repulsive core (optional)
 #
-# *Why:* data cannot cover everything. Where physics is known, put it in.
+# *Why:* no data set covers everything. What is known, such as that atoms repel each other at short distances, can be built in.
 #
-# `with_core_repulsion(potential.model)` adds a repulsive wall between O atoms, which is nothing beyond 2.35 Å. Make a potential
-# of it with `JaxCalculator(...)`, call it `walled`, and keep the four runs of 8.3 with it as `walled_runs`. What is gained,
-# and what is the wall not? (If you skip it, *Run All* stops here; only the summary follows.)
+# **Predict.** Will all four runs of 8.3 reach their end with a wall in front of the hole?
+#
+# **Compute.** `with_core_repulsion(potential.model)` adds a repulsion between O atoms, which is zero beyond 2.35 Å. Make a potential
+# of it with `JaxCalculator(...)`, call it `walled`, and repeat the four runs of 8.3 with it: `walled_runs` is what `run_replicas`
+# returns. What is gained, and what can the wall not do? (If you skip it, delete the line with `raise`.)
 
 # %% nbgrader={"grade": false, "grade_id": "ex8-optional", "locked": false, "schema_version": 3, "solution": true, "task": false}
 from helpers.gap import JaxCalculator
@@ -1006,7 +1018,7 @@ Markdown(
         if n_bonds
         else ""
     )
-    + "The wall is not chemistry: its "
+    + "The wall says nothing about real water: its "
     "height and place were set by hand, and a structure inside it means nothing. It keeps a run going "
     "until data from the edge has been labeled; the frames of this kit were sampled in that way."
 )
@@ -1014,7 +1026,7 @@ Markdown(
 # %% [markdown]
 # ## Summary
 #
-# - A Gaussian process returns to zero where it has no data; in a potential this makes a hole at short distances.
+# - A Gaussian process returns to its prior mean where it has no data; in a potential this makes a hole at short distances.
 # - A committee shows *where* it is uncertain. How large the error is, labeled frames must say.
 # - Active learning chooses what is missing: run, watch the spread, label, refit, run longer.
 # - Uncertainty can be carried into results. The errors of DFT, and of all that the members share, are not in it.
@@ -1033,7 +1045,7 @@ Markdown(
 #
 #    <details><summary>Answer</summary>
 #
-#    The number does not say. Look at the uncertainty along a run at 600 K, and label some frames of it.
+#    The number does not answer that. Look at the uncertainty along a run at 600 K, and label some frames of it.
 #
 #    </details>
 #
