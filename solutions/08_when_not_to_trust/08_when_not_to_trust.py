@@ -110,8 +110,8 @@ with_alt_text(
 # ## Theory in one paragraph
 #
 # Where there is no data, a Gaussian process returns to its *prior mean*, the value that it would predict without any data. For
-# our potentials this is $e_0$ for each atom (lesson 02), the zero of the energies in this lesson, as if the atoms did not
-# interact. The uncertainty that the Gaussian process itself expects is the *posterior standard deviation* $\sigma(x)$ at the
+# our potentials this is $e_0$ for each atom (lesson 02), the mean energy per atom of the training frames, wherever its neighbors
+# are. The uncertainty that the Gaussian process itself expects is the *posterior standard deviation* $\sigma(x)$ at the
 # point $x$, the gray band of the figure:
 #
 # $$\sigma^2(x) = k(x, x) - \mathbf k(x)^\top \left( \mathbf K + \sigma_n^2 \mathbf 1 \right)^{-1} \mathbf k(x)$$
@@ -283,7 +283,7 @@ with_alt_text(
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text8-1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # Below the shortest distance of the training frames there is no data. The repulsion that the potential learned
 # between 2.5 and 3 Å is continued for about one length scale of the kernel. Further in, the environments resemble none of the
-# sparse points any more, the kernels to them become small, and the prediction goes back towards its prior, zero. Training and
+# sparse points any more, the kernels to them become small, and the prediction goes back towards its prior mean. Training and
 # validation frames come from the same distribution: both avoid short distances because the true energy is high there. So no
 # validation frame tests what the potential does not know.
 #

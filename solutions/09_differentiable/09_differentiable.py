@@ -46,9 +46,14 @@ jax.config.update("jax_enable_x64", True)  # numbers of 64 bits: about 16 digits
 # %% [markdown]
 # ## A picture first: a chain of steps
 #
-# A simulation turns a start $z_0$ into an end $z_n$, one step after the other, and each step uses the parameters $p$
-# of the force field. At the end stands one number, the loss $L$. Before you run the cell: if $p$ changes a little, through
-# which boxes does the change reach $L$?
+# So far, a potential was fitted to energies and forces. One can also choose the parameters $p$ of a force field (another word for
+# a potential) so that a *simulation* shows what it should, for example a certain distance between atoms. For that one needs the
+# derivative of the result with respect to $p$.
+#
+# A simulation turns a start $z_0$ into an end $z_n$, one step after the other, and each step uses $p$. From the end one number is
+# computed, the *loss* $L$: how far the result is from what it should be.
+#
+# **Predict.** If $p$ changes a little, through which boxes of the next figure does the change reach $L$?
 
 # %%
 with style():
@@ -63,45 +68,48 @@ with_alt_text(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Through all of them. The parameter enters in every step, so it changes the end directly in the last step, by one step of
-# motion in the step before, and so on. One can follow the change with the simulation (blue), or ask from the end how much the
-# loss would notice of a change at each step (orange). Both add up the same products.
+# Through all of them. The parameter enters in every step: in the last one it changes the end directly, in the step before it
+# changes what the last step starts from, and so on. One can follow the change along with the simulation (blue), or start at the
+# end and go back, asking for each step how much a change there would change the loss (orange). Both ways add up the same products.
 #
 # </details>
 #
 # ## Theory in one paragraph
 #
-# One time step is a function $s$ of positions and velocities, $z = (\mathbf r, \mathbf v)$, and of the parameters
-# $p$. A simulation applies it $n$ times, and a *loss* $L$ (a length in nm below) compares the end with what it
+# One time step is a function $s$ of the state $z = (\mathbf r, \mathbf v)$, positions and velocities, and of the parameters
+# $p$. A simulation applies it $n$ times, and the loss $L$ (a length in nm below) compares the end with what it
 # should be. By the chain rule
 #
 # $$\frac{dL}{dp} = \sum_{k=1}^{n} \frac{\partial L}{\partial z_n} \, J_n J_{n-1} \cdots J_{k+1} \,
 # \frac{\partial s}{\partial p}\bigg|_k, \qquad J_k = \frac{\partial z_k}{\partial z_{k-1}}$$
 #
-# JAX knows the derivative of every operation in a step and multiplies them for you. This is *automatic
-# differentiation* ([Baydin et al., 2018](https://doi.org/10.48550/arXiv.1502.05767)): exact but for rounding. It can go along with the
-# simulation and carry $dz/dp$ forward (**forward mode**: one sweep for each parameter), or go back from the end and carry
-# $dL/dz$ (**reverse mode**: one sweep for all parameters, but the way has to be remembered). Whether the product of the
-# matrices $J_k$ grows or shrinks decides whether the derivative is of any use. Force fields of proteins have been
+# ($J_k$ is the matrix of derivatives of the state after step $k$ with respect to the state before it; each term of the sum is the
+# change that $p$ makes in step $k$, carried to the end.) The library JAX knows the derivative of every operation in a step and
+# multiplies them for you. This is *automatic differentiation* ([Baydin et al., 2018](https://doi.org/10.48550/arXiv.1502.05767)),
+# exact up to rounding. It can go along with the simulation and carry $dz/dp$ forward (**forward mode**: one sweep for each
+# parameter), or go back from the end and carry $dL/dz$ (**reverse mode**: one sweep for all parameters, but the states on the way
+# have to be stored). Whether the product of the matrices $J_k$ grows or shrinks decides whether the derivative is of any use. Force fields of proteins have been
 # learned in this way ([Greener & Jones, 2021](https://doi.org/10.1371/journal.pone.0256990)).
 
 # %% [markdown]
 # ## Exercise 9.1: a derivative and its referee (5 points)
 #
-# *Why:* a wrong gradient raises no error. It has to be compared with something that cannot share the fault.
+# *Why:* a wrong gradient raises no error. It has to be compared with something that is computed in another way: the central
+# difference of lesson 01 is the referee.
 #
 # An atom of mass $m$ = 16 u hangs on a spring of stiffness $k$ (eV/Å²). It starts at rest at $x$ = 1 Å; the force is
 # $-k x$. The exact motion is $x = \cos \omega t$ with $\omega = \sqrt{k/m}$ (in the units below
 # $\sqrt{k \cdot \mathtt{ACCELERATION} / m}$, 1/fs).
 #
-# **Predict.** How does $|dx/dk|$ change if the simulation is twice as long? (Differentiate the exact motion.) And how well
-# will a central difference agree with the derivative if its width $h$ is made smaller and smaller?
+# **Predict.** How does the size of $dx/dk$ change if the simulation is twice as long? (Differentiate the exact motion.) And how
+# well will a central difference agree with the derivative if its width $h$ is made smaller and smaller?
 #
 # **Compute,** with operations of `jax.numpy`,
 #
-# - `position(stiffness, n_steps)`: $x$ (Å) after `n_steps` steps of velocity Verlet with `DT_FS`. (2 points)
-# - `slope` (float): its derivative with respect to the stiffness at 2 eV/Å² and 500 steps, by `jax.grad`; (1 point)
-# - `central(function, x, h)`: the central difference $(f(x + h) - f(x - h))/(2h)$. (2 points)
+# - `position(stiffness, n_steps)`: a function that returns $x$ (Å) after `n_steps` steps of velocity Verlet (lesson 05) with the
+#   time step `DT_FS`; (2 points)
+# - `slope` (float, Å³/eV): its derivative with respect to the stiffness at 2 eV/Å² and 500 steps, by `jax.grad`; (1 point)
+# - `central(function, x, h)`: a function that returns the central difference $(f(x + h) - f(x - h))/(2h)$. (2 points)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -113,8 +121,9 @@ with_alt_text(
 #
 # <details><summary>Hint 2</summary>
 #
-# The state is the pair `(x, v)`, which starts as `(jnp.array(1.0), jnp.array(0.0))`. A step of velocity Verlet: half a kick
-# with the acceleration at the old position, a drift, half a kick with the acceleration at the new one.
+# The state is the pair `(x, v)`, which starts as `(jnp.array(1.0), jnp.array(0.0))`. A step of velocity Verlet: change the
+# velocity for half a step with the acceleration at the old position, the position for a whole step, and the velocity for half a
+# step with the acceleration at the new position, as `vibrate` does in lesson 05.
 # `jax.grad(lambda k: position(k, 500))` is the derivative as a function of the stiffness.
 #
 # </details>
@@ -242,7 +251,7 @@ Markdown(
     f"{100 * (omega * DT_FS) ** 2 / 24:.3f} % too fast here. The referee has faults of its own. The error of a central "
     f"difference falls as h² while h is large (curvature), and rises as 1/h when the {16} digits of a number are used "
     f"up in subtracting two nearly equal ones; between, at h = {widths[best]:.0e}, it agrees to {missed[best]:.0e}. "
-    "A difference that agrees at one h only agrees by chance; look at several."
+    "Agreement at a single h may be chance; look at several."
 )
 
 # %% [markdown]
@@ -250,7 +259,7 @@ Markdown(
 #
 # On the left an oscillation whose envelope is a straight line: the derivative grows in proportion to time. On the right a
 # valley. To the right of it the central difference is too coarse, to the left the digits of the computer are used up, and only
-# in between is it a referee.
+# in between can it be used as a check.
 #
 # </details>
 
@@ -259,21 +268,22 @@ Markdown(
 #
 # *Why:* this is the whole method in its smallest form: simulate, compare, step downhill.
 #
-# Two molecules of three atoms have bonds of 0.7 nm and an angle $\theta_0$ in their force field. After 150 steps
-# their outer atoms should be 1 nm apart. `loss_and_slope(angle)` returns the loss, | distance − 1 nm |, and its
-# derivative with respect to the angle (in radians).
+# Two molecules of three atoms have bonds of 0.7 nm and an angle $\theta_0$ in their force field. After 150 steps the two outer
+# atoms of a molecule should be 1 nm apart (as a mean over both molecules). `loss_and_slope(angle)` runs the simulation with an angle (radians) and returns the
+# loss, | distance − 1 nm | (nm), and its derivative with respect to the angle (nm/radian). A *descent* makes the loss smaller step
+# by step: the angle is changed against the slope, by slope times a number, the *rate*.
 #
-# **Predict.** Which angle makes it so? (Geometry.) Will a descent with a constant rate end there?
+# **Predict.** For which angle is the distance right? (Geometry.) Will a descent with a constant rate end there?
 #
 # **Compute.**
 #
-# - `angles` (21 numbers, degrees): start at 110° and take 20 steps angle ← angle − 0.1 · slope, both in radians; (2 points)
-# - `settled` (numbers, degrees): start at 110° once more, and let the rate become smaller from step to step, as you
-#   like, until the last angle is within 1° of the right one. At most 60 steps. (2 points)
+# - `angles` (21 numbers, degrees): start at 110° and take 20 steps angle ← angle − 0.1 · slope, with the angle in radians; (2 points)
+# - `settled` (a list of numbers, degrees): the angles of a second descent from 110°, in which the rate becomes smaller from step
+#   to step, as you like, until the last angle is within 1° of the right one. At most 60 steps. (2 points)
 #
 # <details><summary>Hint 1</summary>
 #
-# One function of a list of rates makes both: it starts at `np.radians(110.0)`, takes a step for each rate, and returns
+# Write one function of a list of rates for both: it starts at `np.radians(110.0)`, takes a step for each rate, and returns
 # all angles in degrees, the first one included.
 #
 # </details>
@@ -364,8 +374,8 @@ float(2.0 * _constant + 1.0 * _falling + 1.0 * (_falling and _close))
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Explain** (2 points, marked by hand). Why does the descent with a constant rate jump back and forth for ever, by
-# how much, and why does it not stop on its own when it comes close?
+# **Explain** (2 points, marked by hand). Why does the descent with a constant rate jump back and forth in the end, by how many
+# degrees, and why does it not come to rest when it is close to the right angle?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text9-2", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # The loss is an absolute value. Its slope is about ±0.53 nm/radian on both sides of the minimum, however close the
@@ -391,30 +401,31 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # Both descents come down at the same pace at first. With a constant rate the angle then jumps between two values on both sides of
-# the goal; with a falling rate the jumps become smaller and die out. The gradient is right at every step; what to do
-# with it is a question of its own.
+# the goal; with a falling rate the jumps become smaller and die out. The gradient is right at every step; how long the steps
+# should be is another question.
 #
 # </details>
 
 # %% [markdown]
 # ## Exercise 9.3: the sign and the size (2 points)
 #
-# *Why:* a gradient says two things, which way and how steeply, and here only one of them deserves trust.
+# *Why:* a gradient says two things, in which direction the loss falls and how steeply. Both are used by a descent, but are both
+# reliable?
 #
-# The next cell computes the slope for sixty starts between 3° and 180°.
+# The next cell computes the slope for sixty angles between 3° and 180°.
 #
 # **Predict.** For how many of them does a step downhill lead towards the right angle? And is the slope larger far from
 # the goal or close to it?
 #
 # **Compute** from `table` (`angle_deg`, `gradient_nm_per_radian`)
 #
-# - `right_way` (float): the share of its rows whose slope has the sign that leads towards `target_deg`;
-# - `spread` (float): the largest size of a slope, divided by the median size.
+# - `right_way` (float between 0 and 1): the share of its rows whose slope has the sign that leads towards `target_deg`, the
+#   right angle by geometry;
+# - `spread` (float, no unit): the largest absolute value of a slope, divided by the median of the absolute values.
 #
 # <details><summary>Hint</summary>
 #
 # Downhill is against the slope. Above the goal the angle must fall, so the slope must be positive there, and negative below.
-# The size is the absolute value.
 #
 # </details>
 
@@ -481,26 +492,27 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Nearly all signs are right, on both sides. The sizes follow the curve of geometry, which is lowest where the way is
-# longest: at 150° the slope is smaller than at 93°. Near 180° the points leave the curve.
+# Nearly all signs are right, on both sides. The sizes follow the curve of geometry, which above the goal is lower the further away
+# the angle is: at 150° the slope is smaller than at 93°. Near 180° the points leave the curve.
 #
 # </details>
 
 # %% [markdown]
 # ## Exercise 9.4: forward or reverse? (3 points)
 #
-# *Why:* one of the two modes is always the wrong one; for a network with a million weights, a million times so.
+# *Why:* both modes give the same derivative, but at very different cost: for a network with a million weights by a factor of a
+# million.
 #
-# `spread_out(sigmas_nm)` runs a fluid of 50 atoms, each with a diameter of its own, and returns the mean distance to
-# the nearest neighbor at the end, nm.
+# `spread_out(sigmas_nm)` runs a fluid of 50 atoms in a periodic cube of 3 nm. Their potential is that of Lennard-Jones (lesson 01),
+# in which every atom has a diameter σ (nm) of its own. The function returns the mean distance to the nearest neighbor at the end, nm.
 #
 # **Predict.** How many sweeps does each mode need for the derivatives with respect to all 50 diameters? And for the
-# derivative with respect to one number that all atoms share? How many times as long as the simulation will a sweep take?
+# derivative with respect to one diameter that all atoms share? How many times as long as the simulation will a sweep take?
 #
 # **Compute,** at `same`, 50 diameters of 0.45 nm,
 #
-# - `each` (array of shape (50,)): the derivative with respect to every diameter, in reverse mode (`jax.grad`); (2 points)
-# - `along` (float): the derivative if all diameters change together, in forward mode. (1 point)
+# - `each` (array of shape (50,), no unit): the derivative with respect to every diameter, in reverse mode (`jax.grad`); (2 points)
+# - `along` (float, no unit): the derivative if all diameters change by the same amount, in forward mode. (1 point)
 #
 # <details><summary>Hint</summary>
 #
@@ -596,16 +608,17 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Fifty bars of different heights from one sweep, in a few times the time of the simulation: an atom in a crowd has more to
-# say about the mean distance than a lonely one. The sum of the bars is the derivative in forward mode, to all digits.
+# Fifty bars of different heights from one sweep, in a few times the time of the simulation: an atom with many close neighbors
+# changes the mean distance more than one without. The sum of the bars is the derivative in forward mode, to all digits.
 #
 # </details>
 
 # %% [markdown]
 # ## A second picture: round obstacles
 #
-# A ball flies among fixed disks. A second ball starts at the same place, in a direction that differs by a tenth of a degree. Before you run
-# the cell: after how many bounces will they fly in different directions?
+# A ball flies among fixed disks. A second ball starts at the same place, in a direction that differs by a tenth of a degree.
+#
+# **Predict.** After how many bounces will they fly in different directions?
 
 # %%
 with style():
@@ -629,18 +642,20 @@ with_alt_text(
 #
 # *Why:* this, not the cost, limits what can be learned through long simulations.
 #
-# Two runs whose σ differs by a hair part exponentially where the motion is chaotic, and the derivative of the end
-# with respect to σ grows as fast ([Metz et al., 2021](https://doi.org/10.48550/arXiv.2111.05803)). The next cell follows
-# $\lVert dx/d\sigma \rVert$ along 20 ps of the fluid, in forward mode: at constant energy at 1 K and at 300 K, with
-# its velocities rescaled to 1 K, and with friction (Langevin, 1/γ = 200 fs).
+# Motion is *chaotic* if a tiny difference grows exponentially, as for the two balls. Two runs with slightly different σ then
+# part exponentially, and the derivative of the end with respect to σ grows as fast
+# ([Metz et al., 2021](https://doi.org/10.48550/arXiv.2111.05803)). The next cell follows $\lVert dx/d\sigma \rVert$, the root of
+# the sum of the squared derivatives of all coordinates (no unit), along 20 ps of the fluid, in forward mode. There are four
+# conditions: constant energy with velocities drawn for 1 K and for 300 K, velocities that are rescaled to 1 K, and friction
+# (the Langevin thermostat of lesson 05 at 1 K, 1/γ = 200 fs).
 #
 # **Predict.** In which of the four does it grow fastest, in which least?
 #
 # **Compute.**
 #
-# - `growth_per_ps(times_ps, sizes)`: the rate $\lambda$ (1/ps) if the sizes grow as $e^{\lambda t}$: the slope of the
-#   straight line through their natural logarithms, by least squares; (2 points)
-# - `rates` (dict): for each of the four in `sizes`, the rate over the last 15 ps. (2 points)
+# - `growth_per_ps(times_ps, sizes)`: a function that returns the rate $\lambda$ (1/ps) if the sizes grow as $e^{\lambda t}$: the
+#   slope of the straight line through their natural logarithms, by least squares; (2 points)
+# - `rates` (dict, name → float, 1/ps): for each of the four in the dict `sizes`, the rate over the last 15 ps. (2 points)
 #
 # <details><summary>Hint</summary>
 #
@@ -763,27 +778,28 @@ Markdown(
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Straight lines on a logarithmic axis, once the first picoseconds are over: exponential growth, steepest in the hot fluid. Rescaling helps
-# because it cools. Friction helps most: the curve is almost flat.
+# On a logarithmic axis the curves are nearly straight once the first picoseconds are over: exponential growth, steepest in the hot
+# fluid. Rescaling helps because it cools. Friction helps most: its curve is almost flat.
 #
 # </details>
 
 # %% [markdown]
 # ## Exercise 9.6: only the last steps (3 points)
 #
-# *Why:* a gradient that goes back a short way only cannot explode. What does it miss?
+# *Why:* a gradient that goes back through a few steps only cannot explode. What does it miss?
 #
 # `simulate(…, window=w)` goes back through the last `w` steps before the end and treats the state before them as
 # given. The next cell computes the derivative of the mean distance to the nearest neighbor with respect to σ
 # for eight starts of the cool fluid, with windows of 2 to 200 steps; 200 are all.
 #
 # **Predict.** Will the derivative grow towards its whole value as the window becomes longer, or go beyond it? Which window
-# will give it within a half?
+# will give it to within 50 %?
 #
 # **Compute** from `window_slopes` (window → eight derivatives)
 #
-# - `bias` (dict): for each window, the mean over the starts divided by the mean of the whole derivative, less 1; (2 points)
-# - `long_enough` (int): the shortest of these windows whose bias is less than 50 %, with either sign. (1 point)
+# - `bias` (dict, window → float, no unit): the mean of the derivative over the starts, divided by the mean of the whole derivative
+#   (window 200), less 1; (2 points)
+# - `long_enough` (int, steps): the shortest of these windows whose bias lies between −0.5 and 0.5. (1 point)
 #
 # <details><summary>Hint</summary>
 #
@@ -866,9 +882,8 @@ Markdown(
     "With 30 and 80 steps the derivative is too large: the first 120 steps, in which the atoms come together from their "
     "random places, contribute with the opposite sign. So the bias has either sign, and does not fall steadily. "
     f"For a descent, which needs the sign above all, {long_enough} steps would do here; a slope that is to be quoted needs all. "
-    "Another quantity has other times: diffusion or a slow torsion would need far more. A window is a choice with a price: "
-    "report the bias, as you did, or compare with finite differences where the whole derivative has exploded "
-    "(`truncation_bias` does both)."
+    "Other quantities, such as diffusion or a slow torsion, would need far longer windows. If you use a window, report its bias, "
+    "as you did, or compare with finite differences where the whole derivative has exploded (`truncation_bias` does both)."
 )
 
 # %% [markdown]
@@ -882,23 +897,23 @@ Markdown(
 # %% [markdown]
 # ## Exercise 9.7: the diameter of a fluid (4 points)
 #
-# *Why:* here what is known is a property of the whole fluid, and there is no formula for σ.
+# *Why:* in real use one knows a property of the whole fluid, and there is no formula for σ.
 #
-# After 500 steps, cooled to 1 K, nearest neighbors should be 0.5 nm apart on average. Two atoms are that far apart in
-# their minimum if σ = 0.5 nm / 2^(1/6) = 0.445 nm.
+# After 500 steps, cooled to 1 K, nearest neighbors should be 0.5 nm apart on average. The Lennard-Jones energy of a pair has its
+# minimum at this distance if σ = 0.5 nm / 2^(1/6) = 0.445 nm; in the fluid the best σ may differ a little.
 #
-# **Predict.** Each step of the descent starts from other random places. Will σ settle, or jitter, and about by how much with
-# a rate of 0.01?
+# **Predict.** In each step of the descent the atoms start from other random places. Will σ settle or jitter? With a rate of 0.01
+# and slopes near 1, by about how much?
 #
 # **Compute.**
 #
-# - `nearest_nm(positions_A, length_A)`: the mean over atoms of the distance to the nearest other atom (nearest
+# - `nearest_nm(positions_A, length_A)`: a function that returns the mean over atoms of the distance to the nearest other atom (nearest
 #   periodic image in a cube of side `length_A`), in **nm**, with operations of `jax.numpy`; (2 points)
-# - `loss(parameters, start)`: of `parameters["sigma"]` (nm), | nearest_nm − 0.5 | at the end of
-#   `fluid.run(sigma, start, checkpoint_every=1)`. It returns two things: the loss, and a dict with what shall be in the table:
-#   `{"sigma": …, "nearest": …}`;
-# - `descent_table`: `descend(loss, {"sigma": 0.6 / 2 ** (1 / 6)}, optax.sgd(0.01), starts, steps=500).table`, one step for
-#   each of 15 random starts. (2 points)
+# - `loss(parameters, start)`: a function that takes σ from `parameters["sigma"]` (nm) and simulates from `start` with
+#   `fluid.run(sigma, start, checkpoint_every=1)`. It returns two things: the loss, | nearest_nm − 0.5 | at the end (nm), and a dict
+#   with what the table is to hold, `{"sigma": …, "nearest": …}`;
+# - `descent_table` (DataFrame): `descend(loss, {"sigma": 0.6 / 2 ** (1 / 6)}, optax.sgd(0.01), starts, steps=500).table`, one
+#   step for each of 15 random starts, with `optax.sgd(0.01)` as the rule for a step: rate 0.01. (2 points)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -910,7 +925,7 @@ Markdown(
 # <details><summary>Hint 2</summary>
 #
 # The square root has no finite derivative at 0, and the distance of an atom to itself is 0. Add a large number to the diagonal of the
-# squared distances *before* the root: then no atom is its own nearest neighbor, either.
+# squared distances *before* the root: then no atom is its own nearest neighbor either.
 #
 # </details>
 
@@ -1020,8 +1035,8 @@ Markdown(
     "step starts from other random places and follows the gradient of that one run, so σ jitters around its "
     f"goal, by about rate times gradient, 0.01 · {descent_table['gradient.sigma'].abs().median():.1f} nm. "
     "Differences of the loss are a bad referee here unless h is tiny (1e-7 nm): the potential of this fluid is cut off "
-    "bare, and with a larger h some atom crosses the cutoff, where the energy jumps. The gradient does not see such jumps at all, which is a "
-    "bias of its own; smooth cutoffs avoid it."
+    "without smoothing, and with a larger h some atom crosses the cutoff, where the energy jumps. The gradient does not contain such "
+    "jumps at all, which is a bias of its own; smooth cutoffs avoid it."
 )
 
 # %% [markdown]
@@ -1036,20 +1051,22 @@ Markdown(
 # %% [markdown]
 # ## Exercise 9.8: a network in the force (optional)
 #
-# *Why:* nothing changes if the force field is a neural network: reverse mode does not count parameters.
+# *Why:* nothing changes if the force field is a neural network: the cost of reverse mode does not depend on the number of
+# parameters.
 #
 # Three atoms start as a narrow triangle. A network with 16 weights takes the distance of two of them and returns the force
 # between these two.
 #
 # **Predict.** The network acts on one side only. Can the *mean* side become 1 nm? Can all three?
 #
-# **Compute.** Train it with `fit_triangle(seed=…, epochs=…, rate=…)` until the mean side after 400 steps is within 0.03 nm of
-# 1 nm. Keep the result as `trained`, the sides at the end (three numbers, nm; `triangle_sides_nm`) as `sides_nm`. (The network
-# is `trained.parameters`; `triangle_run(network)` simulates with it.) If you skip this exercise, *Validate* names its test.
+# **Compute.** Train it with `fit_triangle(seed=…, epochs=…, rate=…)` (an *epoch* is one step of the descent here) until the mean
+# side after 400 steps is within 0.03 nm of 1 nm. Keep the result as `trained`, and the sides at the end (three numbers, nm;
+# `triangle_sides_nm`) as `sides_nm`. The network is `trained.parameters`; `triangle_run(network)` simulates with it, and its
+# `.state.positions` are the end. (If you skip it, delete the line with `raise`.)
 #
 # <details><summary>Hint</summary>
 #
-# The default setting comes close. A rate that falls, `optax.cosine_decay_schedule(0.02, epochs)`, and more epochs come closer.
+# The default settings come close. A rate that falls, `rate=optax.cosine_decay_schedule(0.02, epochs)`, and more epochs come closer.
 #
 # </details>
 
@@ -1117,9 +1134,9 @@ Markdown(
 # ## Summary
 #
 # - A simulation can be differentiated: forward for one parameter, in reverse for many.
-# - Finite differences are the referee; look at several widths.
+# - Central differences check a gradient; look at several widths.
 # - Trust the sign of a gradient more than its size; average over starts, and let rates decay.
-# - Chaos makes derivatives grow exponentially with the length of a run. Cold, damped, short runs are tame.
+# - Chaos makes derivatives grow exponentially with the length of a run; in cold, damped or short runs they stay small.
 # - A window keeps derivatives small and biases them, up or down; the bias can be measured, and has to be reported.
 #
 # To go on: simulations that are run backwards exactly, so that memory does not grow
