@@ -728,8 +728,8 @@ Markdown(
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text2-1-4", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The two intervals of the forces do not overlap: the validation error is larger. For the energies
-# the intervals are wide and just touch: the validation error is probably larger, too, but a set of other
-# frames could show the two closer together.
+# the intervals are wide and just touch: the validation error is probably larger as well, but other frames
+# could show the two closer together.
 #
 # The weights were chosen to make the errors on the training frames small, and part of that success
 # is adaptation to just these frames. A simulation visits new configurations, so only an error on

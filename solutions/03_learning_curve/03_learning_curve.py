@@ -52,7 +52,7 @@ ENERGIES_ONLY = DEFAULT.replace(default_sigma=(0.001, 10.0, 0.0, 0.0))  # see ex
 #
 # Train the same kind of potential on more and more frames, and draw the errors on training and on
 # validation frames against the number of frames: that is a *learning curve*. An error can have two
-# causes, and the curve tells them apart:
+# causes, and the curve shows which of the two it is:
 
 # %%
 with_alt_text(
@@ -468,8 +468,9 @@ Markdown(
 # Each point rests on one training set. With other frames of the same kind it would have come out a little
 # differently. The stored tables hold, for all sizes but the largest, two more fits (`repeat` 2 and 3) to
 # frames that were drawn at random from the 400. Points are now means over the draws, bars their standard
-# deviation; the same is drawn for the energies, too. Before you run the cell after the figure: for which of the
-# six validation curves would you say *more data helps*?
+# deviation. The energies are drawn as well.
+#
+# **Predict.** Before you run the cell after the figure: for which of the six validation curves would you say *more data helps*?
 
 # %%
 stored = {"ENERGIES_ONLY": stored_energies, "DEFAULT": stored_default, "CLASSROOM": stored_small}

@@ -79,7 +79,7 @@ with_alt_text(curves.static_figure(), str(curves))
 # on Gaussian processes for materials and molecules.
 
 # %% [markdown]
-# ## Theory in one paragraph
+# ## Theory
 #
 # `gap_fit` chooses the weights $\boldsymbol\alpha$ of the sparse points that minimize
 #
@@ -185,7 +185,7 @@ Markdown(
     f"{views[0].rmse_energy['training']:.1g} meV/atom and the validation error "
     f"{views[0].rmse_energy['validation']:.1f} meV/atom. {len(few)} labels cannot determine "
     f"{n_weights} weights. "
-    f"No sigma E cures that: even at {positions[1][0]:g} eV/atom the errors are "
+    f"No sigma E helps against that: even at {positions[1][0]:g} eV/atom the errors are "
     f"{views[1].rmse_energy['training']:.1f} and {views[1].rmse_energy['validation']:.1f} "
     "meV/atom, because what is missing are labels. "
     f"With the forces ({n_forces} components) the errors are "

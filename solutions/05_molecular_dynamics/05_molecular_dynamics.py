@@ -123,7 +123,7 @@ with_alt_text(
 # [Braun et al., *Living J. Comp. Mol. Sci.* **1**, 5957 (2019)](https://doi.org/10.33011/livecoms.1.1.5957) collect the best practices of molecular simulation.
 
 # %% [markdown]
-# ## Theory in one paragraph
+# ## Theory
 #
 # The forces $\mathbf F = -\nabla E$ of the potential accelerate the atoms (masses $m$). *Velocity
 # Verlet* advances positions and velocities by a time step $\Delta t$:
@@ -133,7 +133,9 @@ with_alt_text(
 #
 # ($\mathbf r$ in Å, $\mathbf v$ in Å/fs, $\Delta t$ in fs; $\mathbf F$ in eV/Å and $m$ in u, so that
 # $\mathbf F / m$ is in eV/(Å u), of which one is $9.65 \cdot 10^{-3}$ Å/fs²; primes mark what belongs to the end of the
-# step.) The number of atoms N, the volume V and the total energy E (kinetic and potential) stay the same: such a run is
+# step.)
+#
+# The number of atoms N, the volume V and the total energy E (kinetic and potential) stay the same: such a run is
 # called **NVE**. The temperature is measured, not set: with $n$ degrees of freedom (three for each atom, less three if
 # the center of mass is at rest) the mean kinetic energy is $\tfrac{n}{2} k_B T$. To set the temperature one couples the
 # atoms to a heat bath, with a *thermostat*. The *Langevin* thermostat adds friction and random kicks,
@@ -531,7 +533,7 @@ Markdown(
 #
 # *Why:* a run can have the right temperature and conserve its energy, and still be ice. The log does not show this.
 #
-# Three numbers tell a liquid from a solid:
+# Three numbers distinguish a liquid from a solid:
 #
 # - **Order.** The *tetrahedral order* $q$ of a molecule compares the angles $\psi$ between its four nearest neighbors with those of a
 #   tetrahedron: $q = 1 - \tfrac38 \sum_{\text{6 pairs}} (\cos\psi + \tfrac13)^2$ is 1 in a perfect tetrahedron and 0 on
@@ -955,8 +957,9 @@ _score + float(_models)
 # %% [markdown]
 # **Question** (3 points, marked by hand). Was it the model or the functional? What do the four numbers show? Why does a lower *energy* not yet
 # decide which phase is stable at 300 K, and what does? (At a given temperature $T$ the phase with the lower *free energy* $F = E - TS$ is stable, where $S$ is the
-# entropy. When real ice melts, its entropy rises by 0.23 meV/K per molecule: compare $T \Delta S$ with your numbers.) Name one thing about this simulation that
-# would be different in a real glass of water.
+# entropy. When real ice melts, its entropy rises by 0.23 meV/K per molecule: compare $T \Delta S$ with your numbers.)
+#
+# Name one thing about this simulation that would be different in a real glass of water.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text5-water", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # Both potentials reproduce the change of energy of their own DFT, so the model did what it was taught: the functional is to blame. With PBE-D3 the
@@ -1223,7 +1226,7 @@ Markdown(
 #   square of the step.
 # - At constant energy the total energy shows the quality of the run; the temperature must fluctuate.
 # - With a thermostat the mean temperature is given, and the energy fluctuates.
-# - Order, exchange and diffusion tell a liquid from a solid; temperature and energy drift do not.
+# - Order, exchange and diffusion distinguish a liquid from a solid; temperature and energy drift do not.
 # - A potential inherits the errors of its DFT. Comparing it with its own DFT shows which of the two is wrong.
 # - A fair comparison of costs includes the training data, the way to them, and the accuracy of the result.
 #

@@ -88,7 +88,7 @@ with_alt_text(
 #
 # </details>
 #
-# ## Theory in one paragraph
+# ## Theory
 #
 # If a frame is rotated by the rotation matrix $\mathbf R$, its polarizability (Å³) becomes
 # $\mathbf R \boldsymbol\alpha \mathbf R^{\mathsf T}$. A model that learned the nine numbers one by one would have to learn every
@@ -109,7 +109,9 @@ with_alt_text(
 # indices $\mu$, $\mu'$ number the components of a part, from $-\lambda$ to $\lambda$ (one for $\lambda = 0$, five for
 # $\lambda = 2$). The $\lambda$-SOAP *features* $\mathbf p^{(\lambda)}$ are lists of numbers that describe the neighborhood of an
 # atom; for $\lambda = 0$ they are the SOAP of lesson 02, and for $\lambda = 2$ they turn with the neighborhood as the
-# ellipsoid does. The weights come from ridge regression (least squares with a penalty on large weights),
+# ellipsoid does.
+#
+# The weights come from ridge regression (least squares with a penalty on large weights),
 # $\mathbf w = (\mathbf K + \rho \mathbf 1)^{-1} \mathbf y$, where $\mathbf K$ holds the kernel between all training frames,
 # $\mathbf y$ their polarizabilities, and the **regularization** $\rho$ plays the role that $\sigma^2$ had for the potential.
 # The method is called SA-GPR, symmetry-adapted Gaussian process regression
@@ -739,7 +741,7 @@ float(_wide and _spots) + float(_rises) + float(_plateau)
 # best_model = …
 # final_percent = …
 ### BEGIN SOLUTION
-# One knob after the other; then the best value of each knob that helps, together.
+# One setting after the other; then the best value of each setting that helps, together.
 candidates = [{}, {"centers": ("H",)}, {"centers": ("H", "O")}, {"scaling_exponent": 0.0}]
 candidates += [{"cutoff_A": 3.5}, {"cutoff_A": 6.0}, {"zeta": {0: 1, 2: 2}}]
 
@@ -834,7 +836,7 @@ float(_trials) + float(_chosen) + float(_chosen and _saved) + float(_final)
 
 # %% [markdown]
 # **Question** (1 point, marked by hand). Your final error on the test frames and the lowest left-out error differ. By how
-# much, and what does that say about the differences between the settings that you tried?
+# much, and what follows from that for the differences between the settings that you tried?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "text3-4", "locked": false, "points": 1, "schema_version": 3, "solution": true, "task": false}
 # They differ by some tenths of a percent to one percent, because each is an average over few trajectories. Settings whose

@@ -94,7 +94,7 @@ with_alt_text(
 #
 # </details>
 #
-# ## Theory in one paragraph
+# ## Theory
 #
 # While the atoms move, the polarizability $\boldsymbol\alpha$ (Å³) of the box changes with them. Its fluctuations, taken apart into
 # frequencies, are the spectrum. With $\boldsymbol\alpha = a \mathbf 1 + \boldsymbol\beta$, where $a$ is a
@@ -106,10 +106,13 @@ with_alt_text(
 # \rangle \, e^{-i \omega t} \, dt$$
 #
 # where $\langle \dots \rangle$ is a mean over all times that can serve as time 0 (exercise 3 (6) explains this *autocorrelation*),
-# and the integral is a Fourier transform. With polarized light one measures
+# and the integral is a Fourier transform.
+#
+# With polarized light one measures
 # $I_{VV} = I_{\text{iso}} + \tfrac{2}{15} I_{\text{aniso}}$ (scattered light polarized in the same direction as the laser) and
-# $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (perpendicular to it). Both are multiplied by two factors.
-# The first is $(\nu_{\text{laser}} - \nu)^4$: a dipole radiates with the fourth power of its frequency, and that of the
+# $I_{VH} = \tfrac{1}{10} I_{\text{aniso}}$ (perpendicular to it).
+#
+# Both are multiplied by two factors. The first is $(\nu_{\text{laser}} - \nu)^4$: a dipole radiates with the fourth power of its frequency, and that of the
 # scattered light is $\nu_{\text{laser}} - \nu$. (The sky is blue for the same reason.) Here the wavelength of the
 # laser enters, 532 nm unless you say otherwise. The second is $x / (1 - e^{-x})$ with $x = h c \nu / k_B T$: our nuclei
 # move classically, and this factor corrects the intensities for it, exactly if vibrations are harmonic. $\nu$ is a wavenumber in

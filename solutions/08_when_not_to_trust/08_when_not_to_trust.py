@@ -107,7 +107,7 @@ with_alt_text(
 #
 # </details>
 #
-# ## Theory in one paragraph
+# ## Theory
 #
 # Where there is no data, a Gaussian process returns to its *prior mean*, the value that it would predict without any data. For
 # our potentials this is $e_0$ for each atom (lesson 02), the mean energy per atom of the training frames, wherever its neighbors

@@ -74,7 +74,7 @@ with_alt_text(
 #
 # </details>
 #
-# ## Theory in one paragraph
+# ## Theory
 #
 # One time step is a function $s$ of the state $z = (\mathbf r, \mathbf v)$, positions and velocities, and of the parameters
 # $p$. A simulation applies it $n$ times, and the loss $L$ (a length in nm below) compares the end with what it
@@ -84,11 +84,15 @@ with_alt_text(
 # \frac{\partial s}{\partial p}\bigg|_k, \qquad J_k = \frac{\partial z_k}{\partial z_{k-1}}$$
 #
 # ($J_k$ is the matrix of derivatives of the state after step $k$ with respect to the state before it; each term of the sum is the
-# change that $p$ makes in step $k$, carried to the end.) The library JAX knows the derivative of every operation in a step and
+# change that $p$ makes in step $k$, carried to the end.)
+#
+# The library JAX knows the derivative of every operation in a step and
 # multiplies them for you. This is *automatic differentiation* ([Baydin et al., 2018](https://doi.org/10.48550/arXiv.1502.05767)),
 # exact up to rounding. It can go along with the simulation and carry $dz/dp$ forward (**forward mode**: one sweep for each
 # parameter), or go back from the end and carry $dL/dz$ (**reverse mode**: one sweep for all parameters, but the states on the way
-# have to be stored). Whether the product of the matrices $J_k$ grows or shrinks decides whether the derivative is of any use. Force fields of proteins have been
+# have to be stored).
+#
+# Whether the product of the matrices $J_k$ grows or shrinks decides whether the derivative is of any use. Force fields of proteins have been
 # learned in this way ([Greener & Jones, 2021](https://doi.org/10.1371/journal.pone.0256990)).
 
 # %% [markdown]
@@ -115,7 +119,7 @@ with_alt_text(
 #
 # A loop that JAX compiles at once, however long it is, is `jax.lax.fori_loop(0, n_steps, step, start)` with
 # `step(i, state)`, or `jax.lax.scan(step, start, length=n_steps)` with `step(state, _)`, which returns
-# `(state, None)`. An ordinary Python loop works, too, and takes longer to prepare.
+# `(state, None)`. An ordinary Python loop works as well, and takes longer to compile.
 #
 # </details>
 #
