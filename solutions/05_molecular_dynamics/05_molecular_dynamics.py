@@ -135,7 +135,7 @@ with_alt_text(
 # $\mathbf F / m$ is in eV/(Å u), of which one is $9.65 \cdot 10^{-3}$ Å/fs²; primes mark what belongs to the end of the
 # step.)
 #
-# The number of atoms N, the volume V and the total energy E (kinetic and potential) stay the same: such a run is
+# The number of atoms (N), the volume (V) and the total energy, kinetic and potential (E), stay the same: such a run is
 # called **NVE**. The temperature is measured, not set: with $n$ degrees of freedom (three for each atom, less three if
 # the center of mass is at rest) the mean kinetic energy is $\tfrac{n}{2} k_B T$. To set the temperature one couples the
 # atoms to a heat bath, with a *thermostat*. The *Langevin* thermostat adds friction and random kicks,

@@ -383,8 +383,9 @@ Markdown(
 # Your ten picoseconds give a spectrum with a wide error band. **Stored results:** several longer runs of liquid water at
 # 300 K and of ice at 200 K, made in the same way with the stored models (`python tools/store_results.py
 # liquid ice`). Lesson 05 showed how easily a small box freezes unnoticed, so the next cell first says what each of these
-# runs is. (The potential was trained on the liquid and has never seen ice. Runs of ice in which the monitor found a broken O–H
-# bond were left out; lesson 08 is about such things.)
+# runs is. (The diffusion coefficient in its table is that of the small box, without the correction of lesson 05, which would add
+# about 0.1 Å²/ps. The potential was trained on the liquid and has never seen ice. Runs of ice in which the monitor found a broken
+# O–H bond were left out; lesson 08 is about such failures.)
 
 # %%
 phases = pd.concat([pd.read_csv(STORED / f"phases_{name}.csv") for name in ("liquid", "ice")])
