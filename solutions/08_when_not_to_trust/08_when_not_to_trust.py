@@ -153,7 +153,7 @@ print(evaluate(potential, VALIDATION))
 #
 # - `closest_training_A` (float): the shortest O–O distance in all frames of `TRAIN`, Å;
 # - `edge_A` (float): where the energy turns over: the O–O distance, Å, of the highest point before the
-#   energy falls although the molecules come closer. `find_pes_hole(scan)` finds it (`help` explains what it returns);
+#   energy falls although the molecules come closer. `find_pes_hole(scan)` finds it, as the attribute `edge_A` of what it returns;
 # - `barrier_kT` (float, no unit): the height of the energy at this point above its lowest value at larger
 #   distances, divided by $k_B T$ at 600 K (`units.kB` is in eV/K).
 #
@@ -267,12 +267,12 @@ for ax, orientation in zip(panels, ("hydrogen_bond", "lone_pairs"), strict=True)
     }
     plot_close_contact(tables, ax=ax)
     ax.set(title=orientation.replace("_", " "), ylim=(-1.5, 5), ylabel="energy, eV (0 at 4 Å)")
-at_2_A = {name: float(t["energy_eV"][t["distance_A"] == 2.0].iloc[0]) for name, t in tables.items()}
+at_closest = {name: float(t["energy_eV"][t["distance_A"].idxmin()]) for name, t in tables.items()}
 with_alt_text(
     figure,
     "Energy of two isolated molecules against their O–O distance, in two orientations. DFT rises steeply below "
-    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 2 Å: "
-    + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_2_A.items())
+    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 1.6 Å: "
+    + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_closest.items())
     + ".",
 )
 
@@ -297,9 +297,9 @@ Markdown(
     f"**Discussion.** The training frames end at {closest_training_A:.2f} Å, and the energy turns over at "
     f"{edge_A:.2f} Å, after a rise of {barrier_kT:.0f} $k_B T$ at 600 K, which the molecules of hot water reach sooner or later. "
     "And this is one path, with rigid molecules that face each other in one way; a simulation finds the lowest one. DFT has a "
-    "wall: at 2 Å, two isolated molecules that face each other with their lone pairs cost "
-    f"{at_2_A['DFT']:.1f} eV, of which the potential with 20 frames predicts {at_2_A['20 training frames']:.1f} eV and that of "
-    f"lesson 02 {at_2_A['lesson 02']:.1f} eV. More frames of the same kind move the edge, but do not remove it, because no liquid "
+    "wall: at 1.6 Å, two isolated molecules that face each other with their lone pairs cost "
+    f"{at_closest['DFT']:.1f} eV, of which the potential with 20 frames predicts {at_closest['20 training frames']:.1f} eV and that of "
+    f"lesson 02 {at_closest['lesson 02']:.1f} eV. More frames of the same kind move the edge, but do not remove it, because no liquid "
     "near equilibrium contains such pairs. "
     "The remedies are data from there, or a repulsive core in "
     "front of the hole (the last exercise)."
