@@ -76,7 +76,7 @@ class Phase:
         order, exchanging = self.tetrahedral_order, self.first_minimum_OO > LEAST_MINIMUM
         if order > ICE_ORDER and not exchanging:
             return "frozen"
-        # A small box of liquid wanders slowly within the order of liquids: it freezes if it leaves it.
+        # A small box of liquid wanders within the order of liquids; it freezes when it leaves it.
         noise = 3 * self.error_of_change
         rises = self.change_of_order > FREEZING_CHANGE and not self.change_of_order < noise
         leaves = rises and order + self.change_of_order / 2 > LIQUID_ORDER[1]
