@@ -14,7 +14,8 @@ per component. CPU seconds: of the four commands, on one core.
 With --choice: errors of the estimator's settings on training frames alone, their trajectories left
 out one by one. With --bulk: the boxes of 32 water molecules that the example water_bulk of TENSOAP
 (github.com/dilkins/TENSOAP) holds as coords_1000.xyz; 500 random boxes train, the other 500 are the
-test; what leaving out says of the training boxes is printed beside it. Nothing here is a test.
+test; what leaving out says of the training boxes is printed beside it. Further seeds split anew,
+for the default and the two settings that came of it. Nothing here is a test.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def bulk(path: str, n_seeds: int) -> Iterator[dict]:
     for seed in range(n_seeds):
         order = np.random.default_rng(seed).permutation(len(frames))
         training, test = order[:500], order[500:]
-        for settings in BULK:
+        for settings in BULK if seed == 0 else BULK[:3]:
             model, row = fit(
                 {**settings, "threshold": 2.0}, [frames[i] for i in training], tensors[training]
             )
