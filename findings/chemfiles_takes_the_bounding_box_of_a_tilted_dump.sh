@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # In a dump of a tilted box LAMMPS writes the bounds of the rectangle around the box (xlo_bound, …),
 # from which the tilts must be subtracted to have the box. chemfiles takes the bounds for the box: a
-# hexagonal cell, such as ice or graphene, comes out half as long again, with the wrong angle and
-# volume. Density, g(r), and every periodic distance are wrong, without a word.
-# MDAnalysis had this fault until 2.2 (its issue 3383).
+# hexagonal cell, such as that of ice or graphene, comes out half as long again. Its volume, the
+# density, g(r), and what is periodic are wrong, without a word. MDAnalysis had this fault until
+# 2.2 (its issue 3383).
+# (In a tilted box that is right, Frame.distance still does not find the nearest image: it wraps into
+# the parallelepiped, as freud's Box does, see freud_distances_are_not_minimum_image.sh.)
 #
 # Measured with: chemfiles 0.10.4, MDAnalysis 2.10.0, mdtraj 1.11.1.post2, ase 3.29.0.
 # Source: chemfiles, src/formats/LAMMPSTrajectory.cpp (read_cell); docs.lammps.org/Howto_triclinic.
@@ -49,9 +51,8 @@ for _ in sheet:
     topology.add_atom("C", mdtraj.element.carbon, residue)
 with chemfiles.Trajectory("sheet.lammpstrj") as trajectory:
     frame = trajectory.read()
-    by_chemfiles = [*frame.cell.lengths, *frame.cell.angles]
-    neighbors = min(frame.distance(0, i) for i in range(1, len(sheet)))
-    far = max(frame.distance(0, i) for i in range(1, len(sheet)))
+    by_chemfiles = np.array([*frame.cell.lengths, *frame.cell.angles])
+    volume = frame.cell.volume
 cells = {
     "ASE": read("sheet.lammpstrj", format="lammps-dump-text").cell.cellpar(),
     "MDAnalysis": MDAnalysis.Universe("sheet.lammpstrj", format="LAMMPSDUMP").dimensions,
@@ -59,18 +60,18 @@ cells = {
         10 * (loaded := mdtraj.load("sheet.lammpstrj", top=topology)).unitcell_lengths[0],
         loaded.unitcell_angles[0],
     ],
-    "chemfiles": np.array(by_chemfiles),
+    "chemfiles": by_chemfiles,
 }
-true_far = sheet.get_all_distances(mic=True)[0].max()
 print(f"expected: a, b, c, α, β, γ = {np.round(sheet.cell.cellpar(), 2)}")
 for name, cell in cells.items():
     print(f"seen:     {name:10}: {np.round(np.asarray(cell, float), 2)}")
-print(f"expected: no atom is farther than {true_far:.2f} Å from the first one")
-print(f"seen:     chemfiles: {far:.2f} Å (nearest {neighbors:.2f} Å)")
+print(f"expected: {sheet.get_volume():.1f} Å³ for {len(sheet)} atoms")
+print(f"seen:     {volume:.1f} Å³ by chemfiles")
 right = all(
     np.allclose(cells[name], sheet.cell.cellpar(), atol=0.01)
     for name in ("ASE", "MDAnalysis", "mdtraj")
 )
-same = right and np.isclose(cells["chemfiles"][0], a[0] - xy, atol=0.01) and far > true_far + 1
+same = right and np.isclose(cells["chemfiles"][0], a[0] - xy, atol=0.01)
+same = same and volume > 1.4 * sheet.get_volume()
 assert same, "CHANGED"
 PYTHON
