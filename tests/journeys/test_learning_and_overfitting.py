@@ -14,8 +14,8 @@ from helpers.gap import design_matrix, isolated_energies, sigma_family
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("learning")]  # both ask the same work
 SIZES = (50, 100, 200)
 HONEST, TINY = (0.001, 0.025), (1e-5, 0.025)
-# The classroom preset with fewer sparse points (half a minute for everything) and with forces that it
-# is not told to trust beyond what it can reach: so each doubling still teaches it something.
+# The classroom preset with fewer sparse points, half a minute for everything, and with forces that
+# it is not told to trust beyond what it can reach: so each doubling still teaches it something.
 CONFIG = GapConfig(n_sparse=300, rnd_seed=1)
 
 
