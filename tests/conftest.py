@@ -138,6 +138,20 @@ def smallest_config():
     return GapConfig(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
 
 
+@pytest.fixture(scope="module")
+def quickly_compiled():
+    """Let JAX compile with few optimizations, for tests that compile for longer than they compute.
+
+    A module asks for it with ``pytestmark = pytest.mark.usefixtures("quickly_compiled")``. What is
+    computed is the same; compiled with all optimizations it is what lessons and journeys run.
+    """
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 # Tables with known answers: what a sweep would return, made by a formula.
 
 

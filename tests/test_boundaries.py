@@ -1,6 +1,5 @@
 """Boundary conditions: one function decides, and every door obeys it or refuses."""
 
-import jax
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,6 +9,8 @@ from helpers import load_potential
 from helpers.boundaries import periodic_directions, require_bulk, with_boundaries
 from helpers.errors import DataError, PredictionError
 from helpers.frames import read_frames
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 WATERS = [
     [0, 0, 0],
@@ -54,10 +55,9 @@ def test_both_engines_obey(smallest_fit, name):
     quippy = load_potential(smallest_fit.model_path, engine="quippy")
     ours = load_potential(smallest_fit.model_path, engine="jax")
     energy, forces = quippy.get_potential_energy(atoms), quippy.get_forces(atoms)
-    with jax.disable_jit():
-        assert ours.get_potential_energy(atoms) == pytest.approx(energy, abs=6e-8)
-        assert np.abs(ours.get_forces(atoms) - forces).max() < 1e-6
-        ((of_many, _),) = ours.predict_frames([atoms])
+    assert ours.get_potential_energy(atoms) == pytest.approx(energy, abs=6e-8)
+    assert np.abs(ours.get_forces(atoms) - forces).max() < 1e-6
+    ((of_many, _),) = ours.predict_frames([atoms])
     assert of_many == pytest.approx(energy, abs=6e-8)
     obeying = with_boundaries(atoms)
     assert obeying.pbc.tolist() == [bool(p) for p in periodic]

@@ -54,6 +54,7 @@ from geometry import CELL_A, broken_rule  # noqa: E402
 sys.path.remove(str(GENERATE))
 
 CP2K = shutil.which("cp2k.psmp") or shutil.which("cp2k")
+LONG = pytest.mark.long
 
 
 def run_process(name, *arguments, **environment):
@@ -426,8 +427,8 @@ def test_a_short_run_is_refused_unless_its_phase_is_right(frame_file, tmp_path, 
 @pytest.mark.slow
 def test_a_box_of_64_molecules_is_tried_in_a_few_steps(tmp_path, run_here):
     output = tmp_path / "start_64.xyz"
-    arguments = ["--model", STORED_MODEL, "--melting-ps", 0.05, "--equilibration-ps", 0.05]
-    arguments += ["--verification-ps", 0.05, "--output", output]
+    arguments = ["--model", STORED_MODEL, "--melting-ps", 0.01, "--equilibration-ps", 0.01]
+    arguments += ["--verification-ps", 0.01, "--output", output]
     refused = run_here(start_64, *arguments)
     assert refused.returncode == 1 and "The box is not known to be a liquid" in refused.stderr
     assert not output.exists()
@@ -919,33 +920,37 @@ def test_dispersion_is_on_and_follows_the_rules_of_cp2k_and_dftd3(stored_checks)
 # --- all scripts, and CP2K itself --------------------------------------------------------------
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "assemble.py",
-        "check_labels.py",
-        "describe.py",
-        "first_edition.py",
-        "gas_phase.py",
-        "label.py",
-        "label_store.py",
-        "look_at_sampling.py",
-        "phase_frames.py",
-        "sample.py",
-        "start.py",
-        "start_64.py",
-    ],
+SCRIPTS = (
+    assemble,
+    check_labels,
+    describe,
+    first_edition,
+    gas_phase,
+    label,
+    label_store,
+    look_at_sampling,
+    phase_frames,
+    sample,
+    start,
+    start_64,
 )
-def test_help_has_an_example(name):
-    done = run_process(name, "--help")
-    assert done.returncode == 0
-    assert f"python data/water/generate/{name}" in done.stdout and "Example" in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
+def test_help_has_an_example(script):
+    told = script.make_parser().format_help()
+    assert f"python data/water/generate/{script.__name__}.py" in told and "Example" in told
+
+
+def test_a_script_started_in_a_terminal_explains_itself():
+    done = run_process("start.py", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "python data/water/generate/start.py" in done.stdout and "Example" in done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CP2K is None, reason="needs CP2K 2023.1 (apt-get install cp2k)")
-@pytest.mark.parametrize("number", [0, 7, 44])
+@pytest.mark.parametrize("number", [pytest.param(0, marks=LONG), pytest.param(7, marks=LONG), 44])
 def test_stored_labels_come_out_of_cp2k_again(number, tmp_path):
     frames = read_frames_of("train_gap1")
     stored = label_store.read_labels(LABELS / "train_gap1.jsonl", frames)[number]

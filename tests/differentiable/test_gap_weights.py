@@ -14,6 +14,8 @@ from helpers.jax_setup import double_precision
 from helpers.md.integrators import make_integrator
 from helpers.md.simulation import initialize, simulate
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 @pytest.mark.slow  # compiles a GAP's dynamics with its gradient: 15 s
 def test_the_gradient_through_dynamics_is_that_of_central_differences(smallest_fit, frames10):

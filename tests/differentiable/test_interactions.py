@@ -35,6 +35,8 @@ from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
 from helpers.md.pairs import TRUNCATIONS, PairSearch
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 REFERENCE = json.loads(Path(__file__).with_name("openmm_reference.json").read_text())
 POSITIONS = 10 * np.array(REFERENCE["positions"])
 N_ATOMS = len(POSITIONS)

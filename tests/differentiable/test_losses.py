@@ -16,6 +16,8 @@ from helpers.differentiable.pair_interactions import MixedLennardJones
 from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 CELL = np.diag([9.0, 10.0, 11.0])
 RNG = np.random.default_rng(0)
 ATOMS = RNG.uniform(0, 9, (12, 3))

@@ -22,6 +22,8 @@ from helpers.md.integrators import (
 from helpers.md.lennard_jones import ARGON, LennardJones
 from helpers.md.simulation import from_energy, initialize, simulate
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 STEP_FS, FRICTION_FS = 8.6, 2150.0  # 0.004 and 1 in reduced units of argon
 
 

@@ -4,6 +4,7 @@ Each test writes a config file, lets gap_fit itself train with it, and compares:
 with quippy on the model, and the terms of the model with those that the kit reads from the file.
 """
 
+import itertools
 import warnings
 from dataclasses import replace
 
@@ -82,12 +83,11 @@ def without(options, *keys):
     return {key: value for key, value in options.items() if key not in keys}
 
 
-ABSENT = {
-    **{f"top {k}": (without(TOP, k), SOAP, PAIR) for k in TOP if k not in MANDATORY},
-    **{f"soap {k}": (TOP, without(SOAP, k), PAIR) for k in SOAP if k not in MANDATORY},
-    **{f"pair {k}": (TOP, SOAP, without(PAIR, k)) for k in PAIR if k not in MANDATORY},
-    "all": tuple(without(each, *set(each) - MANDATORY) for each in (TOP, SOAP, PAIR)),
-}
+# One key of each part at a time: what is assumed for one part says nothing about another.
+PARTS = (TOP, SOAP, PAIR)
+OPTIONAL = [[key for key in part if key not in MANDATORY] for part in PARTS]
+ABSENT = [tuple([key] for key in keys) for keys in itertools.zip_longest(*OPTIONAL, fillvalue="")]
+ABSENT.append(tuple(OPTIONAL))
 
 
 def check_meaning(text, folder, engines=("jax", "quippy"), like_written=True):
@@ -117,9 +117,10 @@ def meaning(term):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ABSENT)
-def test_an_absent_key_means_what_gap_fit_assumes(tmp_path, name):
-    check_meaning(written(*ABSENT[name]), tmp_path)
+@pytest.mark.parametrize("keys", ABSENT, ids=lambda keys: " ".join(sum(keys, [])))
+def test_an_absent_key_means_what_gap_fit_assumes(tmp_path, keys):
+    parts = [without(part, *absent) for part, absent in zip(PARTS, keys, strict=True)]
+    check_meaning(written(*parts), tmp_path)
 
 
 @pytest.mark.parametrize("key", sorted(MANDATORY - {"e0", "atoms_filename"}))
@@ -185,7 +186,8 @@ def test_a_config_of_another_writer_is_read_as_gap_fit_reads_it(tmp_path, form):
 @pytest.mark.filterwarnings("ignore:.*more than the .* to choose from")
 def test_the_handouts_config(tmp_path):
     """A model without cutoff_transition_width, at the handout's size."""
-    config = check_meaning(HANDOUT, tmp_path)
+    with jax.disable_jit(False):  # so many shapes of arrays take longer one by one
+        config = check_meaning(HANDOUT, tmp_path)
     assert config.cutoff_transition_width == 0.5 and config.sparse_method == "random"
     assert config.energy_parameter_name == "energy" and config.do_copy_atoms_file
 
@@ -321,15 +323,25 @@ def config_texts(draw):
     return draw(st.sampled_from(["\n", " ", "\n\n"])).join(draw(st.permutations(parts))) + "\n"
 
 
+EXAMPLES = {
+    "deadline": None,
+    "derandomize": True,
+    "database": None,
+    "suppress_health_check": list(HealthCheck),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*as in gap_fit")
-@settings(
-    max_examples=50,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=12, **EXAMPLES)
 @given(text=config_texts())
 def test_whatever_gap_fit_accepts_the_kit_reads_and_evaluates(tmp_path_factory, text):
+    check_meaning(text, tmp_path_factory.mktemp("config"))
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:.*as in gap_fit")
+@settings(max_examples=100, **EXAMPLES)
+@given(text=config_texts())
+def test_many_more_that_gap_fit_accepts(tmp_path_factory, text):
     check_meaning(text, tmp_path_factory.mktemp("config"))

@@ -60,18 +60,18 @@ def test_both_scripts_and_a_stage_left_out(tmp_path):
 # The structure of the handout's two scripts: frames in the folder above, the original's defaults
 # for what is not said, and -sf without the flags that the selection was made with.
 POLARIZABILITY = """#! /bin/bash
-data=../gap_input_200.xyz
+data=../gap_input_{n_frames}.xyz
 sagpr_get_PS -f $data -lm 0 -p -nc 200 -rc 4.0 -sg 0.3 -o PS0
 sagpr_get_PS -f $data -lm 2 -p -nc 200 -rc 4.0 -sg 0.3 -o PS2
 sagpr_get_kernel -ps PS0.npy -z 2 -s PS0_natoms.npy -o kernel0
 sagpr_get_kernel -ps PS2.npy -ps0 PS0.npy -z 2 -s PS2_natoms.npy -o kernel2
 sagpr_train -r 2 -p Polarizability -t 1.0 -f $data -k kernel0.npy kernel2.npy \\
-    -reg 1e-8 1e-5 -rdm 150 -ftr 1.0 -pr
+    -reg 1e-8 1e-5 -rdm {n_train} -ftr 1.0 -pr
 """
 PREDICTION = """#! /bin/bash
-data=../gap_input_200.xyz
+data=../gap_input_{n_frames}.xyz
 sagpr_train -r 2 -p Polarizability -t 1.0 -f $data -k kernel0.npy kernel2.npy \\
-    -reg 1e-8 1e-5 -sel 0 200
+    -reg 1e-8 1e-5 -sel 0 {n_frames}
 sagpr_get_PS -f ../trajectory.xyz -lm 0 -p -sf PS0 -o PS0_pr
 sagpr_get_PS -f ../trajectory.xyz -lm 2 -p -sf PS2 -o PS2_pr
 sagpr_get_kernel -ps PS0_pr.npy PS0.npy -z 2 \\
@@ -82,8 +82,15 @@ sagpr_prediction -r 2 -k kernel0_pr.npy kernel2_pr.npy -o trajectory
 """
 
 
-def test_the_scripts_of_the_handout(tmp_path):
-    """Unchanged, with 200 frames (20 CPU s): errors no larger than the original's, 33 and 20 %."""
+@pytest.mark.parametrize(
+    ("n_frames", "percent"),
+    [(60, (100, 35)), pytest.param(200, (40, 20), marks=pytest.mark.long)],
+)
+def test_the_scripts_of_the_handout(tmp_path, n_frames, percent):
+    """Unchanged; with its 200 frames errors are no larger than the original's, 33 and 20 %.
+
+    From 60 frames λ = 0 is hardly learned, λ = 2 is.
+    """
     from ase.io import write
 
     from helpers import load_frames
@@ -91,15 +98,17 @@ def test_the_scripts_of_the_handout(tmp_path):
 
     folder = tmp_path / "polarizability"
     folder.mkdir()
-    frames = load_frames("water", "train", 200)
-    write(tmp_path / "gap_input_200.xyz", frames, format="extxyz")
+    frames = load_frames("water", "train", 200)[:n_frames]
+    write(tmp_path / f"gap_input_{n_frames}.xyz", frames, format="extxyz")
     write(tmp_path / "trajectory.xyz", frames[:3], format="extxyz", write_info=False)
+    numbers = {"n_frames": n_frames, "n_train": 3 * n_frames // 4}
     for name, text in (("polarizability.sh", POLARIZABILITY), ("prediction.sh", PREDICTION)):
-        (folder / name).write_text(text)
+        (folder / name).write_text(text.format(**numbers))
         done = bash(folder, "-e", name)
         assert done.returncode == 0, done.stderr
         if name == "polarizability.sh":
-            percent = re.findall(r"^ +λ=[02] .* ([\d.]+)$", done.stdout, re.MULTILINE)
-            assert len(percent) == 4 and float(percent[2]) < 40 and float(percent[3]) < 20
+            found = re.findall(r"^ +λ=[02] .* ([\d.]+)$", done.stdout, re.MULTILINE)
+            assert len(found) == 4
+            assert float(found[2]) < percent[0] and float(found[3]) < percent[1]
     predicted = np.loadtxt(folder / "trajectory_cartesian.out").reshape(-1, 3, 3)
     np.testing.assert_allclose(predicted, read_tensors(frames[:3]), atol=0.2)

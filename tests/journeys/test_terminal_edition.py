@@ -51,14 +51,15 @@ def test_before_training_they_say_what_is_missing(folder, script):
 
 @pytest.mark.slow
 def test_train_and_compare(folder):
-    """With a quarter of the sparse points, as a student may write it who is short of time."""
+    """With few frames and sparse points, as a student may write it who is short of time."""
     config = folder / "gap_config.cfg"
-    config.write_text(config.read_text().replace("n_sparse=800 ", "n_sparse=200 "))
+    few = config.read_text().replace("n_sparse=800 ", "n_sparse=100 ")
+    config.write_text(few.replace("gap_input_100.xyz", "gap_input_50.xyz"))
     done = type_in(folder, "gap_fit", "config_file=gap_config.cfg")
-    assert done.returncode == 0 and (folder / "gap.xml").stat().st_size > 1e6
+    assert done.returncode == 0 and (folder / "gap.xml").stat().st_size > 1e5
     errors = {}
     for script, csv, n_frames in zip(
-        SCRIPTS, ("train_errors.csv", "validation_errors.csv"), (100, 60), strict=True
+        SCRIPTS, ("train_errors.csv", "validation_errors.csv"), (50, 60), strict=True
     ):
         done = type_in(folder, sys.executable, script)
         assert done.returncode == 0, done.stderr
@@ -68,7 +69,7 @@ def test_train_and_compare(folder):
         table = pd.read_csv(folder / csv).query("quantity == 'force'")
         rmse = 1000 * ((table["predicted"] - table["true"]) ** 2).mean() ** 0.5
         assert rmse == pytest.approx(errors[script], abs=0.06)
-    assert errors[SCRIPTS[0]] < errors[SCRIPTS[1]] <= 78
+    assert errors[SCRIPTS[0]] < errors[SCRIPTS[1]] <= 120
 
     done = type_in(folder, sys.executable, "molecular_dynamics.py")
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,8 @@ from helpers.md.runs import run_nve, run_nvt, run_replicas
 from helpers.md.settings import THERMOSTATS
 from helpers.md.trajectory import A_PER_FS
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 # The tiny model is good enough for mechanics, not for water: only numbers and heat stop it.
 LOOSE = Monitor(0.1, 9, 0.1, 2000, 1e6)
 QUIET = {"progress": False, "monitor": LOOSE}
@@ -72,17 +74,9 @@ def test_old_lists_are_never_used(potential, water, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("thermostat", ["langevin", pytest.param("bussi", marks=pytest.mark.slow)])
-def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
-    thermostat, potential, water
-):
-    options = {
-        "steps": 40,
-        "temperature_K": 300,
-        "thermostat": thermostat,
-        "relaxation_fs": 20,
-        **QUIET,
-    }
+def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(potential, water):
+    options = {"steps": 40, "temperature_K": 300, "thermostat": "langevin", "relaxation_fs": 20}
+    options |= QUIET
     one, same = (run_nvt(potential, water, seed=7, **options) for _ in range(2))
     np.testing.assert_array_equal(one.positions_A, same.positions_A)
     np.testing.assert_array_equal(one.velocities_A_per_fs, same.velocities_A_per_fs)
@@ -93,15 +87,14 @@ def test_the_same_seed_is_the_same_run_and_a_replica_is_the_single_run(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("thermostat", ["langevin", "bussi"])
-def test_a_thermostat_heats_to_its_temperature(thermostat, potential, water):
+def test_a_thermostat_heats_to_its_temperature(potential, water):
     batch = run_replicas(
         potential,
         water,
         seeds=[1, 2],
         steps=150,
         temperature_K=300,
-        thermostat=thermostat,
+        thermostat="bussi",
         relaxation_fs=5,
         record_every=1,
         **QUIET,

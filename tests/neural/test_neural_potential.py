@@ -22,6 +22,8 @@ from helpers.neural import (
     save_neural,
 )
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 STEP_A = 1e-4
 TURN = Rotation.random(random_state=4).as_matrix()
 

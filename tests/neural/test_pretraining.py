@@ -21,6 +21,8 @@ from helpers.neural import (
     read_pretrain_config,
 )
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 @pytest.fixture(scope="session")
 def labeled_frames():

@@ -14,8 +14,19 @@ from helpers.pipeline.stages import Outcome
 STAGES = ["potential", "learning-curve", "sigmas", "nve", "nvt", "polarizability", "raman"]
 
 
+@pytest.fixture
+def few_polarizabilities(monkeypatch):
+    """A third of the frames for polarizabilities, which take most of the time."""
+    from helpers.sagpr import command
+
+    data = [part[:60] for part in command.labeled_frames()]
+    monkeypatch.setattr(command, "labeled_frames", lambda: data)
+    monkeypatch.setattr(command, "SIZES", (10, 30))
+    monkeypatch.setattr(command, "N_TEST", 15)
+
+
 @pytest.mark.slow
-def test_the_whole_handout(mlmd, tmp_path):
+def test_the_whole_handout(mlmd, tmp_path, few_polarizabilities):
     folder = tmp_path / "results"
     arguments = ["run", "--quick", "--no-progress", "--output", folder]
     done = mlmd(*arguments)

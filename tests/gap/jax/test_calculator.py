@@ -77,29 +77,27 @@ def test_energies_forces_and_stress_are_quippys(shape, model_of_shape):
     ],
     ids=["4/3 zeta 2 with pairs", "6/4 zeta 4 without", "8/6 zeta 2 with pairs", "4/3 zeta 4"],
 )
-def test_all_validation_frames_with_every_training_set(n_frames, settings, tmp_path):
+def test_validation_frames_with_every_training_set(n_frames, settings, tmp_path):
     from helpers import GapConfig, fit_gap
 
     config = GapConfig(n_sparse=30, cutoff_transition_width=0.5, **settings)
     frames = load_frames("water", "train", n_frames)
     path = fit_gap(config, frames, output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
-    for number, atoms in enumerate(load_frames("water", "validate")):
-        tenth = number % 10 == 0
-        assert_same(atoms, ours, theirs, stress=tenth)  # of which quippy takes as long again
-        if tenth:
-            cluster = atoms[:24]
-            cluster.pbc = False
-            assert_same(cluster, ours, theirs, stress=False)
+    frames = load_frames("water", "validate")
+    for atoms in frames[::6]:
+        assert_same(atoms, ours, theirs)
+    cluster = frames[0][:24]
+    cluster.pbc = False
+    assert_same(cluster, ours, theirs, stress=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zeta", [2, 4])
-def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
+def test_large_cells_are_taken_in_parts(tmp_path, frames10):
     from helpers import GapConfig, fit_gap
     from helpers.gap.jax import energy
 
-    config = GapConfig(n_sparse=200, n_max=3, l_max=2, zeta=zeta, cutoff=2.6)
+    config = GapConfig(n_sparse=200, n_max=3, l_max=2, zeta=4, cutoff=2.6)
     path = fit_gap(config, frames10[:3], output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
     large = frames10[0].repeat((2, 2, 1))
@@ -110,7 +108,7 @@ def test_large_cells_are_taken_in_parts(zeta, tmp_path, frames10):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[2]])  # with pairs and without
 def test_every_kind_of_cell_is_quippys(shape, model_of_shape):
     path = model_of_shape(shape)
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))

@@ -159,7 +159,7 @@ def test_from_the_same_sparse_points_comes_the_same_model(case, fitted):
     expected, found = (
         JaxCalculator(model) for model in (theirs, training.with_weights(theirs, weights))
     )
-    for atoms in frames:
+    for atoms in (*frames[:2], frames[-1]):  # of each size and kind
         difference = expected.get_potential_energy(atoms) - found.get_potential_energy(atoms)
         assert abs(difference) < 1e-8 * len(atoms)
         assert np.abs(expected.get_forces(atoms) - found.get_forces(atoms)).max() < 1e-6
