@@ -4,7 +4,8 @@
 # computes argon with epsilon 1 eV, a hundred times too deep, EMT(asap_cutof=True) leaves the cutoff as
 # it was, and MorsePotential(De=4.5) its depth. Calculators of other packages on the same base do so,
 # too: TBLite(charges=1) is neutral, TBLite(solvent="water") a gas, TBLite(Method="GFN1-xTB") is
-# GFN2-xTB. Compare: set(calculator.parameters) - set(calculator.default_parameters) must be empty.
+# GFN2-xTB. What is in set(calculator.parameters) - set(calculator.default_parameters) is misspelled,
+# where the calculator lists its defaults (EMT does not).
 #
 # Measured with: ase 3.29.0, tblite 0.8.0.
 # Source: ase/calculators/calculator.py (Calculator.__init__, set). Issue: none known.
