@@ -1,0 +1,142 @@
+"""Boxes of bodies, all-bead dynamics of bonded bodies, and errors on held-out runs."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from helpers.coarse_grained.bead_potential import BeadSum
+from helpers.coarse_grained.bodies import RigidTrajectory
+from helpers.coarse_grained.bonded_beads import BondedBeads, run_bonded
+from helpers.coarse_grained.dataset import load_dataset, make_dataset
+from helpers.coarse_grained.held_out import compare_with_beads, scan_arrangements, window_errors
+from helpers.coarse_grained.hexagons import FRESH, stored_pairs
+from helpers.coarse_grained.many_bodies import Box, diffusion, fill_box, run_box, structure, turning
+from helpers.coarse_grained.pair_sum import Spring, pair_force_field
+from helpers.coarse_grained.quaternions import angle_between
+from helpers.coarse_grained.rigid_dynamics import run_bodies, thermal_momenta
+from helpers.errors import ConfigError, DataError
+
+
+def still(poses, times):
+    return RigidTrajectory(times, poses, np.zeros((*poses.shape[:2], 6)), np.zeros(len(times)))
+
+
+def test_a_box_is_filled_without_overlap(hexagons):
+    beads = BeadSum(hexagons)
+    box = fill_box(hexagons, 20, density=0.03, kT=2.5, reach=beads.cutoff, seed=1)
+    assert np.linalg.det(box.cell) == pytest.approx(20 / 0.03)
+    assert np.allclose(box.momenta[:, :3].sum(0), 0, atol=1e-12)
+    few = fill_box(hexagons, 2, density=0.03, kT=2.5, reach=beads.cutoff)
+    assert few.cell[0, 0] > 2 * beads.cutoff  # a box that holds nearest images
+    with pytest.raises(ConfigError, match="might overlap.*density of at most"):
+        fill_box(hexagons, 27, density=0.2, kT=1.0, reach=3.1)
+    with pytest.raises(ConfigError, match="n_bodies=1"):
+        fill_box(hexagons, 1, density=0.01, kT=1.0, reach=3.1)
+
+
+def test_structure_of_bodies_that_are_placed_at_random(hexagons):
+    """An ideal gas: g = 1 and no order; and parallel bodies: order 1 everywhere."""
+    rng = np.random.default_rng(0)
+    q = rng.normal(size=(60, 50, 4))
+    q /= np.linalg.norm(q, axis=-1, keepdims=True)
+    poses = np.concatenate([rng.uniform(0, 10, (60, 50, 3)), q], -1)
+    box = Box(hexagons, poses[0], np.zeros((50, 6)), 10 * np.eye(3), 1.0)
+    table = structure(still(poses, np.arange(60.0)), box, bin_width=1.0)
+    assert len(table) == 5
+    assert np.allclose(table["g"][1:], 1, atol=0.05)
+    assert np.allclose(table["orientation"][1:], 0, atol=0.05)
+    poses[..., 3:] = [1.0, 0, 0, 0]
+    ordered = structure(still(poses, np.arange(60.0)), box, bin_width=1.0)
+    assert np.allclose(ordered["orientation"][1:], 1)
+
+
+def test_diffusion_of_a_random_walk(hexagons):
+    rng = np.random.default_rng(1)
+    steps = rng.normal(size=(400, 200, 3)) * np.sqrt(2 * 0.7 * 0.1)  # ⟨Δx²⟩ = 2 D Δt
+    poses = np.zeros((400, 200, 7))
+    poses[..., :3], poses[..., 3] = steps.cumsum(0), 1
+    run = still(poses, 0.1 * np.arange(400))
+    assert diffusion(run, longest_share=0.1) == pytest.approx(0.7, rel=0.05)
+    assert np.allclose(turning(run)["correlation"], 1)
+    with pytest.raises(DataError, match="too short"):
+        diffusion(still(poses[:10], np.arange(10.0)))
+
+
+@pytest.mark.slow  # compiles a box with neighbor lists
+def test_a_box_at_constant_energy(hexagons):
+    beads = BeadSum(hexagons)
+    box = fill_box(hexagons, 12, density=0.03, kT=2.5, reach=beads.cutoff)
+    run = run_box(beads, (), box, timestep=0.005, steps=600, record_every=20)
+    inertia = np.array([7, 7, 7, 3, 3, 6])
+    total = run.energies + (0.5 * run.momenta**2 / inertia).sum((1, 2))
+    assert run.energies.max() > 0.5  # bodies touched
+    assert np.abs(total - total[0]).max() < 2e-3 * total[0]
+
+
+@pytest.mark.slow  # compiles the dynamics of all beads
+def test_stiffly_bonded_beads_move_as_rigid_bodies(hexagons):
+    """Energy is kept, shapes stay, and for 0.3 τ with a contact the path is that of rigid ones."""
+    spring = Spring(21.99, 2.0)
+    poses = np.zeros((2, 7))
+    poses[:, 3], poses[1, 0] = 1.0, 3.3
+    noise = np.random.default_rng(1).normal(size=(2, 6))
+    momenta = np.asarray(thermal_momenta(hexagons, 2.5, jnp.asarray(noise)))
+    rigid = run_bodies(
+        pair_force_field(BeadSum(hexagons), spring),
+        hexagons,
+        poses,
+        momenta,
+        timestep=0.001,
+        steps=400,
+        record_every=40,
+    )
+    assert rigid.energies.min() < 0.9 * rigid.energies.max()
+    off = []
+    for stiffness in (1e4, 4e4):
+        field = BondedBeads(hexagons, stiffness, spring=spring)
+        run = run_bonded(field, poses, momenta, timestep=0.0005, steps=800, record_every=80)
+        total = run.total_energies
+        assert np.abs(total - total[0]).max() < 1e-3 * total[0]
+        reduced = run.rigid(hexagons)
+        assert np.abs(hexagons.place(reduced.poses) - run.positions).max() < 0.02
+        off.append(np.abs(reduced.poses[..., :3] - rigid.poses[..., :3]).max())
+        turned = angle_between(reduced.poses[..., 3:], rigid.poses[..., 3:])
+        assert np.asarray(turned).max() < 0.02
+    assert off[1] < 0.5 * off[0] < 0.01  # they come nearer as 1/stiffness
+    with pytest.raises(ConfigError, match="stiffness=0"):
+        BondedBeads(hexagons, 0)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    settings = FRESH.replace(n_runs=6, duration=3.0)
+    return load_dataset(
+        make_dataset(tmp_path_factory.mktemp("fresh") / "data", settings, progress=False)
+    )
+
+
+@pytest.mark.slow  # trajectories that the stored potentials have not seen
+def test_what_is_stored_knows_new_trajectories(fresh):
+    """Half the error of a potential without orientations, and 5 % of the range, were asked for."""
+    (pair, weights), (blind, other) = stored_pairs()
+    sighted, without = (
+        window_errors(*model, fresh, "train", length=16, most=40)
+        for model in ((pair, weights), (blind, other))
+    )
+    assert (sighted.iloc[0, 1:] < 1e-6).all() and sighted["time"].iloc[-1] == pytest.approx(0.3)
+    for column in ("separation", "orientation", "velocity", "omega"):
+        assert sighted[column].iloc[-1] < 0.5 * without[column].iloc[-1]
+    errors = compare_with_beads(pair, weights, fresh, "train", every=4)
+    assert errors.share_of_range < 0.05 and errors.force_ratio < 0.2 and errors.torque_ratio < 0.2
+    assert compare_with_beads(blind, other, fresh, "train", every=4).torque_ratio == 1
+    scans = scan_arrangements(pair, weights, fresh.body)
+    assert set(scans.groupby("arrangement").size()) > {1} and scans["beads"].max() < 20
+    inside = scans[scans["beads"].between(0.3, 3)]
+    assert np.abs(inside["beads"] - inside["learned"]).mean() < 0.3
+    with pytest.raises(DataError, match="length asks for windows of 9999"):
+        window_errors(pair, weights, fresh, length=9999)
+
+
+def test_beads_against_themselves(fresh):
+    errors = compare_with_beads(BeadSum(fresh.body), (), fresh, "validation", every=2)
+    assert errors.energy_rmse < 1e-12 and errors.force_ratio < 1e-12 and errors.n_contacts > 3
