@@ -167,7 +167,7 @@ def compare_boxes(
     pair, parameters
         The learned pair energy.
     n_bodies, steps, record_every, seed : int
-        A fifth of the steps before are left out, while order of the lattice is lost.
+        A fifth of the steps come before, with beads, so that the start is forgotten.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.transform import Rotation
 
 from helpers import checks
 from helpers.coarse_grained.bodies import Body, RigidTrajectory
@@ -23,6 +24,7 @@ from helpers.errors import ConfigError, DataError
 from helpers.jax_setup import double_precision
 
 SKIN = 0.6
+ATTEMPTS = 2000  # to find room for a body
 NORMAL = 2  # the axis of a body whose correlation is measured: that across a flat body
 
 
@@ -47,9 +49,16 @@ class Box:
 
 
 def fill_box(
-    body: Body, n_bodies: int, *, density: float, kT: float, reach: float, seed: int = 0
+    body: Body,
+    n_bodies: int,
+    *,
+    density: float,
+    kT: float,
+    reach: float,
+    contact: float | None = None,
+    seed: int = 0,
 ) -> Box:
-    """Return bodies on a cubic lattice, turned at random, with thermal momenta.
+    """Return bodies at random, one after the other where there is room, with thermal momenta.
 
     Parameters
     ----------
@@ -61,33 +70,46 @@ def fill_box(
     kT : float
     reach : float
         Cutoff of the pair energy.
+    contact : float, optional
+        Least distance between beads of two bodies; by default ``reach - 2 * body.radius``, the
+        reach of a bead.
     seed : int
 
     Raises
     ------
     ConfigError
-        If a number cannot be used, or bodies of this density might overlap on the lattice.
+        If a number cannot be used, or no room is found for a body.
     """
     checks.whole("n_bodies", n_bodies, 2)
     checks.number("density", density)
     checks.number("kT", kT)
+    checks.number("reach", reach)
+    contact = reach - 2 * body.radius if contact is None else contact
+    checks.number("contact", contact)
     checks.seed(seed)
     length = max((n_bodies / density) ** (1 / 3), 2.02 * (reach + SKIN))
-    n_side = int(np.ceil(n_bodies ** (1 / 3) - 1e-9))
-    if length / n_side < 2 * body.radius:
-        raise ConfigError(
-            f"{n_bodies} bodies of density {density:g} might overlap on the lattice of the start",
-            expected=f"a density of at most {n_bodies / (2 * body.radius * n_side) ** 3:.4g}",
-        )
     rng = np.random.default_rng(seed)
-    sites = np.stack(np.meshgrid(*[np.arange(n_side)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    centers = (rng.permutation(sites)[:n_bodies] + 0.5) * length / n_side
-    quaternions = rng.normal(size=(n_bodies, 4))
-    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
-    noise = rng.normal(size=(n_bodies, 6))
+    poses = np.zeros((0, 7))
+    beads = np.zeros((0, 3))
+    for _ in range(n_bodies):
+        for _ in range(ATTEMPTS):
+            quaternion = rng.normal(size=4)
+            quaternion /= np.linalg.norm(quaternion)
+            pose = np.concatenate([rng.uniform(0, length, 3), quaternion])
+            turned = Rotation.from_quat(quaternion[[1, 2, 3, 0]]).apply(body.positions)
+            away = beads[:, None] - (pose[:3] + turned)
+            away -= length * np.round(away / length)
+            if not ((away**2).sum(-1) < contact**2).any():
+                break
+        else:
+            raise ConfigError(
+                f"There is no room for body {len(poses) + 1} of {n_bodies}",
+                fix=f"lower the density ({density:g})",
+            )
+        poses = np.concatenate([poses, pose[None]])
+        beads = np.concatenate([beads, pose[:3] + turned])
     with double_precision():
-        momenta = np.asarray(thermal_momenta(body, kT, noise))
-    poses = np.concatenate([centers, quaternions], 1)
+        momenta = np.asarray(thermal_momenta(body, kT, rng.normal(size=(n_bodies, 6))))
     return Box(body, poses, momenta, length * np.eye(3), kT)
 
 
