@@ -129,7 +129,7 @@ def plot_beads(poses: np.ndarray, body: Body, ax: Axes | None = None, *, size: f
 
 
 def plot_outlines(poses: np.ndarray, body: Body, ax: Axes | None = None) -> Axes:
-    """Draw bodies as their outlines, seen along z, each with the axis across it (third axis).
+    """Draw bodies as their outlines, seen along z, each with its third axis, a line to a dot.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def plot_outlines(poses: np.ndarray, body: Body, ax: Axes | None = None) -> Axes
         except Exception:  # seen edge-on: a line, of which Qhull makes no area
             flat = flat[[flat.sum(1).argmin(), flat.sum(1).argmax()]]
         ax.add_patch(Polygon(flat, closed=True, facecolor=color, edgecolor=BLACK, alpha=0.7))
-        center, tip = poses[k, :2], axes[k, :2]
-        ax.annotate("", center + tip, center, arrowprops={"arrowstyle": "->", "color": BLACK})
+        shaft = np.stack([poses[k, :2], poses[k, :2] + axes[k, :2]])
+        ax.plot(*shaft.T, color=BLACK, marker="o", markevery=[1], ms=5)
     ax.set_aspect("equal")
     ax.autoscale_view()
     return ax
@@ -214,7 +214,7 @@ def plot_energies(errors: PairErrors, ax: Axes | None = None) -> Axes:
     with style():
         ax = ax or new_axes()
         top = errors.energy_range
-        ax.plot(errors.true, errors.learned, ".", color=BLUE, ms=3, alpha=0.5, rasterized=True)
+        ax.plot(errors.true, errors.learned, ".", color=BLUE, ms=5, alpha=0.5, rasterized=True)
         ax.plot([0, top], [0, top], color=BLACK, lw=1)
         ax.set(xlabel="sum over beads, ε", ylabel="learned, ε", title="Energy of a pair")
         ax.set(xlim=(-0.05 * top, 1.1 * top), ylim=(-0.2 * top, 1.2 * top))

@@ -67,12 +67,12 @@ with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
 plot_beads(tilted, body, left)
 plot_outlines(tilted, body, right)
-left.set_title("Fourteen beads")
-right.set_title("Two bodies, each with its axis")
+for ax, title in ((left, "Fourteen beads"), (right, "Two bodies, each with its axis")):
+    ax.set(title=title, xlim=(-3.2, 3.2), ylim=(-1.7, 1.9))
 with_alt_text(
     figure,
     "Left: two hexagons of seven round beads; the right one is tilted towards the eye and looks narrower. Right: the same as two "
-    "flat shapes; an arrow shows the axis across each: it points at the eye for the left one and sideways for the right one.",
+    "flat shapes; a line to a dot shows the axis across each: it points at the eye for the left one and sideways for the right one.",
 )
 
 # %% [markdown]
@@ -374,10 +374,7 @@ def observe(x, v):
 
 draws = np.random.default_rng(3)
 observed = np.array(
-    [
-        observe(x, v)
-        for x, v in zip(draws.uniform(-1.4, 1.4, 12), draws.normal(size=12), strict=True)
-    ]
+    [observe(x, v) for x, v in zip(np.linspace(-1.5, 1.5, 12), draws.normal(size=12), strict=True)]
 )
 # observed[k, 0]: positions of piece k at 13 times; observed[k, 1]: its velocities
 with style():
@@ -948,8 +945,8 @@ float(2.0 * _walk + _structures)
 Markdown(
     f"**Discussion.** The same body ends {parted[-1]:.1f} σ apart in the two runs, although both began alike and felt the same random pushes: a crowd is chaotic, and no model, however good, predicts where a body will be. What "
     f"should agree are averages: g(r) differs by at most {largest:.2f} here, about what two runs of the beads themselves differ by when they are this short, and the displacements grow alike. Close pairs are stacked "
-    "(order near 1), since only flat on each other can centers come nearer than 2 σ. The coarse model takes time steps twice as long as were used for its data; what it saves depends on the number of beads, "
-    "and with seven of them it is next to nothing (`benchmarks/coarse.py`)."
+    "(order near 1), since only flat on each other can centers come nearer than 2 σ. What a coarse model saves depends "
+    "on the number of beads and on the bonds that need no short steps any more; `benchmarks/coarse.py` measures both."
 )
 
 # %% [markdown]
