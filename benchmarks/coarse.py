@@ -7,7 +7,7 @@ gradient  value and gradient of a loss of 16 windows of 50 steps, by the kit's t
           PyTorch and torchdiffeq are installed, by dopri5 of the latter
 memory    of that gradient (one window) against the number of steps
 speed     steps of 2 to 200 bodies: sum over beads, learned potential, and all beads stiffly bonded
-long      100,000 steps: drift of bead dynamics at constant energy; ten pairs with a stored potential
+long      100,000 steps: drift of beads at constant energy; ten pairs with a stored potential
 
 Times are CPU seconds of one process after compilation, the least of several calls in turns: on a
 busy machine they say what the clock does not. Writes coarse.csv beside it.

@@ -17,6 +17,9 @@ from .dataset import Dataset as Dataset
 from .dataset import DatasetSettings as DatasetSettings
 from .dataset import load_dataset as load_dataset
 from .dataset import make_dataset as make_dataset
+from .force_matching import committee_spread as committee_spread
+from .force_matching import forces_of as forces_of
+from .force_matching import match_forces as match_forces
 from .held_out import PairErrors as PairErrors
 from .held_out import compare_with_beads as compare_with_beads
 from .held_out import scan_arrangements as scan_arrangements

@@ -9,8 +9,10 @@ from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import RigidTrajectory
 from helpers.coarse_grained.bonded_beads import BondedBeads, run_bonded
 from helpers.coarse_grained.dataset import load_dataset, make_dataset
+from helpers.coarse_grained.force_matching import committee_spread, forces_of, match_forces
 from helpers.coarse_grained.held_out import compare_with_beads, scan_arrangements, window_errors
 from helpers.coarse_grained.hexagons import FRESH, stored_pairs
+from helpers.coarse_grained.learned_potential import LearnedPair
 from helpers.coarse_grained.many_bodies import Box, diffusion, fill_box, run_box, structure, turning
 from helpers.coarse_grained.pair_sum import Spring, pair_force_field, sum_over_pairs
 from helpers.coarse_grained.quaternions import angle_between
@@ -139,3 +141,28 @@ def test_what_is_stored_knows_new_trajectories(fresh):
 def test_beads_against_themselves(fresh):
     errors = compare_with_beads(BeadSum(fresh.body), (), fresh, "validation", every=2)
     assert errors.energy_rmse < 1e-12 and errors.force_ratio < 1e-12 and errors.n_contacts > 3
+
+
+@pytest.mark.slow  # compiles a training
+def test_forces_of_snapshots_teach_a_network(fresh):
+    """A good part of the forces in seconds; a committee disagrees most where nothing was seen."""
+    poses = fresh.splits["train"].poses[:, ::2].reshape(-1, 2, 7)
+    separations = poses[:, 1, :3] - poses[:, 0, :3]
+    poses = poses[np.linalg.norm(separations, axis=1) < 3.2]
+    forces = forces_of(BeadSum(fresh.body), (), poses)
+    pair = LearnedPair(fresh.body, BeadSum(fresh.body).cutoff, width=16, core=0.9)
+    options = {"iterations": 400, "batch_size": 64}
+    members = [match_forces(pair, poses, forces, seed=seed, **options) for seed in (0, 1)]
+    touching = np.abs(forces).max((1, 2)) > 0
+    left = (forces_of(pair, members[0], poses) - forces)[touching]
+    assert (left**2).mean() < 0.25 * (forces[touching] ** 2).mean()
+    crushed = poses[touching].copy()
+    crushed[:, 1, :3] = crushed[:, 0, :3] + 0.9 * (crushed[:, 1, :3] - crushed[:, 0, :3])
+    spread = [committee_spread(pair, members, x).mean() for x in (poses[touching], crushed)]
+    assert spread[1] > 2 * spread[0]
+    with pytest.raises(DataError, match="belong together"):
+        match_forces(pair, poses, forces[:-1])
+    with pytest.raises(DataError, match="No force acts"):
+        match_forces(pair, poses, 0 * forces)
+    with pytest.raises(DataError, match="two members"):
+        committee_spread(pair, members[:1], poses)
