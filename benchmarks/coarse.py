@@ -193,7 +193,7 @@ def in_torch(pair, weights, poses, momenta, options):
         end = odeint(field, start, times, method="dopri5", **options)[-1]
         loss = end[..., :7].abs().mean() + end[..., 7:].abs().mean()
         torch.autograd.grad(loss, [x for layer in layers for x in layer])
-        return float(loss)
+        return float(loss.detach())
 
     return call
 

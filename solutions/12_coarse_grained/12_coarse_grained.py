@@ -748,7 +748,7 @@ Markdown(
 #
 # </details>
 
-# %%
+# %% tags=["measured"]
 STORED = data_folder() / "stored"
 fresh_folder = Path(os.environ.get("MLMD_CACHE", "cache")) / "hexagons_fresh"
 if not (fresh_folder / "dataset.json").is_file():
@@ -863,7 +863,7 @@ Markdown(
 #
 # </details>
 
-# %%
+# %% tags=["measured"]
 box = fill_box(body, 32, density=0.03, kT=2.5, reach=BeadSum(body).cutoff, seed=1)
 common = {
     "method": "langevin",
