@@ -12,6 +12,7 @@ factor that turns eV/(Å u) into Å/fs².
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -180,30 +181,14 @@ def run_bonded(
         )
         cell = None if cell is None else jnp.asarray(cell)
 
-        def run(positions: Any, velocities: Any) -> Any:
-            start = initialize(
-                force_field,
-                integrator,
-                positions,
-                velocities,
-                masses,
-                jax.random.key(seed),
-                cell=cell,
-            )
-            later = simulate(
-                force_field,
-                start,
-                integrator,
-                steps,
-                record=_frame,
-                record_every=record_every,
-                cell=cell,
-            ).records
-            return jax.tree.map(
-                lambda a, b: jnp.concatenate([a[None], b]), _frame(start), later
-            ), kinetic_energy(jnp.concatenate([velocities[None], later.velocities]), masses)
-
-        frames, kinetic = jax.jit(run)(positions, velocities.reshape(-1, 3))
+        frames, kinetic = _compiled_run(
+            force_field,
+            steps,
+            record_every,
+            (positions, velocities.reshape(-1, 3), masses, jax.random.key(seed)),
+            integrator,
+            cell,
+        )
     energies = np.asarray(frames.energy)
     if not np.isfinite(energies).all():
         raise DataError(
@@ -216,6 +201,25 @@ def run_bonded(
         energies=energies,
         total_energies=energies + np.asarray(kinetic),
     )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _compiled_run(
+    force_field: BondedBeads,
+    steps: int,
+    record_every: int,
+    start: tuple[Any, Any, Any, Any],
+    integrator: Any,
+    cell: Any,
+) -> tuple[Frame, Any]:
+    """Return frames, the start among them, and kinetic energies."""
+    masses = start[2]
+    first = initialize(force_field, integrator, *start, cell=cell)
+    later = simulate(
+        force_field, first, integrator, steps, record=_frame, record_every=record_every, cell=cell
+    ).records
+    frames = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), _frame(first), later)
+    return frames, kinetic_energy(frames.velocities, masses)
 
 
 def _frame(state: Any) -> Frame:

@@ -257,11 +257,9 @@ Markdown(
 # </details>
 
 # %%
-generator = np.random.default_rng(12)
-turned = generator.normal(size=4)
-turned /= np.linalg.norm(turned)
+turned = np.array([0.5, -0.1, 0.7, 0.5])  # of length 1
 beads = np.asarray(body.place(np.concatenate([[0.5, -0.2, 1.0], turned])[None])[0])
-flight, rate = np.array([0.4, 0.1, -0.3]), generator.normal(size=3)
+flight, rate = np.array([0.4, 0.1, -0.3]), np.array([-0.62, 1.07, 0.74])
 speeds = flight + np.cross(rate, beads - beads.mean(0))
 print(np.round(np.concatenate([beads, speeds], 1), 3))
 

@@ -33,7 +33,9 @@ def product(a, b):
 
 
 def turn(q, vector):
-    return rotation(q) @ np.asarray(vector)
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_quat([q[1], q[2], q[3], q[0]]).apply(vector)
 
 
 # %% test12-1 | 3 | q and −q taken for different orientations
@@ -84,13 +86,13 @@ def predict(weights, x, v):
 learned = [np.asarray(one) for one in learned]
 
 
-# %% test12-3 | 3 | Euler in place of velocity Verlet
+# %% test12-3 | 2 | Euler in place of velocity Verlet
 def predict(weights, x, v):
-    rows = [(x, v)]
+    xs, vs = [jnp.asarray(x, float)], [jnp.asarray(v, float)]
     for _ in range(N_STEPS):
-        x, v = x + DT * v, v + DT * force(weights, x)
-        rows.append((x, v))
-    return np.array(rows, float).T
+        xs.append(xs[-1] + DT * vs[-1])
+        vs.append(vs[-1] + DT * force(weights, xs[-2]))
+    return jnp.stack([jnp.stack(xs), jnp.stack(vs)])
 
 
 # %% test12-3 | 3 | not trained
