@@ -28,6 +28,7 @@ import pandas as pd
 
 from helpers.coarse_grained import (
     BeadSum,
+    BodyLists,
     BondedBeads,
     Solver,
     Spring,
@@ -40,7 +41,6 @@ from helpers.coarse_grained import (
     rotation_matrix,
     run_bodies,
     run_bonded,
-    run_box,
     stored_pairs,
     thermal_momenta,
 )
@@ -220,9 +220,27 @@ def runs_of(n_bodies):
     bonded = BondedBeads(BODY, 4e4)
     at = {"cell": box.cell, "timestep": 0.0005}
     beads = BeadSum(BODY)
+    lists = BodyLists(beads.cutoff)
+    near = lists.build(box.poses, box.cell)
+
+    def rigid(energy, numbers, n):
+        run_bodies(
+            energy,
+            BODY,
+            box.poses,
+            box.momenta,
+            timestep=0.005,
+            steps=n,
+            record_every=n,
+            parameters=numbers,
+            cell=box.cell,
+            neighbors=near,
+            update_neighbors=lists.update,
+        )
+
     calls = {
-        "beads, rigid": lambda n: run_box(beads, (), box, timestep=0.005, steps=n, record_every=n),
-        "learned": lambda n: run_box(pair, weights, box, timestep=0.005, steps=n, record_every=n),
+        "beads, rigid": partial(rigid, pair_force_field(beads), ()),
+        "learned": partial(rigid, pair_force_field(pair), weights),
     }
     if n_bodies <= 64:  # it computes all pairs of beads
         calls["beads, bonded"] = lambda n: run_bonded(
@@ -317,16 +335,16 @@ def main():
     options = parser.parse_args()
     print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}")
     enable_compilation_cache()
-    rows = []
     path = Path(__file__).with_name("coarse.csv")
     with double_precision():
         for name in options.parts or PARTS:
+            rows = []
             PARTS[name](rows)
-    table = pd.DataFrame(rows, columns=["part", "what", "unit", "value"])
-    if path.is_file():
-        known = pd.read_csv(path)
-        table = pd.concat([known[~known["part"].isin(table["part"])], table])
-    write_table(path, table)
+            table = pd.DataFrame(rows, columns=["part", "what", "unit", "value"])
+            if path.is_file():
+                known = pd.read_csv(path)
+                table = pd.concat([known[known["part"] != name], table])
+            write_table(path, table)
 
 
 if __name__ == "__main__":
