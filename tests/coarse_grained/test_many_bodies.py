@@ -1,4 +1,4 @@
-"""Boxes of bodies, all-bead dynamics of bonded bodies, and errors on held-out runs."""
+"""Boxes of bodies, and all-bead dynamics of bonded bodies."""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,6 @@ import pytest
 from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import RigidTrajectory
 from helpers.coarse_grained.bonded_beads import BondedBeads, run_bonded
-from helpers.coarse_grained.dataset import load_dataset, make_dataset
-from helpers.coarse_grained.force_matching import committee_spread, forces_of, match_forces
-from helpers.coarse_grained.held_out import compare_with_beads, scan_arrangements, window_errors
-from helpers.coarse_grained.hexagons import FRESH, stored_pairs
-from helpers.coarse_grained.learned_potential import LearnedPair
 from helpers.coarse_grained.many_bodies import Box, diffusion, fill_box, run_box, structure, turning
 from helpers.coarse_grained.pair_sum import Spring, pair_force_field, sum_over_pairs
 from helpers.coarse_grained.quaternions import angle_between
@@ -106,63 +101,3 @@ def test_stiffly_bonded_beads_move_as_rigid_bodies(hexagons):
     assert np.asarray(angle_between(reduced.poses[..., 3:], rigid.poses[..., 3:])).max() < 0.01
     with pytest.raises(ConfigError, match="stiffness=0"):
         BondedBeads(hexagons, 0)
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    settings = FRESH.replace(n_runs=6, duration=3.0)
-    return load_dataset(
-        make_dataset(tmp_path_factory.mktemp("fresh") / "data", settings, progress=False)
-    )
-
-
-@pytest.mark.slow  # trajectories that the stored potentials have not seen
-def test_what_is_stored_knows_new_trajectories(fresh):
-    """Half the error of a potential without orientations, and 5 % of the range, were asked for."""
-    (pair, weights), (blind, other) = stored_pairs()
-    sighted, without = (
-        window_errors(*model, fresh, "train", length=16, most=40)
-        for model in ((pair, weights), (blind, other))
-    )
-    assert (sighted.iloc[0, 1:] < 1e-6).all() and sighted["time"].iloc[-1] == pytest.approx(0.3)
-    for column in ("separation", "orientation", "velocity", "omega"):
-        assert sighted[column].iloc[-1] < 0.5 * without[column].iloc[-1]
-    errors = compare_with_beads(pair, weights, fresh, "train", every=4)
-    assert errors.share_of_range < 0.05 and errors.force_ratio < 0.2 and errors.torque_ratio < 0.2
-    scans = scan_arrangements(pair, weights, fresh.body)
-    assert scans.groupby("arrangement").size().min() > 20 and scans["beads"].max() < 20
-    inside = scans[scans["beads"].between(0.3, 3)]
-    # Tip to tip in one plane hardly ever happens, and is known worst.
-    assert np.abs(inside["beads"] - inside["learned"]).median() < 0.3
-    with pytest.raises(DataError, match="length asks for windows of 9999"):
-        window_errors(pair, weights, fresh, length=9999)
-
-
-def test_beads_against_themselves(fresh):
-    errors = compare_with_beads(BeadSum(fresh.body), (), fresh, "validation", every=2)
-    assert errors.energy_rmse < 1e-12 and errors.force_ratio < 1e-12 and errors.n_contacts > 3
-
-
-@pytest.mark.slow  # compiles a training
-def test_forces_of_snapshots_teach_a_network(fresh):
-    """A good part of the forces in seconds; a committee disagrees most where nothing was seen."""
-    poses = fresh.splits["train"].poses[:, ::2].reshape(-1, 2, 7)
-    separations = poses[:, 1, :3] - poses[:, 0, :3]
-    poses = poses[np.linalg.norm(separations, axis=1) < 3.2]
-    forces = forces_of(BeadSum(fresh.body), (), poses)
-    pair = LearnedPair(fresh.body, BeadSum(fresh.body).cutoff, width=16, core=0.9)
-    options = {"iterations": 400, "batch_size": 64}
-    members = [match_forces(pair, poses, forces, seed=seed, **options) for seed in (0, 1)]
-    touching = np.abs(forces).max((1, 2)) > 0
-    left = (forces_of(pair, members[0], poses) - forces)[touching]
-    assert (left**2).mean() < 0.25 * (forces[touching] ** 2).mean()
-    crushed = poses[touching].copy()
-    crushed[:, 1, :3] = crushed[:, 0, :3] + 0.9 * (crushed[:, 1, :3] - crushed[:, 0, :3])
-    spread = [committee_spread(pair, members, x).mean() for x in (poses[touching], crushed)]
-    assert spread[1] > 2 * spread[0]
-    with pytest.raises(DataError, match="belong together"):
-        match_forces(pair, poses, forces[:-1])
-    with pytest.raises(DataError, match="No force acts"):
-        match_forces(pair, poses, 0 * forces)
-    with pytest.raises(DataError, match="two members"):
-        committee_spread(pair, members[:1], poses)
