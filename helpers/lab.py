@@ -11,6 +11,10 @@ LABS = {
         "helpers.differentiable.command:differentiable_arguments",
         "gradients through simulations: find a diameter, an angle and a network",
     ),
+    "coarse-grained": (
+        "helpers.coarse_grained.command:coarse_grained_arguments",
+        "rigid bodies whose potential is learned from their motion",
+    ),
 }
 
 

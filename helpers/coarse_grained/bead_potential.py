@@ -95,7 +95,7 @@ class BeadSum:
 
     def __call__(self, parameters: Any, separation: Any, q1: Any, q2: Any) -> Any:
         """Return the energy; there are no parameters."""
-        return self.core(_squares(self.body.positions, separation, q1, q2)).sum()
+        return self.core(site_squares(self.body.positions, separation, q1, q2)).sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class MoleculePair:
     def __call__(self, parameters: Any, separation: Any, q1: Any, q2: Any) -> Any:
         """Return the energy; there are no parameters."""
         epsilon, sigma, charge = np.array([self.force_field[kind] for kind in self.body.kinds]).T
-        squares = _squares(self.body.positions, separation, q1, q2)
+        squares = site_squares(self.body.positions, separation, q1, q2)
         s6 = (np.outer(sigma, sigma) / squares) ** 3
         dispersion = 4 * np.sqrt(np.outer(epsilon, epsilon)) * (s6**2 - s6)
         coulomb = COULOMB_EV_A * np.outer(charge, charge) / jnp.sqrt(squares)
@@ -156,7 +156,7 @@ def molecule_pair(body: Body) -> MoleculePair:
     return MoleculePair(body, fields[body.name])
 
 
-def _squares(beads: np.ndarray, separation: Any, q1: Any, q2: Any) -> Any:
+def site_squares(beads: np.ndarray, separation: Any, q1: Any, q2: Any) -> Any:
     """Return the squares of the distances (n_beads, n_beads) of beads of two bodies."""
     first = _turned(q1, beads)
     second = _turned(q2, beads) + separation

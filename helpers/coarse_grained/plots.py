@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Polygon
 
+from helpers.coarse_grained.bodies import Body, RigidTrajectory
+from helpers.coarse_grained.held_out import PairErrors
 from helpers.coarse_grained.trainer import Trainer
-from helpers.files import write_atomic
-from helpers.plots.style import BLACK, BLUE, ORANGE, as_png, new_axes, style
+from helpers.errors import DataError
+from helpers.files import atomic_writer, write_atomic
+from helpers.jax_setup import double_precision
+from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, as_png, new_axes, style
 
 
 def plot_loss(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -90,3 +97,205 @@ class LiveLoss:
         write_atomic(self.path, as_png(figure))
         if self.display is not None:
             self.display.update(figure)
+
+
+# ---------------------------------------------------------------------------------------------
+# Bodies
+
+
+def plot_beads(poses: np.ndarray, body: Body, ax: Axes | None = None, *, size: float = 0.5) -> Axes:
+    """Draw the beads of bodies, seen along z; what is nearer to the eye covers what is behind.
+
+    Parameters
+    ----------
+    poses : ndarray of shape (n_bodies, 7)
+    body : Body
+    size : float
+        Radius of a bead in the drawing.
+    """
+    with style():
+        ax = ax or new_axes()
+    with double_precision():
+        beads = np.asarray(body.place(np.asarray(poses, float)))
+    depths = beads[..., 2]
+    order = np.dstack(np.unravel_index(np.argsort(depths, axis=None), depths.shape))[0]
+    for which, bead in order:
+        color = (BLUE, ORANGE)[which % 2]
+        place = beads[which, bead]
+        ax.add_patch(Circle(tuple(place[:2]), size, facecolor=color, edgecolor=BLACK, lw=0.8))
+    ax.set_aspect("equal")
+    ax.autoscale_view()
+    return ax
+
+
+def plot_outlines(poses: np.ndarray, body: Body, ax: Axes | None = None) -> Axes:
+    """Draw bodies as their outlines, seen along z, each with its third axis, a line to a dot.
+
+    Parameters
+    ----------
+    poses : ndarray of shape (n_bodies, 7)
+    body : Body
+    """
+    from scipy.spatial import ConvexHull
+
+    with style():
+        ax = ax or new_axes()
+    with double_precision():
+        places = np.asarray(body.place(np.asarray(poses, float)))
+        axes = np.asarray(_thirds(np.asarray(poses, float)))
+    for k in np.argsort(places[..., 2].mean(1)):
+        color, flat = (BLUE, ORANGE)[k % 2], places[k, :, :2]
+        try:
+            flat = flat[ConvexHull(flat).vertices]
+        except Exception:  # seen edge-on: a line, of which Qhull makes no area
+            flat = flat[[flat.sum(1).argmin(), flat.sum(1).argmax()]]
+        ax.add_patch(Polygon(flat, closed=True, facecolor=color, edgecolor=BLACK, alpha=0.7))
+        shaft = np.stack([poses[k, :2], poses[k, :2] + axes[k, :2]])
+        ax.plot(*shaft.T, color=BLACK, marker="o", markevery=[1], ms=5)
+    ax.set_aspect("equal")
+    ax.autoscale_view()
+    return ax
+
+
+def _thirds(poses: np.ndarray) -> Any:
+    from helpers.coarse_grained.quaternions import rotate
+
+    return rotate(poses[:, 3:], np.broadcast_to([0.0, 0.0, 1.0], (len(poses), 3)))
+
+
+def animate_bodies(run: RigidTrajectory, body: Body, path: Path, *, frames: int = 40) -> Path:
+    """Write an animation (GIF): the beads, and beside them the bodies that stand for them.
+
+    Parameters
+    ----------
+    run : RigidTrajectory
+        poses (n_times, n_bodies, 7).
+    body : Body
+    path : Path
+    frames : int
+        Pictures, spread over the run.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from PIL import Image
+
+    chosen = np.unique(np.linspace(0, len(run.poses) - 1, frames).astype(int))
+    reach = body.radius + 0.6
+    low, high = run.poses[..., :2].min((0, 1)) - reach, run.poses[..., :2].max((0, 1)) + reach
+    pictures = []
+    for k in chosen:
+        with style():
+            figure = Figure(figsize=(7, 3.6), dpi=80, layout="constrained")
+            left, right = figure.subplots(1, 2, sharey=True)
+        plot_beads(run.poses[k], body, left)
+        plot_outlines(run.poses[k], body, right)
+        for ax, title in ((left, "beads"), (right, "bodies")):
+            ax.set(title=title, xlabel="x, σ", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        left.set_ylabel("y, σ")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80)
+        pictures.append(Image.open(buffer).convert("P"))
+    with atomic_writer(path) as file:
+        pictures[0].save(
+            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
+        )
+    return path
+
+
+# ---------------------------------------------------------------------------------------------
+# A learned potential
+
+
+def plot_energies(errors: PairErrors, ax: Axes | None = None) -> Axes:
+    """Learned energies of pairs against the sums over beads."""
+    with style():
+        ax = ax or new_axes()
+        top = errors.energy_range
+        ax.plot(errors.true, errors.learned, ".", color=BLUE, ms=5, alpha=0.5, rasterized=True)
+        ax.plot([0, top], [0, top], color=BLACK, lw=1)
+        ax.set(xlabel="sum over beads, ε", ylabel="learned, ε", title="Energy of a pair")
+        ax.set(xlim=(-0.05 * top, 1.1 * top), ylim=(-0.2 * top, 1.2 * top))
+    return ax
+
+
+def plot_scans(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Energy against the distance of the centers for arrangements that do not turn.
+
+    Parameters
+    ----------
+    table : DataFrame
+        arrangement, distance, beads, learned (see `held_out.scan_arrangements`).
+    """
+    with style():
+        ax = ax or new_axes()
+        colors = (BLUE, ORANGE, GREEN, RED, SKY)
+        for color, (name, rows) in zip(
+            colors, table.groupby("arrangement", sort=False), strict=False
+        ):
+            ax.plot(rows["distance"], rows["beads"], color=color, label=str(name))
+            ax.plot(rows["distance"], rows["learned"], color=color, ls="--")
+        ax.set(title="Lines: beads; dashes: learned", xlabel="distance of the centers, σ")
+        ax.set(ylabel="energy, ε", ylim=(-1, 6))
+        ax.legend(fontsize=11)
+    return ax
+
+
+def plot_window_errors(
+    tables: Mapping[str, pd.DataFrame], column: str = "separation", ax: Axes | None = None
+) -> Axes:
+    """How far predictions part from held-out trajectories, with time.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Name → what `window_errors` returned.
+    column : str
+        ``"separation"``, ``"orientation"``, ``"velocity"`` or ``"omega"``.
+
+    Raises
+    ------
+    DataError
+        If there is no such column.
+    """
+    units = {
+        "separation": "separation, σ",
+        "orientation": "orientation, radians",
+        "velocity": "relative velocity, σ/τ",
+        "omega": "angular velocity, 1/τ",
+    }
+    if column not in units:
+        raise DataError(f"There is no column {column!r}", expected="one of " + ", ".join(units))
+    with style():
+        ax = ax or new_axes()
+        for color, (name, table) in zip((BLUE, ORANGE, GREEN, RED), tables.items(), strict=False):
+            ax.plot(table["time"], table[column], color=color, label=name)
+        ax.set(xlabel="time, τ", ylabel=f"mean deviation of the {units[column]}", ylim=(0, None))
+        ax.legend()
+    return ax
+
+
+def plot_structures(
+    tables: Mapping[str, pd.DataFrame], column: str = "g", ax: Axes | None = None
+) -> Axes:
+    """Structure of boxes of bodies: g(r) of the centers, or the correlation of orientations.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Name → what `structure` returned.
+    column : str
+        ``"g"`` or ``"orientation"``.
+    """
+    labels = {"g": "g(r)", "orientation": "⟨P₂(n·n′)⟩"}
+    with style():
+        ax = ax or new_axes()
+        ax.axhline(1.0 if column == "g" else 0.0, color=BLACK, lw=0.8)
+        lines = zip((BLACK, BLUE, ORANGE, GREEN), ("-", "--", "-.", ":"), strict=True)
+        for (color, dashes), (name, table) in zip(lines, tables.items(), strict=False):
+            ax.plot(table["r"], table[column], color=color, ls=dashes, label=name)
+        ax.set(xlabel="distance of the centers, σ", ylabel=labels[column])
+        ax.legend()
+    return ax

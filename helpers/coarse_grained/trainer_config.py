@@ -85,7 +85,7 @@ class TrainerConfig(checks.Settings):
     orientations : bool
         If False, the network sees the distance of the centers only.
     core : float
-        Distance of the fixed wall of `LearnedPair`.
+        Distance of the fixed wall between sites, see `LearnedPair`.
     contact_fraction : float
         Share of the windows of an epoch that must hold a contact of beads; 0: as they come.
     gradient_clip : float

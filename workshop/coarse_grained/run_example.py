@@ -3,7 +3,7 @@
 
     python run_example.py
 
-Makes a small dataset (hexagons/), trains for some minutes with the settings of config.json
+Makes a small dataset (hexagons/), trains for about a minute with the settings of config.json
 (results/: model.npz, history.csv, training.png), and runs molecular dynamics with the learned
 potential. The same in single commands: mlmd coarse-data, mlmd coarse --config config.json.
 """
@@ -32,10 +32,13 @@ def main(options: argparse.Namespace) -> int:
     )
 
     # Pairs of hexagons of seven beads, held together by a spring: bead by bead, in the same
-    # Lennard-Jones units as the published set, but shorter and fewer.
+    # Lennard-Jones units as the published set, but shorter and fewer, and with a softer spring, so
+    # that the pair also parts.
     data = options.output / "hexagons"
     if not data.exists():
-        settings = DatasetSettings(n_runs=16, duration=10.0, interval=0.02, timestep=0.002)
+        settings = DatasetSettings(
+            n_runs=24, duration=20.0, interval=0.02, timestep=0.005, spring_stiffness=3.0
+        )
         make_dataset(data, settings)
 
     # The network learns from motion alone: it never sees an energy or a force.
