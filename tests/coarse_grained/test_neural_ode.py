@@ -12,8 +12,6 @@ from helpers.coarse_grained.rigid_dynamics import make_rigid_integrator
 from helpers.errors import ConfigError
 from helpers.jax_setup import double_precision
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 
 class Dipoles:
     """A pair energy with two parameters that turns and pushes."""

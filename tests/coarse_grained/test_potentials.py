@@ -13,8 +13,6 @@ from helpers.coarse_grained.pair_sum import BodyLists, Spring, pair_force_field,
 from helpers.coarse_grained.quaternions import multiply, random_quaternions, rotate
 from helpers.errors import ConfigError
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 Q = jnp.array([1.0, 0, 0, 0])
 
 
