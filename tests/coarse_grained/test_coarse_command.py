@@ -58,7 +58,7 @@ def test_what_is_stored_knows_new_trajectories(lab, fresh):
 
 @pytest.mark.slow
 def test_beads_against_themselves(fresh):
-    errors = compare_with_beads(BeadSum(fresh.body), (), fresh, "validation", every=2)
+    errors = compare_with_beads(BeadSum(fresh.body), (), fresh, "train", every=8)
     assert errors.energy_rmse < 1e-12 and errors.force_ratio < 1e-12 and errors.n_contacts > 3
 
 
