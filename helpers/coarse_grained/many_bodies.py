@@ -7,7 +7,7 @@ all that differs between two runs is the pair energy. Lennard-Jones units in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -167,11 +167,6 @@ def run_box(
             fix="use a shorter time step; a learned potential may not know such arrangements",
         )
     return run
-
-
-def after(box: Box, run: RigidTrajectory) -> Box:
-    """Return a box in the last state of a run."""
-    return replace(box, poses=run.poses[-1], momenta=run.momenta[-1])
 
 
 def structure(run: RigidTrajectory, box: Box, *, bin_width: float = 0.1) -> pd.DataFrame:
