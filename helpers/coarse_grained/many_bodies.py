@@ -228,7 +228,7 @@ def turning(run: RigidTrajectory) -> pd.DataFrame:
         (1.5 * (normals[lag:] * normals[: len(normals) - lag]).sum(-1) ** 2 - 0.5).mean()
         for lag in lags
     ]
-    return pd.DataFrame({"time": run.times[lags], "correlation": values})
+    return pd.DataFrame({"time": run.times[lags] - run.times[0], "correlation": values})
 
 
 @lru_cache(maxsize=8)
