@@ -5,7 +5,7 @@
 
 gradient  value and gradient of a loss of 16 windows of 50 steps, by the kit's three ways and, where
           PyTorch and torchdiffeq are installed, by dopri5 of the latter
-memory    of that gradient (one window) against the number of steps
+memory    of that gradient (one window, ten records) against the number of steps
 speed     steps of 2 to 200 bodies: sum over beads, learned potential, and all beads stiffly bonded
 long      100,000 steps: drift of beads at constant energy; ten pairs with a stored potential
 
@@ -81,12 +81,12 @@ def least_cpu_s(calls, n_times=5):
     return times
 
 
-def loss_of(field, solver, steps):
+def loss_of(field, solver, records, interval=INTERVAL):
     integrator = make_rigid_integrator("nve", BODY, timestep=INTERVAL)
 
     def loss(weights, poses, momenta):
         path = jax.vmap(
-            lambda x, p: integrate(field, integrator, weights, x, p, steps, INTERVAL, solver)
+            lambda x, p: integrate(field, integrator, weights, x, p, records, interval, solver)
         )(poses, momenta)
         return jnp.abs(path[0][:, -1]).mean() + jnp.abs(path[1][:, -1]).mean()
 
@@ -207,7 +207,8 @@ def memory(rows):
     for name, solver in WAYS.items():
         needed = {}
         for steps in (50, 500, 5000):
-            slope = jax.grad(loss_of(field, solver, steps))
+            between = solver.replace(steps_per_record=steps // 10)  # ten records, whatever steps
+            slope = jax.grad(loss_of(field, between, 10, INTERVAL * steps / 10))
             needed[steps] = memory_needed_MB(slope, weights, poses, momenta)
             rows.append(("memory", f"{name}, {steps} steps", "MB", needed[steps]))
         print(f"{name}: " + ", ".join(f"{k} steps {v:.2f}" for k, v in needed.items()))

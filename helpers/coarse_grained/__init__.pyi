@@ -31,7 +31,6 @@ from .hexagons import stored_pairs as stored_pairs
 from .hexagons import train_hexagons as train_hexagons
 from .learned_potential import LearnedPair as LearnedPair
 from .many_bodies import Box as Box
-from .many_bodies import after as after
 from .many_bodies import diffusion as diffusion
 from .many_bodies import fill_box as fill_box
 from .many_bodies import run_box as run_box

@@ -21,7 +21,7 @@ from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import RigidTrajectory, hexagon
 from helpers.coarse_grained.dataset import Dataset, DatasetSettings, load_dataset, make_dataset
 from helpers.coarse_grained.learned_potential import LearnedPair
-from helpers.coarse_grained.many_bodies import after, diffusion, fill_box, run_box, structure
+from helpers.coarse_grained.many_bodies import diffusion, fill_box, run_box, structure
 from helpers.coarse_grained.pair_sum import PairEnergy
 from helpers.coarse_grained.rigid_dynamics import kinetic_energies, make_rigid_integrator
 from helpers.coarse_grained.trainer import Trainer, Training, load_pair
@@ -167,7 +167,7 @@ def compare_boxes(
     pair, parameters
         The learned pair energy.
     n_bodies, steps, record_every, seed : int
-        A fifth of the steps come before, with beads, so that the start is forgotten.
+        The first fifth of each run is left out.
 
     Raises
     ------
@@ -179,19 +179,18 @@ def compare_boxes(
     checks.whole("steps", steps, 100)
     body = hexagon()
     beads = BeadSum(body)
-    start = fill_box(body, n_bodies, density=DENSITY, kT=KT, reach=beads.cutoff, seed=seed)
+    box = fill_box(body, n_bodies, density=DENSITY, kT=KT, reach=beads.cutoff, seed=seed)
     common: dict[str, Any] = {"method": "langevin", "timestep": TIMESTEP, "friction": 0.2}
-    warm_steps = steps // 5
-    warm = run_box(beads, (), start, steps=warm_steps, record_every=warm_steps, **common)
-    box = after(start, warm)
     energies = {
         "beads": (beads, (), seed),
         "beads, another run": (beads, (), seed + 1),
         "learned": (pair, parameters, seed + 2),
     }
     runs = {
-        name: run_box(
-            energy, weights, box, steps=steps, record_every=record_every, seed=one, **common
+        name: _late(
+            run_box(
+                energy, weights, box, steps=steps, record_every=record_every, seed=one, **common
+            )
         )
         for name, (energy, weights, one) in energies.items()
     }
@@ -209,3 +208,10 @@ def compare_boxes(
     )
     structures = {name: structure(run, box, bin_width=0.25) for name, run in runs.items()}
     return BoxComparison(structures, summary, runs["learned"])
+
+
+def _late(run: RigidTrajectory) -> RigidTrajectory:
+    """Return a run without its first fifth."""
+    first = len(run.times) // 5
+    parts = (run.times, run.poses, run.momenta, run.energies)
+    return RigidTrajectory(*(part[first:] for part in parts))

@@ -7,7 +7,7 @@ all that differs between two runs is the pair energy. Lennard-Jones units in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -169,11 +169,6 @@ def run_box(
     return run
 
 
-def after(box: Box, run: RigidTrajectory) -> Box:
-    """Return a box in the last state of a run."""
-    return replace(box, poses=run.poses[-1], momenta=run.momenta[-1])
-
-
 def structure(run: RigidTrajectory, box: Box, *, bin_width: float = 0.1) -> pd.DataFrame:
     """Return g(r) of the centers, and how normals are turned to each other at each distance.
 
@@ -233,7 +228,7 @@ def turning(run: RigidTrajectory) -> pd.DataFrame:
         (1.5 * (normals[lag:] * normals[: len(normals) - lag]).sum(-1) ** 2 - 0.5).mean()
         for lag in lags
     ]
-    return pd.DataFrame({"time": run.times[lags], "correlation": values})
+    return pd.DataFrame({"time": run.times[lags] - run.times[0], "correlation": values})
 
 
 @lru_cache(maxsize=8)
