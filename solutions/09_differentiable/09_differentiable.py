@@ -328,7 +328,7 @@ settled = descent(0.1 * 0.9 ** np.arange(40))
 target_deg = float(np.degrees(2 * np.arcsin(0.5 / 0.7)))
 with style():
     figure, ax = plt.subplots(figsize=(8, 4.6))
-ax.axhline(target_deg, color=RED, lw=1, ls=":", label=f"geometry: {target_deg:.1f}°")
+ax.axhline(target_deg, color=RED, lw=1.5, ls=":", label=f"geometry: {target_deg:.1f}°")
 ax.plot(angles, color=BLUE, marker="o", ms=4, label="constant rate")
 ax.plot(settled, color=ORANGE, marker="s", ms=4, label="decaying rate")
 ax.set(title="Descent of the angle", xlabel="step", ylabel="θ₀, degrees")
@@ -769,7 +769,7 @@ float(1.0 * _exact + 1.0 * _shrinks + 2.0 * sum(map(bool, _good)) / 4)
 # %% tags=["discussion"]
 fastest = max(rates, key=rates.get)
 Markdown(
-    f"**Discussion.** {fastest} grows fastest, {rates[fastest]:.2f} 1/ps: hot atoms collide often, and each collision of "
+    f"**Discussion.** The derivative grows fastest at {fastest}: {rates[fastest]:.2f} 1/ps. Hot atoms collide often, and each collision of "
     "round bodies turns a small difference into a larger one (the rate is the Lyapunov exponent of the fluid). "
     f"At 1 K it is {rates['constant energy, 1 K']:.2f} 1/ps although the bath is cold, because at constant energy the "
     "potential energy of the random start becomes heat. Rescaling takes that heat away "
@@ -845,7 +845,7 @@ for start in range(8):
     ax.plot(list(window_slopes), 100 * np.array(single), color=BLUE, alpha=0.3, lw=1)
 percent = 100 * np.array(list(bias.values()))
 ax.plot(list(bias), percent, color=BLUE, marker="o", label="mean of eight")
-ax.axvline(long_enough, color=RED, lw=1, ls=":", label="long enough")
+ax.axvline(long_enough, color=RED, lw=1.5, ls=":", label="long enough")
 ax.set(
     title="Bias of a truncated gradient",
     xlabel="window, steps",
@@ -981,7 +981,7 @@ before, after = (
 )
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4))
-left.axhline(0.5 / 2 ** (1 / 6), color=RED, lw=1, ls=":", label="minimum at 0.5 nm")
+left.axhline(0.5 / 2 ** (1 / 6), color=RED, lw=1.5, ls=":", label="minimum at 0.5 nm")
 left.plot(
     descent_table["epoch"], descent_table["sigma"], color=BLUE, marker="o", ms=4, label="descent"
 )
@@ -1088,7 +1088,7 @@ frames = np.asarray(triangle_run(trained.parameters).records.positions) / 10
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
 left.plot(trained.table["epoch"], trained.table["side_nm"], color=BLUE, marker="o", ms=3)
-left.axhline(1, color=RED, lw=1, ls=":")
+left.axhline(1, color=RED, lw=1.5, ls=":")
 left.set(title="Training", xlabel="epoch", ylabel="mean side, nm")
 for moment, color, label in ((frames[0], ORANGE, "start"), (frames[-1], BLUE, "end")):
     closed = moment[[0, 1, 2, 0]]
