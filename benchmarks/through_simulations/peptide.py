@@ -46,10 +46,10 @@ from helpers.md import initialize, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
-RESIDUES, REPLICAS, EPOCHS = 2, 32, 40
+RESIDUES, REPLICAS, EPOCHS = 2, 32, 50
 STEPS, WINDOW = 600, 300  # of 2 fs, with gradients; how far these go back
 SAMPLED, EVERY, LONG = 1_500, 25, 20_000  # of the distribution: steps, between records, in the end
-MEMORY = 0.8  # of the running mean
+MEMORY = 0.6  # of the running mean
 KCAL, KJ = units.kcal / units.mol, units.kJ / units.mol
 TRUE = {"phi": 3.0, "psi": 5.0}  # kJ/mol
 GRID_A = np.arange(2.5, 9.0, 0.1)
@@ -209,7 +209,7 @@ def main():
         noise_of_goal = float(jnp.sqrt(((halves[0] - halves[1]) ** 2).mean()) / 2)
         print("reference:", distances.mean(), "Å; deviations", deviations, flush=True)
 
-        free = {"phi": jnp.asarray(0.0), "psi": jnp.asarray(0.0)}
+        free = {"phi": jnp.zeros(()), "psi": jnp.zeros(())}  # of one type: compiled once
         begun = settled_run(free, x, v, 2)
         before = histogram(begun.records[0])
         print("free:", float(begun.records[0].mean()), "Å", flush=True)
@@ -219,7 +219,7 @@ def main():
             return 2 * (residual * histogram(done.records[0])).mean(), done.state
 
         gradient = jax.jit(jax.grad(loss, has_aux=True))
-        optimizer = optax.adam(optax.cosine_decay_schedule(0.5, EPOCHS), b1=0.8)
+        optimizer = optax.adam(optax.cosine_decay_schedule(0.4, EPOCHS), b1=0.5, b2=0.9)
         state, torsions = optimizer.init(free), free
         x, v = begun.state.positions, begun.state.velocities
         rows, residual = [], before - goal

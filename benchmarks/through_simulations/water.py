@@ -139,7 +139,7 @@ def main():
             settled = summary(*(one[:, cut:] for one in paths), atoms, 4 * TIMESTEP_FS)
             return settled | {"end": [one[:, -1] for one in paths]}
 
-        fitted = {name: jnp.asarray(1.0) for name in FITTED}
+        fitted = {name: jnp.ones(()) for name in FITTED}  # of one type: compiled once
         before = judge(fitted, 100)
         print("before:", between_molecules(before, wanted), before["D"], flush=True)
         gradient, half = (

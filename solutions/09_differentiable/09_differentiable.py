@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
+import pandas as pd
 from ase import units
 from IPython.display import Markdown
 
@@ -38,10 +39,14 @@ from helpers.differentiable import (
     triangle_run,
     triangle_sides_nm,
 )
+from helpers.frames import data_folder
 from helpers.plots import BLACK, BLUE, GREEN, ORANGE, RED, style, with_alt_text
 
 warnings.filterwarnings("ignore")
 jax.config.update("jax_enable_x64", True)  # numbers of 64 bits: about 16 digits
+STORED = data_folder() / "stored"  # results that took too long for a class
+STUDIES = pd.read_csv(STORED / "through_simulations.csv")
+STUDY_NUMBERS = pd.read_csv(STORED / "through_simulations_numbers.csv")
 
 # %% [markdown]
 # ## A picture first: a chain of steps
@@ -1131,6 +1136,57 @@ Markdown(
 #
 # The mean side approaches 1 nm, first quickly, then in small steps. The network learns when to pull and when to push; the third
 # atom stays where it is, because nothing acts on it.
+#
+# </details>
+
+# %% [markdown]
+# ## Larger studies
+#
+# The same method on systems like those of this course (**stored results**, made by `benchmarks/through_simulations`). In the first, a
+# short peptide in implicit solvent, two torsion parameters are recovered from the distribution of the end-to-end distance, which a
+# simulation with the true parameters had given before.
+#
+# **Predict.** The fit sees the distribution only. Can two different pairs of parameters have nearly the same one? How
+# would you find out how well the distribution tells them apart?
+
+# %%
+panels = {
+    "peptide": ("End-to-end distance of a peptide", "distance, Å", "density, 1/Å"),
+    "water": ("g(OO) of flexible water", "r, Å", "g(OO)"),
+    "gap": ("g(OO) of a GAP", "r, Å", "g(OO)"),
+}
+looks = {"target": (BLACK, "-"), "before": (ORANGE, "--"), "after": (BLUE, "-")}
+studies = list(dict.fromkeys(STUDIES["study"]))
+with style():
+    figure, axes = plt.subplots(1, len(studies), figsize=(6.5 * len(studies), 4.4), squeeze=False)
+for ax, study in zip(axes[0], studies, strict=True):
+    title, xlabel, ylabel = panels[study]
+    for curve, rows in STUDIES[STUDIES["study"] == study].groupby("curve", sort=False):
+        color, dashes = looks[curve]
+        points = len(rows) < 5  # measured at a few distances only
+        ax.plot(
+            rows["x"], rows["y"], color=color, ls="" if points else dashes,
+            marker="s" if points else None, label=curve,
+        )  # fmt: skip
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
+    ax.legend()
+with_alt_text(
+    figure,
+    f"Target (black), before (dashed) and after the fit: {', '.join(panels[one][0] for one in studies)}. In each, "
+    "the curve after the fit is closer to the target than the one before.",
+)
+
+# %%
+STUDY_NUMBERS.set_index(["study", "quantity"]).style.format(precision=3, na_rep="")
+
+# %% tags=["discussion"]
+@@DISCUSSION@@
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The blue curve lies on the black one, or close to it. Where the table has an error, compare the distance from the target with
+# it: a fit cannot know its parameters better than the sampled distribution tells them.
 #
 # </details>
 
