@@ -14,9 +14,8 @@ distribution is compared in a longer run with other random numbers.
 
 How well can such a distribution tell two parameters? Its derivative with respect to each is a
 covariance with the energy of the torsion, known from the reference itself; with it, the spread of
-the distribution over replicas becomes a standard deviation of the parameters. (Four residues, and
-one term cos φ, would not do: their derivatives are nearly opposite, cosine −0.93, and two
-nanoseconds leave ± 0.6 and ± 1.2 kJ/mol.)
+the distribution over replicas becomes a standard deviation of the parameters. (With four residues
+and cos φ, cos ψ the two derivatives are nearly opposite, and ψ is told half as well.)
 """
 
 from __future__ import annotations
