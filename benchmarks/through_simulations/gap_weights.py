@@ -34,7 +34,8 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
 POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, SEGMENTS, STEPS, SKIN_A = 4, 12, 3, 60, 2.4
+REPLICAS, EPOCHS, SEGMENTS, STEPS = 4, 12, 3, 60
+RELIST, SKIN_A = 40, 3.0  # steps with one neighbor list where nothing is differentiated
 SAMPLED, LONG = 600, 6_000  # steps of each replica that measure g(OO): in an epoch, in the end
 R_A = np.array([2.79, 3.39])
 WANTED = np.array([2.50, 0.80])
@@ -47,6 +48,7 @@ MEMORY = 0.7  # of the running mean
 def main():
     potential = load_potential(POTENTIAL, engine="jax")
     frames = load_frames("water", "validate")
+    starts = [one for one in frames if one.info["temperature_K"] == 300]
     atoms = frames[0]
     with double_precision():
         gap = GapWeights(potential, atoms.numbers, skin_A=SKIN_A)
@@ -64,7 +66,7 @@ def main():
 
         noise = np.random.default_rng(0).standard_normal((REPLICAS, len(masses), 3))
         v = np.array([maxwell_boltzmann(masses, 300.0, one) for one in noise])
-        x = np.array([frames[7 * k].positions[order] for k in range(REPLICAS)])
+        x = np.array([starts[k].positions[order] for k in range(REPLICAS)])
         lists = [gap.neighbors(one, atoms.cell.array, atoms.pbc) for one in x]
 
         # The check
@@ -95,7 +97,7 @@ def main():
         pulled = jax.jit(jax.grad(loss, has_aux=True))
         go = jax.jit(
             lambda w, x, v, n, key: run(
-                w, x, v, n, key, STEPS, record=lambda s: s.positions, record_every=20
+                w, x, v, n, key, RELIST, record=lambda s: s.positions, record_every=20
             )
         )
         narrow, wide = (
@@ -107,7 +109,7 @@ def main():
         def go_on(weights, x, v, steps, seed):
             """Return positions every 10 fs of one replica, and where it ends, with new lists."""
             records = []
-            for n in range(steps // STEPS):
+            for n in range(steps // RELIST):
                 near = gap.neighbors(np.asarray(x), atoms.cell.array, atoms.pbc)
                 done = go(weights, x, v, near, jax.random.key(seed + n))
                 gap.check_moved(x, done.records)
