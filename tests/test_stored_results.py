@@ -204,7 +204,7 @@ def test_fits_through_simulations_approach_their_targets():
         for name in ("before", "after"):
             rows = curves[curves["curve"] == name]
             away[name] = np.sqrt(np.mean((np.interp(x, rows["x"], rows["y"]) - wanted) ** 2))
-        assert away["after"] < 0.6 * away["before"], study
+        assert away["after"] < 0.7 * away["before"], study
     numbers = pd.read_csv(STORED / "through_simulations_numbers.csv")
     torsions = numbers[numbers["quantity"].str.startswith("k of")]
     assert len(torsions) == 2
