@@ -194,3 +194,19 @@ def test_dft_drives_the_molecules_of_the_failing_run_apart():
     assert np.linalg.norm(along) < 2.11
     forces = last.arrays["dft_forces"]
     assert (forces[second] - forces[first]) @ along / np.linalg.norm(along) > 6  # eV/Å
+
+
+def test_fits_through_simulations_approach_their_targets():
+    """Each curve comes closer to its target; parameters are found within what a sample tells."""
+    for study, curves in pd.read_csv(STORED / "through_simulations.csv").groupby("study"):
+        x, wanted = curves[curves["curve"] == "target"][["x", "y"]].to_numpy().T
+        away = {}
+        for name in ("before", "after"):
+            rows = curves[curves["curve"] == name]
+            away[name] = np.sqrt(np.mean((np.interp(x, rows["x"], rows["y"]) - wanted) ** 2))
+        assert away["after"] < 0.7 * away["before"], study
+    numbers = pd.read_csv(STORED / "through_simulations_numbers.csv")
+    torsions = numbers[numbers["quantity"].str.startswith("k of")]
+    assert len(torsions) == 2
+    missed = (torsions["after"] - torsions["target"]).abs()
+    assert (missed < 2 * torsions["after_error"]).all() and (torsions["after_error"] < 1).all()

@@ -20,10 +20,11 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from ase.io import write
@@ -369,11 +370,59 @@ def through_simulations(workers: int) -> dict[str, str]:
         for study, curve, x, y in curves
     )
     write_atomic(STORED / "through_simulations.csv", table.to_csv(index=False, float_format="%.5g"))
+    numbers = pd.DataFrame(
+        _numbers_of_studies(result("peptide"), result("water"), result("gap_weights"))
+    )
+    text = numbers.to_csv(index=False, float_format="%.5g")
+    write_atomic(STORED / "through_simulations_numbers.csv", text)
     return {
         "through_simulations.csv": "curves of the studies in benchmarks/through_simulations: "
         "end-to-end distances of a peptide (Å; 1/Å), g(OO) of flexible water and of a GAP (Å; no "
-        "unit), each with its target, before and after a fit through simulations"
+        "unit), each with its target, before and after a fit through simulations",
+        "through_simulations_numbers.csv": "what the same studies fitted, and what they did not: "
+        "before and after the fit, and what it should be; standard errors where they are known",
     }
+
+
+def _numbers_of_studies(peptide: dict, water: dict, gap: dict) -> Iterator[dict]:
+    """Yield rows: a number before and after a fit, its target, and standard errors."""
+
+    def row(study: str, quantity: str, before: Any, after: Any, target: Any = None) -> dict:
+        numbers = {"study": study, "quantity": quantity}
+        for name, value in (("before", before), ("after", after), ("target", target)):
+            number, error = value if isinstance(value, (list, tuple)) else (value, None)
+            numbers |= {name: number, f"{name}_error": error}
+        return numbers
+
+    if peptide:
+        for name, symbol in (("phi", "φ"), ("psi", "ψ")):
+            after = (peptide["fitted_kJ_per_mol"][name], peptide["deviation_kJ_per_mol"][name])
+            true = peptide["true_kJ_per_mol"][name]
+            yield row("peptide", f"k of {symbol}, kJ/mol", 0.0, after, true)
+        rmse = peptide["rmse_per_A"]
+        yield row("peptide", "error of the distribution, 1/Å", rmse["before"], rmse["after"])
+        yield row("peptide", "its noise, 1/Å", rmse["noise"], rmse["noise"])
+    if water:
+        runs = [water[name] for name in ("before", "after", "target")]
+        for name, start in water["start"].items():
+            yield row("water", name, start, water["fitted"][name])
+        for k, pair in enumerate(("OO", "OH", "HH")):
+            errors = [run["rmse_g_OO_OH_HH"][k] for run in runs[:2]]
+            yield row("water", f"error of g({pair})", *errors)
+        yield row("water", "diffusion, 1e-9 m²/s", *(run["D_1e-9_m2_per_s"] for run in runs))
+        for name in ("stretch", "bend"):
+            yield row("water", f"{name}, 1/cm", *(run[f"{name}_per_cm"] for run in runs))
+    if gap:
+        goals = zip(gap["wanted"].items(), gap["lowered_by_the_width"], strict=True)
+        for k, ((r, goal), factor) in enumerate(goals):
+            ends = ([part[k] for part in gap["at_these"][name]] for name in ("before", "after"))
+            yield row("gap", f"g(OO) at {r} Å", *ends, goal * factor)
+        for name, symbol in (
+            ("forces_meV_per_A", "forces, meV/Å"),
+            ("energies_meV_per_atom", "energies, meV/atom"),
+        ):
+            ends = (gap["errors"][when][name] for when in ("before", "after"))
+            yield row("gap", f"error of {symbol}", *ends)
 
 
 def hexagons(workers: int) -> dict[str, str]:

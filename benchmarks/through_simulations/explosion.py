@@ -140,6 +140,7 @@ def remedies():
                 "largest": float(size.max()),
                 "right_sign_of_one": float((np.sign(values) == sign).mean()),
                 "mean_of_16": mean,
+                "standard_error": float(np.std(values, ddof=1)) / len(values) ** 0.5,
                 "true_slope": true[0],
                 "true_error": true[1],
                 "note": note,

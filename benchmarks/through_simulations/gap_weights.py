@@ -5,13 +5,14 @@
 First the check: the derivative of where atoms are after 20 steps with respect to the weights of the
 sparse points, against central differences. Then the fit: the stored GAP (revPBE-D3) and the maximum
 and first minimum of g(OO) of liquid water, 2.50 at 2.79 Å and 0.80 at 3.39 Å (Soper, ISRN Phys.
-Chem. 2013, 279463). Sixteen molecules, four replicas at 300 K that go on from epoch to epoch, each
-for three segments of 30 fs, through which the gradients go. They are multiplied with the difference
-from experiment, a running mean over earlier epochs. The weights take steps that change the forces
-of the first frame by at most 5 meV/Å (root mean square), because a change of weights says little by
-itself: they cancel each other. Distances count as Gaussians, which lowers peaks: what is wanted is
-lowered by the same factor, measured in the run before the fit. Measured afterwards, in longer runs:
-g(OO), and by how much the errors on the DFT validation frames have grown.
+Chem. 2013, 279463). Sixteen molecules, four replicas at 300 K that go on from epoch to epoch. In
+each epoch a run of 0.3 ps of each measures the difference from experiment, of which a running mean
+is taken; then gradients go through three segments of 30 fs, and are multiplied with it. The first
+step of the weights changes the forces of the first frame by 5 meV/Å (root mean square), because a
+change of weights says little by itself: they cancel each other; later steps have the same rate.
+Distances count as Gaussians, which lowers peaks: what is wanted is lowered by the same factor,
+measured in the run before the fit. Measured afterwards, in longer runs: g(OO), and by how much the
+errors on the DFT validation frames have grown.
 """
 
 from __future__ import annotations
@@ -33,18 +34,21 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
 POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, SEGMENTS, STEPS, SKIN_A, LONG = 4, 10, 3, 60, 2.4, 6_000
+REPLICAS, EPOCHS, SEGMENTS, STEPS = 4, 12, 3, 60
+RELIST, SKIN_A = 40, 3.0  # steps with one neighbor list where nothing is differentiated
+SAMPLED, LONG = 600, 6_000  # steps of each replica that measure g(OO): in an epoch, in the end
 R_A = np.array([2.79, 3.39])
 WANTED = np.array([2.50, 0.80])
 WIDTH_A, NARROW_A = 0.08, 0.02
 LONG_R = np.arange(2.2, 3.9, 0.05)
 STEP_EV_PER_A = 0.005  # by how much forces change in the first epoch, root mean square
-MEMORY = 0.5  # of the running mean
+MEMORY = 0.7  # of the running mean
 
 
 def main():
     potential = load_potential(POTENTIAL, engine="jax")
     frames = load_frames("water", "validate")
+    starts = [one for one in frames if one.info["temperature_K"] == 300]
     atoms = frames[0]
     with double_precision():
         gap = GapWeights(potential, atoms.numbers, skin_A=SKIN_A)
@@ -62,7 +66,7 @@ def main():
 
         noise = np.random.default_rng(0).standard_normal((REPLICAS, len(masses), 3))
         v = np.array([maxwell_boltzmann(masses, 300.0, one) for one in noise])
-        x = np.array([frames[7 * k].positions[order] for k in range(REPLICAS)])
+        x = np.array([starts[k].positions[order] for k in range(REPLICAS)])
         lists = [gap.neighbors(one, atoms.cell.array, atoms.pbc) for one in x]
 
         # The check
@@ -88,31 +92,37 @@ def main():
                 checkpoint_every=1,
             )  # fmt: skip
             g = g_of(done.state.positions, R_A)
-            return g @ toward, (g, done.state.positions, done.state.velocities)
+            return g @ toward, (done.state.positions, done.state.velocities)
 
         pulled = jax.jit(jax.grad(loss, has_aux=True))
         go = jax.jit(
             lambda w, x, v, n, key: run(
-                w, x, v, n, key, STEPS, record=lambda s: s.positions, record_every=20
+                w, x, v, n, key, RELIST, record=lambda s: s.positions, record_every=20
             )
         )
         narrow, wide = (
             jax.jit(lambda x, w=width: (g_of(x, LONG_R, w).mean(0), g_of(x, R_A, w).mean(0)))
             for width in (NARROW_A, WIDTH_A)
         )
+        wide_at = jax.jit(lambda x: g_of(x, R_A).mean(0))
+
+        def go_on(weights, x, v, steps, seed):
+            """Return positions every 10 fs of one replica, and where it ends, with new lists."""
+            records = []
+            for n in range(steps // RELIST):
+                near = gap.neighbors(np.asarray(x), atoms.cell.array, atoms.pbc)
+                done = go(weights, x, v, near, jax.random.key(seed + n))
+                gap.check_moved(x, done.records)
+                x, v = done.state.positions, done.state.velocities
+                records.append(np.asarray(done.records))
+            return np.concatenate(records), x, v
 
         def structure(weights, seed):
             """Return g(OO) of each replica, and g at `R_A` with two widths; without the start."""
             rows = []
             for k in range(REPLICAS):
-                a, b, records = x_start[k], v_start[k], []
-                for n in range(LONG // STEPS):
-                    near = gap.neighbors(np.asarray(a), atoms.cell.array, atoms.pbc)
-                    done = go(weights, a, b, near, jax.random.key(seed * 10**6 + k * 10**4 + n))
-                    gap.check_moved(a, done.records)
-                    a, b = done.state.positions, done.state.velocities
-                    records.append(np.asarray(done.records))
-                late = np.concatenate(records[len(records) // 4 :])
+                path, *_ = go_on(weights, x_start[k], v_start[k], LONG, 10**6 * seed + 10**4 * k)
+                late = path[len(path) // 4 :]
                 curve, at_wide = wide(late)
                 rows.append((curve, at_wide, narrow(late)[1]))
             return [np.array(column) for column in zip(*rows, strict=True)]
@@ -127,28 +137,30 @@ def main():
         print("before:", before[1].mean(0), "of", goal, "; lowered by", lowered, flush=True)
         forces = jax.jit(lambda w: gap.field(gap.expand(w), x_start[0], cell, lists[0])[1])
         size = np.sqrt(sum(float((w**2).sum()) for w in weights))
-        residual, rows = before[1].mean(0) - goal, []
+        residual, rows, rate = before[1].mean(0) - goal, [], None
+        x, v = list(x), list(v)
         for epoch in range(EPOCHS):
             total, seen = jax.tree.map(jnp.zeros_like, weights), []
             for k in range(REPLICAS):
+                seed = 10**7 + 1000 * epoch + 100 * k
+                path, x[k], v[k] = go_on(weights, x[k], v[k], SAMPLED, seed)
+                seen.append(wide_at(path))
+            new = np.mean(seen, 0) - goal
+            residual = MEMORY * residual + (1 - MEMORY) * new
+            for k in range(REPLICAS):
                 for n in range(SEGMENTS):
                     near = gap.neighbors(np.asarray(x[k]), atoms.cell.array, atoms.pbc)
-                    key = jax.random.key(10**7 + 1000 * epoch + 10 * k + n)
-                    slope, (g, end_x, end_v) = pulled(
+                    key = jax.random.key(10**8 + 1000 * epoch + 10 * k + n)
+                    slope, (end_x, end_v) = pulled(
                         weights, jnp.asarray(2 * residual), x[k], v[k], near, key
                     )
                     gap.check_moved(x[k], end_x)
-                    x, v = (
-                        [*all_of[:k], one, *all_of[k + 1 :]]
-                        for all_of, one in ((list(x), end_x), (list(v), end_v))
-                    )
+                    x[k], v[k] = end_x, end_v
                     total = jax.tree.map(jnp.add, total, slope)
-                    seen.append(np.asarray(g))
-            new = np.mean(seen, 0) - goal
-            residual = MEMORY * residual + (1 - MEMORY) * new
-            shifted = jax.tree.map(lambda w, s: w + s, weights, total)
-            change = float(jnp.sqrt(((forces(shifted) - forces(weights)) ** 2).mean()))
-            rate = STEP_EV_PER_A * (1 - epoch / EPOCHS) / change  # forces are linear in weights
+            if rate is None:
+                shifted = jax.tree.map(jnp.add, weights, total)
+                change = float(jnp.sqrt(((forces(shifted) - forces(weights)) ** 2).mean()))
+                rate = STEP_EV_PER_A / change  # forces are linear in weights
             weights = jax.tree.map(lambda w, s, rate=rate: w - rate * s, weights, total)
             rows.append((epoch + 1, *(new + goal).round(4), *(residual + goal).round(4)))
             print(rows[-1], flush=True)

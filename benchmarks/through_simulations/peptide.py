@@ -1,16 +1,21 @@
 """A peptide's torsions, recovered from its own end-to-end distances: peptide.csv, .json, .png.
 
-    .venv/bin/python benchmarks/through_simulations/peptide.py   # ten minutes of one idle core
+    .venv/bin/python benchmarks/through_simulations/peptide.py   # five minutes of one idle core
 
-Four residues of glycine (heavy atoms, hydrogens united with them; bonds, angles, charges, and
+Two residues of glycine (heavy atoms, hydrogens united with them; bonds, angles, charges, and
 Lennard-Jones parameters of the AMBER kind) in implicit solvent (generalized Born, OBC2), Langevin
-at 300 K. Two torsion parameters make the reference: φ and ψ, k (1 + cos(φ − φ₀)) with k = 4 and 6
-kJ/mol. The fit starts from 0 for both and sees only the distribution of the end-to-end distance of
-16 replicas, which go on from epoch to epoch; gradients go back through the last 0.4 ps before each
-record. What they are multiplied with, the difference of the distributions, is a running mean over
-earlier epochs: the mean of squares of one epoch alone would also count its noise, and a fit could
-lower that in place of the difference. In the end the distribution is compared in a longer run with
-other random numbers.
+at 300 K. Two torsion parameters make the reference: φ with k (1 − cos 2φ), k = 3 kJ/mol, and ψ with
+k (1 + cos ψ), k = 5 kJ/mol. The fit starts from 0 for both and sees only the distribution of the
+end-to-end distance, first N to last C, of 32 replicas, which go on from epoch to epoch; gradients
+go back through the last 0.6 ps before each record. What they are multiplied with, the difference of
+the distributions, is a running mean over earlier epochs: the mean of squares of one epoch alone
+would also count its noise, and a fit could lower that in place of the difference. In the end the
+distribution is compared in a longer run with other random numbers.
+
+How well can such a distribution tell two parameters? Its derivative with respect to each is a
+covariance with the energy of the torsion, known from the reference itself; with it, the spread of
+the distribution over replicas becomes a standard deviation of the parameters. (With four residues
+and cos φ, cos ψ the two derivatives are nearly opposite, and ψ is told half as well.)
 """
 
 from __future__ import annotations
@@ -40,13 +45,14 @@ from helpers.md import initialize, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
-RESIDUES, REPLICAS, EPOCHS = 4, 16, 60
-STEPS, EVERY, WINDOW, LONG = 600, 200, 200, 20_000  # of 2 fs
-MEMORY = 0.8  # of the running mean
+RESIDUES, REPLICAS, EPOCHS = 2, 32, 50
+STEPS, WINDOW = 600, 300  # of 2 fs, with gradients; how far these go back
+SAMPLED, EVERY, LONG = 1_500, 25, 20_000  # of the distribution: steps, between records, in the end
+MEMORY = 0.6  # of the running mean
 KCAL, KJ = units.kcal / units.mol, units.kJ / units.mol
-TRUE = {"phi": 4.0, "psi": 6.0}  # kJ/mol
-GRID_A = np.arange(2.0, 16.0, 0.25)
-WIDTH_A = 0.5
+TRUE = {"phi": 3.0, "psi": 5.0}  # kJ/mol
+GRID_A = np.arange(2.5, 9.0, 0.1)
+WIDTH_A = 0.2
 
 
 def peptide():
@@ -79,7 +85,7 @@ def peptide():
             "bonds": HarmonicBonds(pairs),
             "angles": HarmonicAngles(rows(angles, 3)),
             "omega": PeriodicTorsions(np.array(omega), 2),
-            "phi": PeriodicTorsions(np.array(phi), 1),
+            "phi": PeriodicTorsions(np.array(phi), 2),
             "psi": PeriodicTorsions(np.array(psi), 1),
             "dispersion": MixedLennardJones(None, scaling=scaling),
             "charges": Coulomb(scaling=pair_scaling(n, pairs, one_four=1 / 1.2)),
@@ -122,10 +128,26 @@ def peptide():
     return field, parameters, masses, start + np.random.default_rng(0).normal(0, 0.05, (n, 3))
 
 
-def histogram(distances):
+def histogram(distances, weights=1.0):
     """Return the smooth distribution of end-to-end distances on the grid, 1/Å."""
-    z = (distances.reshape(-1, 1) - GRID_A) / WIDTH_A
-    return jnp.exp(-0.5 * z**2).mean(0) / (np.sqrt(2 * np.pi) * WIDTH_A)
+    z = (jnp.asarray(distances)[..., None] - GRID_A) / WIDTH_A
+    kernels = jnp.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * WIDTH_A)
+    return (jnp.asarray(weights)[..., None] * kernels).reshape(-1, len(GRID_A)).mean(0)
+
+
+def standard_deviations(distances, energies):
+    """Return the standard deviations, kJ/mol, of parameters fitted to such a run.
+
+    Parameters
+    ----------
+    distances : array of shape (n_replicas, n_records), Å
+    energies : sequence of arrays of that shape, eV
+        Of each torsion with k = 1 kJ/mol.
+    """
+    covariance = np.cov(np.transpose([histogram(run) for run in distances])) / len(distances)
+    slopes = [-histogram(distances, e - e.mean()) / (units.kB * 300.0) for e in energies]
+    inverse = np.linalg.pinv(np.stack(slopes, 1))
+    return np.sqrt(np.diag(inverse @ covariance @ inverse.T))
 
 
 def main():
@@ -135,6 +157,13 @@ def main():
         integrator = make_integrator(
             "langevin", n, timestep_fs=2.0, temperature_K=300.0, relaxation_fs=200.0
         )
+        alone = {name: {**parameters[name], "stiffness_eV": KJ} for name in TRUE}
+
+        def observed(state):
+            """Return the end-to-end distance, and the energies of torsions with k = 1 kJ/mol."""
+            x = state.positions
+            energies = [field.terms[name](alone[name], x, None, None)[0] for name in TRUE]
+            return jnp.sqrt(((x[-2] - x[0]) ** 2).sum()), *energies
 
         def go(torsions, x, v, key, steps, every, **options):
             now = dict(parameters)
@@ -142,10 +171,8 @@ def main():
                 now[name] = {**parameters[name], "stiffness_eV": torsions[name] * KJ}
             at = {"parameters": now}
             begin = initialize(field, integrator, x, v, masses, key, **at)
-            ends = lambda s: jnp.sqrt(((s.positions[-2] - s.positions[0]) ** 2).sum())  # noqa: E731
-            return simulate(
-                field, begin, integrator, steps, record=ends, record_every=every, **at, **options
-            )
+            options = {"record": observed, "record_every": every, **at, **options}
+            return simulate(field, begin, integrator, steps, **options)
 
         def all_of(torsions, x, v, keys, steps, every, **options):
             return jax.vmap(lambda *one: go(torsions, *one, steps, every, **options))(x, v, keys)
@@ -161,39 +188,48 @@ def main():
             0, 2000, lambda _, x: x + jnp.clip(0.002 * field(parameters, x, None, None)[1],
                                                -0.02, 0.02), x)))  # fmt: skip
         x = descend(x)
-        long = jax.jit(lambda t, x, v, k: all_of(t, x, v, k, LONG, 100))
-        settled = long(TRUE, x, v, keys(1))
-        reference = long(TRUE, settled.state.positions, settled.state.velocities, keys(2))
-        goal = histogram(reference.records)
-        halves = [
-            histogram(part)
-            for part in (reference.records[: REPLICAS // 2], reference.records[REPLICAS // 2 :])
-        ]
-        noise_of_goal = float(jnp.sqrt(((halves[0] - halves[1]) ** 2).mean()) / 2)
-        print("reference: mean distance", float(reference.records.mean()), flush=True)
+        long, sample = (
+            jax.jit(lambda t, x, v, k, steps=steps: all_of(t, x, v, k, steps, EVERY))
+            for steps in (LONG, SAMPLED)
+        )
 
-        free = {"phi": jnp.asarray(0.0), "psi": jnp.asarray(0.0)}
-        begun = long(free, x, v, keys(3))
-        before = histogram(begun.records)
-        print("free: mean distance", float(begun.records.mean()), flush=True)
+        def settled_run(torsions, x, v, seed):
+            """Return a long run after a shorter one in which it settles."""
+            for part in range(3):
+                state = sample(torsions, x, v, keys(10_000 * seed + part)).state
+                x, v = state.positions, state.velocities
+            return long(torsions, x, v, keys(seed))
+
+        reference = settled_run(TRUE, x, v, 1)
+        distances, *energies = map(np.asarray, reference.records)
+        goal = histogram(distances)
+        deviations = standard_deviations(distances, energies)
+        halves = [histogram(part) for part in np.split(distances, 2)]
+        noise_of_goal = float(jnp.sqrt(((halves[0] - halves[1]) ** 2).mean()) / 2)
+        print("reference:", distances.mean(), "Å; deviations", deviations, flush=True)
+
+        free = {"phi": jnp.zeros(()), "psi": jnp.zeros(())}  # of one type: compiled once
+        begun = settled_run(free, x, v, 2)
+        before = histogram(begun.records[0])
+        print("free:", float(begun.records[0].mean()), "Å", flush=True)
 
         def loss(torsions, x, v, k, residual):
-            done = all_of(torsions, x, v, k, STEPS, EVERY, checkpoint_every=1, window=WINDOW)
-            curve = histogram(done.records)
-            return 2 * (residual * curve).mean(), (
-                curve,
-                done.state.positions,
-                done.state.velocities,
-            )
+            done = all_of(torsions, x, v, k, STEPS, WINDOW, checkpoint_every=1, window=WINDOW)
+            return 2 * (residual * histogram(done.records[0])).mean(), done.state
 
         gradient = jax.jit(jax.grad(loss, has_aux=True))
-        optimizer = optax.adam(optax.cosine_decay_schedule(0.5, EPOCHS), b1=0.8)
+        optimizer = optax.adam(optax.cosine_decay_schedule(0.4, EPOCHS), b1=0.5, b2=0.9)
         state, torsions = optimizer.init(free), free
         x, v = begun.state.positions, begun.state.velocities
         rows, residual = [], before - goal
         for epoch in range(EPOCHS):
-            slope, (curve, x, v) = gradient(torsions, x, v, keys(100 + epoch), residual)
+            seen = sample(torsions, x, v, keys(200 + epoch))
+            curve = histogram(seen.records[0])
             residual = MEMORY * residual + (1 - MEMORY) * (curve - goal)
+            slope, end = gradient(
+                torsions, seen.state.positions, seen.state.velocities, keys(100 + epoch), residual
+            )
+            x, v = end.positions, end.velocities
             rows.append(
                 {"epoch": epoch + 1, "rmse_per_A": float(jnp.sqrt((residual**2).mean()))}
                 | {f"{name}_kJ_per_mol": float(torsions[name]) for name in TRUE}
@@ -203,15 +239,16 @@ def main():
                 print(rows[-1], flush=True)
             updates, state = optimizer.update(slope, state)
             torsions = optax.apply_updates(torsions, updates)
-        after = histogram(long(torsions, x, v, keys(4)).records)
+        after = histogram(settled_run(torsions, x, v, 4).records[0])
     pd.DataFrame(rows).to_csv(HERE / "peptide.csv", index=False, float_format="%.6g")
     rmse = lambda p: float(np.sqrt(np.mean((np.asarray(p) - np.asarray(goal)) ** 2)))  # noqa: E731
     result = {
         "jax": jax.__version__,
         "true_kJ_per_mol": TRUE,
         "fitted_kJ_per_mol": {name: float(value) for name, value in torsions.items()},
+        "deviation_kJ_per_mol": dict(zip(TRUE, deviations.tolist(), strict=True)),
         "rmse_per_A": {"before": rmse(before), "after": rmse(after), "noise": noise_of_goal},
-        "grid_A": GRID_A.tolist(),
+        "grid_A": GRID_A.round(3).tolist(),
         "reference": np.asarray(goal).round(5).tolist(),
         "before": np.asarray(before).round(5).tolist(),
         "after": np.asarray(after).round(5).tolist(),

@@ -31,7 +31,7 @@ def plot_descent(
     """
     with style():
         ax = ax or new_axes()
-        ax.axhline(target, color=RED, lw=1, ls=":", label=f"theory: {target:.4g}")
+        ax.axhline(target, color=RED, lw=1.5, ls=":", label=f"theory: {target:.4g}")
         ax.plot(table["epoch"], table[column], color=BLUE, marker="o", ms=4, label="fit")
         ax.set(xlabel="epoch", ylabel=label)
         ax.legend()
@@ -51,7 +51,7 @@ def plot_angle_gradients(table: pd.DataFrame, target_deg: float, ax: Axes | None
     with style():
         ax = ax or new_axes()
         ax.axhline(0, color=BLACK, lw=1)
-        ax.axvline(target_deg, color=RED, lw=1, ls=":", label=f"theory: {target_deg:.1f}°")
+        ax.axvline(target_deg, color=RED, lw=1.5, ls=":", label=f"theory: {target_deg:.1f}°")
         slope = table["gradient_nm_per_radian"]
         ax.plot(table["angle_deg"], slope, color=ORANGE, marker="o", ms=3, ls="")
         ax.set(xlabel="θ₀, degrees", ylabel="gradient, nm/radian")

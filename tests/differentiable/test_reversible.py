@@ -96,7 +96,8 @@ def argon():
 
 
 @pytest.mark.slow  # 5,000 steps there, back, and once more: 8 s
-def test_five_thousand_steps_of_langevin_dynamics_come_back():
+@pytest.mark.parametrize("name", ["langevin", pytest.param("none", marks=pytest.mark.long)])
+def test_five_thousand_steps_come_back(name):
     """No state is stored on the way; the gradient is that of the same rounded trajectory."""
     field, positions, velocities, masses, cell = argon()
     steps = 5000
@@ -106,7 +107,7 @@ def test_five_thousand_steps_of_langevin_dynamics_come_back():
 
     def prepared(epsilon, kelvin):
         integrator = make_integrator(
-            "langevin", 8, timestep_fs=STEP_FS, temperature_K=kelvin, relaxation_fs=tau
+            name, 8, timestep_fs=STEP_FS, temperature_K=kelvin, relaxation_fs=tau
         )
         parameters = ARGON._replace(epsilon_eV=epsilon)
         at = {"parameters": parameters, "cell": cell}

@@ -49,7 +49,10 @@ class JaxFitProgress:
     def __enter__(self) -> JaxFitProgress:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, failed: Any, *_: Any) -> None:
+        if failed is None:  # exactly full: a notebook paints a bar red that is not
+            self._bar.n = self._bar.total
+            self._bar.set_description("fit: done")
         self._bar.close()
 
     def selecting(self) -> None:
@@ -63,4 +66,5 @@ class JaxFitProgress:
     def _add(self, stage: str) -> None:
         with self._lock:
             self._bar.set_description(f"fit: {stage}", refresh=False)
-            self._bar.update(self._seconds[stage])
+            # Sums of fractions may go beyond the whole by rounding
+            self._bar.update(min(self._seconds[stage], self._bar.total - self._bar.n))

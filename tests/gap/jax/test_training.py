@@ -18,6 +18,7 @@ from helpers.gap.jax.calculator import JaxCalculator
 from helpers.gap.jax.least_squares import Triangle, fold_triangles
 from helpers.gap.jax.requirements import check_memory, memory_MB
 from helpers.gap.jax.sparsification import new_terms
+from helpers.gap.jax.training_progress import JaxFitProgress
 from helpers.gap.training_set import virial_label
 from helpers.gap.xml import read_model, write_model
 
@@ -302,3 +303,18 @@ def test_a_triangle_stands_for_its_rows_however_few_they_are():
         np.testing.assert_allclose(triangles[-1].T @ triangles[-1], block.T @ block, atol=1e-12)
     whole, rows = fold_triangles(triangles, 12), np.concatenate(blocks)
     np.testing.assert_allclose(whole.T @ whole, rows.T @ rows, atol=1e-12)
+
+
+def test_the_bar_of_a_fit_is_exactly_full_in_the_end_and_only_then(frames10):
+    """A notebook paints a bar red that is not, even by a rounding error."""
+    with JaxFitProgress(1705, frames10, show=True) as progress:
+        for _ in range(2 * len(frames10)):
+            progress.selecting()
+        for _ in frames10:
+            progress.comparing()
+            assert progress._bar.n <= progress._bar.total
+    assert progress._bar.n == progress._bar.total
+    with pytest.raises(ZeroDivisionError), JaxFitProgress(1705, frames10, show=True) as progress:
+        progress.comparing()
+        _ = 1 / 0
+    assert progress._bar.n < progress._bar.total
