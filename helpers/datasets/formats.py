@@ -170,7 +170,19 @@ def _read_lammps_dump(path: Path, options: Options) -> tuple[list[Atoms], list[s
         forces = None if atoms.calc is None else atoms.calc.results.get("forces")
         # ASE adds an energy of 0.0, which no dump holds.
         atoms.calc = None if forces is None else SinglePointCalculator(atoms, forces=forces)
-    return frames, [f"{path.name}: a LAMMPS dump holds no energies"]
+    told = [f"{path.name}: a LAMMPS dump holds no energies"]
+    wrapped = {"x", "xs"} & set(names)
+    passed_over = [
+        name
+        for name in names
+        if name == "mass" or (wrapped and name in ("ix", "iy", "iz", "xu", "yu", "zu"))
+    ]
+    if passed_over:
+        told.append(
+            f"{path.name}: {', '.join(passed_over)} not read: positions lie in the box, masses are "
+            "those of the elements"
+        )
+    return frames, told
 
 
 def _read_cp2k_xyz(path: Path, options: Options) -> tuple[list[Atoms], list[str]]:

@@ -457,6 +457,11 @@ def test_lammps_dumps_of_skewed_boxes_name_elements_themselves(tmp_path):
     assert str(atoms.symbols) == "AlCu" and atoms.pbc.tolist() == [True, True, False]
     assert np.allclose(atoms.cell.array, [[9, 0, 0], [2, 8, 0], [0, 0, 9]])
     assert np.allclose(atoms.positions, [[0.5, 2, 0], [5.5, 4, 4.5]])
+    more = SKEWED.replace("fx fy fz", "fx fy fz ix mass").replace("0.1\n", "0.1 1 2.0\n")
+    (tmp_path / "more.dump").write_text(more)
+    dataset = read_dataset(tmp_path / "more.dump", lammps_units="metal")
+    assert "ix, mass not read: positions lie in the box" in str(dataset)
+    assert np.array_equal(dataset[0].positions, atoms.positions)
     assert atoms.arrays["dft_forces"][:, 2].tolist() == [-0.1, 0.1]
 
 
