@@ -78,6 +78,13 @@ def test_the_table_of_the_water_data_says_what_its_readme_says():
     assert (energies.loc[100] - energies.loc[[200, 400]]).abs().max(axis=None) < 0.07
 
 
+def test_labels_come_out_again_and_cost_what_the_readme_says():
+    table = pd.read_csv(BENCHMARKS / "dft_cost.csv")
+    assert len(table) == 10 and table["energy_difference_meV"].abs().max() <= 1e-4
+    assert (table["cpu_seconds"].min(), table["cpu_seconds"].max()) == (30.4, 36.3)
+    assert table["cpu_seconds"].median() == pytest.approx(32.9, abs=0.05)
+
+
 def test_where_the_model_is_the_limit_errors_meet_and_stay():
     table = pd.read_csv(STORED / "learning_curve_classroom.csv")
     forces = table.groupby(["set", "n_frames"])["rmse_forces_meV_per_A"].mean()
