@@ -323,25 +323,15 @@ def config_texts(draw):
     return draw(st.sampled_from(["\n", " ", "\n\n"])).join(draw(st.permutations(parts))) + "\n"
 
 
-EXAMPLES = {
-    "deadline": None,
-    "derandomize": True,
-    "database": None,
-    "suppress_health_check": list(HealthCheck),
-}
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*as in gap_fit")
-@settings(max_examples=12, **EXAMPLES)
+@settings(
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(text=config_texts())
 def test_whatever_gap_fit_accepts_the_kit_reads_and_evaluates(tmp_path_factory, text):
-    check_meaning(text, tmp_path_factory.mktemp("config"))
-
-
-@pytest.mark.long
-@pytest.mark.filterwarnings("ignore:.*as in gap_fit")
-@settings(max_examples=100, **EXAMPLES)
-@given(text=config_texts())
-def test_many_more_that_gap_fit_accepts(tmp_path_factory, text):
     check_meaning(text, tmp_path_factory.mktemp("config"))
