@@ -85,6 +85,15 @@ def test_labels_come_out_again_and_cost_what_the_readme_says():
     assert table["cpu_seconds"].median() == pytest.approx(32.9, abs=0.05)
 
 
+def test_grading_costs_little_more_than_plain_nbgrader():
+    table = pd.read_csv(BENCHMARKS / "grading.csv").set_index(["lesson", "kind"])
+    assert (table["students"] == 30).all()
+    for _, one in table.groupby("lesson"):
+        one = one.droplevel("lesson")
+        assert one.loc["kit", "cpu_s"] <= 1.3 * one.loc["plain", "cpu_s"]
+        assert one.loc["kit", "clock_s"] >= 1.7 * one.loc["kit, two jobs", "clock_s"]
+
+
 def test_where_the_model_is_the_limit_errors_meet_and_stay():
     table = pd.read_csv(STORED / "learning_curve_classroom.csv")
     forces = table.groupby(["set", "n_frames"])["rmse_forces_meV_per_A"].mean()
