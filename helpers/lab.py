@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from pathlib import Path
 
 # Name of a lab → module and function that add its arguments, and one line of help.
 LABS = {
@@ -28,5 +29,11 @@ def lab_arguments(parser: argparse.ArgumentParser) -> None:
             lab.add_argument(
                 flag, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
             )
+        lab.add_argument(
+            "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
+        )
+        lab.add_argument(
+            "--output", type=Path, default=Path("results"), help="folder for the results"
+        )
         module, _, function = home.partition(":")
         getattr(importlib.import_module(module), function)(lab)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers import checks
+from helpers.coarse_grained.bodies import RigidTrajectory
 from helpers.coarse_grained.dataset import DatasetSettings, make_dataset
 from helpers.coarse_grained.learned_potential import LearnedPair
 from helpers.coarse_grained.plots import LiveLoss
@@ -90,12 +91,6 @@ def coarse_grained_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--steps", type=int, default=4000, help="steps of the box; default: %(default)s"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), help="folder for the results"
     )
     parser.set_defaults(run=_coarse_grained)
 
@@ -205,7 +200,7 @@ def run_coarse_grained_job(
         write_table(folder / f"coarse_windows_{name.replace(' ', '_')}.csv", table)
     write_table(folder / "coarse_box.csv", box.summary)
     runs = dataset.splits[split]
-    pair_run = type(box.run)(
+    pair_run = RigidTrajectory(
         runs.times[:200], runs.poses[0, :200], runs.momenta[0, :200], runs.energies[0, :200]
     )
     animate_bodies(pair_run, dataset.body, folder / "coarse_bodies.gif")

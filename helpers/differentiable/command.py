@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from helpers import checks
@@ -18,12 +17,6 @@ def differentiable_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Example: mlmd lab differentiable --output results"
     parser.add_argument(
         "--epochs", type=int, help="epochs of each fit; default: those of the published examples"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the random numbers; default: 0"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), help="folder for the results"
     )
     parser.set_defaults(run=_differentiable)
 
