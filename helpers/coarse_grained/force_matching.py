@@ -16,9 +16,8 @@ import numpy as np
 
 from helpers import checks
 from helpers.coarse_grained.learned_potential import LearnedPair
-from helpers.coarse_grained.pair_sum import PairEnergy, pair_force_field
+from helpers.coarse_grained.pair_sum import PairEnergy, energies_and_forces, pair_force_field
 from helpers.errors import DataError
-from helpers.jax_setup import double_precision
 
 
 def forces_of(pair: PairEnergy, parameters: Any, poses: Any) -> np.ndarray:
@@ -26,10 +25,7 @@ def forces_of(pair: PairEnergy, parameters: Any, poses: Any) -> np.ndarray:
 
     Of a `BeadSum`, ``parameters=()``: what snapshots of beads hold.
     """
-    with double_precision():
-        field = jax.jit(jax.vmap(pair_force_field(pair), (None, 0, None, None)))
-        weights = jax.tree.map(lambda x: jnp.asarray(x, float), parameters)
-        return np.asarray(field(weights, jnp.asarray(poses), None, None)[1])
+    return energies_and_forces(pair, parameters, poses)[1]
 
 
 def match_forces(

@@ -21,7 +21,12 @@ from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import Body
 from helpers.coarse_grained.dataset import Dataset
 from helpers.coarse_grained.neural_ode import Solver, integrate
-from helpers.coarse_grained.pair_sum import PairEnergy, pair_force_field
+from helpers.coarse_grained.pair_sum import (
+    PairEnergy,
+    energies_and_forces,
+    in_double,
+    pair_force_field,
+)
 from helpers.coarse_grained.quaternions import angle_between
 from helpers.coarse_grained.rigid_dynamics import make_rigid_integrator
 from helpers.coarse_grained.windows import Windows
@@ -85,10 +90,8 @@ def compare_with_beads(
     poses = dataset.splits[split].poses[:, ::every].reshape(-1, 2, 7)
     distances = np.linalg.norm(poses[:, 1, :3] - poses[:, 0, :3], axis=-1)
     poses = poses[distances < beads.cutoff]
-    with double_precision():
-        true, exact = _energies_and_forces(beads, (), poses)
-        weights = jax.tree.map(lambda x: np.asarray(x, float), parameters)
-        learned, forces = _energies_and_forces(pair, weights, poses)
+    true, exact = energies_and_forces(beads, (), poses)
+    learned, forces = energies_and_forces(pair, parameters, poses)
     contact = true > 1e-6
     if not contact.any():
         raise DataError(
@@ -163,7 +166,7 @@ def window_errors(
             integrate,
             pair_force_field(pair, spring),
             integrator,
-            jax.tree.map(lambda x: np.asarray(x, float), parameters),
+            in_double(parameters),
             n_records=length - 1,
             interval=dataset.settings.interval,
             solver=Solver(steps_per_record=steps_per_record),
@@ -197,7 +200,7 @@ def scan_arrangements(pair: PairEnergy, parameters: Any, body: Body) -> pd.DataF
     distances = np.linspace(0.3 * beads.cutoff, 1.05 * beads.cutoff, 161)
     rows = []
     with double_precision():
-        weights = jax.tree.map(lambda x: np.asarray(x, float), parameters)
+        weights = in_double(parameters)
         exact = jax.jit(jax.vmap(beads, (None, 0, None, None)))
         learned = jax.jit(jax.vmap(pair, (None, 0, None, None)))
         for name, (direction, *turns) in ARRANGEMENTS.items():
@@ -219,11 +222,3 @@ def scan_arrangements(pair: PairEnergy, parameters: Any, body: Body) -> pd.DataF
 def _turned(axis: int, degrees: float) -> np.ndarray:
     half = np.radians(degrees) / 2
     return np.array([np.cos(half), *(np.sin(half) * np.eye(3)[axis])])
-
-
-def _energies_and_forces(
-    pair: PairEnergy, parameters: Any, poses: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    field = jax.jit(jax.vmap(pair_force_field(pair), (None, 0, None, None)))
-    energies, forces = field(parameters, jnp.asarray(poses), None, None)
-    return np.asarray(energies), np.asarray(forces)

@@ -91,6 +91,24 @@ def pair_force_field(*terms: PairEnergy) -> Callable[..., tuple[Any, Any]]:
     return rigid_force_field(sum_over_pairs(*terms))
 
 
+def in_double(parameters: Any) -> Any:
+    """Return parameters as arrays of 64 bits."""
+    return jax.tree.map(lambda x: np.asarray(x, float), parameters)
+
+
+def energies_and_forces(
+    pair: PairEnergy, parameters: Any, poses: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return energies, (n,), and forces (in space) with torques (in the body's frame), (n, 2, 6).
+
+    Of single pairs, poses (n, 2, 7), in 64 bits. Of a `BeadSum`, ``parameters=()``.
+    """
+    with double_precision():
+        field = jax.jit(jax.vmap(pair_force_field(pair), (None, 0, None, None)))
+        energies, forces = field(in_double(parameters), jnp.asarray(poses), None, None)
+        return np.asarray(energies), np.asarray(forces)
+
+
 @dataclass(frozen=True)
 class BodyLists:
     """Neighbor lists of bodies, which `update` renews when a center moved by half the skin.

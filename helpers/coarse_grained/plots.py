@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,20 @@ from helpers.coarse_grained.bodies import Body, RigidTrajectory
 from helpers.coarse_grained.held_out import PairErrors
 from helpers.coarse_grained.trainer import Trainer
 from helpers.errors import DataError
-from helpers.files import atomic_writer, write_atomic
+from helpers.files import write_atomic
 from helpers.jax_setup import double_precision
-from helpers.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, as_png, new_axes, style
+from helpers.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    SKY,
+    as_png,
+    new_axes,
+    style,
+    write_gif,
+)
 
 
 def plot_loss(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -180,12 +190,10 @@ def animate_bodies(run: RigidTrajectory, body: Body, path: Path, *, frames: int 
     OutputError
         If it cannot be written.
     """
-    from PIL import Image
-
     chosen = np.unique(np.linspace(0, len(run.poses) - 1, frames).astype(int))
     reach = body.radius + 0.6
     low, high = run.poses[..., :2].min((0, 1)) - reach, run.poses[..., :2].max((0, 1)) + reach
-    pictures = []
+    figures = []
     for k in chosen:
         with style():
             figure = Figure(figsize=(7, 3.6), dpi=80, layout="constrained")
@@ -195,14 +203,8 @@ def animate_bodies(run: RigidTrajectory, body: Body, path: Path, *, frames: int 
         for ax, title in ((left, "beads"), (right, "bodies")):
             ax.set(title=title, xlabel="x, σ", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         left.set_ylabel("y, σ")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        pictures.append(Image.open(buffer).convert("P"))
-    with atomic_writer(path) as file:
-        pictures[0].save(
-            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
-        )
-    return path
+        figures.append(figure)
+    return write_gif(path, figures)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from helpers.files import atomic_writer
-from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style
+from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style, write_gif
 
 
 def plot_descent(
@@ -137,12 +137,7 @@ def animate_triangle(motion: np.ndarray, path: Path) -> Path:
     OutputError
         If it cannot be written.
     """
-    import io
-
-    from matplotlib.figure import Figure
-    from PIL import Image
-
-    pictures = []
+    figures = []
     low, high = motion.min((0, 1, 2)) - 0.15, motion.max((0, 1, 2)) + 0.15
     for moment in np.moveaxis(motion, 1, 0):
         with style():
@@ -156,14 +151,8 @@ def animate_triangle(motion: np.ndarray, path: Path) -> Path:
             ax.set(title=title, xlabel="x, nm", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
             ax.set_aspect("equal")
         axes[0].set_ylabel("y, nm")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        pictures.append(Image.open(buffer).convert("P"))
-    with atomic_writer(path) as file:
-        pictures[0].save(
-            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
-        )
-    return path
+        figures.append(figure)
+    return write_gif(path, figures)
 
 
 def plot_parting_paths(ax: Axes | None = None) -> Axes:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.errors import DataError
+from helpers.files import atomic_writer
 
 # Colors that color-blind readers can tell apart: Okabe, Ito (2008), "Color Universal Design".
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -116,6 +118,24 @@ def as_png(figure: Figure, dpi: float | str = "figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def write_gif(path: Path, figures: Iterable[Figure]) -> Path:
+    """Write figures of one size as an animation, 80 ms each, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from PIL import Image
+
+    pictures = [Image.open(io.BytesIO(as_png(figure))).convert("P") for figure in figures]
+    with atomic_writer(path) as file:
+        pictures[0].save(
+            file, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0
+        )
+    return path
 
 
 def as_svg(figure: Figure) -> bytes:
