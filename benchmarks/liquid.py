@@ -37,6 +37,14 @@ N_RUNS = 10
 WARM_STEPS, STEPS, NVE_STEPS = 4_000, 40_000, 4_000  # of 0.5 fs
 
 
+def default_potential():
+    """Return the default potential, trained once."""
+    if not MODEL.exists():
+        MODEL.parent.mkdir(parents=True, exist_ok=True)
+        fit_gap(GapConfig(), output=MODEL, engine="jax")
+    return load_potential(MODEL, engine="jax")
+
+
 def start(n_molecules: int, seed: int):
     """Return the frame that a run starts from."""
     if n_molecules == 64:
@@ -82,10 +90,7 @@ def main() -> None:
     )
     parser.add_argument("--only", type=int, choices=(16, 64), help="molecules; default: both")
     options = parser.parse_args()
-    if not MODEL.exists():
-        MODEL.parent.mkdir(parents=True, exist_ok=True)
-        fit_gap(GapConfig(), output=MODEL, engine="jax")
-    potential = load_potential(MODEL, engine="jax")
+    potential = default_potential()
     rows = pd.read_csv(TABLE, keep_default_na=False).to_dict("records") if TABLE.exists() else []
     for n_molecules in (16, 64):
         for seed in range(1, N_RUNS + 1):

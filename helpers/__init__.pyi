@@ -1,5 +1,5 @@
+from .bootstrap import compare_errors as compare_errors
 from .errors import WorkshopError as WorkshopError
-from .evaluation import compare_errors as compare_errors
 from .evaluation import evaluate as evaluate
 from .evaluation import evaluate_together as evaluate_together
 from .frames import load_frames as load_frames

@@ -17,7 +17,7 @@ HELPERS = KIT / "helpers"
 GROUND = ["errors", "checks", "files", "boundaries", "frames", "water", "neighbors", "jax_setup"]
 GROUND += ["terminal", "quippy_name"]
 # What computes in the rooms, and evaluation between them: each may import those before it.
-ROOMS = ["datasets", "gap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman"]
+ROOMS = ["datasets", "gap", "bootstrap", "evaluation", "neural", "sweeps", "md", "sagpr", "raman"]
 ROOMS += ["own_models", "differentiable", "coarse_grained", "stability"]
 # The front drawers of a room: plots ← report ← command. They may use the numbers of every room.
 DRAWERS = ["plots", "report", "command"]

@@ -103,7 +103,7 @@ def test_where_the_model_is_the_limit_errors_meet_and_stay():
 
 def test_settings_meet_in_the_point_that_they_share():
     table = pd.read_csv(STORED / "settings.csv")
-    shared = {"cutoff": 4.0, "atom_sigma": 0.4, "n_max": 7, "l_max": 2}
+    shared = {"cutoff": 4.25, "atom_sigma": 0.4, "n_max": 7, "l_max": 2}
     assert set(table["setting"]) == set(shared)
     rows = pd.concat(
         table[(table["setting"] == k) & (table["value"] == v)] for k, v in shared.items()

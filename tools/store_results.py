@@ -59,10 +59,11 @@ SMALL = GapConfig(
     cutoff_transition_width=2.0,
     n_max=6,
     n_sparse=200,
-    two_body=TwoBody(cutoff=6.0, n_sparse=25),
+    delta=0.2,
+    two_body=TwoBody(cutoff=6.0, n_sparse=25, delta=0.5),
 )
 SETTINGS = {
-    "cutoff": [3.0, 3.5, 4.0, 5.0],
+    "cutoff": [3.0, 4.0, 4.25, 5.0],
     "atom_sigma": [0.3, 0.4, 0.6],
     "n_max": [4, 5, 7, 10],
     "l_max": [0, 1, 2, 4],
@@ -76,7 +77,7 @@ SUBSTANCE = {"liquid": "liquid water", "ice": "ice"}
 BEFORE_THE_END_FS = (0.0, 54.0)
 SIGMA_E, SIGMA_F = "sigma_energy_eV_per_atom", "sigma_force_eV_per_A"
 ENERGIES_ALONE = 10.0  # eV/Å, sigma of forces that do not count
-SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]  # eV per atom
+SIGMAS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0]  # eV per atom
 
 
 def main() -> None:

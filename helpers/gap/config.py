@@ -60,7 +60,7 @@ class TwoBody(checks.Settings):
 
     cutoff: float = 7.5
     n_sparse: int = 35
-    delta: float = 0.5
+    delta: float = 2.0
     theta_uniform: float = 0.5
     covariance_type: str = "ard_se"
     sparse_method: str = "uniform"
@@ -93,12 +93,12 @@ class Soap(checks.Settings):
     atom_sigma: float = 0.4
     l_max: int = 2
     n_max: int = 7
-    cutoff: float = 4.0
-    cutoff_transition_width: float = 2.5
-    delta: float = 0.2
+    cutoff: float = 4.25
+    cutoff_transition_width: float = 2.9
+    delta: float = 2.0
     covariance_type: str = "dot_product"
     zeta: float = 2
-    n_sparse: int = 800
+    n_sparse: int = 1000
     sparse_method: str = "cur_points"
 
     def __post_init__(self) -> None:
@@ -236,12 +236,12 @@ class GapConfig(checks.Settings):
     """
 
     atoms_filename: str = "gap_input_100.xyz"
-    cutoff: float = 4.0
+    cutoff: float = 4.25
     atom_sigma: float = 0.4
     n_max: int = 7
     l_max: int = 2
-    n_sparse: int = 800
-    delta: float = 0.2
+    n_sparse: int = 1000
+    delta: float = 2.0
     zeta: float = 2
     default_sigma: tuple[float, float, float, float] = (0.001, 0.012, 0.0, 0.0)
     config_type_sigma: Mapping[str, tuple[float, float, float, float]] | None = None
@@ -250,7 +250,7 @@ class GapConfig(checks.Settings):
     e0_method: str | None = "average"
     e0: Mapping[str, float] | float | None = None
     sparse_jitter: float = 1e-8
-    cutoff_transition_width: float = 2.5
+    cutoff_transition_width: float = 2.9
     covariance_type: str = "dot_product"
     sparse_method: str = "cur_points"
     energy_parameter_name: str = "dft_energy"
@@ -289,8 +289,14 @@ class GapConfig(checks.Settings):
 
     @classmethod
     def accurate(cls) -> GapConfig:
-        """Return the preset for accuracy: 400 frames, a finer SOAP, more sparse points."""
-        return cls(atoms_filename="gap_input_400.xyz", n_max=10, l_max=3, n_sparse=1000)
+        """Return the preset for accuracy: 400 frames, a finer SOAP that sees farther."""
+        return cls(
+            atoms_filename="gap_input_400.xyz",
+            cutoff=4.5,
+            cutoff_transition_width=4.0,
+            n_max=8,
+            n_sparse=1500,
+        )
 
     @classmethod
     def from_data(cls, frames: Sequence[Atoms], **names: str) -> GapConfig:

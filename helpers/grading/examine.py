@@ -101,9 +101,11 @@ def examine(
     boxed : bool, optional
         Whether the kernel runs in a box; by default where bubblewrap works.
     cache : Path, optional
-        Fits that lessons need not make again; the kernel gets a copy.
+        Fits that lessons need not make again, and beside it, in ``compiled``, what JAX need not
+        compile again; the kernel gets a copy of both.
     keep_cache : bool
-        Whether new fits go into `cache` at the end: only for notebooks that are trusted.
+        Whether new fits and new compiled code are kept at the end: only for notebooks that are
+        trusted.
     stop : threading.Event, optional
         When it is set, the examination ends.
 
@@ -129,9 +131,10 @@ def examine(
                 f"{base.parent} is full, so what notebooks wrote there may be incomplete",
                 fix="make room, or set TMPDIR to a folder on another disk; then grade again",
             )
-        made = session.places.work / "cache"
-        if keep_cache and cache is not None and made.is_dir():
-            shutil.copytree(made, cache, dirs_exist_ok=True)
+        if keep_cache and cache is not None:
+            for made, kept in _caches(session.places, cache):
+                if made.is_dir():
+                    shutil.copytree(made, kept, dirs_exist_ok=True)
         return found
     finally:
         shutil.rmtree(base, ignore_errors=True)
@@ -184,7 +187,7 @@ class _Session:
         work = self.base / f"k{self.starts}"
         self.starts += 1
         self.places = Places.make(work)
-        _fill(self.places, self.cache if self.lesson.uses_cache else None)
+        _fill(self.places, self.cache, with_fits=self.lesson.uses_cache)
         self.copied.clear()
         kernel = Kernel(self.places, self.limits, self.seed, self.stop, boxed=self.boxed)
         self.kernel = kernel.__enter__()
@@ -315,14 +318,25 @@ def remove_remains() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(places: Places, cache: Path | None) -> None:
-    """Put into the kernel's folders what would take long to make: fonts, and fits of the lesson."""
+def _caches(places: Places, cache: Path) -> list[tuple[Path, Path]]:
+    """Return the kernel's folders of fits and of compiled code, each with the one it is kept in."""
+    return [
+        (places.work / "cache", cache),
+        (places.scratch / ".jax", cache.with_name("compiled")),
+    ]
+
+
+def _fill(places: Places, cache: Path | None, *, with_fits: bool) -> None:
+    """Put into the kernel's folders what would take long to make: fonts, fits, compiled code."""
     fonts = Path(os.environ.get("MPLCONFIGDIR") or Path.home() / ".cache" / "matplotlib")
     (places.scratch / ".matplotlib").mkdir()
     for path in fonts.glob("fontlist-*.json"):
         shutil.copy(path, places.scratch / ".matplotlib")
-    if cache is not None and cache.is_dir():
-        shutil.copytree(cache, places.work / "cache")
+    if cache is not None:
+        fits, compiled = _caches(places, cache)
+        for own, kept in [fits, compiled] if with_fits else [compiled]:
+            if kept.is_dir():
+                shutil.copytree(kept, own)
 
 
 __all__ = ["Examination", "Verdict", "examine"]

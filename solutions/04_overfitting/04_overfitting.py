@@ -205,7 +205,7 @@ Markdown(
 # *Why:* judged by the training error alone, the smallest sigma would always look best.
 #
 # **Predict.** Sketch on paper how training and validation error of the energies change as $\sigma_E$
-# falls from 0.1 to $10^{-5}$ eV/atom, with forces and without. Where do you expect the best value? *Your guess:* …
+# falls from 1 to $10^{-5}$ eV/atom, with forces and without. Where do you expect the best value? *Your guess:* …
 #
 # **Do.** A *sweep* is a fit for each combination of some settings. Sweep over $\sigma_E$ (the values `SIGMAS` of the next
 # cell) *and* over $\sigma_F$ (its default and 10 eV/Å) with the default potential, `GapConfig()`, on 100 frames; use
@@ -217,7 +217,7 @@ Markdown(
 # - `ratio_100` and `ratio_alone` (float): validation / training error of the energies at $\sigma_E = 10^{-3}$ eV/atom, with forces and without;
 # - `plateau_100` (list of float, eV/atom): all values of `SIGMAS` whose **validation** error of the energies, with forces, is as good as the lowest one *within the noise*;
 # - `best_sigma_100` (float, eV/atom): the value that you would use: any one of the plateau at which the validation error of the *forces* is at
-#   most 2 % above the lowest one.
+#   most 1 % above the lowest one.
 #
 # **What is noise here?** Sixty validation frames are a sample; with sixty others every error would be a
 # little different. The *bootstrap* of lesson 02 shows by how much: draw whole trajectories with replacement, again and
@@ -289,7 +289,7 @@ noise_100 = {
 }
 plateau_100 = [sigma for sigma, row in noise_100.items() if row["low"] <= 0]
 forces_100 = rows_100[FORCES]
-good = [sigma for sigma in plateau_100 if forces_100[sigma] <= 1.02 * forces_100.min()]
+good = [sigma for sigma in plateau_100 if forces_100[sigma] <= 1.01 * forces_100.min()]
 best_sigma_100 = float(errors_100["validation"][good].idxmin())
 ### END SOLUTION
 
@@ -379,12 +379,12 @@ def _among(sigma, sigmas):
 
 _forces = _known[(_known[_F] < 1) & (_known["set"] == "validation")].set_index(_E)
 _forces = _forces["rmse_forces_meV_per_A"]
-_usable = [_sigma for _sigma in _may_be_in if _forces[_sigma] < 1.022 * _forces.min()]
+_usable = [_sigma for _sigma in _may_be_in if _forces[_sigma] < 1.012 * _forces.min()]
 _choice = _among(best_sigma_100, _usable)
 if not _choice:
     print(
         f"best_sigma_100 = {float(best_sigma_100):g}: there the energies are worse beyond the noise, "
-        "or the forces by more than 2 %."
+        "or the forces by more than 1 %."
     )
 _plateau = [float(_sigma) for _sigma in plateau_100]
 _flat = all(_among(_sigma, _may_be_in) for _sigma in _plateau)
