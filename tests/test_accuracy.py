@@ -21,8 +21,8 @@ def measured():
 @pytest.mark.parametrize(
     ("preset", "config", "most"),  # meV/atom, meV/Å, MB
     [
-        ("GapConfig()", GapConfig(), (1.0, 46, 2000)),
-        ("GapConfig.accurate()", GapConfig.accurate(), (0.95, 40, 2000)),
+        ("GapConfig()", GapConfig(), (0.9, 43, 2000)),
+        ("GapConfig.accurate()", GapConfig.accurate(), (0.75, 35, 2000)),
     ],
     ids=["default", "accurate"],
 )

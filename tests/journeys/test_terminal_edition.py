@@ -53,7 +53,7 @@ def test_before_training_they_say_what_is_missing(folder, script):
 def test_train_and_compare(folder):
     """With few frames and sparse points, as a student may write it who is short of time."""
     config = folder / "gap_config.cfg"
-    few = config.read_text().replace("n_sparse=800 ", "n_sparse=100 ")
+    few = config.read_text().replace("n_sparse=1000 ", "n_sparse=100 ")
     config.write_text(few.replace("gap_input_100.xyz", "gap_input_50.xyz"))
     done = type_in(folder, "gap_fit", "config_file=gap_config.cfg")
     assert done.returncode == 0 and (folder / "gap.xml").stat().st_size > 1e5
