@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/differentiable.py --examples  # ten seeds of each, some minutes
 
 Times are of one run after compilation, the smallest of several, in turns. Where PyTorch is
-installed (it is no part of the kit), the fluid in PyTorch is measured, too. --examples writes differentiable_examples.csv.
+installed (it is no part of the kit), the fluid in PyTorch is measured, too. --examples writes
+differentiable_examples.csv.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ epoch to epoch. Each epoch first samples the curves for 0.3 ps, in which the liq
 last change of the parameters; then come 0.1 ps with gradients, which go back through the last 50 fs
 before each record (truncated: biased towards what happens fast; half the window is compared with
 it). They are multiplied with the difference of the curves, a running mean over earlier epochs,
-relative to 1 + g of the target, so that the peaks of the molecule itself do not outweigh all others.
+relative to 1 + g of the target, so that the peaks of the molecule itself do not outweigh others.
 The judge is a longer run with other random numbers and a thermostat that leaves the dynamics alone
 (Bussi, as for the target): structure, density of states, diffusion, before and after.
 """
