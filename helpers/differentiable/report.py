@@ -96,8 +96,8 @@ def differentiable_section(found: DescentFindings) -> Section:
                 "θ₀, degrees",
             ),
             draw_figure(
-                "The gradient points to the angle that is sought from both sides (close to 180° its "
-                "sign is not reliable); its size does not tell how far it is.",
+                "The gradient points to the angle that is sought from both sides (close to 180° "
+                "its sign is not reliable); its size does not tell how far it is.",
                 "Gradient against the angle",
                 plots.plot_angle_gradients,
                 found.gradients,
