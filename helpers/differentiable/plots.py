@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style, write_gif
 
@@ -33,7 +34,7 @@ def plot_descent(
         ax = ax or new_axes()
         ax.axhline(target, color=RED, lw=1.5, ls=":", label=f"target: {target:.4g}")
         ax.plot(table["epoch"], table[column], color=BLUE, marker="o", ms=4, label="fit")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         ax.set(xlabel="epoch", ylabel=label)
         ax.legend()
     return ax
