@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/differentiable.py --examples  # ten seeds of each, some minutes
 
 Times are of one run after compilation, the smallest of several, in turns. Where PyTorch is
-installed, the fluid in PyTorch is measured, too. --examples writes differentiable_examples.csv.
+installed (it is no part of the kit), the fluid in PyTorch is measured, too. --examples writes
+differentiable_examples.csv.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ from helpers.files import write_table
 from helpers.jax_setup import double_precision, enable_compilation_cache
 
 
-def smallest_ms(functions, n_times=5):
-    """Return the smallest time of each of some compiled functions, called in turns."""
+def smallest_ms(functions, n_times=5, seconds=3.0):
+    """Return the smallest time of each of some compiled functions, called in turns.
+
+    At least `n_times`, and for some seconds: what takes less than a millisecond is measured often.
+    """
     times = {name: [] for name in functions}
-    for _ in range(n_times):
+    begun = time.perf_counter()
+    while len(min(times.values(), key=len)) < n_times or time.perf_counter() < begun + seconds:
         for name, (function, arguments) in functions.items():
             start = time.perf_counter()
             jax.block_until_ready(function(*arguments))
@@ -148,7 +153,7 @@ def main():
 
         torch_beside.main()
     else:
-        print("\nPyTorch is not installed: nothing to compare with")
+        print("\nPyTorch is not installed (pip install torch): the kit was measured alone")
 
 
 if __name__ == "__main__":

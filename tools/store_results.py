@@ -361,11 +361,9 @@ def through_simulations(workers: int) -> dict[str, str]:
         for name, g in water["g_OO_OH_HH"].items():
             curves.append(("water", name, water["r_A"], g[0]))
     if gap := result("gap_weights"):
-        goals = zip(gap["wanted"].values(), gap["lowered_by_the_width"], strict=True)
-        places = [float(r) for r in gap["wanted"]]
-        curves.append(("gap", "target", places, [g * factor for g, factor in goals]))
+        curves.append(("gap", "target", gap["r_A"], gap["target"]))
         for name in ("before", "after"):
-            curves.append(("gap", name, gap["r_A"], gap[f"g_{name}"]))
+            curves.append(("gap", name, gap["r_A"], gap[name]["g"]))
     table = pd.concat(
         pd.DataFrame({"study": study, "curve": curve, "x": x, "y": y})
         for study, curve, x, y in curves
@@ -414,16 +412,17 @@ def _numbers_of_studies(peptide: dict, water: dict, gap: dict) -> Iterator[dict]
         for name in ("stretch", "bend"):
             yield row("water", f"{name}, 1/cm", *(run[f"{name}_per_cm"] for run in runs))
     if gap:
-        goals = zip(gap["wanted"].items(), gap["lowered_by_the_width"], strict=True)
-        for k, ((r, goal), factor) in enumerate(goals):
-            ends = ([part[k] for part in gap["at_these"][name]] for name in ("before", "after"))
-            yield row("gap", f"g(OO) at {r} Å", *ends, goal * factor)
-        for name, symbol in (
-            ("forces_meV_per_A", "forces, meV/Å"),
-            ("energies_meV_per_atom", "energies, meV/atom"),
-        ):
-            ends = (gap["errors"][when][name] for when in ("before", "after"))
-            yield row("gap", f"error of {symbol}", *ends)
+        goal = gap["target"]
+        high = goal.index(max(goal))
+        quantities = {
+            "maximum": ("first maximum of g(OO)", max(goal)),
+            "minimum": ("first minimum of g(OO)", min(goal[high:])),
+            "rmse": ("error of g(OO)", None),
+            "forces_pbe_meV_per_A": ("error of forces, PBE-D3, meV/Å", None),
+            "forces_revpbe_meV_per_A": ("error of forces, revPBE-D3, meV/Å", None),
+        }
+        for name, (quantity, wanted) in quantities.items():
+            yield row("gap", quantity, *(gap[when][name] for when in ("before", "after")), wanted)
 
 
 def hexagons(workers: int) -> dict[str, str]:

@@ -3,225 +3,329 @@
     .venv/bin/python benchmarks/through_simulations/gap_weights.py   # ten minutes of one idle core
 
 First the check: the derivative of where atoms are after 20 steps with respect to the weights of the
-sparse points, against central differences. Then the fit: the stored GAP (revPBE-D3) and the maximum
-and first minimum of g(OO) of liquid water, 2.50 at 2.79 Å and 0.80 at 3.39 Å (Soper, ISRN Phys.
-Chem. 2013, 279463). Sixteen molecules, four replicas at 300 K that go on from epoch to epoch. In
-each epoch a run of 0.3 ps of each measures the difference from experiment, of which a running mean
-is taken; then gradients go through three segments of 30 fs, and are multiplied with it. The first
-step of the weights changes the forces of the first frame by 5 meV/Å (root mean square), because a
-change of weights says little by itself: they cancel each other; later steps have the same rate.
-Distances count as Gaussians, which lowers peaks: what is wanted is lowered by the same factor,
-measured in the run before the fit. Measured afterwards, in longer runs: g(OO), and by how much the
-errors on the DFT validation frames have grown.
+sparse points, against central differences. Then the fit. A GAP is trained on 100 frames labeled
+with PBE-D3, which gives water more structure than it has. Its weights are refined so that g(OO) at
+300 K approaches that of experiment (Soper, ISRN Phys. Chem. 2013, 279463), at 26 distances. Sixteen
+molecules, eight replicas that go on from epoch to epoch. In each epoch a run of 0.3 ps of each
+measures the difference from experiment, of which a running mean is taken; gradients go through 20
+fs from two moments of each of these runs, and are multiplied with it. Distances count as Gaussians,
+in simulation and experiment.
+
+By how much to change which weight? Weights cancel each other, and most changes of them spoil forces
+without a use. So the gradient is multiplied with the covariance that the fit has left to the
+weights, (JᵀJ/σ² + K)⁻¹, with J the derivatives of training forces, σ their expected error and K the
+prior of the weights: where data tell them well, they hardly move. A step changes forces of training
+frames by 5 meV/Å at most (root mean square), and by less as the epochs pass.
+
+Measured before and afterwards, from other starts and with other random numbers: g(OO), and errors
+of forces on frames that were in no fit, labeled with PBE-D3 and with revPBE-D3.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import scipy.linalg
+from jax.flatten_util import ravel_pytree
 
-from helpers import load_frames, load_potential
+from helpers import GapConfig, TwoBody, evaluate, fit_gap, load_frames, load_potential
 from helpers.differentiable.gap_weights import GapWeights
 from helpers.differentiable.losses import radial_distribution
-from helpers.frames import data_folder
-from helpers.jax_setup import double_precision
-from helpers.md import initialize, simulate
+from helpers.evaluation import rmse
+from helpers.jax_setup import double_precision, enable_compilation_cache
+from helpers.md import initialize, run_replicas, simulate
 from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
-POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, SEGMENTS, STEPS = 4, 12, 3, 60
-RELIST, SKIN_A = 40, 3.0  # steps with one neighbor list where nothing is differentiated
-SAMPLED, LONG = 600, 6_000  # steps of each replica that measure g(OO): in an epoch, in the end
-R_A = np.array([2.79, 3.39])
-WANTED = np.array([2.50, 0.80])
-WIDTH_A, NARROW_A = 0.08, 0.02
-LONG_R = np.arange(2.2, 3.9, 0.05)
-STEP_EV_PER_A = 0.005  # by how much forces change in the first epoch, root mean square
-MEMORY = 0.7  # of the running mean
+# Small, because it moves atoms for 100 ps; all that matters is stated here.
+CONFIG = GapConfig(
+    atoms_filename="gap_input_100.xyz",  # of data/water_pbe
+    cutoff=3.5,
+    cutoff_transition_width=2.0,
+    atom_sigma=0.4,
+    n_max=6,
+    l_max=2,
+    delta=0.2,
+    zeta=2,
+    n_sparse=200,
+    default_sigma=(0.001, 0.012, 0.0, 0.0),
+    two_body=TwoBody(cutoff=6.0, n_sparse=25, delta=0.5),
+)
+REPLICAS, EPOCHS, STEPS = 8, 12, 40
+SAMPLED, LONG = 600, 8_000  # steps that measure g: in an epoch, in the end
+EVERY = 20  # steps between records
+SKIN_A = 3.0  # of the lists of gradients: a fast hydrogen moves by 1.3 Å in 25 fs
+MOMENTS = (0.5, 1.0)  # of the run of an epoch, from which gradients go
+BATH = {"timestep_fs": 0.5, "temperature_K": 300.0, "relaxation_fs": 100.0}
+STATED = (
+    "atoms_filename", "cutoff", "cutoff_transition_width", "atom_sigma", "n_max", "l_max", "delta",
+    "zeta", "n_sparse", "default_sigma", "two_body",
+)  # fmt: skip
+JACOBIAN_FRAMES = 25
+STEP_EV_PER_A = 0.005  # by how much forces change in an epoch, at most
+MEMORY = 0.6  # of the running mean
+WIDTH_A = 0.08
+# g(OO) of liquid water at 298 K, from 2.34 Å on, every 0.06 Å (Soper 2013; below 2.34 Å it is 0)
+SPACING_A = 0.06
+MEASURED = [
+    0.0022, 0.0365, 0.2094, 0.5807, 1.0999, 1.6822, 2.1836, 2.4604, 2.4648, 2.2566, 1.9377, 1.6025,
+    1.3117, 1.0903, 0.9433, 0.8577, 0.8164, 0.8023, 0.8014, 0.8081, 0.8181, 0.8323, 0.8508, 0.8731,
+    0.8988, 0.9273, 0.9566, 0.9851, 1.0126, 1.0366,
+]  # fmt: skip
+R_A = 2.34 + SPACING_A * np.arange(26)  # to 3.84 Å: half of the cell is 3.9
+
+
+def experiment():
+    """Return g(OO) of experiment on `R_A`, its distances widened as those of simulations are."""
+    measured_at = 2.34 + SPACING_A * np.arange(len(MEASURED))
+    z = (R_A[:, None] - measured_at) / WIDTH_A
+    kernel = np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * WIDTH_A)
+    return SPACING_A * kernel @ (measured_at**2 * np.array(MEASURED)) / R_A**2
+
+
+def one_of_each(frames, temperatures_K):
+    """Return the first frame of each trajectory at some temperatures."""
+    first = {}
+    for atoms in frames:
+        if atoms.info["temperature_K"] in temperatures_K:
+            first.setdefault(atoms.info["trajectory"], atoms)
+    return list(first.values())[:REPLICAS]
+
+
+def sample(potential, starts, seed, steps, **options):
+    """Run replicas at 300 K; stop where one of them fails."""
+    seeds = range(REPLICAS * seed, REPLICAS * (seed + 1))
+    runs = run_replicas(
+        potential, starts, seeds=seeds, steps=steps, thermostat="langevin", record_every=EVERY,
+        progress=False, **BATH, **options,
+    )  # fmt: skip
+    stopped = [run.stopped for run in runs if run.stopped]
+    if stopped:
+        raise SystemExit(f"a run stopped: {stopped}")
+    return runs
+
+
+def train():
+    """Return the GAP that is refined, and its training frames."""
+    frames = load_frames("water_pbe", "train", 100)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gap.xml"
+        fit_gap(CONFIG, frames, output=path, engine="jax", progress=False)
+        return load_potential(path, engine="jax"), frames
+
+
+def check(gap, run, x, v, atoms):
+    """Return the derivative along one direction, and central differences by their width."""
+    lists = gap.neighbors(x, atoms.cell.array, atoms.pbc)
+
+    def end(weights):
+        state = run(weights, x, v, lists, jax.random.key(0), 20).state
+        return ((state.positions - x) ** 2).sum()
+
+    slope = jax.jit(jax.grad(end))(gap.weights)
+    rng = np.random.default_rng(1)
+    along = jax.tree.map(lambda w: np.abs(w) * rng.standard_normal(w.shape), gap.weights)
+    derivative = float(sum(jnp.vdot(a, b) for a, b in zip(slope, along, strict=True)))
+    moved = jax.jit(lambda h: end(jax.tree.map(lambda w, d: w + h * d, gap.weights, along)))
+    return derivative, {h: float((moved(h) - moved(-h)) / (2 * h)) for h in (1e-6, 1e-7)}
+
+
+def force_derivatives(gap, frames):
+    """Return J: derivatives of the forces of frames by the weights, rows of components (eV/Å)."""
+
+    def rows(x, cell, lists):
+        _, pull = jax.vjp(lambda w: gap.field(gap.expand(w), x, cell, lists)[1], gap.weights)
+        units = jnp.eye(x.size).reshape(-1, *x.shape)
+        return jax.lax.map(lambda unit: ravel_pytree(pull(unit)[0])[0], units)
+
+    rows = jax.jit(rows)
+    parts = []
+    for atoms in frames:
+        x = atoms.positions[gap.order]
+        lists = gap.neighbors(x, atoms.cell.array, atoms.pbc)
+        parts.append(np.asarray(rows(jnp.asarray(x), jnp.asarray(atoms.cell.array), lists)))
+    return np.concatenate(parts)
+
+
+def prior(gap):
+    """Return K: the kernel between sparse points, in the units of `GapWeights.weights`."""
+    blocks = []
+    for term in gap.terms:
+        points = np.asarray(term.sparse_points)
+        blocks.append((points @ points.T) ** term.zeta / term.delta**2)
+    return scipy.linalg.block_diag(*blocks)
 
 
 def main():
-    potential = load_potential(POTENTIAL, engine="jax")
-    frames = load_frames("water", "validate")
-    starts = [one for one in frames if one.info["temperature_K"] == 300]
-    atoms = frames[0]
+    enable_compilation_cache()
+    potential, training = train()
+    atoms = training[0]
+    starts = one_of_each(load_frames("water", "train", 400), (300,))
+    judged_from = one_of_each(load_frames("water", "validate"), (300, 330, 360))
     with double_precision():
         gap = GapWeights(potential, atoms.numbers, skin_A=SKIN_A)
         order, masses = gap.order, atoms.get_masses()[gap.order]
         cell = jnp.asarray(atoms.cell.array)
-        oxygen = np.flatnonzero(atoms.numbers[order] == 8)
-        integrator = make_integrator(
-            "langevin", len(masses), timestep_fs=0.5, temperature_K=300.0, relaxation_fs=100.0
-        )
+        oxygen = np.flatnonzero(atoms.numbers == 8)
+        moving_oxygen = np.flatnonzero(atoms.numbers[order] == 8)
+        langevin = make_integrator("langevin", len(masses), **BATH)
+        goal = experiment()
 
         def run(weights, x, v, lists, key, steps, **options):
             at = {"parameters": gap.expand(weights), "cell": cell, "neighbors": lists}
-            start = initialize(gap.field, integrator, x, v, masses, key, **at)
-            return simulate(gap.field, start, integrator, steps, **at, **options)
+            start = initialize(gap.field, langevin, x, v, masses, key, **at)
+            return simulate(gap.field, start, langevin, steps, **at, **options)
 
-        noise = np.random.default_rng(0).standard_normal((REPLICAS, len(masses), 3))
-        v = np.array([maxwell_boltzmann(masses, 300.0, one) for one in noise])
-        x = np.array([starts[k].positions[order] for k in range(REPLICAS)])
-        lists = [gap.neighbors(one, atoms.cell.array, atoms.pbc) for one in x]
-
-        # The check
-        end = lambda w: (  # noqa: E731
-            (run(w, x[0], v[0], lists[0], jax.random.key(0), 20).state.positions - x[0]) ** 2
-        ).sum()
-        slope = jax.jit(jax.grad(end))(gap.weights)
-        rng = np.random.default_rng(1)
-        along = jax.tree.map(lambda w: np.abs(w) * rng.standard_normal(w.shape), gap.weights)
-        wanted = float(sum(jnp.vdot(a, b) for a, b in zip(slope, along, strict=True)))
-        moved = jax.jit(lambda h: end(jax.tree.map(lambda w, d: w + h * d, gap.weights, along)))
-        checks = {h: float((moved(h) - moved(-h)) / (2 * h)) for h in (1e-5, 1e-6, 1e-7)}
-        print("derivative:", wanted, "central differences:", checks, flush=True)
-
-        def g_of(positions, r=LONG_R, width=WIDTH_A):
+        def g_of(positions, which):
             return radial_distribution(
-                positions, cell, r, first=oxygen, second=oxygen, width_A=width
+                positions, cell, R_A, first=which, second=which, width_A=WIDTH_A
             )
+
+        mean_g = jax.jit(lambda x: g_of(x, oxygen).mean(0))
 
         def loss(weights, toward, x, v, lists, key):
-            done = run(
+            end = run(
                 weights, x, v, lists, key, STEPS, record=lambda s: (), record_every=STEPS,
                 checkpoint_every=1,
-            )  # fmt: skip
-            g = g_of(done.state.positions, R_A)
-            return g @ toward, (done.state.positions, done.state.velocities)
+            ).state.positions  # fmt: skip
+            return (g_of(end, moving_oxygen) * toward).mean(), end
 
         pulled = jax.jit(jax.grad(loss, has_aux=True))
-        go = jax.jit(
-            lambda w, x, v, n, key: run(
-                w, x, v, n, key, RELIST, record=lambda s: s.positions, record_every=20
-            )
-        )
-        narrow, wide = (
-            jax.jit(lambda x, w=width: (g_of(x, LONG_R, w).mean(0), g_of(x, R_A, w).mean(0)))
-            for width in (NARROW_A, WIDTH_A)
-        )
-        wide_at = jax.jit(lambda x: g_of(x, R_A).mean(0))
 
-        def go_on(weights, x, v, steps, seed):
-            """Return positions every 10 fs of one replica, and where it ends, with new lists."""
-            records = []
-            for n in range(steps // RELIST):
-                near = gap.neighbors(np.asarray(x), atoms.cell.array, atoms.pbc)
-                done = go(weights, x, v, near, jax.random.key(seed + n))
-                gap.check_moved(x, done.records)
-                x, v = done.state.positions, done.state.velocities
-                records.append(np.asarray(done.records))
-            return np.concatenate(records), x, v
+        def judge(weights, seed):
+            """Return g(OO) of each replica, without the first third of its run."""
+            runs = sample(gap.calculator(weights), judged_from, seed, LONG)
+            return np.array([mean_g(one.positions_A[len(one.positions_A) // 3 :]) for one in runs])
 
-        def structure(weights, seed):
-            """Return g(OO) of each replica, and g at `R_A` with two widths; without the start."""
-            rows = []
-            for k in range(REPLICAS):
-                path, *_ = go_on(weights, x_start[k], v_start[k], LONG, 10**6 * seed + 10**4 * k)
-                late = path[len(path) // 4 :]
-                curve, at_wide = wide(late)
-                rows.append((curve, at_wide, narrow(late)[1]))
-            return [np.array(column) for column in zip(*rows, strict=True)]
+        noise = np.random.default_rng(0).standard_normal((len(masses), 3))
+        v = maxwell_boltzmann(masses, 300.0, noise)
+        derivative, differences = check(gap, run, starts[0].positions[order], v, atoms)
+        print("derivative:", derivative, "central differences:", differences, flush=True)
 
-        def mean_and_error(curves):
-            return curves.mean(0), curves.std(0, ddof=1) / np.sqrt(REPLICAS)
+        before = judge(gap.weights, 1)
+        print("before:", before.mean(0).round(2), "of", goal.round(2), flush=True)
+        slopes = force_derivatives(gap, training[:JACOBIAN_FRAMES])
+        share = len(training) / JACOBIAN_FRAMES
+        precision = share * slopes.T @ slopes / CONFIG.default_sigma[1] ** 2 + prior(gap)
+        scale = np.sqrt(np.diag(precision))
+        scaled = precision / np.outer(scale, scale) + 1e-10 * np.eye(len(scale))
+        covariance = scipy.linalg.cho_factor(scaled)
 
-        weights, x_start, v_start = gap.weights, x, v
-        before = structure(weights, 1)
-        lowered = before[1].mean(0) / before[2].mean(0)
-        goal = WANTED * lowered
-        print("before:", before[1].mean(0), "of", goal, "; lowered by", lowered, flush=True)
-        forces = jax.jit(lambda w: gap.field(gap.expand(w), x_start[0], cell, lists[0])[1])
-        size = np.sqrt(sum(float((w**2).sum()) for w in weights))
-        residual, rows, rate = before[1].mean(0) - goal, [], None
-        x, v = list(x), list(v)
+        weights, residual, rate, rows = gap.weights, before.mean(0) - goal, None, []
         for epoch in range(EPOCHS):
-            total, seen = jax.tree.map(jnp.zeros_like, weights), []
-            for k in range(REPLICAS):
-                seed = 10**7 + 1000 * epoch + 100 * k
-                path, x[k], v[k] = go_on(weights, x[k], v[k], SAMPLED, seed)
-                seen.append(wide_at(path))
-            new = np.mean(seen, 0) - goal
+            runs = sample(
+                gap.calculator(weights), starts, 100 + epoch, SAMPLED, keep_velocities=epoch > 0
+            )
+            starts = [one.frames(len(one.times_fs) - 1)[-1] for one in runs]
+            new = np.mean([mean_g(one.positions_A) for one in runs], 0) - goal
             residual = MEMORY * residual + (1 - MEMORY) * new
-            for k in range(REPLICAS):
-                for n in range(SEGMENTS):
-                    near = gap.neighbors(np.asarray(x[k]), atoms.cell.array, atoms.pbc)
-                    key = jax.random.key(10**8 + 1000 * epoch + 10 * k + n)
-                    slope, (end_x, end_v) = pulled(
-                        weights, jnp.asarray(2 * residual), x[k], v[k], near, key
-                    )
-                    gap.check_moved(x[k], end_x)
-                    x[k], v[k] = end_x, end_v
+            total = jax.tree.map(jnp.zeros_like, weights)
+            for k, one in enumerate(runs):
+                for m, moment in enumerate(MOMENTS):
+                    at = round(moment * (len(one.positions_A) - 1))
+                    x, v = one.positions_A[at][order], one.velocities_A_per_fs[at][order]
+                    lists = gap.neighbors(x, atoms.cell.array, atoms.pbc)
+                    key = jax.random.key(1000 * epoch + 10 * k + m)
+                    slope, end = pulled(weights, 2 * residual, x, v, lists, key)
+                    gap.check_moved(x, end)
                     total = jax.tree.map(jnp.add, total, slope)
+            flat, unravel = ravel_pytree(total)
+            step = scipy.linalg.cho_solve(covariance, np.asarray(flat) / scale) / scale
+            change = np.sqrt(((slopes @ step) ** 2).mean())
             if rate is None:
-                shifted = jax.tree.map(jnp.add, weights, total)
-                change = float(jnp.sqrt(((forces(shifted) - forces(weights)) ** 2).mean()))
-                rate = STEP_EV_PER_A / change  # forces are linear in weights
-            weights = jax.tree.map(lambda w, s, rate=rate: w - rate * s, weights, total)
-            rows.append((epoch + 1, *(new + goal).round(4), *(residual + goal).round(4)))
+                rate = STEP_EV_PER_A / change
+            falling = 0.5 * (1 + np.cos(np.pi * epoch / EPOCHS))
+            size = min(rate, STEP_EV_PER_A / change) * falling
+            weights = jax.tree.map(jnp.subtract, weights, unravel(size * step))
+            rows.append(
+                {
+                    "epoch": epoch + 1,
+                    "error_of_g": rmse(new),
+                    "error_of_running_mean": rmse(residual),
+                    "highest_g": float((new + goal).max()),
+                    "forces_changed_by_meV_per_A": float(1000 * size * change),
+                }
+            )
             print(rows[-1], flush=True)
-        after = structure(weights, 2)
-    errors = {}
-    for name, w in (("before", gap.weights), ("after", weights)):
-        predicted = gap.predict(w, frames[:40])
-        labels = [(a.info["dft_energy"], a.arrays["dft_forces"]) for a in frames[:40]]
-        e = [(p[0] - t[0]) / len(atoms) for p, t in zip(predicted, labels, strict=True)]
-        f = np.concatenate([p[1] - t[1] for p, t in zip(predicted, labels, strict=True)])
-        errors[name] = {
-            "forces_meV_per_A": float(1000 * np.sqrt((f**2).mean())),
-            "energies_meV_per_atom": float(1000 * np.std(e)),
-        }
-    change = np.sqrt(
-        sum(float(((a - b) ** 2).sum()) for a, b in zip(weights, gap.weights, strict=True))
-    )
+        after = judge(weights, 2)
+    changed = slopes @ (ravel_pytree(weights)[0] - ravel_pytree(gap.weights)[0])
     result = {
         "jax": jax.__version__,
-        "derivative": wanted,
-        "central_differences": {str(h): value for h, value in checks.items()},
-        "wanted": dict(zip(R_A.tolist(), WANTED.tolist(), strict=True)),
-        "lowered_by_the_width": lowered.round(4).tolist(),
-        "at_these": {
-            name: [part.round(4).tolist() for part in mean_and_error(one[1])]
-            for name, one in (("before", before), ("after", after))
-        },
-        "relative_change_of_weights": float(change / size),
-        "errors": errors,
-        "r_A": LONG_R.round(3).tolist(),
+        "settings": {k: v for k, v in asdict(CONFIG).items() if k in STATED},
+        "derivative": derivative,
+        "central_differences": {str(h): value for h, value in differences.items()},
+        "forces_changed_by_meV_per_A": float(1000 * rmse(changed)),
+        "r_A": R_A.round(3).tolist(),
+        "target": goal.round(4).tolist(),
     }
-    for name, one in (("before", before), ("after", after)):
-        mean, error = mean_and_error(one[0])
-        result[f"g_{name}"], result[f"error_{name}"] = (
-            mean.round(4).tolist(),
-            error.round(4).tolist(),
-        )
+    for name, g, of in (("before", before, gap.weights), ("after", after, weights)):
+        result[name] = summary(g, goal) | force_errors(gap.calculator(of))
     (HERE / "gap_weights.json").write_text(json.dumps(result) + "\n")
-    lines = ["epoch,g_at_2.79,g_at_3.39,mean_at_2.79,mean_at_3.39"]
-    lines += [",".join(str(one) for one in row) for row in rows]
-    (HERE / "gap_weights.csv").write_text("\n".join(lines) + "\n")
-    print(json.dumps({k: v for k, v in result.items() if not k.startswith(("g_", "r_", "error_"))}))
-    draw_figure(result)
+    pd.DataFrame(rows).to_csv(HERE / "gap_weights.csv", index=False, float_format="%.4g")
+    print({k: v for k, v in result.items() if k not in ("r_A", "target")})
+    draw_figure(result, pd.DataFrame(rows))
 
 
-def draw_figure(result):
+def summary(g, goal):
+    """Return the mean over replicas, and its maximum, minimum and error, with standard errors."""
+    mean = g.mean(0)
+    high, low = mean.argmax(), mean.argmax() + mean[mean.argmax() :].argmin()
+    # Leaving out one replica at a time (jackknife): the error of a mean is no mean of errors
+    fewer = [np.delete(g, k, 0).mean(0) for k in range(len(g))]
+
+    def with_error(of):
+        spread = np.std([of(one) for one in fewer]) * np.sqrt(len(g) - 1)
+        return [round(float(of(mean)), 4), round(float(spread), 4)]
+
+    return {
+        "g": mean.round(4).tolist(),
+        "error_of_the_mean": (g.std(0, ddof=1) / np.sqrt(len(g))).round(4).tolist(),
+        "maximum": with_error(lambda one: one[high]),
+        "minimum": with_error(lambda one: one[low]),
+        "rmse": with_error(lambda one: rmse(one - goal)),
+    }
+
+
+def force_errors(potential):
+    """Return the errors of forces on frames of both functionals that were in no fit, meV/Å."""
+    return {
+        f"forces_{name}_meV_per_A": evaluate(
+            potential, load_frames(dataset, "validate")
+        ).rmse_forces_meV_per_A
+        for name, dataset in (("pbe", "water_pbe"), ("revpbe", "water"))
+    }
+
+
+def draw_figure(result, table):
     import matplotlib.pyplot as plt
 
     from helpers.plots import BLACK, BLUE, ORANGE, style
 
     r = np.array(result["r_A"])
     with style():
-        figure, ax = plt.subplots(figsize=(8, 4.8))
-        for name, color in (("before", ORANGE), ("after", BLUE)):
-            g, error = (np.array(result[f"{kind}_{name}"]) for kind in ("g", "error"))
-            ax.plot(r, g, color=color, label=f"GAP, {name}")
-            ax.fill_between(r, g - error, g + error, color=color, alpha=0.25, lw=0)
-        wanted = WANTED * np.array(result["lowered_by_the_width"])
-        ax.plot(R_A, wanted, "s", color=BLACK, label="experiment (Soper 2013), same width")
-        ax.set(title="g(OO), 16 molecules, 300 K", xlabel="r, Å", ylabel="g(OO)", ylim=(0, None))
-        ax.legend()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6))
+        left.plot(r, result["target"], color=BLACK, label="experiment (Soper 2013), as wide")
+        for name, color, dashes in (("before", ORANGE, "--"), ("after", BLUE, "-")):
+            g, error = (np.array(result[name][kind]) for kind in ("g", "error_of_the_mean"))
+            left.plot(r, g, color=color, ls=dashes, label=f"GAP, {name}")
+            left.fill_between(r, g - error, g + error, color=color, alpha=0.25, lw=0)
+        left.set(title="g(OO), 16 molecules, 300 K", xlabel="r, Å", ylabel="g(OO)", ylim=(0, None))
+        left.legend()
+        for column, color, label in (
+            ("error_of_g", ORANGE, "of each epoch"),
+            ("error_of_running_mean", BLUE, "of the running mean"),
+        ):
+            right.plot(table["epoch"], table[column], color=color, label=label)
+        right.set(title="Error of g(OO) in the fit", xlabel="epoch", ylim=(0, None))
+        right.set_ylabel("root mean square error")
+        right.legend()
         figure.savefig(HERE / "gap_weights.png")
 
 

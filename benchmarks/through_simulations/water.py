@@ -4,10 +4,11 @@
 
 The target: g(OO), g(OH), g(HH) of the stored GAP (revPBE-D3), 16 molecules at 300 K. The model:
 `flexible_water`, in the same cell at the same temperature, from SPC/Fw on. Four replicas go on from
-epoch to epoch; each epoch is 0.15 ps, and gradients go back through the last 50 fs before each
-record (truncated: biased towards what happens fast; half the window is compared with it). They are
-multiplied with the difference of the curves, a running mean over earlier epochs, relative to 1 + g
-of the target, so that the peaks of the molecule itself do not outweigh all others.
+epoch to epoch. Each epoch first samples the curves for 0.3 ps, in which the liquid also follows the
+last change of the parameters; then come 0.1 ps with gradients, which go back through the last 50 fs
+before each record (truncated: biased towards what happens fast; half the window is compared with
+it). They are multiplied with the difference of the curves, a running mean over earlier epochs,
+relative to 1 + g of the target, so that the peaks of the molecule itself do not outweigh others.
 The judge is a longer run with other random numbers and a thermostat that leaves the dynamics alone
 (Bussi, as for the target): structure, density of states, diffusion, before and after.
 """
@@ -32,7 +33,9 @@ from helpers.md.integrators import make_integrator, maxwell_boltzmann
 
 HERE = Path(__file__).parent
 POTENTIAL = data_folder() / "stored" / "gap.xml"
-REPLICAS, EPOCHS, STEPS, EVERY, WINDOW, LONG = 4, 16, 300, 100, 100, 8_000
+REPLICAS, EPOCHS, LONG = 4, 20, 8_000
+STEPS, WINDOW = 200, 100  # with gradients; how far these go back, to each record
+SAMPLED, SAMPLED_EVERY = 600, 20  # steps that measure the curves in each epoch, between records
 TIMESTEP_FS, WIDTH_A = 0.5, 0.1
 BATH = {"temperature_K": 300.0, "relaxation_fs": 200.0}  # of the target and of the judge: Bussi
 MEMORY = 0.5  # of the running mean; with more, bonds swing about their length
@@ -118,15 +121,25 @@ def main():
 
         def loss(fitted, x, v, keys, residual, window):
             go = lambda x, v, key: run(  # noqa: E731
-                damped, scaled(fitted), x, v, key, STEPS, EVERY, checkpoint_every=1, window=window
+                damped, scaled(fitted), x, v, key, STEPS, WINDOW, checkpoint_every=1, window=window
             )
             done = jax.vmap(go)(x, v, keys)
             g = curves(done.records[0].reshape(-1, *x.shape[1:]), cell, oxygen, hydrogen)
-            return 2 * (residual * g).mean(), (done.state.positions, done.state.velocities, g)
+            return 2 * (residual * g).mean(), (done.state.positions, done.state.velocities)
 
         long = jax.jit(
             jax.vmap(lambda p, x, v, key: run(free, p, x, v, key, LONG, 4).records, (None, 0, 0, 0))
         )
+
+        @jax.jit
+        def sample(fitted, x, v, keys):
+            go = lambda x, v, key: run(  # noqa: E731
+                damped, scaled(fitted), x, v, key, SAMPLED, SAMPLED_EVERY
+            )
+            done = jax.vmap(go)(x, v, keys)
+            g = curves(done.records[0].reshape(-1, *x.shape[1:]), cell, oxygen, hydrogen)
+            return done.state.positions, done.state.velocities, g
+
         rng = np.random.default_rng(3)
         noise = rng.standard_normal((REPLICAS, len(masses), 3))
         thermal = np.array([maxwell_boltzmann(masses, 300.0, one) for one in noise])
@@ -148,15 +161,18 @@ def main():
         )
         weight = 1 / (1 + goal) ** 2
         residual = jnp.asarray(before["g"]) - goal
-        optimizer = optax.adam(optax.cosine_decay_schedule(0.01, EPOCHS), b1=0.5)
+        optimizer = optax.adam(optax.cosine_decay_schedule(0.01, EPOCHS), b1=0.5, b2=0.9)
         state = optimizer.init(fitted)
         x, v = before["end"]
         rows, cosines = [], []
         for epoch in range(EPOCHS):
-            keys = jax.random.split(jax.random.key(1000 + epoch), REPLICAS)
-            at = (fitted, x, v, keys, weight * residual)
-            slope, (x, v, g) = gradient(*at)
+            keys, more = (
+                jax.random.split(jax.random.key(1000 * part + epoch), REPLICAS) for part in (1, 2)
+            )
+            x, v, g = sample(fitted, x, v, more)
             residual = MEMORY * residual + (1 - MEMORY) * (g - goal)
+            at = (fitted, x, v, keys, weight * residual)
+            slope, (x, v) = gradient(*at)
             if epoch % 8 == 0:
                 short, _ = half(*at)
                 a, b = (np.array([float(s[n]) for n in FITTED]) for s in (slope, short))

@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ase import Atoms
 
 from helpers.errors import PredictionError
 from helpers.gap.jax.calculator import JaxCalculator
@@ -40,6 +39,8 @@ class GapWeights:
     ----------
     weights : list of arrays of shape (n_sparse,), eV
         Of each SOAP term, in the order of the model.
+    terms : list of GapTerm
+        The SOAP terms themselves, as the potential has them.
     order : int array
         The order in which simulations take the atoms: sorted by element.
     field : ForceField
@@ -51,12 +52,12 @@ class GapWeights:
         self._replicas = potential.replicas(np.asarray(numbers), 1, skin_A)
         self.order = self._replicas.order
         self._is_soap = [isinstance(term_settings(term), SoapSettings) for term in self.model.terms]
-        self._terms = [
+        self.terms = [
             term for term, is_soap in zip(self.model.terms, self._is_soap, strict=True) if is_soap
         ]
         self._fixed = potential.device_parameters()
         self.weights = [
-            jnp.asarray(term.alpha * term.sparse_cutoff * term.delta**2) for term in self._terms
+            jnp.asarray(term.alpha * term.sparse_cutoff * term.delta**2) for term in self.terms
         ]
 
     @property
@@ -72,7 +73,7 @@ class GapWeights:
     def expand(self, weights: Sequence[Any]) -> ModelParameters:
         """Return the numbers of the model with these weights: call it once for each simulation."""
         by_settings: dict[Any, list[Any]] = {}
-        for term, of_term in zip(self._terms, weights, strict=True):
+        for term, of_term in zip(self.terms, weights, strict=True):
             settings = term_settings(term)
             assert isinstance(settings, SoapSettings)
             rows = by_settings.setdefault(settings, [])
@@ -102,16 +103,14 @@ class GapWeights:
                 fix="simulate fewer steps before new lists are made, or take a larger skin_A",
             )
 
-    def predict(
-        self, weights: Sequence[Any], frames: Sequence[Atoms]
-    ) -> list[tuple[float, np.ndarray]]:
-        """Return energy, eV, and forces, eV/Å, of frames with other weights."""
+    def calculator(self, weights: Sequence[Any]) -> JaxCalculator:
+        """Return the potential with other weights, for `run_replicas` or `evaluate`."""
         changed = iter(
             replace(term, alpha=np.asarray(of_term) / (term.sparse_cutoff * term.delta**2))
-            for term, of_term in zip(self._terms, weights, strict=True)
+            for term, of_term in zip(self.terms, weights, strict=True)
         )
         terms = tuple(
             next(changed) if is_soap else term
             for term, is_soap in zip(self.model.terms, self._is_soap, strict=True)
         )
-        return JaxCalculator(replace(self.model, terms=terms)).predict_frames(frames)
+        return JaxCalculator(replace(self.model, terms=terms))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, style, write_gif
 
@@ -16,7 +17,7 @@ from helpers.plots.style import BLACK, BLUE, ORANGE, PURPLE, RED, new_axes, styl
 def plot_descent(
     table: pd.DataFrame, column: str, target: float, label: str, ax: Axes | None = None
 ) -> Axes:
-    """Draw a fitted number against the epoch, and what theory says.
+    """Draw a fitted number against the epoch, and where it should end.
 
     Parameters
     ----------
@@ -31,8 +32,9 @@ def plot_descent(
     """
     with style():
         ax = ax or new_axes()
-        ax.axhline(target, color=RED, lw=1.5, ls=":", label=f"theory: {target:.4g}")
+        ax.axhline(target, color=RED, lw=1.5, ls=":", label=f"target: {target:.4g}")
         ax.plot(table["epoch"], table[column], color=BLUE, marker="o", ms=4, label="fit")
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         ax.set(xlabel="epoch", ylabel=label)
         ax.legend()
     return ax
@@ -118,8 +120,10 @@ def plot_triangle(motion: np.ndarray, ax: Axes | None = None) -> Axes:
         for corners, color, dashes, label in shown:
             x, y = corners[[0, 1, 2, 0]].T
             ax.plot(x, y, color=color, ls=dashes, marker="o", label=label)
+        low, high = motion[..., 1].min(), motion[..., 1].max()
         ax.set(xlabel="x, nm", ylabel="y, nm", aspect="equal")
-        ax.legend()
+        ax.set_ylim(low - 0.05 * (high - low), high + 0.45 * (high - low))  # the legend lies above
+        ax.legend(loc="upper right")
     return ax
 
 

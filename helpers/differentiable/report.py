@@ -53,7 +53,7 @@ def differentiable_section(found: DescentFindings) -> Section:
             (name, value, target, len(one.table), round(one.steps_per_second))
             for name, one, value, target in rows
         ],
-        columns=["fitted", "last epoch", "theory", "epochs", "steps with gradient per s"],
+        columns=["fitted", "last epoch", "target", "epochs", "steps with gradient per s"],
     )
     return Section(
         name="differentiable",
@@ -96,8 +96,8 @@ def differentiable_section(found: DescentFindings) -> Section:
                 "θ₀, degrees",
             ),
             draw_figure(
-                "The gradient has the right sign on both sides of the right angle, and a size that "
-                "does not tell how far it is.",
+                "The gradient points to the angle that is sought from both sides (close to 180° "
+                "its sign is not reliable); its size does not tell how far it is.",
                 "Gradient against the angle",
                 plots.plot_angle_gradients,
                 found.gradients,

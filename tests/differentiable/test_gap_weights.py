@@ -59,7 +59,7 @@ def test_predictions_with_changed_weights(smallest_fit, frames10):
     with double_precision():
         gap = GapWeights(potential, frames10[0].numbers)
         energies = [
-            gap.predict([factor * w for w in gap.weights], frames10[:1])[0][0]
+            gap.calculator([factor * w for w in gap.weights]).predict_frames(frames10[:1])[0][0]
             for factor in (1.0, 2.0, 3.0)
         ]
     assert energies[0] == pytest.approx(potential.predict_frames(frames10[:1])[0][0], abs=1e-8)
