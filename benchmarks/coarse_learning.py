@@ -67,7 +67,7 @@ SERIES = {
     "noise": (0.0, 0.01, 0.03),
 }
 WAYS = ("forces", "differences", "motion", "places")
-UPDATES = 500
+UPDATES = 1000
 GROUPS = 6  # of arrangements, by the spread of the committee
 LONGEST_STEP = 0.02  # τ, of the dynamics in the training
 

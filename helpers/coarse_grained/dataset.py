@@ -245,7 +245,10 @@ def load_dataset(folder: str | os.PathLike) -> Dataset:
         metadata = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         settings = DatasetSettings(**metadata["settings"])
         checksums = dict(metadata["sha256"])
-        body, cutoff = BODIES[metadata["body"]["name"]](), float(metadata["cutoff"])
+        body = BODIES[metadata["body"]["name"]]()
+        if body.name == "hexagon":  # older sets do not state it
+            metadata.setdefault("cutoff", BeadSum(body).cutoff)
+        cutoff = float(metadata["cutoff"])
     except OSError as error:
         raise DataError(
             f"{folder} is no dataset: there is no dataset.json",
