@@ -14,7 +14,7 @@ where they are recorded). Errors of force and torque are those where beads touch
 square, on 16 runs that no training saw; seeds change which runs are taken, and the weights. A few
 members of one way make a committee: its spread against its error. Writes coarse_learning.csv,
 coarse_committee.csv and coarse_learning.png beside itself, and copies of the tables for lesson 12
-into data/stored (tools/store_results.py coarse_learning). Twelve CPU minutes.
+into data/stored (tools/store_results.py coarse_learning). Ten CPU minutes.
 """
 
 import tempfile
@@ -67,7 +67,7 @@ SERIES = {
     "noise": (0.0, 0.01, 0.03),
 }
 WAYS = ("forces", "differences", "motion", "places")
-UPDATES = 1000
+UPDATES = 3000  # of the training by motion
 GROUPS = 6  # of arrangements, by the spread of the committee
 LONGEST_STEP = 0.02  # τ, of the dynamics in the training
 
@@ -130,8 +130,9 @@ def learn(way: str, recorded: Dataset, exact: Dataset, noise: float, seed: int):
     interval = recorded.settings.interval
     # Without noise two intervals are enough; noise is averaged along windows of 0.1 τ.
     length = max(3, 1 + round(0.1 / interval)) if noise else (3 if interval < 0.1 else 2)
+    steps = (length - 1) * max(2, round(interval / LONGEST_STEP))
     n_windows = len(runs.poses) * (runs.poses.shape[1] - length + 1)
-    size = min(64, n_windows)
+    size = min(64 if steps <= 5 else 32, n_windows)
     per_epoch = min(20, n_windows // size)
     epochs = UPDATES // per_epoch
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +143,7 @@ def learn(way: str, recorded: Dataset, exact: Dataset, noise: float, seed: int):
             "eval_batch_length": length,
             "batch_size": size,
             "epoch_windows": per_epoch * size,
-            "steps_per_record": max(2, round(interval / LONGEST_STEP)),
+            "steps_per_record": steps // (length - 1),
             "scheduling_factor": 0.04 ** (1 / epochs),
             "evaluation_freq": epochs,
             "checkpoint_freq": epochs,
