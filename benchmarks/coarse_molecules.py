@@ -39,6 +39,7 @@ from helpers.coarse_grained import (
     molecule_pair,
     pair_force_field,
     reduce,
+    rotation_matrix,
     run_box,
     structure,
     thermal_momenta,
@@ -96,14 +97,12 @@ def all_atom():
     bodies = reduce(body, places, velocities, run.times_fs)
     arms = places - bodies.poses[:, :, None, :3]
     with double_precision():
-        from helpers.coarse_grained import rotation_matrix
-
         rotations = np.asarray(rotation_matrix(jnp.asarray(bodies.poses[..., 3:])))
+        shape = np.asarray(body.place(bodies.poses)) - places
     torques = np.einsum("tnji,tnj->tni", rotations, np.cross(arms, pushes).sum(2))
-    shape = body.place(bodies.poses) - places
     print(
         f"{len(frames)} frames, {run.temperature_K.mean():.0f} K; atoms are "
-        f"{np.sqrt((np.asarray(shape) ** 2).sum(-1).mean()):.3f} Å from those of rigid molecules"
+        f"{np.sqrt((shape**2).sum(-1).mean()):.3f} Å from those of rigid molecules"
     )
     return bodies, np.concatenate([pushes.sum(2), torques], -1), cell
 
@@ -206,13 +205,13 @@ def of_benzene():
             folder,
             **NETWORK,
             dtype="float32",
-            epochs=25,
+            epochs=60,
             epoch_windows=1280,
             batch_size=64,
             batch_length=3,
             eval_batch_length=6,
             learning_rate=0.005,
-            scheduling_factor=0.88,
+            scheduling_factor=0.95,
             scheduling_freq=1,
             evaluation_freq=5,
             steps_per_record=2,
