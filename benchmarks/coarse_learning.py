@@ -1,6 +1,6 @@
 """Which way to a pair energy needs the fewest data? Motion, forces, and places are compared.
 
-Example: python benchmarks/coarse_learning.py
+Example: python benchmarks/coarse_learning.py --seeds 0 1 2
 
 Pairs of hexagons of lesson 12. From the same records four ways learn the same network:
 
@@ -11,14 +11,17 @@ Pairs of hexagons of lesson 12. From the same records four ways learn the same n
 
 Three series: fewer runs; frames further apart; noise of places, orientations, momenta (and forces,
 where they are recorded). Errors of force and torque are those where beads touch, over the root mean
-square, on 16 runs that no training saw; seeds change which runs are taken, and the weights. A few
-members of one way make a committee: its spread against its error. Writes coarse_learning.csv,
-coarse_committee.csv and coarse_learning.png beside itself, and copies of the tables for lesson 12
-into data/stored (tools/store_results.py coarse_learning). Ten CPU minutes.
+square, on 16 runs that no training saw; seeds change which runs are taken, and the weights.
+Committees of three force matchings: their spread against their error. Writes coarse_learning.csv
+(each fit at once: a run that was stopped goes on), coarse_committee.csv and coarse_learning.png
+beside itself. Fifteen CPU minutes.
 """
 
+import argparse
+import itertools
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -62,10 +65,12 @@ HELD_OUT = PAIRS.replace(n_runs=20, duration=5.0, seed=77)  # 16 of them are use
 SEEDS = (0, 1, 2)
 N_RUNS, EVERY, NOISE = 16, 1, 0.0  # where they are not varied
 SERIES = {
-    "runs": (1, 4, 16),
-    "every": (1, 5, 20),  # frames 0.02, 0.1, 0.4 τ apart
-    "noise": (0.0, 0.01, 0.03),
+    "noise": (0.03, 0.0),
+    "every": (20, 5, 1),  # frames 0.4, 0.1, 0.02 τ apart
+    "runs": (16, 4, 1),
 }
+NUMBERS = ("runs", "interval", "noise")
+COLUMNS = (*NUMBERS, "way", "seed", "force_error", "torque_error", "energy_error", "cpu_seconds")
 WAYS = ("forces", "differences", "motion", "places")
 UPDATES = 3000  # of the training by motion
 GROUPS = 6  # of arrangements, by the spread of the committee
@@ -154,50 +159,48 @@ def learn(way: str, recorded: Dataset, exact: Dataset, noise: float, seed: int):
     return trainer.pair, trainer.parameters
 
 
-def study(pool: Dataset, held_out: Dataset) -> pd.DataFrame:
-    rows, members = [], {}
-    for series, values in SERIES.items():
-        for value in values:
-            condition = {"runs": N_RUNS, "every": EVERY, "noise": NOISE} | {series: value}
-            for way in WAYS:
-                for seed in SEEDS:
-                    key = (*condition.values(), way, seed)
-                    if key not in members:
-                        at = (condition["runs"], condition["every"])
-                        recorded = record(pool, *at, condition["noise"], seed)
-                        exact = record(pool, *at, 0.0, seed)
-                        begun = time.process_time()
-                        model = learn(way, recorded, exact, condition["noise"], seed)
-                        seconds = time.process_time() - begun
-                        members[key] = model, seconds
-                    (pair, weights), seconds = members[key]
-                    errors = compare_with_beads(pair, weights, held_out, "train")
-                    rows.append(
-                        {
-                            "series": series,
-                            "value": value * (POOL.interval if series == "every" else 1),
-                            "way": way,
-                            "seed": seed,
-                            "frames": condition["runs"] * len(recorded.splits["train"].times),
-                            "force_error": errors.force_ratio,
-                            "torque_error": errors.torque_ratio,
-                            "energy_error": errors.share_of_range,
-                            "cpu_seconds": round(seconds, 1),
-                        }
-                    )
-                shown = pd.DataFrame(rows[-len(SEEDS) :])[["force_error", "torque_error"]]
-                print(
-                    series,
-                    value,
-                    way,
-                    shown.mean().round(3).tolist(),
-                    round(seconds, 1),
-                    flush=True,
-                )
-    return pd.DataFrame(rows), members
+def study(pool: Dataset, held_out: Dataset, seeds: Sequence[int]) -> pd.DataFrame:
+    """Return the table of errors; each fit is written at once and not repeated."""
+    path = HERE / "coarse_learning.csv"
+    table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=COLUMNS)
+    for seed, (n_runs, every, noise), way in itertools.product(seeds, conditions(), WAYS):
+        at = {"runs": n_runs, "interval": every * POOL.interval, "noise": noise}
+        at |= {"way": way, "seed": seed}
+        known = (table["way"] == way) & (table["seed"] == seed)
+        if (
+            known & np.isclose(table[list(NUMBERS)].astype(float), [at[k] for k in NUMBERS]).all(1)
+        ).any():
+            continue
+        recorded, exact = (record(pool, n_runs, every, one, seed) for one in (noise, 0.0))
+        begun = time.process_time()
+        model = learn(way, recorded, exact, noise, seed)
+        seconds = time.process_time() - begun
+        errors = compare_with_beads(*model, held_out, "train")
+        row = at | {
+            "force_error": errors.force_ratio,
+            "torque_error": errors.torque_ratio,
+            "energy_error": errors.share_of_range,
+            "cpu_seconds": seconds,
+        }
+        table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+        write_table(path, table, 4)
+        print(*row.values(), flush=True)
+    return table
 
 
-def committees(members: dict, held_out: Dataset) -> pd.DataFrame:
+def conditions() -> list[tuple[int, int, float]]:
+    """Return runs, every and noise of all records of the three series, each once."""
+    base = {"runs": N_RUNS, "every": EVERY, "noise": NOISE}
+    return list(
+        dict.fromkeys(
+            tuple((base | {series: value}).values())
+            for series, values in SERIES.items()
+            for value in values
+        )
+    )
+
+
+def committees(pool: Dataset, held_out: Dataset) -> pd.DataFrame:
     """Return the error of committees of force matching against the spread of their members."""
     runs = held_out.splits["train"]
     poses = runs.poses.reshape(-1, 2, 7)
@@ -207,7 +210,8 @@ def committees(members: dict, held_out: Dataset) -> pd.DataFrame:
     poses, exact = poses[touching], exact[touching]
     tables = []
     for n_runs in SERIES["runs"]:
-        models = [members[n_runs, EVERY, NOISE, "forces", seed][0] for seed in SEEDS]
+        taken = [record(pool, n_runs, EVERY, NOISE, seed) for seed in SEEDS]
+        models = [learn("forces", one, one, NOISE, seed) for seed, one in enumerate(taken)]
         pair, weights = models[0][0], [one[1] for one in models]
         mean = np.mean([forces_of(pair, one, poses) for one in weights], axis=0)
         table = pd.DataFrame(
@@ -232,20 +236,23 @@ def rms(values):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--data", type=Path, default=Path("results/coarse_learning"))
+    options = parser.parse_args()
     enable_compilation_cache()
-    with tempfile.TemporaryDirectory() as folder:
-        pool, held_out = (
-            load_dataset(make_dataset(Path(folder) / name, settings, progress=False))
-            for name, settings in (("pool", POOL), ("held_out", HELD_OUT))
-        )
-    table, members = study(pool, held_out)
-    write_table(HERE / "coarse_learning.csv", table)
-    committee = committees(members, held_out)
-    write_table(HERE / "coarse_committee.csv", committee)
+    options.data.mkdir(parents=True, exist_ok=True)
+    for name, settings in (("pool", POOL), ("held_out", HELD_OUT)):
+        if not (options.data / name / "dataset.json").is_file():
+            make_dataset(options.data / name, settings)
+    pool, held_out = (load_dataset(options.data / name) for name in ("pool", "held_out"))
+    committee = committees(pool, held_out)
+    write_table(HERE / "coarse_committee.csv", committee, 4)
     print(committee.round(3).to_string())
+    table = study(pool, held_out, options.seeds)
     with style():
         figure, axes = plt.subplots(1, 4, figsize=(18, 4.4))
-    for series, ax in zip(SERIES, axes[:3], strict=True):
+    for series, ax in zip(("runs", "interval", "noise"), axes[:3], strict=True):
         plot_learning(table, series, ax)
     plot_committee(committee, axes[3])
     figure.tight_layout()

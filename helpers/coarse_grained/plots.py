@@ -309,10 +309,10 @@ WAYS = {
     "motion": ("motion (neural ODE)", ORANGE, "^"),
     "places": ("places alone (relative entropy)", GREEN, "D"),
 }
-SERIES = {
-    "runs": ("Fewer data", "runs of 5 τ"),
-    "every": ("Frames further apart", "time between frames, τ"),
-    "noise": ("Noise", "noise of the records, relative"),
+SERIES = {  # what is varied → title, label, its value where something else is varied
+    "runs": ("Fewer data", "runs of 5 τ", 16),
+    "interval": ("Frames further apart", "time between frames, τ", 0.02),
+    "noise": ("Noise", "noise of the records, relative", 0.0),
 }
 
 
@@ -324,18 +324,20 @@ def plot_learning(
     Parameters
     ----------
     table : DataFrame
-        ``data/stored/coarse_learning.csv``: series, value, way, seed, and errors.
+        ``data/stored/coarse_learning.csv``: runs, interval, noise, way, seed, and errors.
     series : str
-        ``"runs"``, ``"every"`` or ``"noise"``. Bars are standard errors over seeds.
+        ``"runs"``, ``"interval"`` or ``"noise"``; the other two are 16, 0.02 τ, 0. Bars are
+        standard errors over seeds.
     column : str
         ``"force_error"``, ``"torque_error"`` or ``"energy_error"``.
     """
-    title, label = SERIES[series]
-    part = table[table["series"] == series]
+    title, label, _ = SERIES[series]
+    others = [name for name in SERIES if name != series]
+    part = table[np.all([np.isclose(table[name], SERIES[name][2]) for name in others], axis=0)]
     with style():
         ax = ax or new_axes()
         for way, (name, color, marker) in WAYS.items():
-            groups = part[part["way"] == way].groupby("value")[column]
+            groups = part[part["way"] == way].groupby(series)[column]
             ax.errorbar(
                 groups.mean().index,
                 groups.mean(),
@@ -346,8 +348,8 @@ def plot_learning(
                 label=name,
             )
         if series == "noise":
-            ax.set_xscale("symlog", linthresh=part["value"][part["value"] > 0].min())
-            values = sorted(part["value"].unique())
+            ax.set_xscale("symlog", linthresh=part[series][part[series] > 0].min())
+            values = sorted(part[series].unique())
             ax.set_xticks(values, [f"{value:g}" for value in values])
         else:
             ax.set_xscale("log")

@@ -1,7 +1,10 @@
 """Ways to learn a pair energy besides trajectories, and what the stored studies say of them."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 
@@ -22,6 +25,7 @@ from helpers.coarse_grained.pair_sum import (
     pair_force_field,
     sum_over_pairs,
 )
+from helpers.coarse_grained.plots import plot_committee, plot_learning
 from helpers.coarse_grained.relative_entropy import match_distribution, sprung_pairs
 from helpers.coarse_grained.rigid_dynamics import run_bodies
 from helpers.errors import ConfigError, DataError
@@ -29,6 +33,7 @@ from helpers.frames import data_folder
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SPRING = Spring(3.0, 2.0)
 KT = 2.5
 
@@ -170,3 +175,43 @@ def test_recorded_forces_are_compared_without_the_spring(benzene_runs):
     without = type(benzene_runs)(benzene_runs.settings, benzene_runs.body, bare, 11.0)
     with pytest.raises(DataError, match="hold no forces"):
         compare_with_records(nothing, weights, without)
+
+
+def test_what_is_said_of_water():
+    """benchmarks/README.md: rigid pairs keep the first shell, and leave a third of the torques."""
+    table = pd.read_csv(BENCHMARKS / "coarse_water.csv")
+    table = table[table["r"] > 2.4]
+    assert 0.3 < table["force_error"].iloc[0] < 0.5 and 0.25 < table["torque_error"].iloc[0] < 0.45
+    g = table.pivot_table(index="r", columns="run", values="g")
+    assert g["rigid bodies"].idxmax() == g["all atoms"].idxmax()
+    noise = (g["all atoms, first half"] - g["all atoms, second half"]).abs().mean()
+    assert (g["rigid bodies"] - g["all atoms"]).abs().mean() < 2 * noise
+
+
+def test_figures_of_ways_to_learn():
+    rows = [
+        {
+            "runs": n,
+            "interval": t,
+            "noise": x,
+            "way": way,
+            "seed": seed,
+            "force_error": 0.1 + seed / 9,
+        }
+        for n, t, x in ((16, 0.02, 0.0), (4, 0.02, 0.0), (16, 0.4, 0.0), (16, 0.02, 0.03))
+        for way in ("forces", "differences", "motion", "places")
+        for seed in (0, 1)
+    ]
+    table = pd.DataFrame(rows)
+    for series, values in (("runs", [4, 16]), ("interval", [0.02, 0.4]), ("noise", [0, 0.03])):
+        ax = plot_learning(table, series)
+        assert len(ax.containers) == 4
+        assert np.allclose(ax.containers[0].lines[0].get_xdata(), values)
+    committee = pd.DataFrame(
+        {"runs": [4, 4, 16, 16], "spread": [1.0, 2, 1, 3], "error": [2.0, 4, 1, 2]}
+    )
+    assert [text.get_text() for text in plot_committee(committee).get_legend().get_texts()] == [
+        "4 runs",
+        "16 runs",
+        "error = spread",
+    ]
