@@ -25,7 +25,6 @@ from helpers.coarse_grained.pair_sum import (
     pair_force_field,
     sum_over_pairs,
 )
-from helpers.coarse_grained.plots import plot_committee, plot_learning
 from helpers.coarse_grained.relative_entropy import match_distribution, sprung_pairs
 from helpers.coarse_grained.rigid_dynamics import run_bodies
 from helpers.errors import ConfigError, DataError
@@ -186,32 +185,3 @@ def test_what_is_said_of_water():
     assert g["rigid bodies"].idxmax() == g["all atoms"].idxmax()
     noise = (g["all atoms, first half"] - g["all atoms, second half"]).abs().mean()
     assert (g["rigid bodies"] - g["all atoms"]).abs().mean() < 2 * noise
-
-
-def test_figures_of_ways_to_learn():
-    rows = [
-        {
-            "runs": n,
-            "interval": t,
-            "noise": x,
-            "way": way,
-            "seed": seed,
-            "force_error": 0.1 + seed / 9,
-        }
-        for n, t, x in ((16, 0.02, 0.0), (4, 0.02, 0.0), (16, 0.4, 0.0), (16, 0.02, 0.03))
-        for way in ("forces", "differences", "motion", "places")
-        for seed in (0, 1)
-    ]
-    table = pd.DataFrame(rows)
-    for series, values in (("runs", [4, 16]), ("interval", [0.02, 0.4]), ("noise", [0, 0.03])):
-        ax = plot_learning(table, series)
-        assert len(ax.containers) == 4
-        assert np.allclose(ax.containers[0].lines[0].get_xdata(), values)
-    committee = pd.DataFrame(
-        {"runs": [4, 4, 16, 16], "spread": [1.0, 2, 1, 3], "error": [2.0, 4, 1, 2]}
-    )
-    assert [text.get_text() for text in plot_committee(committee).get_legend().get_texts()] == [
-        "4 runs",
-        "16 runs",
-        "error = spread",
-    ]
