@@ -8,6 +8,7 @@ gradient  value and gradient of a loss of 16 windows of 50 steps, by the kit's t
 memory    of that gradient (one window, ten records) against the number of steps
 speed     steps of 2 to 200 bodies: sum over beads, learned potential, and all beads stiffly bonded
 long      100,000 steps: drift of beads at constant energy; ten pairs with a stored potential
+boxes     averages of 2 to 200 bodies, by beads (two runs) and by a stored potential
 
 Times are CPU seconds of one process after compilation, the least of several calls in turns: on a
 busy machine they say what the clock does not. Writes coarse.csv beside it.
@@ -32,6 +33,7 @@ from helpers.coarse_grained import (
     BondedBeads,
     Solver,
     Spring,
+    compare_boxes,
     fill_box,
     hexagon,
     integrate,
@@ -327,7 +329,33 @@ def _largest_gap(a, b):
     return float(ks_2samp(a, b).statistic)
 
 
-PARTS = {"gradient": gradient, "memory": memory, "speed": speed, "long": long}
+def boxes(rows):
+    """Compare averages of boxes of 2 to 200 bodies, beads (twice) and learned, from one start."""
+    (pair, weights), _ = stored_pairs()
+    print("\nBoxes: energy of a body, diffusion, differences of g(r) and orientations from beads")
+    for n_bodies in BODIES:
+        steps = min(20_000, 400_000 // n_bodies)
+        box = compare_boxes(
+            pair, weights, n_bodies=n_bodies, steps=steps, record_every=steps // 200
+        )
+        shown = []
+        for one in box.summary.itertuples():
+            for what in ("energy", "temperature", "diffusion"):
+                rows.append(
+                    ("boxes", f"{what}, {one.run}, {n_bodies} bodies", "", getattr(one, what))
+                )
+            shown.append(f"{one.run}: {one.energy:.3f} ε, {one.diffusion:.3f} σ²/τ")
+        for column in ("g", "orientation"):
+            for run in ("learned", "beads, another run"):
+                value = box.difference(column, of=run)
+                rows.append(
+                    ("boxes", f"{column} off the beads, {run}, {n_bodies} bodies", "", value)
+                )
+                shown.append(f"{column} {value:.3f} ({run})")
+        print(f"{n_bodies} bodies, {steps} steps: " + "; ".join(shown), flush=True)
+
+
+PARTS = {"gradient": gradient, "memory": memory, "speed": speed, "long": long, "boxes": boxes}
 
 
 def main():

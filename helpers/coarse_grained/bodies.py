@@ -80,12 +80,15 @@ class RigidTrajectory:
         Linear momentum in space, angular momentum in the body's frame.
     energies : ndarray of shape (n_times,)
         Potential energy; NaN where it is not known.
+    forces : ndarray of shape (n_times, n_bodies, 6), or None
+        Force in space, torque in the body's frame; None where they were not recorded.
     """
 
     times: np.ndarray
     poses: np.ndarray
     momenta: np.ndarray
     energies: np.ndarray
+    forces: np.ndarray | None = None
 
 
 def from_beads(

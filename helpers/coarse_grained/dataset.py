@@ -1,11 +1,11 @@
-"""Datasets of trajectories: pairs of rigid bodies, made by molecular dynamics of their beads.
+"""Datasets of trajectories of pairs of rigid bodies; those of hexagons are made here.
 
 A dataset is a folder with ``train/``, ``validation/`` and ``test/``, one ``run_NNNN.npz`` for each
 run, and ``dataset.json`` with the settings, the units and a SHA-256 of each file. The splits are
 by run: frames of one run are no independent test.
 
-Lennard-Jones units: ε = σ = m = kB = 1. Bodies are thermalized in a Langevin bath, each of their
-twelve degrees of freedom at kT, then run at constant energy.
+Hexagons: Lennard-Jones units, ε = σ = m = kB = 1. Bodies are thermalized in a Langevin bath, each
+of their twelve degrees of freedom at kT, then run at constant energy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from helpers import checks
 from helpers.coarse_grained.bead_potential import BeadSum
-from helpers.coarse_grained.bodies import Body, RigidTrajectory, hexagon
+from helpers.coarse_grained.bodies import BODIES, Body, RigidTrajectory, hexagon
 from helpers.coarse_grained.pair_sum import Spring, pair_force_field
 from helpers.coarse_grained.quaternions import check_unit
 from helpers.coarse_grained.rigid_dynamics import run_bodies, thermal_momenta
@@ -38,10 +39,10 @@ CHUNK = 50  # runs at the same time
 
 @dataclass(frozen=True)
 class DatasetSettings(checks.Settings):
-    """What is simulated: two hexagons held together by a spring (Lennard-Jones units).
+    """What is simulated: two bodies held together by a spring.
 
-    The defaults are those of the published set (the spring is K = 10 kT/r_in², r_in the inner
-    radius of the beads' repulsion).
+    The defaults are those of the published set of hexagons, in Lennard-Jones units (the spring is
+    K = 10 kT/r_in², r_in the inner radius of the beads' repulsion).
 
     Attributes
     ----------
@@ -100,12 +101,15 @@ class Dataset:
     splits : dict of str to RigidTrajectory
         For ``"train"``, ``"validation"``, ``"test"``; with an axis for the runs in front of the
         arrays: poses (n_runs, n_times, 2, 7), momenta (n_runs, n_times, 2, 6), energies (n_runs,
-        n_times).
+        n_times), forces (n_runs, n_times, 2, 6) where they were recorded.
+    cutoff : float
+        Distance of the centers from which on only the spring acts.
     """
 
     settings: DatasetSettings
     body: Body
     splits: dict[str, RigidTrajectory]
+    cutoff: float
 
 
 def make_dataset(
@@ -136,39 +140,95 @@ def make_dataset(
         If nothing can be written there.
     """
     settings = settings or DatasetSettings()
-    folder = make_folder(folder)
-    if (folder / "dataset.json").exists():
-        raise DataError(f"{folder} holds a dataset already", fix="choose another folder")
-    names = _split_names(settings.n_runs)
-    checksums = {}
+    folder = _new_folder(folder)
+    chunks = []
     with progress_bar(settings.n_runs, "dataset", "runs", show=progress) as bar:
         for first in range(0, settings.n_runs, CHUNK):
-            n = min(CHUNK, settings.n_runs - first)
-            chunk = _simulate(settings, n, settings.seed + first)
-            for k in range(n):
-                name = names[first + k]
-                (folder / name).parent.mkdir(exist_ok=True)
-                content = _packed(
-                    times=chunk.times,
-                    poses=chunk.poses[:, k],
-                    momenta=chunk.momenta[:, k],
-                    energies=chunk.energies[:, k],
-                )
-                write_atomic(folder / name, content)
-                checksums[name] = hashlib.sha256(content).hexdigest()
-            bar.update(n)
+            n_runs = min(CHUNK, settings.n_runs - first)
+            chunks.append(_simulate(settings, n_runs, settings.seed + first))
+            bar.update(n_runs)
     body = hexagon()
+    parts = {
+        name: np.moveaxis(np.concatenate([getattr(one, name) for one in chunks], axis=1), 1, 0)
+        for name in ("poses", "momenta", "energies")
+    }
+    return write_dataset(
+        folder,
+        Dataset(
+            settings,
+            body,
+            split_runs(RigidTrajectory(chunks[0].times, **parts)),
+            BeadSum(body).cutoff,
+        ),
+        {
+            "units": "Lennard-Jones: epsilon = sigma = bead mass = kB = 1",
+            "potential": "sum over beads of lj/smooth (0.95 · 2^(1/6), 2^(1/6)), and the spring",
+            "temperature": "kT for each of 12 degrees of freedom; the whole pair is at rest at "
+            "first",
+        },
+    )
+
+
+def split_runs(runs: RigidTrajectory) -> dict[str, RigidTrajectory]:
+    """Divide runs, whose axis is in front, into training, validation and test as 80:10:10."""
+    n_runs = len(runs.poses)
+    n_aside = max(1, round(0.1 * n_runs))
+    edges = np.cumsum([0, n_runs - 2 * n_aside, n_aside, n_aside])
+    return {
+        split: RigidTrajectory(
+            runs.times, **{name: values[first:last] for name, values in _recorded(runs).items()}
+        )
+        for split, first, last in zip(SPLITS, edges[:-1], edges[1:], strict=True)
+    }
+
+
+def write_dataset(folder: str | os.PathLike, dataset: Dataset, about: Mapping[str, str]) -> Path:
+    """Write a dataset that `load_dataset` reads; the folder is made if its parent exists.
+
+    Parameters
+    ----------
+    folder : path
+    dataset : Dataset
+        Of a body in `bodies.BODIES`.
+    about : mapping of str to str
+        Further entries of ``dataset.json``: units, potential, source, license, …
+
+    Returns
+    -------
+    Path
+        The folder. ``dataset.json`` is written last: without it the dataset is not complete.
+
+    Raises
+    ------
+    ConfigError
+        If the body is none of `bodies.BODIES`.
+    DataError
+        If there is a dataset already.
+    OutputError
+        If nothing can be written there.
+    """
+    folder = _new_folder(folder)
+    body = dataset.body
+    checks.one_of("body", body.name, tuple(BODIES))
+    checksums: dict[str, str] = {}
+    for split, runs in dataset.splits.items():
+        for k in range(len(runs.poses)):
+            name = f"{split}/run_{len(checksums):04d}.npz"
+            (folder / split).mkdir(exist_ok=True)
+            values = {name: values[k] for name, values in _recorded(runs).items()}
+            content = _packed(times=runs.times, **values)
+            write_atomic(folder / name, content)
+            checksums[name] = hashlib.sha256(content).hexdigest()
     metadata = {
-        "settings": asdict(settings),
+        "settings": asdict(dataset.settings),
         "body": {"name": body.name, "mass": body.mass, "inertia": body.inertia.tolist()},
-        "units": "Lennard-Jones: epsilon = sigma = bead mass = kB = 1",
-        "potential": "sum over beads of lj/smooth (0.95 · 2^(1/6), 2^(1/6)), and the spring",
-        "temperature": "kT for each of 12 degrees of freedom; the whole pair is at rest at first",
+        "cutoff": dataset.cutoff,
+        **about,
         "poses": "mass center x y z, quaternion w x y z (body to space)",
         "momenta": "linear momentum in space, angular momentum in the frame of the body",
         "sha256": checksums,
     }
-    write_atomic(folder / "dataset.json", json.dumps(metadata, indent=1) + "\n")
+    write_atomic(folder / "dataset.json", json.dumps(metadata, indent=1, ensure_ascii=False) + "\n")
     return folder
 
 
@@ -185,6 +245,10 @@ def load_dataset(folder: str | os.PathLike) -> Dataset:
         metadata = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         settings = DatasetSettings(**metadata["settings"])
         checksums = dict(metadata["sha256"])
+        body = BODIES[metadata["body"]["name"]]()
+        if body.name == "hexagon":  # older sets do not state it
+            metadata.setdefault("cutoff", BeadSum(body).cutoff)
+        cutoff = float(metadata["cutoff"])
     except OSError as error:
         raise DataError(
             f"{folder} is no dataset: there is no dataset.json",
@@ -211,7 +275,7 @@ def load_dataset(folder: str | os.PathLike) -> Dataset:
     splits = {split: _stacked(found) for split, found in rows.items()}
     for one in splits.values():
         check_unit(one.poses[..., 3:])
-    return Dataset(settings, hexagon(), splits)
+    return Dataset(settings, body, splits, cutoff)
 
 
 def _simulate(settings: DatasetSettings, n_runs: int, seed: int) -> RigidTrajectory:
@@ -246,11 +310,18 @@ def _simulate(settings: DatasetSettings, n_runs: int, seed: int) -> RigidTraject
     )
 
 
-def _split_names(n_runs: int) -> list[str]:
-    n_aside = max(1, round(0.1 * n_runs))
-    sizes = {"train": n_runs - 2 * n_aside, "validation": n_aside, "test": n_aside}
-    names = [split for split, size in sizes.items() for _ in range(size)]
-    return [f"{split}/run_{k:04d}.npz" for k, split in enumerate(names)]
+def _new_folder(folder: str | os.PathLike) -> Path:
+    folder = make_folder(folder)
+    if (folder / "dataset.json").exists():
+        raise DataError(f"{folder} holds a dataset already", fix="choose another folder")
+    return folder
+
+
+def _recorded(runs: RigidTrajectory) -> dict[str, np.ndarray]:
+    """Return the arrays of runs by name; forces only where there are any."""
+    names = ["poses", "momenta", "energies"]
+    names += ["forces"] if runs.forces is not None else []
+    return {name: getattr(runs, name) for name in names}
 
 
 def _packed(**arrays: Any) -> bytes:
@@ -260,5 +331,6 @@ def _packed(**arrays: Any) -> bytes:
 
 
 def _stacked(runs: list[dict[str, np.ndarray]]) -> RigidTrajectory:
-    arrays = [np.stack([run[name] for run in runs]) for name in ("poses", "momenta", "energies")]
-    return RigidTrajectory(runs[0]["times"], *arrays)
+    names = [name for name in ("poses", "momenta", "energies", "forces") if name in runs[0]]
+    arrays = {name: np.stack([run[name] for run in runs]) for name in names}
+    return RigidTrajectory(runs[0]["times"], **arrays)

@@ -7,6 +7,7 @@ went, up to the 99th percentile: the wall beyond diverges.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from helpers import checks
 from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import Body
 from helpers.coarse_grained.dataset import Dataset
+from helpers.coarse_grained.force_matching import without_spring
 from helpers.coarse_grained.neural_ode import Solver, integrate
 from helpers.coarse_grained.pair_sum import (
     PairEnergy,
@@ -53,7 +55,7 @@ class PairErrors:
     true, learned : ndarray of shape (n,)
         Energies, the spring left out, of arrangements within the cutoff.
     energy_rmse, energy_range : float
-        `energy_range` is the 99th percentile of `true`.
+        `energy_range` is the 99th percentile of `true` (`compare_with_beads`).
     force_ratio, torque_ratio : float
         RMSE over the root mean square, of arrangements where beads touch: 0 is perfect, 1 no
         better than no force.
@@ -88,15 +90,61 @@ def compare_with_beads(
     checks.whole("every", every, 1)
     beads = BeadSum(dataset.body)
     poses = dataset.splits[split].poses[:, ::every].reshape(-1, 2, 7)
-    distances = np.linalg.norm(poses[:, 1, :3] - poses[:, 0, :3], axis=-1)
-    poses = poses[distances < beads.cutoff]
+    poses = poses[_distances(poses) < beads.cutoff]
     true, exact = energies_and_forces(beads, (), poses)
-    learned, forces = energies_and_forces(pair, parameters, poses)
     contact = true > 1e-6
     if not contact.any():
         raise DataError(
             f"Beads touch in no frame of {split}", fix="take longer runs, or all frames"
         )
+    learned, forces = energies_and_forces(pair, parameters, poses)
+    energy_range = float(np.quantile(true[contact], 0.99))
+    return _pair_errors(true, learned, exact, forces, contact, energy_range)
+
+
+def compare_with_records(
+    pair: PairEnergy, parameters: Any, dataset: Dataset, split: str = "test", *, every: int = 1
+) -> PairErrors:
+    """Return the errors of a pair energy against recorded energies and forces of a split.
+
+    All frames within the cutoff of the dataset count as contacts; the range of the energies is
+    that between the first and the 99th percentile.
+
+    Raises
+    ------
+    DataError
+        If no forces were recorded.
+    """
+    checks.whole("every", every, 1)
+    runs, spring = dataset.splits[split], dataset.settings.spring
+    if runs.forces is None:
+        raise DataError(f"The runs of {split} hold no forces")
+    poses = runs.poses[:, ::every].reshape(-1, 2, 7)
+    distances = _distances(poses)
+    inside = distances < dataset.cutoff
+    if not inside.any():
+        raise DataError(f"The bodies of {split} are never nearer than {dataset.cutoff:g}")
+    stretch = distances - spring.length
+    true = runs.energies[:, ::every].reshape(-1) - 0.5 * spring.stiffness * stretch**2
+    exact = without_spring(poses, runs.forces[:, ::every].reshape(-1, 2, 6), spring)[inside]
+    learned, forces = energies_and_forces(pair, parameters, poses[inside])
+    true, everywhere = true[inside], np.ones(inside.sum(), bool)
+    energy_range = float(np.subtract(*np.quantile(true, [0.99, 0.01])))
+    return _pair_errors(true, learned, exact, forces, everywhere, energy_range)
+
+
+def _distances(poses: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(poses[:, 1, :3] - poses[:, 0, :3], axis=-1)
+
+
+def _pair_errors(
+    true: np.ndarray,
+    learned: np.ndarray,
+    exact: np.ndarray,
+    forces: np.ndarray,
+    contact: np.ndarray,
+    energy_range: float,
+) -> PairErrors:
     deviation, scale = (forces - exact)[contact], exact[contact]
 
     def ratio(part: slice) -> float:
@@ -106,7 +154,7 @@ def compare_with_beads(
         true,
         learned,
         rmse(learned - true),
-        float(np.quantile(true[contact], 0.99)),
+        energy_range,
         ratio(slice(3)),
         ratio(slice(3, 6)),
         int(contact.sum()),
@@ -188,6 +236,16 @@ def window_errors(
     )
 
 
+def arrangement_poses(distances: Iterable[float]) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Yield name, distance and poses (2, 7) of each of the `ARRANGEMENTS` at each distance."""
+    for name, (direction, *turns) in ARRANGEMENTS.items():
+        for distance in distances:
+            poses = np.zeros((2, 7))
+            poses[1, :3] = distance * np.array(direction, float)
+            poses[:, 3:] = [_turned(axis, degrees) for axis, degrees in turns]
+            yield name, float(distance), poses
+
+
 def scan_arrangements(pair: PairEnergy, parameters: Any, body: Body) -> pd.DataFrame:
     """Return energies of the `ARRANGEMENTS` against the distance of the centers.
 
@@ -198,25 +256,17 @@ def scan_arrangements(pair: PairEnergy, parameters: Any, body: Body) -> pd.DataF
     """
     beads = BeadSum(body)
     distances = np.linspace(0.3 * beads.cutoff, 1.05 * beads.cutoff, 161)
-    rows = []
-    with double_precision():
-        weights = in_double(parameters)
-        exact = jax.jit(jax.vmap(beads, (None, 0, None, None)))
-        learned = jax.jit(jax.vmap(pair, (None, 0, None, None)))
-        for name, (direction, *turns) in ARRANGEMENTS.items():
-            first, second = (_turned(axis, degrees) for axis, degrees in turns)
-            separations = distances[:, None] * np.array(direction, float)
-            at = (separations, first, second)
-            table = pd.DataFrame(
-                {
-                    "arrangement": name,
-                    "distance": distances,
-                    "beads": np.asarray(exact((), *at)),
-                    "learned": np.asarray(learned(weights, *at)),
-                }
-            )
-            rows.append(table[table["beads"] < 20])
-    return pd.concat(rows, ignore_index=True)
+    names, at, poses = zip(*arrangement_poses(distances), strict=True)
+    poses = np.stack(poses)
+    table = pd.DataFrame(
+        {
+            "arrangement": names,
+            "distance": at,
+            "beads": energies_and_forces(beads, (), poses)[0],
+            "learned": energies_and_forces(pair, parameters, poses)[0],
+        }
+    )
+    return table[table["beads"] < 20].reset_index(drop=True)
 
 
 def _turned(axis: int, degrees: float) -> np.ndarray:

@@ -61,8 +61,11 @@ class LearnedPair:
         If False, the network sees the distance only.
     core : float
         Distance of two sites (without orientations: of the centers) at which a fixed wall
-        (core/d)¹² reaches one unit of energy: it keeps bodies apart where no trajectory ever was.
+        (core/d)¹² reaches `energy_scale`: it keeps bodies apart where no trajectory ever was.
         0: no wall.
+    energy_scale : float
+        The unit of what the network says, in the units of the body. Lennard-Jones units need none;
+        in eV take about kT: untrained weights would otherwise be forces of 100 kT/Å.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class LearnedPair:
     activation: str = "tanh"
     orientations: bool = True
     core: float = 0.0
+    energy_scale: float = 1.0
 
     def __post_init__(self) -> None:
         checks.number("cutoff", self.cutoff)
@@ -84,6 +88,7 @@ class LearnedPair:
         checks.whole("width", self.width, 1)
         checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
         checks.number("core", self.core, positive=False)
+        checks.number("energy_scale", self.energy_scale)
 
     @cached_property
     def n_features(self) -> int:
@@ -114,7 +119,7 @@ class LearnedPair:
         energy = (hidden @ weights + biases)[0]
         if self.core:
             energy = energy + ((self.core**2 / squares) ** 6).sum()
-        return energy * switch(distance, ONSET * self.cutoff, self.cutoff)
+        return self.energy_scale * energy * switch(distance, ONSET * self.cutoff, self.cutoff)
 
     def features(self, separation: Any, q1: Any, q2: Any) -> Any:
         """Return the invariants of one pair, each a few units in size, shape (n_features,)."""

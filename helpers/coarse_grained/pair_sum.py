@@ -20,6 +20,7 @@ from helpers.coarse_grained.rigid_dynamics import rigid_force_field
 from helpers.jax_setup import double_precision
 from helpers.md.lennard_jones import LennardJones
 from helpers.md.pairs import PairList
+from helpers.neighbors import find_pairs
 
 
 class PairEnergy(Protocol):
@@ -94,6 +95,47 @@ def pair_force_field(*terms: PairEnergy) -> Callable[..., tuple[Any, Any]]:
 def in_double(parameters: Any) -> Any:
     """Return parameters as arrays of 64 bits."""
     return jax.tree.map(lambda x: np.asarray(x, float), parameters)
+
+
+def lists_with_images(poses: Any, cell: Any, cutoff: float) -> PairList:
+    """Return neighbor lists of frames in which bodies see more than one image of each other.
+
+    For frames that stay as they are; dynamics needs a cell that is large enough for `BodyLists`.
+
+    Parameters
+    ----------
+    poses : array of shape (n_frames, n_bodies, 7)
+    cell : array of shape (3, 3)
+        Of all frames.
+    cutoff : float
+
+    Returns
+    -------
+    PairList
+        With an axis for the frames in front of each array, for ``jax.vmap``.
+    """
+    poses = np.asarray(poses, float)
+    frames = []
+    for frame in poses:
+        pairs = find_pairs(frame[:, :3], np.asarray(cell, float), np.ones(3, bool), cutoff)
+        shift = pairs.shift
+        leading = np.where(shift[:, 0] != 0, shift[:, 0], shift[:, 1])
+        leading = np.where(leading != 0, leading, shift[:, 2])
+        once = (pairs.first < pairs.second) | ((pairs.first == pairs.second) & (leading > 0))
+        frames.append(pairs.select(once))
+    capacity = max(len(pairs.first) for pairs in frames)
+
+    def padded(values: np.ndarray) -> np.ndarray:
+        room = [(0, capacity - len(values))] + [(0, 0)] * (values.ndim - 1)
+        return np.pad(values, room)
+
+    return PairList(
+        np.stack([padded(pairs.first) for pairs in frames]),
+        np.stack([padded(pairs.second) for pairs in frames]),
+        np.stack([padded(pairs.shift).T for pairs in frames]).astype(float),
+        np.array([len(pairs.first) for pairs in frames]),
+        poses[..., :3],
+    )
 
 
 def energies_and_forces(

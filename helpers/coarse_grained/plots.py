@@ -301,3 +301,83 @@ def plot_structures(
         ax.set(xlabel="distance of the centers, σ", ylabel=labels[column])
         ax.legend()
     return ax
+
+
+WAYS = {
+    "forces": ("forces recorded", BLUE, "o"),
+    "differences": ("forces from differences", SKY, "s"),
+    "motion": ("motion (neural ODE)", ORANGE, "^"),
+    "places": ("places alone (relative entropy)", GREEN, "D"),
+}
+SERIES = {  # what is varied → title, label, its value where something else is varied
+    "runs": ("Fewer data", "runs of 5 τ", 16),
+    "interval": ("Frames further apart", "time between frames, τ", 0.02),
+    "noise": ("Noise", "noise of the records, relative", 0.0),
+}
+
+
+def plot_learning(
+    table: pd.DataFrame, series: str, ax: Axes | None = None, *, column: str = "force_error"
+) -> Axes:
+    """Error against the number of runs, the interval, or the noise, for ways to learn.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``data/stored/coarse_learning.csv``: runs, interval, noise, way, seed, and errors.
+    series : str
+        ``"runs"``, ``"interval"`` or ``"noise"``; the other two are 16, 0.02 τ, 0. Bars are
+        standard errors over seeds.
+    column : str
+        ``"force_error"``, ``"torque_error"`` or ``"energy_error"``.
+    """
+    title, label, _ = SERIES[series]
+    others = [name for name in SERIES if name != series]
+    part = table[np.all([np.isclose(table[name], SERIES[name][2]) for name in others], axis=0)]
+    with style():
+        ax = ax or new_axes()
+        for way, (name, color, marker) in WAYS.items():
+            groups = part[part["way"] == way].groupby(series)[column]
+            ax.errorbar(
+                groups.mean().index,
+                groups.mean(),
+                groups.sem(),
+                color=color,
+                marker=marker,
+                capsize=3,
+                label=name,
+            )
+        if series == "noise":
+            ax.set_xscale("symlog", linthresh=part[series][part[series] > 0].min())
+            values = sorted(part[series].unique())
+            ax.set_xticks(values, [f"{value:g}" for value in values])
+        else:
+            ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.axhline(1, color=BLACK, lw=0.8, ls=":")
+        ax.set(title=title, xlabel=label, ylabel=column.replace("_", " ") + ", relative")
+        ax.legend(fontsize=9)
+    return ax
+
+
+def plot_committee(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Error of the forces against the spread of a committee, for committees of several data sizes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``data/stored/coarse_committee.csv``: runs, spread, error.
+    """
+    with style():
+        ax = ax or new_axes()
+        for (n_runs, part), color in zip(
+            table.groupby("runs"), (RED, ORANGE, BLUE, GREEN), strict=False
+        ):
+            ax.loglog(
+                part["spread"], part["error"], color=color, marker="o", label=f"{n_runs} runs"
+            )
+        ends = [table[["spread", "error"]].min().min(), table[["spread", "error"]].max().max()]
+        ax.plot(ends, ends, color=BLACK, lw=0.8, ls=":", label="error = spread")
+        ax.set(title="Committee", xlabel="spread of the members, ε/σ", ylabel="error, ε/σ")
+        ax.legend(fontsize=9)
+    return ax

@@ -26,7 +26,6 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from helpers.coarse_grained.bead_potential import BeadSum
 from helpers.coarse_grained.bodies import BODIES
 from helpers.coarse_grained.dataset import load_dataset
 from helpers.coarse_grained.learned_potential import LearnedPair
@@ -128,12 +127,13 @@ class Trainer:
         body = self.dataset.body
         self.pair = LearnedPair(
             body,
-            cutoff=BeadSum(body).cutoff,
+            cutoff=self.dataset.cutoff,
             depth=config.nn_depth,
             width=config.nn_width,
             activation=config.activation_function,
             orientations=config.orientations,
             core=config.core,
+            energy_scale=config.energy_scale,
         )
         enable_compilation_cache()
         self._compile(pair_force_field(self.pair, spring))
@@ -400,6 +400,7 @@ def save_pair(path: Path, pair: LearnedPair, parameters: Any) -> Path:
         "activation": pair.activation,
         "orientations": pair.orientations,
         "core": pair.core,
+        "energy_scale": pair.energy_scale,
     }
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {

@@ -86,6 +86,8 @@ class TrainerConfig(checks.Settings):
         If False, the network sees the distance of the centers only.
     core : float
         Distance of the fixed wall between sites, see `LearnedPair`.
+    energy_scale : float
+        The unit of the network's energies, see `LearnedPair`.
     contact_fraction : float
         Share of the windows of an epoch that must hold a contact of beads; 0: as they come.
     gradient_clip : float
@@ -132,6 +134,7 @@ class TrainerConfig(checks.Settings):
     activation_function: str = "tanh"
     orientations: bool = True
     core: float = 0.0
+    energy_scale: float = 1.0
     contact_fraction: float = 0.0
     gradient_clip: float = 1.0
     solver: str = "symplectic"
@@ -184,6 +187,7 @@ class TrainerConfig(checks.Settings):
         checks.one_of("activation_function", self.activation_function, tuple(ACTIVATIONS))
         checks.number("learning_rate", self.learning_rate)
         checks.number("gradient_clip", self.gradient_clip)
+        checks.number("energy_scale", self.energy_scale)
         checks.number("core", self.core, positive=False)
         for name in ("scheduling_factor", "contact_fraction"):
             value = getattr(self, name)

@@ -19,7 +19,7 @@ class Windows:
     runs : RigidTrajectory
         With an axis for the runs in front, as in `dataset.Dataset`.
     spring : Spring
-        Contact is where the energy is more than that of the spring.
+        Contact is where the energy is not that of the spring alone.
     dtype : str
 
     Attributes
@@ -33,7 +33,7 @@ class Windows:
         centers = runs.poses[..., :3]
         distances = np.linalg.norm(centers[..., 1, :] - centers[..., 0, :], axis=-1)
         excess = runs.energies - 0.5 * spring.stiffness * (distances - spring.length) ** 2
-        self._in_contact = excess > 1e-6
+        self._in_contact = np.abs(excess) > 1e-6
 
     def check_length(self, length: int, key: str) -> None:
         """Raise `DataError` if no run is long enough."""
