@@ -94,7 +94,7 @@ with_alt_text(
 # - `ENERGIES_ONLY`: the same, but $\sigma_F$ is 10 eV/Å, more than any force here, so that forces hardly count in
 #   the fit. It learns from one number of each frame, the energy, instead of 145, one energy and 144 components of
 #   forces (its curve begins with 50 frames);
-# - `CLASSROOM`: the default settings, but 100 sparse points per element, an eighth. It trains in seconds.
+# - `CLASSROOM`: the default settings, but 100 sparse points per element, a tenth. It trains in seconds.
 #
 # **Predict.** Which of them will be limited by the data, and which by the model?
 #

@@ -22,7 +22,15 @@ from ase import units
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
-from helpers import evaluate, fit_gap, load_frames, load_potential, own_or_stored, read_frames
+from helpers import (
+    TwoBody,
+    evaluate,
+    fit_gap,
+    load_frames,
+    load_potential,
+    own_or_stored,
+    read_frames,
+)
 from helpers.frames import data_folder
 from helpers.gap import CLASSROOM, fit_committee
 from helpers.md import (
@@ -38,7 +46,14 @@ from helpers.plots import BLACK, BLUE, GREEN, ORANGE, RED, style, with_alt_text
 warnings.filterwarnings("ignore")
 
 TRAIN = load_frames("water", "train", 50)[:20]  # few on purpose
-SETTINGS = CLASSROOM.replace(n_max=8)  # a fine description of few frames
+# A fine description of few frames, and small deltas: away from its data the potential soon returns to its prior mean.
+SETTINGS = CLASSROOM.replace(
+    cutoff=4.0,
+    cutoff_transition_width=2.5,
+    n_max=8,
+    delta=0.2,
+    two_body=TwoBody(delta=0.5),
+)
 VALIDATION = load_frames("water", "validate")[::3]
 POOL = load_frames("water", "pool")  # labeled, but not used yet
 START = VALIDATION[0]
@@ -271,7 +286,7 @@ at_closest = {name: float(t["energy_eV"][t["distance_A"].idxmin()]) for name, t 
 with_alt_text(
     figure,
     "Energy of two isolated molecules against their O–O distance, in two orientations. DFT rises steeply below "
-    "2.4 Å, the two potentials do not follow. With lone pairs that face each other at 1.6 Å: "
+    "2.4 Å; the potentials follow for a part of the way. With lone pairs that face each other at 1.6 Å: "
     + ", ".join(f"{name} {energy:.1f} eV" for name, energy in at_closest.items())
     + ".",
 )

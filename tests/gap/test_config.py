@@ -145,7 +145,7 @@ def test_gap_fit_assumes_what_we_say_it_assumes(tmp_path, frames10):
         ("rnd_seed=1", "dryrun=T", "dryrun is something that only gap_fit"),
         ("gap={", "gop={", "no gap="),
         ("atoms_filename=gap_input_100.xyz", "", "no atoms_filename"),
-        ("delta=0.2", "", "soap term has no delta"),
+        ("_width=2.9 delta=2.0", "_width=2.9", "soap term has no delta"),
         ("rnd_seed=1", "# seed", "Line 10 .* comment"),
         ("rnd_seed=1", "! seed", "Line 10 .* comment"),
         ("rnd_seed=1", "\trnd_seed=1", "Line 10 .* tab"),
