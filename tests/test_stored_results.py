@@ -226,3 +226,53 @@ def test_fits_through_simulations_approach_their_targets():
     assert len(torsions) == 2
     missed = (torsions["after"] - torsions["target"]).abs()
     assert (missed < 2 * torsions["after_error"]).all() and (torsions["after_error"] < 1).all()
+
+
+def test_ways_to_learn_a_pair_potential_differ_as_the_readme_says():
+    table = pd.read_csv(STORED / "coarse_learning.csv")
+    keys = ["runs", "interval", "noise", "way"]
+    assert (table.groupby(keys)["seed"].nunique() == 3).all()
+    error = table.groupby(keys)["force_error"].mean()
+    for n_runs in (1, 4, 16):
+        few = error[n_runs, 0.02, 0.0]
+        assert few.idxmin() == "forces" and few.idxmax() == "places"
+    apart = error[16, 0.4, 0.0]
+    assert apart.idxmin() == "motion" and apart["differences"] > 5 * apart["motion"]
+    noisy = error[16, 0.02, 0.03].drop("places")
+    assert noisy.max() < 1.2 * noisy.min()
+    committee = pd.read_csv(STORED / "coarse_committee.csv").groupby("runs")["rank_correlation"]
+    assert committee.first().is_monotonic_decreasing
+
+
+def test_what_benzene_and_the_refined_gap_show_is_what_their_readme_says():
+    benzene = pd.read_csv(BENCHMARKS / "coarse_benzene.csv").groupby("way").mean(numeric_only=True)
+    learned = benzene.loc[["forces", "trajectories"]]
+    assert (learned["force_error"] < 0.1).all() and (learned["energy_rmse_meV"] < 3).all()
+    numbers = pd.read_csv(STORED / "through_simulations_numbers.csv")
+    gap = numbers[numbers["study"] == "gap"].set_index("quantity")
+    for quantity in ("first maximum of g(OO)", "first minimum of g(OO)"):
+        before, after, target = gap.loc[quantity, ["before", "after", "target"]]
+        assert abs(after - target) < 0.5 * abs(before - target)
+    pbe = gap.loc["error of forces, PBE-D3, meV/Å"]
+    assert 1.05 < pbe["after"] / pbe["before"] < 1.2
+
+
+def test_long_runs_of_the_default_keep_their_bonds():
+    runs = pd.read_csv(BENCHMARKS / "liquid.csv", keep_default_na=False)
+    assert (runs["stopped"] == "").all() and (runs["picoseconds"] == 20).all()
+    assert (runs["drift_meV_per_atom_per_ps"].abs() < 0.02).all()
+    small, large = (runs[runs["n_molecules"] == n] for n in (16, 64))
+    assert len(small) == 10 and (small["verdict"] == "liquid").sum() == 8
+    assert len(large) >= 3 and (large["verdict"] == "liquid").all()
+    assert large["diffusion_infinite_A2_per_ps"].between(0.6 * 0.24, 1.4 * 0.24).all()
+    assert (large["first_peak_OO_A"] - 2.80).abs().max() < 0.05
+    melting = pd.read_csv(BENCHMARKS / "melting.csv", keep_default_na=False)
+    frozen = melting[(melting["start"] == "frozen") & (melting["bath_K"] == 300)]
+    assert (frozen["verdict"] == "frozen").all()
+
+
+def test_the_default_was_chosen_for_bonds_that_hold():
+    table = pd.read_csv(BENCHMARKS / "choose_presets.csv").set_index("candidate")
+    chosen, broke = table.loc["chosen"], table.loc["whose bonds broke"]
+    assert chosen["stretching_eV"] > broke["stretching_eV"] + 0.1
+    assert chosen["held_out_meV_per_A"] < broke["held_out_meV_per_A"]

@@ -470,6 +470,21 @@ def hexagons(workers: int) -> dict[str, str]:
     }
 
 
+def coarse_learning(workers: int) -> dict[str, str]:
+    """Copy the tables of the study that benchmarks/coarse_learning.py has computed."""
+    folder = Path(__file__).resolve().parents[1] / "benchmarks"
+    files = {
+        "coarse_learning.csv": "errors of pairs of hexagons learned from forces, differences of "
+        "momenta, motion, places; fewer runs, frames further apart, noise; three seeds "
+        "(benchmarks/coarse_learning.py)",
+        "coarse_committee.csv": "committees of three of its force matchings: error against spread, "
+        "in six groups of held-out contacts",
+    }
+    for name in files:
+        write_atomic(STORED / name, (folder / name).read_bytes())
+    return files
+
+
 def write_table(table: pd.DataFrame, file: str) -> None:
     """Write a sweep's table without what is true on this machine only."""
     write_atomic(STORED / file, table.drop(columns="model_path").to_csv(index=False))
@@ -507,6 +522,7 @@ PARTS: dict[str, Callable[[int], dict[str, str]]] = {
     "learning_curves": learning_curves,
     "through_simulations": through_simulations,
     "hexagons": hexagons,
+    "coarse_learning": coarse_learning,
 }
 
 

@@ -349,14 +349,16 @@ def plot_learning(
             )
         if series == "noise":
             ax.set_xscale("symlog", linthresh=part[series][part[series] > 0].min())
-            values = sorted(part[series].unique())
-            ax.set_xticks(values, [f"{value:g}" for value in values])
         else:
             ax.set_xscale("log")
+        values = sorted(part[series].unique())
+        ax.set_xticks(values, [f"{value:g}" for value in values])
+        ax.set_xticks([], minor=True)
         ax.set_yscale("log")
         ax.axhline(1, color=BLACK, lw=0.8, ls=":")
         ax.set(title=title, xlabel=label, ylabel=column.replace("_", " ") + ", relative")
-        ax.legend(fontsize=9)
+        ax.set_ylim(0.03, 150)  # room for the legend
+        ax.legend(fontsize=9, loc="upper right")
     return ax
 
 
@@ -374,7 +376,7 @@ def plot_committee(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             table.groupby("runs"), (RED, ORANGE, BLUE, GREEN), strict=False
         ):
             ax.loglog(
-                part["spread"], part["error"], color=color, marker="o", label=f"{n_runs} runs"
+                part["spread"], part["error"], color=color, marker="o", label=f"{n_runs} run" + "s" * (n_runs > 1)
             )
         ends = [table[["spread", "error"]].min().min(), table[["spread", "error"]].max().max()]
         ax.plot(ends, ends, color=BLACK, lw=0.8, ls=":", label="error = spread")

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
+import pandas as pd
 from IPython.display import Image, Markdown
 
 from helpers.coarse_grained import (
@@ -36,7 +37,9 @@ from helpers.coarse_grained import (
     load_pair,
     make_dataset,
     plot_beads,
+    plot_committee,
     plot_energies,
+    plot_learning,
     plot_outlines,
     plot_structures,
     plot_window_errors,
@@ -951,6 +954,139 @@ Markdown(
 # <details><summary>What you should have seen</summary>
 #
 # Both pairs of curves agree within their noise, positions do not. Coarse-graining promises statistics.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 12.7: what should be recorded? (3 points)
+#
+# *Why:* the same potential can be learned from different records, and records are what you pay for.
+#
+# **Stored result** (`benchmarks/coarse_learning.py`): the same network learned from the same runs of pairs in four ways:
+#
+# - `forces`: *force matching*. Snapshots hold the force and the torque on each body; the network is fitted to them.
+# - `differences`: the same, but only momenta were recorded. Forces are their differences over twice the time between frames.
+# - `motion`: the neural ODE of this lesson, windows of the recorded motion.
+# - `places`: positions and orientations alone, in any order. The *relative entropy* tells how unlikely they are for a model in equilibrium at
+#   the same temperature; the network makes it least ([Shell, 2008](https://doi.org/10.1063/1.2992060)).
+#
+# Three series: fewer runs, frames further apart in time, and noise in everything that was recorded. `force_error` is the RMSE of the forces on held-out
+# runs over their size: 0 is perfect, 1 no better than no force. Seeds change which runs were taken, and the start of the network.
+#
+# **Predict.** A contact lasts about 0.5 τ. Which way fails first when frames are 0.4 τ apart? Which does not care? And which needs the most runs, because
+# it sees the least?
+#
+# **Compute** from the table `learning` (columns `runs`, `interval` between frames in τ, `noise`, `way`, `seed`, `force_error`)
+#
+# - `few_data` (dict): for each of the four ways the mean `force_error` over the seeds, with 4 runs; (2 points)
+# - `factor` (float): at the longest `interval`, the mean `force_error` of `differences` over that of `motion`. (1 point)
+#
+# <details><summary>Hint</summary>
+#
+# `part = learning[learning["runs"] == 4]` takes rows, `learning["interval"].max()` is the longest interval, and `part.groupby("way")["force_error"].mean()` gives means.
+#
+# </details>
+
+# %%
+learning = pd.read_csv(data_folder() / "stored" / "coarse_learning.csv")
+committee = pd.read_csv(data_folder() / "stored" / "coarse_committee.csv")
+learning.head()
+
+# %% nbgrader={"grade": false, "grade_id": "ex12-7", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# few_data = …
+# factor = …
+### BEGIN SOLUTION
+few_data = learning[learning["runs"] == 4].groupby("way")["force_error"].mean().to_dict()
+sparse = learning[learning["interval"] == learning["interval"].max()]
+sparse = sparse.groupby("way")["force_error"].mean()
+factor = float(sparse["differences"] / sparse["motion"])
+### END SOLUTION
+
+# %% nbgrader={"grade": false, "grade_id": "ex12-7-check", "locked": true, "schema_version": 3, "solution": false, "task": false}
+with style():
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.4))
+for series, ax in zip(("runs", "interval", "noise"), axes, strict=True):
+    plot_learning(learning, series, ax)
+print({way: round(float(error), 2) for way, error in few_data.items()}, f"factor {factor:.1f}")
+with_alt_text(
+    figure,
+    "Errors of the forces for four ways to learn, with error bars. Left: they fall with the number of runs; with four runs "
+    + ", ".join(f"{error:.2f} ({way})" for way, error in few_data.items())
+    + f". Middle: with frames further apart the error of forces from differences grows to {factor:.1f} times that of motion. Right: errors against noise.",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "test12-7", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Two points for the errors with four runs, one for the factor between differences and motion.
+assert set(few_data) == {"forces", "differences", "motion", "places"} and factor > 0, (
+    "A dict with the four ways, and a number."
+)
+### BEGIN HIDDEN TESTS
+_part = learning[learning["runs"] == 4]
+_wants = _part.groupby("way")["force_error"].mean()
+_right = all(abs(float(few_data[_way]) / _wants[_way] - 1) < 0.01 for _way in _wants.index)
+if not _right:
+    print(f"few_data: expected {_wants.round(3).to_dict()}, found {few_data}.")
+_part = learning[learning["interval"] == learning["interval"].max()]
+_part = _part.groupby("way")["force_error"].mean()
+_want = float(_part["differences"] / _part["motion"])
+_factor = abs(float(factor) / _want - 1) < 0.01
+if not _factor:
+    print(f"factor: expected {_want:.2f}, found {float(factor):.2f}.")
+float(2.0 * _right + _factor)
+### END HIDDEN TESTS
+
+
+# %% tags=["discussion"]
+def remaining(**record):
+    """Return the mean error of each way for one kind of record."""
+    record = {"runs": 16, "interval": 0.02, "noise": 0.0} | record
+    rows = learning[
+        np.all([np.isclose(learning[name], value) for name, value in record.items()], axis=0)
+    ]
+    return rows.groupby("way")["force_error"].mean()
+
+
+many, apart, noisy = remaining(), remaining(interval=0.4), remaining(noise=0.03)
+Markdown(
+    f"**Discussion.** Recorded forces teach most: each frame of a contact states twelve numbers that the network has to meet. With four runs {few_data['forces']:.2f} of the forces remain unexplained by force matching, "
+    f"{few_data['differences']:.2f} with differences, {few_data['motion']:.2f} by motion; with 16 runs {many['forces']:.2f}, {many['differences']:.2f} and {many['motion']:.2f}. Frames that are close hold nearly the same knowledge, "
+    f"because differences of momenta over 0.04 τ are nearly forces. Places alone leave {many['places']:.2f}: only how often an arrangement occurs tells its energy, and the frames of one run are no independent draws. "
+    f"With frames 0.4 τ apart a whole contact may pass between two of them. A difference is then a mean over the encounter ({apart['differences']:.2f}). Recorded forces are exact, but few frames "
+    f"hold a contact ({apart['forces']:.2f}). The neural ODE computes what happened between the frames, and learns from every encounter ({apart['motion']:.2f}): here the lesson's way is the best one. "
+    f"With noise of 3 % all that see forces or motion end close together ({noisy['forces']:.2f} with forces, {noisy['differences']:.2f} with differences, {noisy['motion']:.2f} by motion, {noisy['places']:.2f} with places): "
+    "a contact is so short-ranged that noise in the places alone blurs its force."
+)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# With few runs, recorded forces teach most, forces from differences nearly as much, and motion needs more runs; places alone need far more. With
+# frames further apart this changes: differences fail first, and motion is best by far. Noise makes all of them nearly equal.
+#
+# </details>
+#
+# **How far to trust it?** Train a few networks on different runs: a *committee*. Where its members disagree, at least some of them are wrong. The next
+# figure shows the error of the mean of three members against their spread, for groups of held-out contacts with small to large spread. **Predict** before
+# you run it: can a committee be wrong without knowing it?
+
+# %%
+with style():
+    figure, ax = plt.subplots(figsize=(5.5, 4.4))
+with_alt_text(
+    plot_committee(committee, ax),
+    "Error of the forces against the spread of a committee of three, on logarithmic axes: larger spread, larger error, for "
+    + ", ".join(
+        f"{n_runs} runs (rank correlation {rows['rank_correlation'].iloc[0]:.2f})"
+        for n_runs, rows in committee.groupby("runs")
+    )
+    + ".",
+)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The larger the spread, the larger the error. With one run the committee knows well where it errs. With sixteen it hardly does, and the error
+# is several times the spread: what all members do wrong in the same way is seen by none of them.
 #
 # </details>
 

@@ -144,3 +144,13 @@ def squared_displacement(positions, lag):
 
 # %% test12-6 | 2 | the mean difference
 largest = float((by_beads_structure["g"] - learned_structure["g"]).abs().mean())
+
+# %% test12-7 | 3 | rounded, NumPy numbers in another order
+few_data = {way: np.float64(round(few_data[way], 5)) for way in reversed(list(few_data))}
+factor = np.float32(factor)
+
+# %% test12-7 | 1 | sixteen runs
+few_data = learning[learning["runs"] == 16].groupby("way")["force_error"].mean().to_dict()
+
+# %% test12-7 | 2 | upside down
+factor = 1 / factor
