@@ -50,7 +50,7 @@ def test_the_validation_error_falls_and_the_gap_to_training_closes(errors):
     unseen = np.array([errors[size, HONEST, "validation"] for size in SIZES])
     seen = np.array([errors[size, HONEST, "training"] for size in SIZES])
     assert (unseen[1:] < unseen[:-1]).all(), f"energies and forces: {unseen}"
-    assert (unseen[-1] < [0.95, 0.93] * unseen[0]).all(), f"energies and forces: {unseen}"
+    assert (unseen[-1] < [0.9, 0.95] * unseen[0]).all(), f"energies and forces: {unseen}"
     gap = unseen / seen - 1
     assert (np.diff(gap, axis=0) < 0.01).all() and (gap[-1] < 0.4 * gap[0]).all(), gap
     assert (gap[0] > 0.05).all()
