@@ -77,9 +77,18 @@ def frames10(_frames10):
 
 @pytest.fixture(scope="session")
 def tiny_config():
-    from helpers import GapConfig
+    from helpers import GapConfig, TwoBody
 
-    return GapConfig(n_sparse=50, n_max=4, l_max=3)
+    # Small deltas: large ones make large weights, whose sum is less exact than tests ask.
+    return GapConfig(
+        n_sparse=50,
+        n_max=4,
+        l_max=3,
+        cutoff=4.0,
+        cutoff_transition_width=2.5,
+        delta=0.2,
+        two_body=TwoBody(delta=0.5),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +144,15 @@ def smallest_config():
     from helpers import GapConfig, TwoBody
 
     pairs = TwoBody(cutoff=4.0, n_sparse=3, delta=0.5)
-    return GapConfig(n_sparse=5, n_max=3, l_max=2, two_body=pairs)
+    return GapConfig(
+        n_sparse=5,
+        n_max=3,
+        l_max=2,
+        cutoff=4.0,
+        cutoff_transition_width=2.5,
+        delta=0.2,
+        two_body=pairs,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def suggest_config(
     has_hydrogen = any(1 in atoms.numbers for atoms in several)
     counts = Counter(int(z) for atoms in several for z in atoms.numbers)
     n_sparse = int(np.clip(max(counts.values()) // 2, 20, 500))
-    delta = _rounded(np.clip(10 * spread, 0.1, 1.0))
+    delta = _rounded(np.clip(10 * spread, 2.0, 10.0))
     settings: dict[str, tuple[Any, str]] = {
         "cutoff": (cutoff_A, why_cutoff),
         "cutoff_transition_width": (
@@ -115,14 +115,18 @@ def suggest_config(
             f"half of the {max(counts.values())} environments of the commonest element, at most "
             "500; of a rare element all that there are",
         ),
-        "delta": (delta, f"energies per atom spread by {spread:.3g} eV beyond the elements' own"),
+        "delta": (
+            delta,
+            f"ten times the spread of energies per atom beyond the elements' own ({spread:.3g} eV), "
+            "at least 2 eV: single environments, of which they are means, vary by far more",
+        ),
         "default_sigma": (
             (sigma_energy, sigma_force, sigma_virial, 0.0),
             f"{100 * PART_OF_SPREAD:g} % of the spread of energies ({spread:.3g} eV per atom) and "
             f"of the mean force ({mean_force:.3g} eV/Å), within bounds; {why_virial}",
         ),
         "two_body": (
-            TwoBody(cutoff=_rounded(min(cutoff_A + 2.0, 7.5)), n_sparse=20, delta=max(delta, 0.5)),
+            TwoBody(cutoff=_rounded(min(cutoff_A + 2.0, 7.5)), n_sparse=20, delta=delta),
             "pairs reach 2 Å further than environments",
         ),
         **({"e0": (e0, why_e0)} if isinstance(e0, dict) else {"e0_method": (e0, why_e0)}),

@@ -97,7 +97,9 @@ def test_large_cells_are_taken_in_parts(tmp_path, frames10):
     from helpers import GapConfig, fit_gap
     from helpers.gap.jax import energy
 
-    config = GapConfig(n_sparse=200, n_max=3, l_max=2, zeta=4, cutoff=2.6)
+    config = GapConfig(
+        n_sparse=200, n_max=3, l_max=2, zeta=4, cutoff=2.6, cutoff_transition_width=2.5, delta=0.2
+    )
     path = fit_gap(config, frames10[:3], output=tmp_path / "gap.xml", progress=False).model_path
     ours, theirs = (load_potential(path, engine=engine) for engine in ("jax", "quippy"))
     large = frames10[0].repeat((2, 2, 1))
