@@ -117,8 +117,8 @@ def suggest_config(
         ),
         "delta": (
             delta,
-            f"ten times the spread of energies per atom beyond the elements' own ({spread:.3g} eV), "
-            "at least 2 eV: single environments, of which they are means, vary by far more",
+            f"ten times {spread:.3g} eV, by which energies per atom spread beyond the elements' "
+            "own, at least 2 eV: environments, of which they are means, vary by far more",
         ),
         "default_sigma": (
             (sigma_energy, sigma_force, sigma_virial, 0.0),
