@@ -375,7 +375,7 @@ def plot_committee(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         for (n_runs, part), color in zip(
             table.groupby("runs"), (RED, ORANGE, BLUE, GREEN), strict=False
         ):
-            label = f"{n_runs} run" + "s" * (n_runs > 1)
+            label = f"{n_runs} runs" if n_runs != 1 else "1 run"
             ax.loglog(part["spread"], part["error"], color=color, marker="o", label=label)
         ends = [table[["spread", "error"]].min().min(), table[["spread", "error"]].max().max()]
         ax.plot(ends, ends, color=BLACK, lw=0.8, ls=":", label="error = spread")
