@@ -120,7 +120,8 @@ def quick_config() -> GapConfig:
         n_max=4,
         l_max=3,
         n_sparse=100,
-        two_body=TwoBody(cutoff=6.0, n_sparse=25),
+        delta=0.2,  # so coarse a description of few frames needs a prior that holds it back
+        two_body=TwoBody(cutoff=6.0, n_sparse=25, delta=0.5),
     )
 
 
