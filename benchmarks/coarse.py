@@ -214,6 +214,21 @@ def memory(rows):
             needed[steps] = memory_needed_MB(slope, weights, poses, momenta)
             rows.append(("memory", f"{name}, {steps} steps", "MB", needed[steps]))
         print(f"{name}: " + ", ".join(f"{k} steps {v:.2f}" for k, v in needed.items()))
+    print("\nMemory of the forces in a box, MB; numbers in a recorded frame")
+    beads = BeadSum(BODY)
+    for n_bodies in BODIES:
+        box = fill_box(BODY, n_bodies, density=0.03, kT=KT, reach=beads.cutoff)
+        near = BodyLists(beads.cutoff).build(box.poses, box.cell)
+        shown = []
+        for name, energy, numbers, of_body in (
+            ("beads", beads, (), 6 * len(BODY.positions)),
+            ("learned", pair, weights, box.poses.shape[1] + box.momenta.shape[1]),
+        ):
+            forces = partial(pair_force_field(energy), cell=box.cell, neighbors=near)
+            needed_MB = memory_needed_MB(forces, numbers, box.poses)
+            rows.append(("memory", f"forces, {name}, {n_bodies} bodies", "MB", needed_MB))
+            shown.append(f"{name} {needed_MB:.3f} ({of_body * n_bodies})")
+        print(f"{n_bodies} bodies: " + ", ".join(shown), flush=True)
 
 
 def runs_of(n_bodies):

@@ -263,8 +263,8 @@ def test_long_runs_of_the_default_keep_their_bonds():
     assert (runs["drift_meV_per_atom_per_ps"].abs() < 0.02).all()
     small, large = (runs[runs["n_molecules"] == n] for n in (16, 64))
     assert len(small) == 10 and (small["verdict"] == "liquid").sum() == 8
-    assert len(large) >= 3 and (large["verdict"] == "liquid").all()
-    assert large["diffusion_infinite_A2_per_ps"].between(0.6 * 0.24, 1.4 * 0.24).all()
+    assert len(large) == 6 and (large["verdict"] == "liquid").all()
+    assert 0.6 * 0.24 < large["diffusion_infinite_A2_per_ps"].mean() < 1.4 * 0.24
     assert (large["first_peak_OO_A"] - 2.80).abs().max() < 0.05
     melting = pd.read_csv(BENCHMARKS / "melting.csv", keep_default_na=False)
     frozen = melting[(melting["start"] == "frozen") & (melting["bath_K"] == 300)]
