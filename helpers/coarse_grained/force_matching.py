@@ -18,7 +18,7 @@ import numpy as np
 
 from helpers import checks
 from helpers.coarse_grained.bodies import RigidTrajectory
-from helpers.coarse_grained.learned_potential import LearnedPair
+from helpers.coarse_grained.learned_potential import LearnedPair, minimize
 from helpers.coarse_grained.pair_sum import (
     PairEnergy,
     Spring,
@@ -117,8 +117,6 @@ def match_forces(
     DataError
         If shapes do not fit, a number is not finite, or no force acts anywhere.
     """
-    import optax
-
     checks.whole("iterations", iterations, 1)
     checks.whole("batch_size", batch_size, 2)
     checks.number("learning_rate", learning_rate)
@@ -143,30 +141,19 @@ def match_forces(
     cell = None if cell is None else jnp.asarray(cell, jnp.float32)
     if neighbors is not None:
         neighbors = neighbors._replace(shift=np.asarray(neighbors.shift, np.float32))
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(1.0),
-        optax.adam(optax.cosine_decay_schedule(learning_rate, iterations)),
-    )
 
     def loss(parameters: Any, x: Any, near: Any, wanted: Any) -> Any:
         return (((field(parameters, x, cell, near)[1] - wanted) * weight) ** 2).mean()
 
-    def step(parameters: Any, state: Any, x: Any, near: Any, wanted: Any) -> tuple[Any, Any]:
-        changes, state = optimizer.update(jax.grad(loss)(parameters, x, near, wanted), state)
-        return optax.apply_updates(parameters, changes), state
-
-    update = jax.jit(step)
-    rng = np.random.default_rng(seed)
-    parameters: Any = pair.initialize(jax.random.key(seed), jnp.float32)
-    state = optimizer.init(parameters)
     half = batch_size // 2
-    for _ in range(iterations):
+
+    def draw(rng: np.random.Generator) -> tuple[Any, ...]:
         rows = np.concatenate(
             [rng.choice(touching, half), rng.integers(len(poses), size=batch_size - half)]
         )
-        near = jax.tree.map(lambda values: values[rows], neighbors)  # noqa: B023
-        parameters, state = update(parameters, state, poses[rows], near, forces[rows])
-    return parameters
+        return poses[rows], jax.tree.map(lambda values: values[rows], neighbors), forces[rows]
+
+    return minimize(loss, pair, draw, iterations=iterations, learning_rate=learning_rate, seed=seed)
 
 
 def committee_spread(pair: PairEnergy, members: Sequence[Any], poses: Any) -> np.ndarray:

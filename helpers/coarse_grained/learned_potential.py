@@ -19,6 +19,7 @@ The energy goes to zero at the cutoff with two continuous derivatives.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -155,3 +156,48 @@ class LearnedPair:
             for a, b in zip(*np.triu_indices(len(kinds)), strict=True)
         ]
         return np.stack([one.reshape(-1) for one in columns], axis=1)
+
+
+def minimize(
+    loss: Callable[..., Any],
+    pair: LearnedPair,
+    draw: Callable[[np.random.Generator], tuple[Any, ...]],
+    *,
+    iterations: int,
+    learning_rate: float,
+    seed: int,
+) -> Any:
+    """Return weights, in 32 bit, for which a loss of batches becomes least.
+
+    Adam, with gradients clipped at a norm of 1 and a rate that falls to zero as a cosine.
+
+    Parameters
+    ----------
+    loss : function of the weights and the arrays of a batch
+    pair : LearnedPair
+    draw : function
+        Draws a batch with a random generator.
+    iterations : int
+        Steps, each with a batch of its own.
+    learning_rate : float
+    seed : int
+        Of the first weights, and of the batches.
+    """
+    import optax
+
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.adam(optax.cosine_decay_schedule(learning_rate, iterations)),
+    )
+
+    def step(parameters: Any, state: Any, *batch: Any) -> tuple[Any, Any]:
+        changes, state = optimizer.update(jax.grad(loss)(parameters, *batch), state)
+        return optax.apply_updates(parameters, changes), state
+
+    update = jax.jit(step)
+    rng = np.random.default_rng(seed)
+    parameters: Any = pair.initialize(jax.random.key(seed), jnp.float32)
+    state = optimizer.init(parameters)
+    for _ in range(iterations):
+        parameters, state = update(parameters, state, *draw(rng))
+    return parameters

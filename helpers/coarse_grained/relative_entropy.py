@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from helpers import checks
-from helpers.coarse_grained.learned_potential import LearnedPair
+from helpers.coarse_grained.learned_potential import LearnedPair, minimize
 from helpers.coarse_grained.pair_sum import Spring
 from helpers.errors import DataError
 
@@ -81,8 +81,6 @@ def match_distribution(
     DataError
         If the shape does not fit, or a number is not finite.
     """
-    import optax
-
     checks.whole("iterations", iterations, 1)
     checks.whole("batch_size", batch_size, 1)
     checks.whole("n_drawn", n_drawn, 2)
@@ -95,10 +93,6 @@ def match_distribution(
     if not np.isfinite(poses).all():
         raise DataError("Poses are not finite")
     drawn = sprung_pairs(spring, kT, 64 * n_drawn, seed).astype(np.float32)
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(1.0),
-        optax.adam(optax.cosine_decay_schedule(learning_rate, iterations)),
-    )
 
     def energies(parameters: Any, x: Any) -> Any:
         separations = x[:, 1, :3] - x[:, 0, :3]
@@ -109,16 +103,10 @@ def match_distribution(
         partition = jax.nn.logsumexp(-energies(parameters, free) / kT)
         return energies(parameters, observed).mean() / kT + partition
 
-    def step(parameters: Any, state: Any, observed: Any, free: Any) -> tuple[Any, Any]:
-        changes, state = optimizer.update(jax.grad(entropy)(parameters, observed, free), state)
-        return optax.apply_updates(parameters, changes), state
-
-    update = jax.jit(step)
-    rng = np.random.default_rng(seed)
-    parameters: Any = pair.initialize(jax.random.key(seed), jnp.float32)
-    state = optimizer.init(parameters)
-    for _ in range(iterations):
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         observed = poses[rng.integers(len(poses), size=batch_size)]
-        free = drawn[rng.integers(len(drawn), size=n_drawn)]
-        parameters, state = update(parameters, state, observed, free)
-    return parameters
+        return observed, drawn[rng.integers(len(drawn), size=n_drawn)]
+
+    return minimize(
+        entropy, pair, draw, iterations=iterations, learning_rate=learning_rate, seed=seed
+    )
